@@ -1,0 +1,57 @@
+import type { ClaimedJob, FailureKind, Json, Progress } from '../queue/types.ts';
+
+/**
+ * The contract between the worker and whatever runs a job. Handlers know neither the worker nor the queue:
+ * all they may use is passed in here.
+ */
+export type Handler = (context: HandlerContext) => Promise<HandlerOutcome>;
+
+export interface HandlerContext {
+  readonly job: ClaimedJob;
+  /** The job's config, with the JSON strings that clients of the seed schema stored already parsed. */
+  readonly config: Json;
+  /** Same for every attempt of one occurrence of a job, different for the next: safe to hand to other systems. */
+  readonly idempotencyKey: string;
+  /** Aborts on cancel, timeout, lost lock and shutdown; `signal.reason` is an `AbortReason`. */
+  readonly signal: AbortSignal;
+  readonly log: JobLog;
+  /** Lands in the execution row with the next heartbeat and in the job summary. */
+  progress(progress: Progress): void;
+  /** Masks `value` in everything that is printed, summarised or stored from now on. */
+  secret(value: string): void;
+}
+
+/** Why a handler is being stopped before it ended by itself. */
+export type AbortCause = 'cancelled' | 'timeout' | 'lost' | 'shutdown';
+
+export class AbortReason extends Error {
+  override readonly name = 'AbortReason';
+  readonly abortCause: AbortCause;
+  constructor(abortCause: AbortCause, message: string) {
+    super(message);
+    this.abortCause = abortCause;
+  }
+}
+
+/** A closed set: a handler ends in one of these ways or throws, which is a failure of kind `error`. */
+export type HandlerOutcome =
+  | { readonly outcome: 'success'; readonly result: Json }
+  | {
+      readonly outcome: 'failure';
+      readonly kind: Extract<FailureKind, 'error' | 'timeout' | 'crashed'>;
+      readonly message: string;
+      readonly details?: Json;
+      /** Asks for this delay before the next attempt in place of the backoff. Still spends a retry. */
+      readonly retryInSeconds?: number;
+    }
+  /** Run again later without spending a retry (a throttled API). */
+  | { readonly outcome: 'snooze'; readonly seconds: number; readonly reason: string; readonly details?: Json }
+  /** Fail now, whatever retries are left. */
+  | { readonly outcome: 'discard'; readonly reason: string; readonly details?: Json };
+
+export type JobLogStream = 'stdout' | 'stderr';
+
+/** Where the output of one job goes. Takes whole lines without their line end. */
+export interface JobLog {
+  line(text: string, stream?: JobLogStream): void;
+}
