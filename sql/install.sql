@@ -1,0 +1,2043 @@
+-- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from sql/migrations/; do not edit.
+--
+-- Paste it into the Supabase SQL Editor, or run it with psql -f, as the role postgres. It can be run again at any time:
+-- a second run changes nothing. It brings a database with the first cloud-jobs schema up to date in place.
+-- One transaction: it is installed whole or not at all.
+begin;
+
+-- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
+set local lock_timeout = '10s';
+set local client_min_messages = warning;
+-- Names without a schema are those of Postgres itself.
+set local search_path = pg_catalog;
+
+do $$
+begin
+  if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
+    raise exception 'cloud-jobs: the roles anon, authenticated and service_role do not exist here.'
+      using hint = 'This file is for a Supabase project, or for the local stack (npm run stack).';
+  end if;
+  if current_setting('server_version_num')::integer < 150000 then
+    raise exception 'cloud-jobs: Postgres % is too old.', current_setting('server_version')
+      using hint = 'Version 15 or newer is needed. Upgrade the project in the Supabase dashboard.';
+  end if;
+end
+$$;
+
+-- Two people paste at once: the second waits for the first.
+do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
+
+create table if not exists public.cloud_jobs_schema (
+  version    integer primary key,
+  name       text not null,
+  applied_at timestamptz not null default now()
+);
+alter table public.cloud_jobs_schema enable row level security;
+
+do $$
+declare
+  installed integer := (select max(version) from public.cloud_jobs_schema);
+begin
+  if installed > 8 then
+    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 8.', installed
+      using hint = 'Use the sql/install.sql of the release that your action runs.';
+  end if;
+end
+$$;
+
+-- Which version is here, and the oldest client version that can use it. Constants: the claim asks on every call.
+create or replace function public.cloud_jobs_version()
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select '{"v": 1, "schema": 8, "requires": 1}'::jsonb
+$$;
+
+-- ==== 0001_tables.sql ===========================================================================
+
+-- Tables, columns and indexes of the queue.
+-- Creates them, or brings the two tables of the first cloud-jobs schema ("the seed") up to date in place:
+-- every column that the seed has keeps its name, type and meaning, and no row is removed.
+
+-- UUID version 7 (RFC 9562): the first 48 bits are milliseconds, the next 12 the fraction of the millisecond,
+-- so ids sort by time of creation. New rows then land on the same index page (finishing and claiming are 20 to
+-- 40 % cheaper than with random keys) and jobs that became due together keep the order they were added in.
+create or replace function public.cloud_jobs_new_id()
+returns text
+language sql
+volatile
+parallel safe
+set search_path = ''
+as $$
+  select overlay(
+           overlay(
+             gen_random_uuid()::text
+             placing substr(lpad(to_hex(floor(t.ms)::bigint), 12, '0'), 1, 8) || '-'
+                  || substr(lpad(to_hex(floor(t.ms)::bigint), 12, '0'), 9, 4)
+             from 1 for 13)
+           placing '7' || lpad(to_hex(floor((t.ms - floor(t.ms)) * 4096)::integer), 3, '0')
+           from 15 for 4)
+  from (select extract(epoch from clock_timestamp()) * 1000 as ms) as t
+$$;
+
+create table if not exists public.cloud_jobs (
+  job_id          text primary key default public.cloud_jobs_new_id(),
+  name            text not null,
+  job_type        text not null check (job_type in ('paper_fetch', 'maintenance', 'custom')),
+  config          jsonb not null default '{}'::jsonb,
+  status          text not null default 'waiting'
+                  check (status in ('waiting', 'locked', 'success', 'failed', 'disabled')),
+  description     text default '',
+  max_retries     integer default 3,
+  current_retries integer default 0,
+  created_at      timestamptz default now(),
+  last_execution  timestamptz,
+  locked_at       timestamptz,
+  locked_by       text,
+  lock_expires_at timestamptz
+);
+
+create table if not exists public.cloud_job_executions (
+  execution_id     text primary key default public.cloud_jobs_new_id(),
+  job_id           text not null references public.cloud_jobs (job_id) on delete cascade,
+  status           text not null default 'running' check (status in ('running', 'success', 'failed')),
+  started_at       timestamptz default now(),
+  finished_at      timestamptz,
+  duration_seconds real,
+  result           jsonb default '{}'::jsonb,
+  error_message    text,
+  instance_id      text
+);
+
+-- Rows of the seed have no run_at yet: its clients take the oldest first, so a waiting row is due since it was
+-- created. Only unfinished and finished-for-good rows are touched, once.
+do $$
+begin
+  if not exists (select from pg_attribute where attrelid = 'public.cloud_jobs'::regclass and attname = 'run_at') then
+    alter table public.cloud_jobs
+      add column run_at timestamptz not null default now(),
+      -- When the job reached success or failed for good. Null in a failed row of a seed client with retries left.
+      add column finished_at timestamptz;
+    update public.cloud_jobs set run_at = created_at
+      where status not in ('success') and created_at is not null;
+    update public.cloud_jobs set finished_at = coalesce(last_execution, created_at, now())
+      where status = 'success'
+         or (status = 'failed' and coalesce(current_retries, 0) >= coalesce(max_retries, 3));
+  end if;
+end
+$$;
+
+alter table public.cloud_jobs
+  -- A name that groups jobs. A worker takes only the queues that it names.
+  add column if not exists queue text not null default 'default',
+  -- Smaller runs first, as in graphile-worker, River and Oban. Bounded, because the claim walks the levels in use.
+  add column if not exists priority smallint not null default 0,
+  -- Cron expression and IANA time zone of a recurring job.
+  add column if not exists schedule text,
+  add column if not exists timezone text,
+  -- The longest that one attempt may take. Null: as long as the worker lives.
+  add column if not exists timeout_seconds integer,
+  -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
+  add column if not exists unique_key text,
+  -- At most one job with the same key is locked at any moment, in all queues together.
+  add column if not exists concurrency_key text,
+  -- True while another job with the same concurrency key goes first. Such a row is out of the claim's index, so
+  -- a hundred thousand jobs behind one key cost a claim nothing; the trigger below lets the next one go.
+  add column if not exists blocked boolean not null default false,
+  -- Counts the times the job started anew: each occurrence of a schedule, each "run again".
+  add column if not exists occurrence integer not null default 1,
+  -- The execution that holds the lock. Every write that ends or renews an attempt must name it.
+  add column if not exists locked_execution_id text,
+  add column if not exists cancel_requested_at timestamptz,
+  -- Why the last attempt failed, kept until the job succeeds or starts anew.
+  add column if not exists error_message text;
+
+alter table public.cloud_job_executions
+  -- 1 for the first run of an occurrence.
+  add column if not exists attempt integer not null default 1,
+  add column if not exists occurrence integer not null default 1,
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled: null while running and on success.
+  add column if not exists failure_kind text,
+  add column if not exists error_details jsonb,
+  -- The last part of what the job printed, redacted by the worker.
+  add column if not exists output text,
+  add column if not exists progress jsonb,
+  -- Page of the GitHub Actions run, for people.
+  add column if not exists run_url text,
+  -- When the job had been due, to tell how late it started.
+  add column if not exists scheduled_for timestamptz,
+  -- What became of the job when this execution ended: the answer that a repeated request gets again.
+  add column if not exists job_status text,
+  add column if not exists next_run_at timestamptz;
+
+-- Rows of the seed may hold nulls where its client wrote them; new rows get sortable ids.
+alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();
+alter table public.cloud_job_executions alter column execution_id set default public.cloud_jobs_new_id();
+
+do $$
+begin
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_priority_range') then
+    alter table public.cloud_jobs add constraint cloud_jobs_priority_range check (priority between -100 and 100);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_timeout_positive') then
+    alter table public.cloud_jobs add constraint cloud_jobs_timeout_positive check (timeout_seconds > 0);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass and conname = 'cloud_job_executions_failure_kind') then
+    alter table public.cloud_job_executions add constraint cloud_job_executions_failure_kind check (failure_kind in
+      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled'));
+  end if;
+end
+$$;
+
+-- The claim's index, in the order of the claim. Only rows that can be claimed are in it: its size follows the
+-- backlog, never the history.
+create index if not exists cloud_jobs_claim on public.cloud_jobs (queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and not blocked;
+-- Failed rows of seed clients with retries left count as waiting.
+create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, job_type, created_at, job_id)
+  where status = 'failed' and finished_at is null;
+create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, lock_expires_at)
+  where status = 'locked';
+create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
+  where unique_key is not null and status in ('waiting', 'locked', 'disabled');
+create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
+  where concurrency_key is not null and status = 'locked';
+create index if not exists cloud_jobs_blocked
+  on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and blocked;
+create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
+  where concurrency_key is not null and status = 'waiting' and not blocked;
+-- For people and pruning: newest first, and finished jobs by age.
+create index if not exists cloud_jobs_created_at on public.cloud_jobs (created_at, job_id);
+create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
+  where status in ('success', 'failed') and finished_at is not null;
+
+create index if not exists cloud_job_executions_job_id on public.cloud_job_executions (job_id, started_at);
+create index if not exists cloud_job_executions_running on public.cloud_job_executions (job_id)
+  where status = 'running';
+create index if not exists cloud_job_executions_started_at on public.cloud_job_executions (started_at);
+
+-- The seed's indexes: each is covered by one above, and each costs a write on every change of state.
+drop index if exists public.idx_cloud_jobs_status;
+drop index if exists public.idx_cloud_jobs_status_retries;
+drop index if exists public.idx_cloud_jobs_lock_expires;
+drop index if exists public.idx_cloud_jobs_type;
+drop index if exists public.idx_cloud_jobs_created_at;
+drop index if exists public.idx_cloud_job_executions_job_id;
+drop index if exists public.idx_cloud_job_executions_status;
+drop index if exists public.idx_cloud_job_executions_started_at;
+
+-- Every job changes state at least twice, so dead rows come fast: vacuum by number, not by share of the history.
+alter table public.cloud_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
+  autovacuum_analyze_scale_factor = 0.05);
+alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
+  autovacuum_vacuum_insert_scale_factor = 0.1);
+
+-- A seed client ends jobs by writing to the table. A row that it ends for good gets the time that pruning goes by;
+-- a failed row with retries left does not, since it is still to be claimed.
+create or replace function public.cloud_jobs_stamp_finished()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.finished_at := now();
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_stamp_finished
+  before update of status on public.cloud_jobs
+  for each row
+  when (new.finished_at is null and (new.status = 'success'
+    or (new.status = 'failed' and new.current_retries >= new.max_retries)))
+  execute function public.cloud_jobs_stamp_finished();
+
+-- Closed by default: row level security without a policy lets nobody in but the owner and service_role.
+alter table public.cloud_jobs enable row level security;
+alter table public.cloud_job_executions enable row level security;
+
+-- The seed let everybody with the public anon key read and write jobs, and so decide what runs beside the
+-- repository's secrets. sql/optional/anon-access.sql brings that back for those who want it.
+do $$
+declare
+  policy record;
+begin
+  for policy in
+    select tablename, policyname from pg_policies
+    where schemaname = 'public' and tablename in ('cloud_jobs', 'cloud_job_executions')
+      and roles && array['anon', 'authenticated', 'public']::name[]
+  loop
+    raise warning 'cloud-jobs: dropping policy "%" on %, which let anon or authenticated in. If you rely on it, read sql/optional/anon-access.sql.',
+      policy.policyname, policy.tablename;
+    execute format('drop policy %I on public.%I', policy.policyname, policy.tablename);
+  end loop;
+end
+$$;
+
+-- ==== 0002_papers.sql ===========================================================================
+
+-- The papers that the `paper_fetch` handler stores, and the functions it stores them through.
+-- Creates the table, or brings the papers table of an earlier client ("the seed") up to date in place: every column
+-- that the seed has keeps its name, type and meaning, and no row is removed.
+
+create table if not exists public.papers (
+  id         text primary key default gen_random_uuid()::text,
+  arxiv_id   text,
+  title      text not null,
+  authors    text not null,
+  abstract   text,
+  categories text not null,
+  published  timestamptz not null,
+  pdf_url    text,
+  pdf_path   text,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now()
+);
+
+-- Papers of other sources have no arXiv id.
+alter table public.papers alter column arxiv_id drop not null;
+
+alter table public.papers
+  add column if not exists author_list      text[],
+  add column if not exists category_list    text[],
+  add column if not exists primary_category text,
+  add column if not exists version          integer,
+  add column if not exists source           text,
+  add column if not exists source_id        text,
+  add column if not exists doi              text,
+  add column if not exists comment          text,
+  add column if not exists journal_ref      text,
+  add column if not exists updated          timestamptz,
+  add column if not exists url              text;
+
+comment on column public.papers.arxiv_id is 'arXiv id without its version; null for papers that arXiv does not have.';
+comment on column public.papers.authors is 'Names joined by |, as the first clients wrote them; author_list holds the same as an array.';
+comment on column public.papers.version is 'Version of the paper that this row describes (arXiv: the N of vN).';
+comment on column public.papers.doi is 'DOI of the journal version in lower case, never arXiv''s own 10.48550 DOI; held by one row only.';
+comment on column public.papers.updated is 'When the source published the version that this row describes; updated_at is when this row changed.';
+
+-- The names are those that Postgres gives the seed's own constraints, so an upgraded table gets no second index.
+create unique index if not exists papers_arxiv_id_key on public.papers (arxiv_id);
+create unique index if not exists papers_doi_key on public.papers (doi);
+create unique index if not exists papers_source_source_id_key on public.papers (source, source_id);
+create index if not exists papers_published_idx on public.papers (published desc);
+create index if not exists papers_category_list_idx on public.papers using gin (category_list);
+
+-- Rows of the seed kept the version in the id (2401.01234v1), so two versions of a paper are two rows. The highest
+-- version takes the plain id, and later fetches update that row. The others keep their id: no row is removed.
+with suffixed as (
+  select p.id,
+         regexp_replace(p.arxiv_id, 'v[0-9]{1,4}$', '') as plain_id,
+         substring(p.arxiv_id from 'v([0-9]{1,4})$')::integer as version,
+         row_number() over (
+           partition by regexp_replace(p.arxiv_id, 'v[0-9]{1,4}$', '')
+           order by substring(p.arxiv_id from 'v([0-9]{1,4})$')::integer desc, p.id
+         ) as place
+  from public.papers p
+  where p.arxiv_id ~ '^([0-9]{4}\.[0-9]{4,5}|[a-z-]+(\.[A-Z]{2})?/[0-9]{7})v[0-9]{1,4}$'
+)
+update public.papers p
+set arxiv_id = s.plain_id, version = coalesce(p.version, s.version)
+from suffixed s
+where p.id = s.id
+  and s.place = 1
+  and not exists (select from public.papers other where other.arxiv_id = s.plain_id);
+
+update public.papers p
+set author_list   = coalesce(p.author_list, string_to_array(nullif(p.authors, ''), '|'), '{}'),
+    category_list = coalesce(p.category_list, string_to_array(nullif(p.categories, ''), '|'), '{}')
+where p.author_list is null or p.category_list is null;
+
+-- When a query was last read to its end. Without this a run that was cut off could be taken for a complete one.
+create table if not exists public.cloud_jobs_paper_queries (
+  query_key    text primary key check (length(query_key) between 1 and 200),
+  completed_at timestamptz not null
+);
+
+-- Closed by default: only service_role reads and writes. The seed let anon read or even write everything.
+alter table public.papers enable row level security;
+alter table public.cloud_jobs_paper_queries enable row level security;
+
+do $$
+declare
+  found_policy record;
+begin
+  for found_policy in
+    select p.policyname, p.roles
+    from pg_catalog.pg_policies p
+    where p.schemaname = 'public' and p.tablename = 'papers'
+      and p.roles && array['public', 'anon', 'authenticated']::name[]
+  loop
+    raise notice 'cloud-jobs: dropped policy "%" on public.papers: it gave access to %. Papers are now open to the service role alone; add a policy of your own if others shall read them.',
+      found_policy.policyname, array_to_string(found_policy.roles, ', ');
+    execute format('drop policy %I on public.papers', found_policy.policyname);
+  end loop;
+end
+$$;
+
+revoke all on table public.papers, public.cloud_jobs_paper_queries from public, anon, authenticated;
+grant select, insert, update, delete on table public.papers, public.cloud_jobs_paper_queries to service_role;
+
+-- Stores up to 1,000 papers. A paper is the same as a stored one if the arXiv id is the same, else the DOI, else
+-- (source, source_id); two different arXiv ids are never one paper. Papers that come twice in a batch count once.
+--   - The same source (or arXiv over any other) replaces what is stored, unless what is stored is a newer version.
+--   - Another source only fills in what is missing.
+-- A primary key, created_at and pdf_path never change. A DOI that another row holds already is left out.
+-- Returns {"v":1,"inserted":n,"updated":n,"unchanged":n,"inserted_ids":[...]}; an inserted id is the paper's
+-- identity: arXiv id, else DOI, else source:source_id.
+create or replace function public.cloud_jobs_upsert_papers(papers_param jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  reply jsonb;
+begin
+  if papers_param is null or jsonb_typeof(papers_param) <> 'array' then
+    raise exception 'papers_param must be a JSON array of papers' using errcode = '22023';
+  end if;
+  if jsonb_array_length(papers_param) > 1000 then
+    raise exception 'papers_param has % papers; send at most 1000 at a time', jsonb_array_length(papers_param)
+      using errcode = '22023';
+  end if;
+  if exists (
+    select from jsonb_array_elements(papers_param) as item(value)
+    where jsonb_typeof(item.value) <> 'object'
+       or item.value ->> 'source' is null or item.value ->> 'source_id' is null
+       or item.value ->> 'title' is null or item.value ->> 'published' is null
+  ) then
+    raise exception 'every paper needs source, source_id, title and published' using errcode = '22023';
+  end if;
+
+  -- One writer at a time: identity spans three unique keys, which no single "on conflict" covers. A page takes
+  -- milliseconds, and the statement below then sees what the writer before has committed.
+  perform pg_advisory_xact_lock(hashtextextended('cloud_jobs_upsert_papers', 0));
+
+  with given as (
+    select item.place,
+           regexp_replace(nullif(btrim(x.arxiv_id), ''), 'v[0-9]{1,4}$', '') as arxiv_id,
+           lower(nullif(btrim(x.doi), '')) as doi,
+           x.source, x.source_id, x.version, x.title, x.abstract, x.published, x.updated, x.pdf_url, x.url,
+           x.primary_category, x.comment, x.journal_ref,
+           coalesce(x.author_list, '{}') as author_list,
+           coalesce(x.category_list, '{}') as category_list
+    from jsonb_array_elements(papers_param) with ordinality as item(value, place)
+    cross join lateral jsonb_to_record(item.value) as x(
+      arxiv_id text, doi text, source text, source_id text, version integer, title text, abstract text,
+      author_list text[], category_list text[], primary_category text, published timestamptz, updated timestamptz,
+      pdf_url text, url text, comment text, journal_ref text)
+  ),
+  keyed as (
+    -- A paper that comes with its DOI alone is the one that comes with the same DOI and an arXiv id.
+    select g.*,
+           coalesce(
+             'a:' || coalesce(g.arxiv_id,
+                              case when g.doi is not null then min(g.arxiv_id) over (partition by g.doi) end),
+             'd:' || g.doi,
+             's:' || g.source || ':' || g.source_id) as batch_key
+    from given g
+  ),
+  one_each as (
+    select distinct on (k.batch_key) k.*
+    from keyed k
+    order by k.batch_key, (k.source = 'arxiv') desc, k.version desc nulls last, k.updated desc nulls last, k.place
+  ),
+  one_each_source_id as (
+    select distinct on (o.source, o.source_id) o.* from one_each o order by o.source, o.source_id, o.place
+  ),
+  matched as (
+    select o.*, coalesce(by_arxiv.id, by_doi.id, by_source.id) as row_id
+    from one_each_source_id o
+    left join public.papers by_arxiv on by_arxiv.arxiv_id = o.arxiv_id
+    left join public.papers by_doi
+      on by_doi.doi = o.doi and (by_doi.arxiv_id is null or o.arxiv_id is null)
+    left join public.papers by_source
+      on by_source.source = o.source and by_source.source_id = o.source_id
+         and (by_source.arxiv_id is null or o.arxiv_id is null)
+  ),
+  one_each_row as (
+    select distinct on (coalesce(m.row_id, m.batch_key)) m.*
+    from matched m
+    order by coalesce(m.row_id, m.batch_key), (m.source = 'arxiv') desc, m.place
+  ),
+  fitted as (
+    -- Two arXiv papers may name the same journal DOI (authors type it in); the first one keeps it.
+    select o.*,
+           case when row_number() over (partition by o.doi order by (o.row_id is null), o.place) = 1
+                 and not exists (select from public.papers p where p.doi = o.doi and p.id is distinct from o.row_id)
+                then o.doi end as free_doi
+    from one_each_row o
+  ),
+  planned as (
+    select f.*,
+           p.id is null as is_new,
+           (coalesce(p.source, 'arxiv') = f.source or f.source = 'arxiv') as replaces,
+           coalesce(
+             coalesce(p.source, 'arxiv') = f.source
+             and (f.version < p.version
+                  or (f.version is not distinct from p.version and f.updated < p.updated)), false) as is_stale
+    from fitted f
+    left join public.papers p on p.id = f.row_id
+  ),
+  inserted as (
+    insert into public.papers (
+      arxiv_id, doi, source, source_id, version, title, abstract, authors, author_list, categories, category_list,
+      primary_category, published, updated, pdf_url, url, comment, journal_ref)
+    select n.arxiv_id, n.free_doi, n.source, n.source_id, n.version, n.title, n.abstract,
+           array_to_string(n.author_list, '|'), n.author_list,
+           array_to_string(n.category_list, '|'), n.category_list,
+           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref
+    from planned n
+    where n.is_new
+    order by n.place
+    -- Somebody may write to the table by other ways, outside the lock above.
+    on conflict do nothing
+    returning id, coalesce(arxiv_id, doi, source || ':' || source_id) as identity
+  ),
+  merged as (
+    select p.id,
+           coalesce(p.arxiv_id, n.arxiv_id) as arxiv_id,
+           case when n.replaces then coalesce(n.free_doi, p.doi) else coalesce(p.doi, n.free_doi) end as doi,
+           case when n.replaces then n.source else p.source end as source,
+           case when n.replaces then n.source_id else p.source_id end as source_id,
+           case when n.replaces then coalesce(n.version, p.version) else p.version end as version,
+           case when n.replaces then n.title else p.title end as title,
+           case when n.replaces then coalesce(n.abstract, p.abstract) else coalesce(p.abstract, n.abstract) end
+             as abstract,
+           case when n.replaces then array_to_string(n.author_list, '|') else p.authors end as authors,
+           case when n.replaces then n.author_list else p.author_list end as author_list,
+           case when n.replaces then array_to_string(n.category_list, '|') else p.categories end as categories,
+           case when n.replaces then n.category_list else p.category_list end as category_list,
+           case when n.replaces then n.primary_category else coalesce(p.primary_category, n.primary_category) end
+             as primary_category,
+           case when n.replaces then n.published else p.published end as published,
+           case when n.replaces then coalesce(n.updated, p.updated) else p.updated end as updated,
+           case when n.replaces then coalesce(n.pdf_url, p.pdf_url) else coalesce(p.pdf_url, n.pdf_url) end as pdf_url,
+           case when n.replaces then coalesce(n.url, p.url) else coalesce(p.url, n.url) end as url,
+           case when n.replaces then n.comment else coalesce(p.comment, n.comment) end as comment,
+           case when n.replaces then coalesce(n.journal_ref, p.journal_ref)
+                else coalesce(p.journal_ref, n.journal_ref) end as journal_ref
+    from planned n
+    join public.papers p on p.id = n.row_id
+    where not n.is_stale
+  ),
+  changed as (
+    update public.papers p
+    set arxiv_id = m.arxiv_id, doi = m.doi, source = m.source, source_id = m.source_id, version = m.version,
+        title = m.title, abstract = m.abstract, authors = m.authors, author_list = m.author_list,
+        categories = m.categories, category_list = m.category_list, primary_category = m.primary_category,
+        published = m.published, updated = m.updated, pdf_url = m.pdf_url, url = m.url, comment = m.comment,
+        journal_ref = m.journal_ref, updated_at = now()
+    from merged m
+    where p.id = m.id
+      and (p.arxiv_id, p.doi, p.source, p.source_id, p.version, p.title, p.abstract, p.authors, p.author_list,
+           p.categories, p.category_list, p.primary_category, p.published, p.updated, p.pdf_url, p.url, p.comment,
+           p.journal_ref)
+          is distinct from
+          (m.arxiv_id, m.doi, m.source, m.source_id, m.version, m.title, m.abstract, m.authors, m.author_list,
+           m.categories, m.category_list, m.primary_category, m.published, m.updated, m.pdf_url, m.url, m.comment,
+           m.journal_ref)
+    returning p.id
+  ),
+  counts as (
+    select (select count(*) from inserted) as inserted,
+           (select count(*) from changed) as updated,
+           (select count(*) from planned) as planned
+  )
+  select jsonb_build_object(
+           'v', 1,
+           'inserted', c.inserted,
+           'updated', c.updated,
+           'unchanged', c.planned - c.inserted - c.updated,
+           'inserted_ids', coalesce((select jsonb_agg(i.identity) from inserted i), '[]'::jsonb))
+  into reply
+  from counts c;
+
+  return reply;
+end
+$$;
+
+-- Returns {"v":1,"total_papers":n}.
+create or replace function public.cloud_jobs_paper_stats()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'total_papers', (select count(*) from public.papers))
+$$;
+
+-- When a query was last read to its end: {"v":1,"completed_seconds_ago":n or null}. With started_seconds_ago_param
+-- it first notes that a run which started that many seconds ago has now read the query to its end. The note never
+-- moves back, so a reply that was lost can be asked for again.
+create or replace function public.cloud_jobs_paper_query(
+  query_key_param text, started_seconds_ago_param double precision default null)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  seconds_ago double precision;
+begin
+  if started_seconds_ago_param is not null then
+    insert into public.cloud_jobs_paper_queries as q (query_key, completed_at)
+    values (query_key_param, now() - make_interval(secs => greatest(started_seconds_ago_param, 0)))
+    on conflict (query_key) do update set completed_at = greatest(q.completed_at, excluded.completed_at);
+  end if;
+  select extract(epoch from now() - q.completed_at)
+  into seconds_ago
+  from public.cloud_jobs_paper_queries q
+  where q.query_key = query_key_param;
+  return jsonb_build_object('v', 1, 'completed_seconds_ago', seconds_ago);
+end
+$$;
+
+revoke all on function public.cloud_jobs_upsert_papers(jsonb) from public, anon, authenticated;
+grant execute on function public.cloud_jobs_upsert_papers(jsonb) to service_role;
+revoke all on function public.cloud_jobs_paper_stats() from public, anon, authenticated;
+grant execute on function public.cloud_jobs_paper_stats() to service_role;
+revoke all on function public.cloud_jobs_paper_query(text, double precision) from public, anon, authenticated;
+grant execute on function public.cloud_jobs_paper_query(text, double precision) to service_role;
+
+-- ==== 0003_concurrency_keys.sql =================================================================
+
+-- Concurrency keys: at most one job of a key is locked at any moment.
+--
+-- The unique index cloud_jobs_concurrency_key guarantees it. What is here keeps the claim cheap: a job that a claim
+-- finds behind a busy key is marked blocked, which takes it out of the claim's index, and whatever frees the key
+-- lets the next one go. The invariant: while a key has blocked jobs it also has a locked job, or a due one that
+-- is not blocked, in each queue and type that has blocked ones. It is kept by triggers, so it also holds for
+-- people who write to the table by hand.
+
+-- The lock that orders "this key is busy, so wait" in a claim and "this key is free, so go" in the trigger.
+create or replace function public.cloud_jobs_key_lock_id(concurrency_key_param text)
+returns bigint
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select hashtextextended('cloud-jobs concurrency key: ' || concurrency_key_param, 0)
+$$;
+
+-- Lets the first blocked job of the key go, in each queue and job type: a queue that nobody works must not hold
+-- up another. Letting too many go does no harm, the next claim blocks them again.
+create or replace function public.cloud_jobs_unblock(concurrency_key_param text)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  lane record;
+  unblocked integer := 0;
+  last_queue text := '';
+  last_type text := '';
+begin
+  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(concurrency_key_param));
+  loop
+    select j.job_id, j.queue, j.job_type into lane
+    from public.cloud_jobs j
+    where j.concurrency_key = concurrency_key_param and j.status = 'waiting' and j.blocked
+      and (j.queue, j.job_type) > (last_queue, last_type)
+    order by j.queue, j.job_type, j.priority, j.run_at, j.job_id
+    limit 1;
+    exit when not found;
+    update public.cloud_jobs set blocked = false where job_id = lane.job_id and blocked;
+    unblocked := unblocked + 1;
+    last_queue := lane.queue;
+    last_type := lane.job_type;
+  end loop;
+  return unblocked;
+end
+$$;
+
+create or replace function public.cloud_jobs_key_freed()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform public.cloud_jobs_unblock(old.concurrency_key);
+  return null;
+end
+$$;
+
+-- A blocked mark belongs to a due job and its key: it goes when either does.
+create or replace function public.cloud_jobs_clear_blocked()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.blocked := false;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_key_freed_by_update
+  after update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  for each row
+  when (old.concurrency_key is not null and not old.blocked and (
+    (old.status = 'locked' and new.status <> 'locked')
+    or (old.status = 'waiting' and (
+      new.status not in ('waiting', 'locked')
+      or new.run_at > old.run_at
+      or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
+    ))
+  ))
+  execute function public.cloud_jobs_key_freed();
+
+create or replace trigger cloud_jobs_key_freed_by_delete
+  after delete on public.cloud_jobs
+  for each row
+  when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked'))
+  execute function public.cloud_jobs_key_freed();
+
+create or replace trigger cloud_jobs_clear_blocked
+  before update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  for each row
+  when (old.blocked and new.blocked and (
+    new.status <> 'waiting'
+    or new.run_at > now()
+    or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
+  ))
+  execute function public.cloud_jobs_clear_blocked();
+
+-- ==== 0004_attempts.sql =========================================================================
+
+-- The life of an attempt: claim, renew, finish, release, expire.
+--
+-- Every function here is fenced (a write that ends or renews an attempt names its execution and its instance, and
+-- applies only while that execution holds the lock), idempotent (a request whose reply was lost can be sent again)
+-- and atomic. None raises SQLSTATE 40001: PostgREST before version 16 repeats such a request without end.
+
+-- Errors that a caller can act on. PostgREST answers SQLSTATE PTxyz with HTTP status xyz.
+create or replace function public.cloud_jobs_refuse(status_param integer, message_param text, hint_param text default '')
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'PT' || status_param, message = message_param, hint = hint_param;
+end
+$$;
+
+-- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
+--
+-- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
+--          "duration_seconds", "progress", "output", "next_run_at", "job_id", "instance_id"}]
+-- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
+-- lock may be one of a seed client, which has no execution.
+-- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
+-- "run_at"}, or applied = false where the execution no longer holds the lock.
+create or replace function public.cloud_jobs_end_attempts(instance_id_param text, items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  reply jsonb;
+begin
+  with item as materialized (
+    select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
+      i.duration_seconds, i.progress, i.output, i.next_run_at,
+      coalesce(i.instance_id, instance_id_param) as instance_id,
+      coalesce(i.job_id, e.job_id) as job_id,
+      e.status as execution_status, e.instance_id as execution_instance_id, e.failure_kind as execution_failure_kind,
+      e.job_status as execution_job_status, e.next_run_at as execution_next_run_at
+    from rows from (jsonb_to_recordset(items_param) as (
+      execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
+      delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
+      job_id text, instance_id text)) with ordinality as i (
+      execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
+      output, next_run_at, job_id, instance_id, ordinal)
+    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    order by coalesce(i.job_id, e.job_id)
+  ),
+  -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
+  held as materialized (
+    select item.*, j.current_retries, j.max_retries, j.schedule, j.locked_at, j.attempts_left, j.was_cancelled
+    from item
+    cross join lateral (
+      select c.current_retries, c.max_retries, c.schedule, c.locked_at,
+        coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
+        c.cancel_requested_at is not null as was_cancelled
+      from public.cloud_jobs c
+      where c.job_id = item.job_id
+        and c.status = 'locked'
+        and c.locked_by is not distinct from item.instance_id
+        and c.locked_execution_id is not distinct from item.execution_id
+      for update of c
+    ) j
+  ),
+  decided as materialized (
+    select held.*,
+      case
+        when outcome = 'success' then 'done'
+        when was_cancelled then 'cancelled'
+        when outcome in ('snooze', 'release') then 'again'
+        when outcome in ('failure', 'lost') and attempts_left then 'retry'
+        else 'dead'
+      end as decision
+    from held
+  ),
+  next as materialized (
+    select decided.*,
+      case
+        when decision in ('again', 'retry') then 'waiting'
+        when schedule is not null then 'waiting'
+        when decision = 'done' then 'success'
+        else 'failed'
+      end as new_status,
+      case
+        when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
+        when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
+          -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
+          least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
+        -- The worker computes the next occurrence. Where none could (it is dead), the job is looked at again soon.
+        when schedule is not null then coalesce(next_run_at, now() + interval '5 minutes')
+      end as new_run_at,
+      case
+        when decision = 'done' then null
+        when outcome = 'lost' then 'lost'
+        when decision = 'cancelled' then 'cancelled'
+        when outcome = 'snooze' then 'snoozed'
+        when outcome = 'release' then 'released'
+        when outcome = 'discard' then 'discarded'
+        else coalesce(failure_kind, 'error')
+      end as new_failure_kind,
+      case
+        when decision = 'done' then null
+        else coalesce(error, case when outcome = 'lost'
+          then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
+      end as new_error
+    from decided
+  ),
+  job as (
+    update public.cloud_jobs c set
+      status = next.new_status,
+      run_at = coalesce(next.new_run_at, c.run_at),
+      current_retries = case
+        when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
+        when next.decision = 'again' then c.current_retries
+        when next.schedule is not null then 0
+        else c.current_retries
+      end,
+      occurrence = case
+        when next.decision in ('done', 'dead', 'cancelled') and next.schedule is not null then c.occurrence + 1
+        else c.occurrence
+      end,
+      last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
+      finished_at = case when next.new_status in ('success', 'failed') then now() end,
+      error_message = next.new_error,
+      locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
+      cancel_requested_at = null
+    from next
+    where c.job_id = next.job_id
+    returning c.job_id
+  ),
+  execution as (
+    update public.cloud_job_executions e set
+      status = case when next.decision = 'done' then 'success' else 'failed' end,
+      finished_at = now(),
+      duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
+      result = next.result,
+      error_message = next.new_error,
+      error_details = next.error_details,
+      failure_kind = next.new_failure_kind,
+      progress = coalesce(next.progress, e.progress),
+      output = next.output,
+      job_status = next.new_status,
+      next_run_at = next.new_run_at
+    from next
+    where e.status = 'running'
+      and (e.execution_id = next.execution_id
+        -- A seed client writes execution rows of its own: close those of a lock that expired.
+        or (next.execution_id is null and e.job_id = next.job_id))
+    returning e.execution_id
+  )
+  select coalesce(jsonb_agg(
+    case
+      when next.job_id is not null then jsonb_build_object(
+        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true, 'status', next.new_status,
+        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
+      -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was
+      -- ended by its lock's expiry was not ended by this worker, whatever it believes.
+      when item.execution_status <> 'running' and item.execution_instance_id = item.instance_id
+        and item.execution_failure_kind is distinct from 'lost' then jsonb_build_object(
+        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true,
+        'status', item.execution_job_status, 'failure_kind', item.execution_failure_kind,
+        'run_at', item.execution_next_run_at)
+      else jsonb_build_object('execution_id', item.execution_id, 'job_id', item.job_id, 'applied', false)
+    end order by item.ordinal), '[]'::jsonb)
+  into reply
+  from item
+  left join next on next.ordinal = item.ordinal;
+  return reply;
+end
+$$;
+
+-- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for.
+-- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
+create or replace function public.cloud_jobs_expire(
+  queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  items jsonb;
+begin
+  if queues_param is null then
+    select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
+      'instance_id', j.locked_by, 'outcome', 'lost'))
+    into items
+    from (
+      select c.job_id, c.locked_execution_id, c.locked_by
+      from public.cloud_jobs c
+      where c.status = 'locked' and c.lock_expires_at < now()
+        and (job_types_param is null or c.job_type = any (job_types_param))
+      order by c.queue, c.lock_expires_at limit limit_param
+      for update skip locked
+    ) j;
+  else
+    select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
+      'instance_id', j.locked_by, 'outcome', 'lost'))
+    into items
+    from unnest(queues_param) as wanted (queue)
+    cross join lateral (
+      select c.job_id, c.locked_execution_id, c.locked_by
+      from public.cloud_jobs c
+      where c.status = 'locked' and c.queue = wanted.queue and c.lock_expires_at < now()
+        and (job_types_param is null or c.job_type = any (job_types_param))
+      order by c.lock_expires_at limit limit_param
+      for update skip locked
+    ) j;
+  end if;
+  if items is null then
+    return 0;
+  end if;
+  perform public.cloud_jobs_end_attempts(null, items);
+  return jsonb_array_length(items);
+end
+$$;
+
+-- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
+-- The rows are locked until the end of the transaction; the caller changes their state.
+create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
+returns text[]
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+-- The index is in the order of the claim. A plan that collects the backlog and sorts it is right only by statistics
+-- that are stale exactly when the backlog has just grown.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+  picked text[] := '{}';
+  candidates text[];
+  keyed boolean;
+  key text;
+  taken text[];
+  passed boolean;
+begin
+  -- Each round but the last blocks at least one job, so rounds are bounded by what there is to block; ten of them
+  -- keep a single call short, and the caller is told that there may be more.
+  for round in 1..10 loop
+    with recursive lane as materialized (
+      select q.queue, t.job_type
+      from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+    ),
+    -- The priorities in use, smallest first, found by jumping from one to the next through the index. A plain range
+    -- scan would walk over every job of a higher priority that is due only tomorrow.
+    level (priority) as (
+      select min(head.priority)
+      from lane
+      cross join lateral (
+        select j.priority from public.cloud_jobs j
+        where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+        order by j.priority limit 1
+      ) head
+      union all
+      select (
+        select min(head.priority)
+        from lane
+        cross join lateral (
+          select j.priority from public.cloud_jobs j
+          where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+            and j.priority > level.priority
+          order by j.priority limit 1
+        ) head
+      )
+      from level
+      where level.priority is not null
+    ),
+    -- Levels come out one by one, in order, and the limit stops asking for more: only rows that are taken, and a few
+    -- of their neighbours in other lanes, are locked.
+    due as materialized (
+      select j.job_id, j.priority, j.run_at, j.concurrency_key
+      from level
+      cross join lateral (
+        select front.job_id, front.priority, front.run_at, front.concurrency_key
+        from lane
+        cross join lateral (
+          select c.job_id, c.priority, c.run_at, c.concurrency_key
+          from public.cloud_jobs c
+          where c.queue = lane.queue and c.job_type = lane.job_type and c.priority = level.priority
+            and c.status = 'waiting' and not c.blocked and c.run_at <= now()
+            and c.job_id <> all (picked)
+          order by c.run_at, c.job_id
+          limit limit_param - cardinality(picked)
+          for update of c skip locked
+        ) front
+        order by front.run_at, front.job_id
+        limit limit_param - cardinality(picked)
+      ) j
+      limit limit_param - cardinality(picked)
+    )
+    select coalesce(array_agg(due.job_id order by due.priority, due.run_at, due.job_id), '{}'),
+      coalesce(bool_or(due.concurrency_key is not null), false)
+    into candidates, keyed
+    from due;
+
+    exit when cardinality(candidates) = 0;
+
+    if not keyed then
+      picked := picked || candidates;
+      exit;
+    end if;
+
+    taken := '{}';
+    passed := false;
+    for key in
+      select distinct j.concurrency_key from public.cloud_jobs j
+      where j.job_id = any (candidates) and j.concurrency_key is not null
+    loop
+      -- Never wait for a key while holding row locks. Somebody who holds it is at work on this key now.
+      if not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(key)) then
+        passed := true;
+        continue;
+      end if;
+      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
+        and not exists (select from public.cloud_jobs j where j.job_id = any (picked) and j.concurrency_key = key)
+      then
+        -- The first of the key goes, in the order of the candidates.
+        taken := taken || array(
+          select c.job_id
+          from unnest(candidates) with ordinality as c (job_id, position)
+          join public.cloud_jobs j on j.job_id = c.job_id
+          where j.concurrency_key = key
+          order by c.position limit 1);
+      end if;
+      -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
+      update public.cloud_jobs c set blocked = true
+      where c.job_id in (
+        select j.job_id from public.cloud_jobs j
+        where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+          and j.job_id <> all (picked || taken)
+        limit 1000
+        for update skip locked
+      );
+    end loop;
+
+    picked := picked || array(
+      select c.job_id
+      from unnest(candidates) with ordinality as c (job_id, position)
+      join public.cloud_jobs j on j.job_id = c.job_id
+      where j.concurrency_key is null or c.job_id = any (taken)
+      order by c.position);
+
+    exit when cardinality(picked) >= limit_param or passed;
+  end loop;
+
+  -- Rows that a client of the seed marked failed, with retries left, come after the waiting ones, oldest first.
+  if cardinality(picked) < limit_param then
+    picked := picked || array(
+      select front.job_id
+      from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+      cross join lateral (
+        select c.job_id, c.created_at
+        from public.cloud_jobs c
+        where c.queue = q.queue and c.job_type = t.job_type and c.status = 'failed' and c.finished_at is null
+          and c.current_retries < c.max_retries
+          and c.unique_key is null and c.concurrency_key is null
+        order by c.created_at, c.job_id
+        limit limit_param - cardinality(picked)
+        for update of c skip locked
+      ) front
+      order by front.created_at, front.job_id
+      limit limit_param - cardinality(picked));
+  end if;
+
+  return picked;
+end
+$$;
+
+-- The words that a worker may send, checked before anything is touched.
+create or replace function public.cloud_jobs_check_claim(
+  instance_id_param text, limit_param integer, queues_param text[], job_types_param text[],
+  lock_seconds_param double precision, client_schema_param integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  version jsonb := public.cloud_jobs_version();
+begin
+  if client_schema_param > (version->>'schema')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, the client needs version %s.',
+      version->>'schema', client_schema_param), 'Run the sql/install.sql of the release that the client comes from.');
+  elsif client_schema_param < (version->>'requires')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, newer than the client (%s) can use.',
+      version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
+  elsif coalesce(instance_id_param, '') = '' then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
+    perform public.cloud_jobs_refuse(400, 'queues_param and job_types_param must each name at least one.', 'Leave them out for the defaults.');
+  elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+end
+$$;
+
+-- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
+--
+-- request_id_param makes the request repeatable: execution ids derive from it, and a request that comes again gets
+-- the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
+-- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
+create or replace function public.cloud_jobs_claim(
+  instance_id_param text,
+  limit_param integer default 1,
+  queues_param text[] default '{default}',
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  lock_seconds_param double precision default 300,
+  request_id_param uuid default null,
+  run_url_param text default null,
+  client_schema_param integer default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  -- The last four hex digits of an execution id number it within its claim.
+  id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  expired integer := 0;
+  repeated boolean := false;
+  picked text[];
+  jobs jsonb;
+begin
+  perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
+    lock_seconds_param, client_schema_param);
+
+  if request_id_param is not null then
+    -- The same request twice at once: the second waits, then finds what the first did.
+    perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
+    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+  end if;
+
+  if repeated then
+    select array_agg(e.job_id) into picked
+    from generate_series(1, limit_param) as n
+    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
+    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
+      and j.locked_by = instance_id_param and j.status = 'locked';
+    -- The reply took a while to be asked for again: the lock starts anew.
+    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    where j.job_id = any (picked);
+  else
+    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    with locked as (
+      update public.cloud_jobs j set
+        status = 'locked',
+        locked_at = now(),
+        locked_by = instance_id_param,
+        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+        cancel_requested_at = null,
+        finished_at = null
+      from unnest(picked) with ordinality as p (job_id, position)
+      where j.job_id = p.job_id and j.status in ('waiting', 'failed')
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence, j.run_at
+    )
+    insert into public.cloud_job_executions
+      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
+      l.occurrence, run_url_param, l.run_at
+    from locked l;
+  end if;
+
+  select jsonb_agg(jsonb_build_object(
+    'job_id', j.job_id, 'execution_id', j.locked_execution_id, 'name', j.name, 'job_type', j.job_type,
+    'config', j.config, 'description', coalesce(j.description, ''), 'queue', j.queue, 'priority', j.priority,
+    'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
+    'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
+    'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
+    'run_at', j.run_at, 'created_at', j.created_at
+    ) order by j.locked_execution_id)
+  into jobs
+  from public.cloud_jobs j
+  where j.job_id = any (picked) and j.status = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
+
+  return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
+    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired,
+    -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
+    -- became due meanwhile: the caller should look once more.
+    'more', coalesce(cardinality(picked), 0) >= limit_param
+      or public.cloud_jobs_due(queues_param, job_types_param));
+end
+$$;
+
+-- Whether any job of these queues and types could be claimed now: one index probe for each priority in use.
+create or replace function public.cloud_jobs_due(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns boolean
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+  with recursive lane as materialized (
+    select q.queue, t.job_type
+    from unnest(queues_param) as q (queue)
+    cross join unnest(job_types_param) as t (job_type)
+  ),
+  level (queue, job_type, priority) as (
+    select lane.queue, lane.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+      order by j.priority limit 1)
+    from lane
+    union all
+    select level.queue, level.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.status = 'waiting' and not j.blocked
+        and j.priority > level.priority
+      order by j.priority limit 1)
+    from level
+    where level.priority is not null
+  )
+  select exists (
+    select from level
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
+        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      order by j.run_at limit 1
+    ) front
+    where level.priority is not null
+  )
+$$;
+
+-- Keeps the locks of running attempts. items: [{"execution_id", "progress"}].
+-- Reply: {"v", "renewed": [{"execution_id", "held", "cancel_requested"}]}; held = false means that the attempt was
+-- ended by somebody else, so the handler must stop.
+create or replace function public.cloud_jobs_renew(
+  instance_id_param text, items_param jsonb, lock_seconds_param double precision default 300)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  reply jsonb;
+begin
+  if lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  with item as materialized (
+    select i.ordinal, i.execution_id, i.progress, e.job_id
+    from rows from (jsonb_to_recordset(items_param) as (execution_id text, progress jsonb))
+      with ordinality as i (execution_id, progress, ordinal)
+    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    order by e.job_id
+  ),
+  held as materialized (
+    select item.ordinal, item.execution_id, item.progress, item.job_id, j.cancel_requested
+    from item
+    cross join lateral (
+      select c.cancel_requested_at is not null as cancel_requested
+      from public.cloud_jobs c
+      where c.job_id = item.job_id and c.status = 'locked' and c.locked_by = instance_id_param
+        and c.locked_execution_id = item.execution_id
+      for update of c
+    ) j
+  ),
+  job as (
+    update public.cloud_jobs c set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    from held
+    where c.job_id = held.job_id
+  ),
+  execution as (
+    update public.cloud_job_executions e set progress = held.progress
+    from held
+    where e.execution_id = held.execution_id and held.progress is not null
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('execution_id', item.execution_id, 'held', held.ordinal is not null,
+    'cancel_requested', coalesce(held.cancel_requested, false)) order by item.ordinal), '[]'::jsonb)
+  into reply
+  from item
+  left join held on held.ordinal = item.ordinal;
+  return jsonb_build_object('v', 1, 'now', now(), 'renewed', reply);
+end
+$$;
+
+-- Ends attempts and, in the same call, claims the next.
+--
+-- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
+--   "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds",
+--   "progress", "output", "next_run_at"}]
+-- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+-- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}
+create or replace function public.cloud_jobs_finish(
+  instance_id_param text, items_param jsonb, claim_param jsonb default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  wrong jsonb;
+  finished jsonb;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
+  end if;
+  select item into wrong from jsonb_array_elements(items_param) as item
+  where item->>'execution_id' is null
+    or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+    or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+    or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
+      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+  end if;
+  select item into wrong from jsonb_array_elements(items_param) as item
+  where octet_length((item->'result')::text) > 262144
+    or octet_length((item->'error_details')::text) > 65536
+    or octet_length(item->>'error') > 65536
+    or octet_length(item->>'output') > 65536
+    or octet_length((item->'progress')::text) > 16384
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
+      'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
+  end if;
+  -- Only what a caller may say goes on: "lost" and other people's locks are not for it.
+  finished := public.cloud_jobs_end_attempts(instance_id_param, (
+    select coalesce(jsonb_agg(item - array['job_id', 'instance_id']), '[]'::jsonb) from jsonb_array_elements(items_param) as item));
+  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when claim_param is not null then
+    public.cloud_jobs_claim(
+      instance_id_param,
+      (claim_param->>'limit')::integer,
+      case when jsonb_typeof(claim_param->'queues') = 'array'
+        then array(select jsonb_array_elements_text(claim_param->'queues')) else '{default}' end,
+      case when jsonb_typeof(claim_param->'job_types') = 'array'
+        then array(select jsonb_array_elements_text(claim_param->'job_types')) else '{paper_fetch,maintenance,custom}' end,
+      coalesce((claim_param->>'lock_seconds')::double precision, 300),
+      (claim_param->>'request_id')::uuid,
+      claim_param->>'run_url')
+    end);
+end
+$$;
+
+-- Hands attempts back, due now, without spending a retry: a worker that shuts down, or one that claimed too much.
+create or replace function public.cloud_jobs_release(
+  instance_id_param text, execution_ids_param text[], reason_param text default 'The worker shut down.')
+returns jsonb
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_finish(instance_id_param, coalesce(jsonb_agg(jsonb_build_object(
+    'execution_id', execution_id, 'outcome', 'release', 'error', reason_param)), '[]'::jsonb))
+  from unnest(execution_ids_param) as execution_id
+$$;
+
+-- ==== 0005_jobs.sql =============================================================================
+
+-- What people and applications do with jobs: enqueue, cancel, run again, enable, disable, delete.
+
+-- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
+-- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
+-- "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+--
+-- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
+-- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+create or replace function public.cloud_jobs_enqueue(items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone'];
+  wrong record;
+  items jsonb;
+  reply jsonb;
+  missing boolean;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
+  end if;
+  if jsonb_array_length(items_param) > 50000 then
+    perform public.cloud_jobs_refuse(413, format('items_param has %s jobs.', jsonb_array_length(items_param)), 'Enqueue at most 50000 in one call.');
+  end if;
+
+  select checked.* into wrong
+  from (
+    select i.ordinal, i.item->>'name' as name, case
+      when jsonb_typeof(i.item) <> 'object' then 'is not an object'
+      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
+      when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
+        then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
+      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      when jsonb_typeof(i.item->'max_retries') is distinct from 'null' and i.item ? 'max_retries'
+        and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
+      when i.item ? 'priority' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+        or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
+      when i.item ? 'timeout_seconds' and jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+        and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
+        then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
+      when i.item ? 'run_at' and i.item ? 'delay_seconds' then 'has both run_at and delay_seconds'
+      when i.item ? 'delay_seconds' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+        or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
+      when i.item ? 'queue' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
+        then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
+      when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
+      when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when i.item ? 'job_id' and i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      when jsonb_typeof(i.item->'schedule') = 'string' and not (i.item ? 'run_at' or i.item ? 'delay_seconds')
+        then 'has a schedule without run_at, its first occurrence'
+    end as reason
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+  ) checked
+  where checked.reason is not null
+  order by checked.ordinal
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400,
+      format('Job %s of the batch (%s) %s.', wrong.ordinal, coalesce(to_json(left(wrong.name, 80))::text, 'no name'), wrong.reason),
+      'Nothing was enqueued. Correct the job and send the batch again.');
+  end if;
+
+  -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
+  select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
+  into items
+  from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+
+  -- More than one round only when a job with the same unique key was finished between insert and look-up.
+  for round in 1..5 loop
+    insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone)
+    select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
+      coalesce(i.max_retries, 3), coalesce(i.priority, 0),
+      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') else i.timezone end
+    from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
+      max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
+      with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
+    order by i.ordinal
+    on conflict do nothing;
+
+    select jsonb_agg(jsonb_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
+      bool_or(own.job_id is null and twin.job_id is null)
+    into reply, missing
+    from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
+    left join public.cloud_jobs twin on own.job_id is null and twin.unique_key = i.item->>'unique_key'
+      and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
+    exit when not missing;
+  end loop;
+
+  return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'jobs', coalesce(reply, '[]'::jsonb));
+end
+$$;
+
+-- The same for one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', queue_param => 'reports'). Returns the job id: the new one, or that of the unfinished job
+-- with the same unique key.
+create or replace function public.cloud_jobs_create(
+  name_param text,
+  job_type_param text,
+  config_param jsonb default '{}',
+  description_param text default '',
+  max_retries_param integer default 3,
+  priority_param integer default 0,
+  run_at_param timestamptz default null,
+  queue_param text default 'default',
+  timeout_seconds_param integer default null,
+  unique_key_param text default null,
+  concurrency_key_param text default null)
+returns text
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_enqueue(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'name', name_param, 'job_type', job_type_param, 'description', description_param,
+    'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
+    'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
+    'concurrency_key', concurrency_key_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+$$;
+
+-- The answer of every verb about one job: applied says whether the job is now as asked, changed whether this call
+-- did it, reason why not. Asking twice is no error.
+create or replace function public.cloud_jobs_answer(
+  job_id_param text, status_param text, applied_param boolean, changed_param boolean, reason_param text default null)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'job_id', job_id_param, 'status', status_param, 'applied', applied_param,
+    'changed', changed_param, 'reason', reason_param)
+$$;
+
+-- Cancels a job. A waiting one fails at once. For a locked one the wish is written down; its worker learns of it at
+-- the next heartbeat, stops the handler and fails the job, and if the worker is dead the lock's expiry does.
+create or replace function public.cloud_jobs_cancel(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.locked_execution_id is not null then
+    update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
+      'Its worker stops it at the next heartbeat.');
+  elsif job.status = 'waiting' and job.schedule is not null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is recurring and not running now. Disable it to stop the schedule.');
+  elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then
+    update public.cloud_jobs set status = 'failed', finished_at = now(), error_message = 'Cancelled before it ran.'
+      where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'failed', true, true);
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is locked by a client of the first cloud-jobs schema, which cannot be told. Wait for its lock to expire.');
+  else
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      format('It is %s, so there is nothing to cancel.', job.status));
+  end if;
+end
+$$;
+
+-- Runs a finished job again: waiting, due now, with retries, error and timestamps reset.
+create or replace function public.cloud_jobs_retry(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  twin text;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'waiting' and job.schedule is null and job.run_at <= now() then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
+  elsif job.status = 'waiting' then
+    -- A retry in hours, an occurrence tomorrow: run it now.
+    update public.cloud_jobs set run_at = now() where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+  elsif job.status not in ('failed', 'success') then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, case job.status
+      when 'locked' then 'It is running. Cancel it first, or wait until it ends.'
+      else 'It is disabled. Enable it first.' end);
+  end if;
+  if job.unique_key is not null then
+    select j.job_id into twin from public.cloud_jobs j
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled');
+    if found then
+      return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+        format('Job %s has the same unique key and is unfinished.', twin));
+    end if;
+  end if;
+  begin
+    update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
+      error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
+    where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'A job with the same unique key was enqueued at this moment.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+end
+$$;
+
+-- Takes a job out of the queue until it is enabled again. A running one is left alone.
+create or replace function public.cloud_jobs_disable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  begin
+    update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'Another unfinished job has the same unique key.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, 'disabled', true, true);
+end
+$$;
+
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh.
+create or replace function public.cloud_jobs_enable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status <> 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
+      format('It is %s, not disabled.', job.status));
+  end if;
+  update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
+    error_message = null, finished_at = null
+  where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+end
+$$;
+
+-- Deletes a job and its history. A running one is left alone.
+create or replace function public.cloud_jobs_delete(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.lock_expires_at >= now() then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  delete from public.cloud_jobs where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'deleted', true, true);
+end
+$$;
+
+-- ==== 0006_reading.sql ==========================================================================
+
+-- What people look at: list, show, statistics, and the facts that "doctor" judges. And pruning.
+
+create or replace function public.cloud_jobs_row(job public.cloud_jobs)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
+    'priority', job.priority, 'run_at', job.run_at, 'due', job.status = 'waiting' and job.run_at <= now(),
+    'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
+    'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
+    'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
+    'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
+    'created_at', job.created_at, 'last_execution', job.last_execution, 'finished_at', job.finished_at,
+    'locked_at', job.locked_at, 'locked_by', job.locked_by, 'lock_expires_at', job.lock_expires_at,
+    'lock_expired', job.status = 'locked' and job.lock_expires_at < now(),
+    'cancel_requested_at', job.cancel_requested_at)
+$$;
+
+-- Newest first. before_param is the "next" of the page before. Reply: {"v", "now", "jobs": [...], "next"}
+create or replace function public.cloud_jobs_list(
+  status_param text default null, job_type_param text default null, queue_param text default null,
+  name_param text default null, limit_param integer default 50, before_param text default null)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  jobs jsonb;
+  next text;
+  before_created timestamptz;
+  before_id text;
+begin
+  if limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  end if;
+  if before_param is not null then
+    if before_param !~ '^[^|]+\|.+$' then
+      perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
+    end if;
+    before_created := split_part(before_param, '|', 1)::timestamptz;
+    before_id := substr(before_param, strpos(before_param, '|') + 1);
+  end if;
+  select jsonb_agg(public.cloud_jobs_row(page.job) order by (page.job).created_at desc, (page.job).job_id desc)
+      filter (where page.position <= limit_param),
+    max((page.job).created_at::text || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
+  into jobs, next
+  from (
+    select found.job, row_number() over (order by (found.job).created_at desc, (found.job).job_id desc) as position,
+      count(*) over () as total
+    from (
+      select j as job
+      from public.cloud_jobs j
+      where (status_param is null or j.status = status_param)
+        and (job_type_param is null or j.job_type = job_type_param)
+        and (queue_param is null or j.queue = queue_param)
+        and (name_param is null or j.name = name_param)
+        and (before_param is null or (j.created_at, j.job_id) < (before_created, before_id))
+      order by j.created_at desc, j.job_id desc
+      limit limit_param + 1
+    ) found
+  ) page;
+  return jsonb_build_object('v', 1, 'now', now(), 'jobs', coalesce(jobs, '[]'::jsonb), 'next', next);
+end
+$$;
+
+-- One job with its config and its newest executions. Reply: {"v", "now", "job", "executions"}; job is null when
+-- there is none with this id.
+create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'now', now(),
+    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
+      from public.cloud_jobs j where j.job_id = job_id_param),
+    'executions', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
+        'failure_kind', e.failure_kind, 'started_at', e.started_at, 'finished_at', e.finished_at,
+        'duration_seconds', e.duration_seconds, 'result', e.result, 'error_message', e.error_message,
+        'error_details', e.error_details, 'output', e.output, 'progress', e.progress, 'instance_id', e.instance_id,
+        'run_url', e.run_url, 'scheduled_for', e.scheduled_for, 'next_run_at', e.next_run_at)
+        order by e.started_at desc, e.execution_id desc)
+      from (
+        select * from public.cloud_job_executions
+        where job_id = job_id_param
+        order by started_at desc
+        limit least(greatest(coalesce(limit_param, 10), 1), 200)
+      ) e), '[]'::jsonb))
+$$;
+
+-- How the queue is doing. Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked",
+-- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}}
+create or replace function public.cloud_jobs_stats(queue_param text default null)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with job as materialized (
+    select j.queue, j.status, count(*) as n,
+      count(*) filter (where j.status = 'waiting' and j.run_at <= now()) as due,
+      count(*) filter (where j.status = 'waiting' and j.run_at > now()) as scheduled,
+      count(*) filter (where j.blocked) as blocked,
+      count(*) filter (where j.status = 'locked' and j.lock_expires_at < now()) as expired_locks,
+      min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()) as oldest_due
+    from public.cloud_jobs j
+    where queue_param is null or j.queue = queue_param
+    group by j.queue, j.status
+  ),
+  recent as (
+    select e.status, e.failure_kind, e.duration_seconds
+    from public.cloud_job_executions e
+    where e.started_at > now() - interval '24 hours'
+      and (queue_param is null or exists (
+        select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
+  )
+  select jsonb_build_object('v', 1, 'now', now(), 'total', coalesce(sum(n), 0),
+    'jobs', jsonb_build_object(
+      'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
+      'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
+      'success', coalesce(sum(n) filter (where status = 'success'), 0),
+      'failed', coalesce(sum(n) filter (where status = 'failed'), 0),
+      'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)),
+    'due', coalesce(sum(due), 0), 'scheduled', coalesce(sum(scheduled), 0), 'blocked', coalesce(sum(blocked), 0),
+    'expired_locks', coalesce(sum(expired_locks), 0),
+    'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
+    'queues', (
+      select coalesce(jsonb_agg(q.line order by q.queue), '[]'::jsonb)
+      from (
+        select job.queue, jsonb_build_object('queue', job.queue, 'due', sum(due), 'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
+          'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
+          'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
+          'success', coalesce(sum(n) filter (where status = 'success'), 0),
+          'failed', coalesce(sum(n) filter (where status = 'failed'), 0),
+          'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)) as line
+        from job group by job.queue
+      ) q),
+    'executions_24h', (
+      select jsonb_build_object(
+        'running', count(*) filter (where status = 'running'),
+        'success', count(*) filter (where status = 'success'),
+        'failed', count(*) filter (where status = 'failed'),
+        'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
+          select r.failure_kind, count(*) as n from recent r where r.failure_kind is not null group by r.failure_kind) k), '{}'::jsonb),
+        'average_seconds', avg(duration_seconds) filter (where status = 'success'),
+        'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
+      from recent))
+  from job
+$$;
+
+-- The facts that the doctor command judges: nothing here changes anything, and nothing here is an opinion.
+create or replace function public.cloud_jobs_doctor()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with relation as (
+    select c.oid, c.relname, c.relkind, c.relrowsecurity,
+      c.relname::text as name
+    from pg_catalog.pg_class c
+    where c.relnamespace = 'public'::regnamespace
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers', 'job_statistics')
+  ),
+  routine as (
+    select p.oid, p.oid::regprocedure::text as name
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
+  ),
+  stranger (role) as (
+    select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
+  )
+  select jsonb_build_object('v', 1, 'now', clock_timestamp(), 'role', current_user::text,
+    'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'server_version', current_setting('server_version'),
+    'statement_timeout', current_setting('statement_timeout'),
+    'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
+      where relkind = 'r' and not relrowsecurity),
+    'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
+      from pg_catalog.pg_policies where schemaname = 'public' and tablename in (select name from relation)),
+    -- A privilege on a table is of use to a stranger only where a policy lets rows through, and on a function always.
+    'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
+      from relation r cross join stranger s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
+      where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
+    'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
+      from routine f cross join stranger s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
+    'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (
+      select v.verb || ' on ' || r.name as what
+      from relation r cross join (values ('select'), ('insert'), ('update'), ('delete')) as v (verb)
+      where r.relkind = 'r' and not pg_catalog.has_table_privilege(current_user, r.oid, v.verb)
+      union all
+      select 'execute on ' || f.name from routine f where not pg_catalog.has_function_privilege(current_user, f.oid, 'execute')) m))
+$$;
+
+-- Removes history in one bounded batch: executions that ended, and finished one-off jobs with their executions,
+-- older than so many days. Null leaves a kind alone. Call it again while "more" is true.
+-- Never touches what is running, waiting, disabled or recurring.
+create or replace function public.cloud_jobs_prune(
+  executions_days_param double precision default null, jobs_days_param double precision default null,
+  limit_param integer default 1000)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  executions integer := 0;
+  jobs integer := 0;
+begin
+  if coalesce(executions_days_param, 0) < 0 or coalesce(jobs_days_param, 0) < 0 then
+    perform public.cloud_jobs_refuse(400, 'A number of days is negative.', 'Pass 0 or more.');
+  end if;
+  if limit_param is null or limit_param not between 1 and 10000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
+  end if;
+  if executions_days_param is not null then
+    delete from public.cloud_job_executions where execution_id in (
+      select e.execution_id from public.cloud_job_executions e
+      where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
+        and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
+      order by e.started_at
+      limit limit_param
+      for update skip locked
+    );
+    get diagnostics executions = row_count;
+  end if;
+  if jobs_days_param is not null then
+    delete from public.cloud_jobs where job_id in (
+      select j.job_id from public.cloud_jobs j
+      where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
+        and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
+      order by j.finished_at
+      limit limit_param
+      for update skip locked
+    );
+    get diagnostics jobs = row_count;
+  end if;
+  return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
+    'more', executions >= limit_param or jobs >= limit_param);
+end
+$$;
+
+-- ==== 0007_seed_clients.sql =====================================================================
+
+-- The functions and the view of the first cloud-jobs schema, for its clients: same names, arguments, columns, meaning.
+
+-- Claims one job. A seed client writes its own execution rows and ends the job by writing to the table, so no
+-- execution is made here; if it dies, the lock's expiry ends the attempt like any other.
+create or replace function public.get_next_available_job(instance_id_param text, lock_duration_minutes integer default 30)
+returns table (
+  job_id text,
+  name text,
+  job_type text,
+  config jsonb,
+  description text,
+  current_retries integer,
+  max_retries integer
+)
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return query
+  update public.cloud_jobs j set
+    status = 'locked',
+    locked_at = now(),
+    locked_by = instance_id_param,
+    lock_expires_at = now() + interval '1 minute' * lock_duration_minutes,
+    locked_execution_id = null,
+    cancel_requested_at = null,
+    finished_at = null
+  where j.job_id = any (public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1))
+    and j.status in ('waiting', 'failed')
+  returning j.job_id, j.name, j.job_type, j.config, j.description, j.current_retries, j.max_retries;
+end
+$$;
+
+-- Ends the attempts of dead workers in all queues; returns how many. Each spends a retry, so that a job which kills
+-- its workers stops after max_retries.
+create or replace function public.release_expired_locks()
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  released integer := 0;
+  batch integer;
+begin
+  -- Bounded, to stay well below the statement timeout; what is left goes with the next call.
+  for round in 1..20 loop
+    batch := public.cloud_jobs_expire(null, null, 500);
+    released := released + batch;
+    exit when batch < 500;
+  end loop;
+  return released;
+end
+$$;
+
+create or replace view public.job_statistics
+with (security_invoker = on)
+as
+select
+  count(*) as total_jobs,
+  sum(case when status = 'waiting' then 1 else 0 end) as waiting_jobs,
+  sum(case when status = 'locked' then 1 else 0 end) as locked_jobs,
+  sum(case when status = 'success' then 1 else 0 end) as success_jobs,
+  sum(case when status = 'failed' then 1 else 0 end) as failed_jobs,
+  sum(case when status = 'disabled' then 1 else 0 end) as disabled_jobs,
+  now() as calculated_at
+from public.cloud_jobs;
+
+-- ==== 0008_access.sql ===========================================================================
+
+-- Who may do what: service_role everything that the worker and the commands need, nobody else anything.
+--
+-- Spelled out, because defaults differ: Supabase projects made before 30 May 2026 grant everything new to anon and
+-- authenticated, later ones grant nothing, not even to service_role, and a new function is open to PUBLIC in both.
+do $$
+declare
+  object record;
+begin
+  for object in
+    select format('table public.%I', c.relname) as name, c.relkind
+    from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_jobs_schema', 'job_statistics')
+  loop
+    execute format('revoke all on %s from public, anon, authenticated', object.name);
+    execute format('grant %s on %s to service_role',
+      case when object.relkind = 'v' then 'select' else 'select, insert, update, delete' end, object.name);
+  end loop;
+  for object in
+    select p.oid::regprocedure::text as name
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
+  loop
+    execute format('revoke all on function %s from public, anon, authenticated', object.name);
+    execute format('grant execute on function %s to service_role', object.name);
+  end loop;
+end
+$$;
+
+-- ==== the end ==================================================================================
+
+insert into public.cloud_jobs_schema (version, name) values
+  (1, 'tables'),
+  (2, 'papers'),
+  (3, 'concurrency_keys'),
+  (4, 'attempts'),
+  (5, 'jobs'),
+  (6, 'reading'),
+  (7, 'seed_clients'),
+  (8, 'access')
+on conflict (version) do nothing;
+
+-- PostgREST learns of the functions.
+notify pgrst, 'reload schema';
+
+commit;

@@ -1,0 +1,659 @@
+-- The life of an attempt: claim, renew, finish, release, expire.
+--
+-- Every function here is fenced (a write that ends or renews an attempt names its execution and its instance, and
+-- applies only while that execution holds the lock), idempotent (a request whose reply was lost can be sent again)
+-- and atomic. None raises SQLSTATE 40001: PostgREST before version 16 repeats such a request without end.
+
+-- Errors that a caller can act on. PostgREST answers SQLSTATE PTxyz with HTTP status xyz.
+create or replace function public.cloud_jobs_refuse(status_param integer, message_param text, hint_param text default '')
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'PT' || status_param, message = message_param, hint = hint_param;
+end
+$$;
+
+-- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
+--
+-- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
+--          "duration_seconds", "progress", "output", "next_run_at", "job_id", "instance_id"}]
+-- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
+-- lock may be one of a seed client, which has no execution.
+-- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
+-- "run_at"}, or applied = false where the execution no longer holds the lock.
+create or replace function public.cloud_jobs_end_attempts(instance_id_param text, items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  reply jsonb;
+begin
+  with item as materialized (
+    select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
+      i.duration_seconds, i.progress, i.output, i.next_run_at,
+      coalesce(i.instance_id, instance_id_param) as instance_id,
+      coalesce(i.job_id, e.job_id) as job_id,
+      e.status as execution_status, e.instance_id as execution_instance_id, e.failure_kind as execution_failure_kind,
+      e.job_status as execution_job_status, e.next_run_at as execution_next_run_at
+    from rows from (jsonb_to_recordset(items_param) as (
+      execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
+      delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
+      job_id text, instance_id text)) with ordinality as i (
+      execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
+      output, next_run_at, job_id, instance_id, ordinal)
+    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    order by coalesce(i.job_id, e.job_id)
+  ),
+  -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
+  held as materialized (
+    select item.*, j.current_retries, j.max_retries, j.schedule, j.locked_at, j.attempts_left, j.was_cancelled
+    from item
+    cross join lateral (
+      select c.current_retries, c.max_retries, c.schedule, c.locked_at,
+        coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
+        c.cancel_requested_at is not null as was_cancelled
+      from public.cloud_jobs c
+      where c.job_id = item.job_id
+        and c.status = 'locked'
+        and c.locked_by is not distinct from item.instance_id
+        and c.locked_execution_id is not distinct from item.execution_id
+      for update of c
+    ) j
+  ),
+  decided as materialized (
+    select held.*,
+      case
+        when outcome = 'success' then 'done'
+        when was_cancelled then 'cancelled'
+        when outcome in ('snooze', 'release') then 'again'
+        when outcome in ('failure', 'lost') and attempts_left then 'retry'
+        else 'dead'
+      end as decision
+    from held
+  ),
+  next as materialized (
+    select decided.*,
+      case
+        when decision in ('again', 'retry') then 'waiting'
+        when schedule is not null then 'waiting'
+        when decision = 'done' then 'success'
+        else 'failed'
+      end as new_status,
+      case
+        when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
+        when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
+          -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
+          least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
+        -- The worker computes the next occurrence. Where none could (it is dead), the job is looked at again soon.
+        when schedule is not null then coalesce(next_run_at, now() + interval '5 minutes')
+      end as new_run_at,
+      case
+        when decision = 'done' then null
+        when outcome = 'lost' then 'lost'
+        when decision = 'cancelled' then 'cancelled'
+        when outcome = 'snooze' then 'snoozed'
+        when outcome = 'release' then 'released'
+        when outcome = 'discard' then 'discarded'
+        else coalesce(failure_kind, 'error')
+      end as new_failure_kind,
+      case
+        when decision = 'done' then null
+        else coalesce(error, case when outcome = 'lost'
+          then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
+      end as new_error
+    from decided
+  ),
+  job as (
+    update public.cloud_jobs c set
+      status = next.new_status,
+      run_at = coalesce(next.new_run_at, c.run_at),
+      current_retries = case
+        when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
+        when next.decision = 'again' then c.current_retries
+        when next.schedule is not null then 0
+        else c.current_retries
+      end,
+      occurrence = case
+        when next.decision in ('done', 'dead', 'cancelled') and next.schedule is not null then c.occurrence + 1
+        else c.occurrence
+      end,
+      last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
+      finished_at = case when next.new_status in ('success', 'failed') then now() end,
+      error_message = next.new_error,
+      locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
+      cancel_requested_at = null
+    from next
+    where c.job_id = next.job_id
+    returning c.job_id
+  ),
+  execution as (
+    update public.cloud_job_executions e set
+      status = case when next.decision = 'done' then 'success' else 'failed' end,
+      finished_at = now(),
+      duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
+      result = next.result,
+      error_message = next.new_error,
+      error_details = next.error_details,
+      failure_kind = next.new_failure_kind,
+      progress = coalesce(next.progress, e.progress),
+      output = next.output,
+      job_status = next.new_status,
+      next_run_at = next.new_run_at
+    from next
+    where e.status = 'running'
+      and (e.execution_id = next.execution_id
+        -- A seed client writes execution rows of its own: close those of a lock that expired.
+        or (next.execution_id is null and e.job_id = next.job_id))
+    returning e.execution_id
+  )
+  select coalesce(jsonb_agg(
+    case
+      when next.job_id is not null then jsonb_build_object(
+        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true, 'status', next.new_status,
+        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
+      -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was
+      -- ended by its lock's expiry was not ended by this worker, whatever it believes.
+      when item.execution_status <> 'running' and item.execution_instance_id = item.instance_id
+        and item.execution_failure_kind is distinct from 'lost' then jsonb_build_object(
+        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true,
+        'status', item.execution_job_status, 'failure_kind', item.execution_failure_kind,
+        'run_at', item.execution_next_run_at)
+      else jsonb_build_object('execution_id', item.execution_id, 'job_id', item.job_id, 'applied', false)
+    end order by item.ordinal), '[]'::jsonb)
+  into reply
+  from item
+  left join next on next.ordinal = item.ordinal;
+  return reply;
+end
+$$;
+
+-- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for.
+-- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
+create or replace function public.cloud_jobs_expire(
+  queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  items jsonb;
+begin
+  if queues_param is null then
+    select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
+      'instance_id', j.locked_by, 'outcome', 'lost'))
+    into items
+    from (
+      select c.job_id, c.locked_execution_id, c.locked_by
+      from public.cloud_jobs c
+      where c.status = 'locked' and c.lock_expires_at < now()
+        and (job_types_param is null or c.job_type = any (job_types_param))
+      order by c.queue, c.lock_expires_at limit limit_param
+      for update skip locked
+    ) j;
+  else
+    select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
+      'instance_id', j.locked_by, 'outcome', 'lost'))
+    into items
+    from unnest(queues_param) as wanted (queue)
+    cross join lateral (
+      select c.job_id, c.locked_execution_id, c.locked_by
+      from public.cloud_jobs c
+      where c.status = 'locked' and c.queue = wanted.queue and c.lock_expires_at < now()
+        and (job_types_param is null or c.job_type = any (job_types_param))
+      order by c.lock_expires_at limit limit_param
+      for update skip locked
+    ) j;
+  end if;
+  if items is null then
+    return 0;
+  end if;
+  perform public.cloud_jobs_end_attempts(null, items);
+  return jsonb_array_length(items);
+end
+$$;
+
+-- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
+-- The rows are locked until the end of the transaction; the caller changes their state.
+create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
+returns text[]
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+-- The index is in the order of the claim. A plan that collects the backlog and sorts it is right only by statistics
+-- that are stale exactly when the backlog has just grown.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+  picked text[] := '{}';
+  candidates text[];
+  keyed boolean;
+  key text;
+  taken text[];
+  passed boolean;
+begin
+  -- Each round but the last blocks at least one job, so rounds are bounded by what there is to block; ten of them
+  -- keep a single call short, and the caller is told that there may be more.
+  for round in 1..10 loop
+    with recursive lane as materialized (
+      select q.queue, t.job_type
+      from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+    ),
+    -- The priorities in use, smallest first, found by jumping from one to the next through the index. A plain range
+    -- scan would walk over every job of a higher priority that is due only tomorrow.
+    level (priority) as (
+      select min(head.priority)
+      from lane
+      cross join lateral (
+        select j.priority from public.cloud_jobs j
+        where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+        order by j.priority limit 1
+      ) head
+      union all
+      select (
+        select min(head.priority)
+        from lane
+        cross join lateral (
+          select j.priority from public.cloud_jobs j
+          where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+            and j.priority > level.priority
+          order by j.priority limit 1
+        ) head
+      )
+      from level
+      where level.priority is not null
+    ),
+    -- Levels come out one by one, in order, and the limit stops asking for more: only rows that are taken, and a few
+    -- of their neighbours in other lanes, are locked.
+    due as materialized (
+      select j.job_id, j.priority, j.run_at, j.concurrency_key
+      from level
+      cross join lateral (
+        select front.job_id, front.priority, front.run_at, front.concurrency_key
+        from lane
+        cross join lateral (
+          select c.job_id, c.priority, c.run_at, c.concurrency_key
+          from public.cloud_jobs c
+          where c.queue = lane.queue and c.job_type = lane.job_type and c.priority = level.priority
+            and c.status = 'waiting' and not c.blocked and c.run_at <= now()
+            and c.job_id <> all (picked)
+          order by c.run_at, c.job_id
+          limit limit_param - cardinality(picked)
+          for update of c skip locked
+        ) front
+        order by front.run_at, front.job_id
+        limit limit_param - cardinality(picked)
+      ) j
+      limit limit_param - cardinality(picked)
+    )
+    select coalesce(array_agg(due.job_id order by due.priority, due.run_at, due.job_id), '{}'),
+      coalesce(bool_or(due.concurrency_key is not null), false)
+    into candidates, keyed
+    from due;
+
+    exit when cardinality(candidates) = 0;
+
+    if not keyed then
+      picked := picked || candidates;
+      exit;
+    end if;
+
+    taken := '{}';
+    passed := false;
+    for key in
+      select distinct j.concurrency_key from public.cloud_jobs j
+      where j.job_id = any (candidates) and j.concurrency_key is not null
+    loop
+      -- Never wait for a key while holding row locks. Somebody who holds it is at work on this key now.
+      if not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(key)) then
+        passed := true;
+        continue;
+      end if;
+      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
+        and not exists (select from public.cloud_jobs j where j.job_id = any (picked) and j.concurrency_key = key)
+      then
+        -- The first of the key goes, in the order of the candidates.
+        taken := taken || array(
+          select c.job_id
+          from unnest(candidates) with ordinality as c (job_id, position)
+          join public.cloud_jobs j on j.job_id = c.job_id
+          where j.concurrency_key = key
+          order by c.position limit 1);
+      end if;
+      -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
+      update public.cloud_jobs c set blocked = true
+      where c.job_id in (
+        select j.job_id from public.cloud_jobs j
+        where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+          and j.job_id <> all (picked || taken)
+        limit 1000
+        for update skip locked
+      );
+    end loop;
+
+    picked := picked || array(
+      select c.job_id
+      from unnest(candidates) with ordinality as c (job_id, position)
+      join public.cloud_jobs j on j.job_id = c.job_id
+      where j.concurrency_key is null or c.job_id = any (taken)
+      order by c.position);
+
+    exit when cardinality(picked) >= limit_param or passed;
+  end loop;
+
+  -- Rows that a client of the seed marked failed, with retries left, come after the waiting ones, oldest first.
+  if cardinality(picked) < limit_param then
+    picked := picked || array(
+      select front.job_id
+      from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+      cross join lateral (
+        select c.job_id, c.created_at
+        from public.cloud_jobs c
+        where c.queue = q.queue and c.job_type = t.job_type and c.status = 'failed' and c.finished_at is null
+          and c.current_retries < c.max_retries
+          and c.unique_key is null and c.concurrency_key is null
+        order by c.created_at, c.job_id
+        limit limit_param - cardinality(picked)
+        for update of c skip locked
+      ) front
+      order by front.created_at, front.job_id
+      limit limit_param - cardinality(picked));
+  end if;
+
+  return picked;
+end
+$$;
+
+-- The words that a worker may send, checked before anything is touched.
+create or replace function public.cloud_jobs_check_claim(
+  instance_id_param text, limit_param integer, queues_param text[], job_types_param text[],
+  lock_seconds_param double precision, client_schema_param integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  version jsonb := public.cloud_jobs_version();
+begin
+  if client_schema_param > (version->>'schema')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, the client needs version %s.',
+      version->>'schema', client_schema_param), 'Run the sql/install.sql of the release that the client comes from.');
+  elsif client_schema_param < (version->>'requires')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, newer than the client (%s) can use.',
+      version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
+  elsif coalesce(instance_id_param, '') = '' then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
+    perform public.cloud_jobs_refuse(400, 'queues_param and job_types_param must each name at least one.', 'Leave them out for the defaults.');
+  elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+end
+$$;
+
+-- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
+--
+-- request_id_param makes the request repeatable: execution ids derive from it, and a request that comes again gets
+-- the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
+-- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
+create or replace function public.cloud_jobs_claim(
+  instance_id_param text,
+  limit_param integer default 1,
+  queues_param text[] default '{default}',
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  lock_seconds_param double precision default 300,
+  request_id_param uuid default null,
+  run_url_param text default null,
+  client_schema_param integer default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  -- The last four hex digits of an execution id number it within its claim.
+  id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  expired integer := 0;
+  repeated boolean := false;
+  picked text[];
+  jobs jsonb;
+begin
+  perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
+    lock_seconds_param, client_schema_param);
+
+  if request_id_param is not null then
+    -- The same request twice at once: the second waits, then finds what the first did.
+    perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
+    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+  end if;
+
+  if repeated then
+    select array_agg(e.job_id) into picked
+    from generate_series(1, limit_param) as n
+    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
+    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
+      and j.locked_by = instance_id_param and j.status = 'locked';
+    -- The reply took a while to be asked for again: the lock starts anew.
+    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    where j.job_id = any (picked);
+  else
+    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    with locked as (
+      update public.cloud_jobs j set
+        status = 'locked',
+        locked_at = now(),
+        locked_by = instance_id_param,
+        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+        cancel_requested_at = null,
+        finished_at = null
+      from unnest(picked) with ordinality as p (job_id, position)
+      where j.job_id = p.job_id and j.status in ('waiting', 'failed')
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence, j.run_at
+    )
+    insert into public.cloud_job_executions
+      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
+      l.occurrence, run_url_param, l.run_at
+    from locked l;
+  end if;
+
+  select jsonb_agg(jsonb_build_object(
+    'job_id', j.job_id, 'execution_id', j.locked_execution_id, 'name', j.name, 'job_type', j.job_type,
+    'config', j.config, 'description', coalesce(j.description, ''), 'queue', j.queue, 'priority', j.priority,
+    'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
+    'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
+    'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
+    'run_at', j.run_at, 'created_at', j.created_at
+    ) order by j.locked_execution_id)
+  into jobs
+  from public.cloud_jobs j
+  where j.job_id = any (picked) and j.status = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
+
+  return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
+    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired,
+    -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
+    -- became due meanwhile: the caller should look once more.
+    'more', coalesce(cardinality(picked), 0) >= limit_param
+      or public.cloud_jobs_due(queues_param, job_types_param));
+end
+$$;
+
+-- Whether any job of these queues and types could be claimed now: one index probe for each priority in use.
+create or replace function public.cloud_jobs_due(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns boolean
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+  with recursive lane as materialized (
+    select q.queue, t.job_type
+    from unnest(queues_param) as q (queue)
+    cross join unnest(job_types_param) as t (job_type)
+  ),
+  level (queue, job_type, priority) as (
+    select lane.queue, lane.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+      order by j.priority limit 1)
+    from lane
+    union all
+    select level.queue, level.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.status = 'waiting' and not j.blocked
+        and j.priority > level.priority
+      order by j.priority limit 1)
+    from level
+    where level.priority is not null
+  )
+  select exists (
+    select from level
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
+        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      order by j.run_at limit 1
+    ) front
+    where level.priority is not null
+  )
+$$;
+
+-- Keeps the locks of running attempts. items: [{"execution_id", "progress"}].
+-- Reply: {"v", "renewed": [{"execution_id", "held", "cancel_requested"}]}; held = false means that the attempt was
+-- ended by somebody else, so the handler must stop.
+create or replace function public.cloud_jobs_renew(
+  instance_id_param text, items_param jsonb, lock_seconds_param double precision default 300)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  reply jsonb;
+begin
+  if lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  with item as materialized (
+    select i.ordinal, i.execution_id, i.progress, e.job_id
+    from rows from (jsonb_to_recordset(items_param) as (execution_id text, progress jsonb))
+      with ordinality as i (execution_id, progress, ordinal)
+    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    order by e.job_id
+  ),
+  held as materialized (
+    select item.ordinal, item.execution_id, item.progress, item.job_id, j.cancel_requested
+    from item
+    cross join lateral (
+      select c.cancel_requested_at is not null as cancel_requested
+      from public.cloud_jobs c
+      where c.job_id = item.job_id and c.status = 'locked' and c.locked_by = instance_id_param
+        and c.locked_execution_id = item.execution_id
+      for update of c
+    ) j
+  ),
+  job as (
+    update public.cloud_jobs c set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    from held
+    where c.job_id = held.job_id
+  ),
+  execution as (
+    update public.cloud_job_executions e set progress = held.progress
+    from held
+    where e.execution_id = held.execution_id and held.progress is not null
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('execution_id', item.execution_id, 'held', held.ordinal is not null,
+    'cancel_requested', coalesce(held.cancel_requested, false)) order by item.ordinal), '[]'::jsonb)
+  into reply
+  from item
+  left join held on held.ordinal = item.ordinal;
+  return jsonb_build_object('v', 1, 'now', now(), 'renewed', reply);
+end
+$$;
+
+-- Ends attempts and, in the same call, claims the next.
+--
+-- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
+--   "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds",
+--   "progress", "output", "next_run_at"}]
+-- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+-- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}
+create or replace function public.cloud_jobs_finish(
+  instance_id_param text, items_param jsonb, claim_param jsonb default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  wrong jsonb;
+  finished jsonb;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
+  end if;
+  select item into wrong from jsonb_array_elements(items_param) as item
+  where item->>'execution_id' is null
+    or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+    or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+    or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
+      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+  end if;
+  select item into wrong from jsonb_array_elements(items_param) as item
+  where octet_length((item->'result')::text) > 262144
+    or octet_length((item->'error_details')::text) > 65536
+    or octet_length(item->>'error') > 65536
+    or octet_length(item->>'output') > 65536
+    or octet_length((item->'progress')::text) > 16384
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
+      'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
+  end if;
+  -- Only what a caller may say goes on: "lost" and other people's locks are not for it.
+  finished := public.cloud_jobs_end_attempts(instance_id_param, (
+    select coalesce(jsonb_agg(item - array['job_id', 'instance_id']), '[]'::jsonb) from jsonb_array_elements(items_param) as item));
+  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when claim_param is not null then
+    public.cloud_jobs_claim(
+      instance_id_param,
+      (claim_param->>'limit')::integer,
+      case when jsonb_typeof(claim_param->'queues') = 'array'
+        then array(select jsonb_array_elements_text(claim_param->'queues')) else '{default}' end,
+      case when jsonb_typeof(claim_param->'job_types') = 'array'
+        then array(select jsonb_array_elements_text(claim_param->'job_types')) else '{paper_fetch,maintenance,custom}' end,
+      coalesce((claim_param->>'lock_seconds')::double precision, 300),
+      (claim_param->>'request_id')::uuid,
+      claim_param->>'run_url')
+    end);
+end
+$$;
+
+-- Hands attempts back, due now, without spending a retry: a worker that shuts down, or one that claimed too much.
+create or replace function public.cloud_jobs_release(
+  instance_id_param text, execution_ids_param text[], reason_param text default 'The worker shut down.')
+returns jsonb
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_finish(instance_id_param, coalesce(jsonb_agg(jsonb_build_object(
+    'execution_id', execution_id, 'outcome', 'release', 'error', reason_param)), '[]'::jsonb))
+  from unnest(execution_ids_param) as execution_id
+$$;

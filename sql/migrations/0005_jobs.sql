@@ -1,0 +1,293 @@
+-- What people and applications do with jobs: enqueue, cancel, run again, enable, disable, delete.
+
+-- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
+-- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
+-- "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+--
+-- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
+-- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+create or replace function public.cloud_jobs_enqueue(items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone'];
+  wrong record;
+  items jsonb;
+  reply jsonb;
+  missing boolean;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
+  end if;
+  if jsonb_array_length(items_param) > 50000 then
+    perform public.cloud_jobs_refuse(413, format('items_param has %s jobs.', jsonb_array_length(items_param)), 'Enqueue at most 50000 in one call.');
+  end if;
+
+  select checked.* into wrong
+  from (
+    select i.ordinal, i.item->>'name' as name, case
+      when jsonb_typeof(i.item) <> 'object' then 'is not an object'
+      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
+      when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
+        then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
+      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      when jsonb_typeof(i.item->'max_retries') is distinct from 'null' and i.item ? 'max_retries'
+        and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
+      when i.item ? 'priority' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+        or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
+      when i.item ? 'timeout_seconds' and jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+        and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
+        then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
+      when i.item ? 'run_at' and i.item ? 'delay_seconds' then 'has both run_at and delay_seconds'
+      when i.item ? 'delay_seconds' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+        or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
+      when i.item ? 'queue' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
+        then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
+      when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
+      when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when i.item ? 'job_id' and i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      when jsonb_typeof(i.item->'schedule') = 'string' and not (i.item ? 'run_at' or i.item ? 'delay_seconds')
+        then 'has a schedule without run_at, its first occurrence'
+    end as reason
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+  ) checked
+  where checked.reason is not null
+  order by checked.ordinal
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400,
+      format('Job %s of the batch (%s) %s.', wrong.ordinal, coalesce(to_json(left(wrong.name, 80))::text, 'no name'), wrong.reason),
+      'Nothing was enqueued. Correct the job and send the batch again.');
+  end if;
+
+  -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
+  select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
+  into items
+  from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+
+  -- More than one round only when a job with the same unique key was finished between insert and look-up.
+  for round in 1..5 loop
+    insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone)
+    select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
+      coalesce(i.max_retries, 3), coalesce(i.priority, 0),
+      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') else i.timezone end
+    from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
+      max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
+      with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
+    order by i.ordinal
+    on conflict do nothing;
+
+    select jsonb_agg(jsonb_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
+      bool_or(own.job_id is null and twin.job_id is null)
+    into reply, missing
+    from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
+    left join public.cloud_jobs twin on own.job_id is null and twin.unique_key = i.item->>'unique_key'
+      and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
+    exit when not missing;
+  end loop;
+
+  return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'jobs', coalesce(reply, '[]'::jsonb));
+end
+$$;
+
+-- The same for one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', queue_param => 'reports'). Returns the job id: the new one, or that of the unfinished job
+-- with the same unique key.
+create or replace function public.cloud_jobs_create(
+  name_param text,
+  job_type_param text,
+  config_param jsonb default '{}',
+  description_param text default '',
+  max_retries_param integer default 3,
+  priority_param integer default 0,
+  run_at_param timestamptz default null,
+  queue_param text default 'default',
+  timeout_seconds_param integer default null,
+  unique_key_param text default null,
+  concurrency_key_param text default null)
+returns text
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_enqueue(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'name', name_param, 'job_type', job_type_param, 'description', description_param,
+    'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
+    'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
+    'concurrency_key', concurrency_key_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+$$;
+
+-- The answer of every verb about one job: applied says whether the job is now as asked, changed whether this call
+-- did it, reason why not. Asking twice is no error.
+create or replace function public.cloud_jobs_answer(
+  job_id_param text, status_param text, applied_param boolean, changed_param boolean, reason_param text default null)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'job_id', job_id_param, 'status', status_param, 'applied', applied_param,
+    'changed', changed_param, 'reason', reason_param)
+$$;
+
+-- Cancels a job. A waiting one fails at once. For a locked one the wish is written down; its worker learns of it at
+-- the next heartbeat, stops the handler and fails the job, and if the worker is dead the lock's expiry does.
+create or replace function public.cloud_jobs_cancel(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.locked_execution_id is not null then
+    update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
+      'Its worker stops it at the next heartbeat.');
+  elsif job.status = 'waiting' and job.schedule is not null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is recurring and not running now. Disable it to stop the schedule.');
+  elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then
+    update public.cloud_jobs set status = 'failed', finished_at = now(), error_message = 'Cancelled before it ran.'
+      where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'failed', true, true);
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is locked by a client of the first cloud-jobs schema, which cannot be told. Wait for its lock to expire.');
+  else
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      format('It is %s, so there is nothing to cancel.', job.status));
+  end if;
+end
+$$;
+
+-- Runs a finished job again: waiting, due now, with retries, error and timestamps reset.
+create or replace function public.cloud_jobs_retry(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  twin text;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'waiting' and job.schedule is null and job.run_at <= now() then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
+  elsif job.status = 'waiting' then
+    -- A retry in hours, an occurrence tomorrow: run it now.
+    update public.cloud_jobs set run_at = now() where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+  elsif job.status not in ('failed', 'success') then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, case job.status
+      when 'locked' then 'It is running. Cancel it first, or wait until it ends.'
+      else 'It is disabled. Enable it first.' end);
+  end if;
+  if job.unique_key is not null then
+    select j.job_id into twin from public.cloud_jobs j
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled');
+    if found then
+      return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+        format('Job %s has the same unique key and is unfinished.', twin));
+    end if;
+  end if;
+  begin
+    update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
+      error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
+    where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'A job with the same unique key was enqueued at this moment.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+end
+$$;
+
+-- Takes a job out of the queue until it is enabled again. A running one is left alone.
+create or replace function public.cloud_jobs_disable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  begin
+    update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'Another unfinished job has the same unique key.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, 'disabled', true, true);
+end
+$$;
+
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh.
+create or replace function public.cloud_jobs_enable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status <> 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
+      format('It is %s, not disabled.', job.status));
+  end if;
+  update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
+    error_message = null, finished_at = null
+  where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+end
+$$;
+
+-- Deletes a job and its history. A running one is left alone.
+create or replace function public.cloud_jobs_delete(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.lock_expires_at >= now() then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  delete from public.cloud_jobs where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'deleted', true, true);
+end
+$$;

@@ -1,0 +1,56 @@
+-- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from sql/migrations/; do not edit.
+--
+-- Paste it into the Supabase SQL Editor, or run it with psql -f, as the role postgres. It can be run again at any time:
+-- a second run changes nothing. It brings a database with the first cloud-jobs schema up to date in place.
+-- One transaction: it is installed whole or not at all.
+begin;
+
+-- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
+set local lock_timeout = '10s';
+set local client_min_messages = warning;
+-- Names without a schema are those of Postgres itself.
+set local search_path = pg_catalog;
+
+do $$
+begin
+  if (select count(*) from pg_roles where rolname in ('anon', 'authenticated', 'service_role')) < 3 then
+    raise exception 'cloud-jobs: the roles anon, authenticated and service_role do not exist here.'
+      using hint = 'This file is for a Supabase project, or for the local stack (npm run stack).';
+  end if;
+  if current_setting('server_version_num')::integer < 150000 then
+    raise exception 'cloud-jobs: Postgres % is too old.', current_setting('server_version')
+      using hint = 'Version 15 or newer is needed. Upgrade the project in the Supabase dashboard.';
+  end if;
+end
+$$;
+
+-- Two people paste at once: the second waits for the first.
+do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
+
+create table if not exists public.cloud_jobs_schema (
+  version    integer primary key,
+  name       text not null,
+  applied_at timestamptz not null default now()
+);
+alter table public.cloud_jobs_schema enable row level security;
+
+do $$
+declare
+  installed integer := (select max(version) from public.cloud_jobs_schema);
+begin
+  if installed > :VERSION: then
+    raise exception 'cloud-jobs: this database has schema version %, this file would bring version :VERSION:.', installed
+      using hint = 'Use the sql/install.sql of the release that your action runs.';
+  end if;
+end
+$$;
+
+-- Which version is here, and the oldest client version that can use it. Constants: the claim asks on every call.
+create or replace function public.cloud_jobs_version()
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select '{"v": 1, "schema": :VERSION:, "requires": 1}'::jsonb
+$$;

@@ -1,0 +1,223 @@
+import { z } from 'zod';
+import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES, type Json } from './types.ts';
+
+/**
+ * What the SQL functions answer, checked at the door: a reply in another shape is an error, never "no jobs".
+ * Unknown keys are let through, so that a newer schema may add to its replies.
+ */
+
+const json = z.json() as z.ZodType<Json>;
+const instant = z.string();
+const count = z.coerce.number();
+
+/** The number of the newest migration that this code needs in the database. */
+export const CLIENT_SCHEMA = 8;
+
+export const versionReply = z.object({
+  v: z.literal(1),
+  schema: z.number().int(),
+  requires: z.number().int(),
+});
+
+export const claimedJob = z.object({
+  job_id: z.string(),
+  execution_id: z.string(),
+  name: z.string(),
+  job_type: z.enum(JOB_TYPES),
+  config: json,
+  description: z.string(),
+  queue: z.string(),
+  priority: z.number(),
+  attempt: z.number().int(),
+  current_retries: z.number().int(),
+  max_retries: z.number().int(),
+  occurrence: z.number().int(),
+  timeout_seconds: z.number().nullable(),
+  schedule: z.string().nullable(),
+  timezone: z.string().nullable(),
+  unique_key: z.string().nullable(),
+  concurrency_key: z.string().nullable(),
+  run_at: instant,
+  created_at: instant,
+});
+
+export const claimReply = z.object({
+  v: z.literal(1),
+  schema: z.number().int(),
+  now: instant,
+  jobs: z.array(claimedJob),
+  /** Due jobs may be left: "no jobs" with `more` is not the end of the queue. */
+  more: z.boolean(),
+  /** How many attempts of dead workers this claim ended. */
+  expired: z.number().int(),
+});
+export type ClaimReply = z.infer<typeof claimReply>;
+
+export const finishedItem = z.object({
+  execution_id: z.string(),
+  /** False when the execution no longer held the lock: nothing was changed. */
+  applied: z.boolean(),
+  status: z.enum(JOB_STATUSES).nullish(),
+  failure_kind: z.enum(FAILURE_KINDS).nullish(),
+  /** When the job runs next, where it does. */
+  run_at: instant.nullish(),
+});
+export type FinishedItem = z.infer<typeof finishedItem>;
+
+export const finishReply = z.object({
+  v: z.literal(1),
+  finished: z.array(finishedItem),
+  claim: claimReply.nullable(),
+});
+export type FinishReply = z.infer<typeof finishReply>;
+
+export const renewReply = z.object({
+  v: z.literal(1),
+  renewed: z.array(z.object({ execution_id: z.string(), held: z.boolean(), cancel_requested: z.boolean() })),
+});
+export type RenewReply = z.infer<typeof renewReply>;
+
+export const enqueueReply = z.object({
+  v: z.literal(1),
+  jobs: z.array(z.object({ job_id: z.string(), created: z.boolean() })),
+});
+export type EnqueueReply = z.infer<typeof enqueueReply>;
+
+/** The answer of cancel, retry, enable, disable and delete. */
+export const verbReply = z.object({
+  v: z.literal(1),
+  job_id: z.string(),
+  status: z.string().nullable(),
+  /** The job is now as asked. */
+  applied: z.boolean(),
+  /** This call made it so. */
+  changed: z.boolean(),
+  reason: z.string().nullable(),
+});
+export type VerbReply = z.infer<typeof verbReply>;
+
+export const jobRow = z.object({
+  job_id: z.string(),
+  name: z.string(),
+  job_type: z.enum(JOB_TYPES),
+  status: z.enum(JOB_STATUSES),
+  queue: z.string(),
+  priority: z.number(),
+  run_at: instant,
+  /** Waiting, and its time has come. */
+  due: z.boolean(),
+  /** Waiting for another job with the same concurrency key. */
+  blocked: z.boolean(),
+  description: z.string(),
+  max_retries: z.number(),
+  current_retries: z.number(),
+  occurrence: z.number(),
+  timeout_seconds: z.number().nullable(),
+  schedule: z.string().nullable(),
+  timezone: z.string().nullable(),
+  unique_key: z.string().nullable(),
+  concurrency_key: z.string().nullable(),
+  error_message: z.string().nullable(),
+  created_at: instant.nullable(),
+  last_execution: instant.nullable(),
+  finished_at: instant.nullable(),
+  locked_at: instant.nullable(),
+  locked_by: z.string().nullable(),
+  lock_expires_at: instant.nullable(),
+  lock_expired: z.boolean().nullable(),
+  cancel_requested_at: instant.nullable(),
+});
+export type JobRow = z.infer<typeof jobRow>;
+
+export const executionRow = z.object({
+  execution_id: z.string(),
+  status: z.enum(EXECUTION_STATUSES),
+  attempt: z.number(),
+  occurrence: z.number(),
+  failure_kind: z.enum(FAILURE_KINDS).nullable(),
+  started_at: instant.nullable(),
+  finished_at: instant.nullable(),
+  duration_seconds: z.number().nullable(),
+  result: json.nullable(),
+  error_message: z.string().nullable(),
+  error_details: json.nullable(),
+  output: z.string().nullable(),
+  progress: json.nullable(),
+  instance_id: z.string().nullable(),
+  run_url: z.string().nullable(),
+  scheduled_for: instant.nullable(),
+  next_run_at: instant.nullable(),
+});
+export type ExecutionRow = z.infer<typeof executionRow>;
+
+export const listReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  jobs: z.array(jobRow),
+  /** Pass as `before` to get the next page; null on the last. */
+  next: z.string().nullable(),
+});
+export type ListReply = z.infer<typeof listReply>;
+
+export const showReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  job: jobRow.extend({ config: json }).nullable(),
+  executions: z.array(executionRow),
+});
+export type ShowReply = z.infer<typeof showReply>;
+
+const statusCounts = {
+  waiting: count,
+  locked: count,
+  success: count,
+  failed: count,
+  disabled: count,
+};
+
+export const statsReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  total: count,
+  jobs: z.object(statusCounts),
+  due: count,
+  scheduled: count,
+  blocked: count,
+  expired_locks: count,
+  oldest_due_seconds: z.number().nullable(),
+  queues: z.array(
+    z.object({ queue: z.string(), due: count, oldest_due_seconds: z.number().nullable(), ...statusCounts }),
+  ),
+  executions_24h: z.object({
+    running: count,
+    success: count,
+    failed: count,
+    failure_kinds: z.record(z.string(), count),
+    average_seconds: z.number().nullable(),
+    p95_seconds: z.number().nullable(),
+  }),
+});
+export type StatsReply = z.infer<typeof statsReply>;
+
+export const doctorReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  role: z.string(),
+  schema: z.number().int(),
+  server_version: z.string(),
+  statement_timeout: z.string(),
+  without_row_security: z.array(z.string()),
+  policies: z.array(z.string()),
+  open_tables: z.array(z.string()),
+  open_functions: z.array(z.string()),
+  missing_grants: z.array(z.string()),
+});
+export type DoctorReply = z.infer<typeof doctorReply>;
+
+export const pruneReply = z.object({
+  v: z.literal(1),
+  executions: z.number().int(),
+  jobs: z.number().int(),
+  more: z.boolean(),
+});
+export type PruneReply = z.infer<typeof pruneReply>;
