@@ -27,6 +27,30 @@ $$;
 -- Two people paste at once: the second waits for the first.
 do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
 
+-- Workers may be at work. Take both tables of the queue at once, or step back and let the workers go on: waiting for
+-- the second table while holding the first is a deadlock with a worker that holds the second.
+do $$
+declare
+  patience constant interval := current_setting('lock_timeout');
+begin
+  perform set_config('lock_timeout', '300ms', true);
+  loop
+    begin
+      if to_regclass('public.cloud_jobs') is not null and to_regclass('public.cloud_job_executions') is not null then
+        lock table public.cloud_jobs, public.cloud_job_executions in access exclusive mode;
+      end if;
+      exit;
+    exception when lock_not_available then
+      if clock_timestamp() > now() + patience then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(0.1);
+  end loop;
+  perform set_config('lock_timeout', (extract(epoch from patience) * 1000)::integer::text, true);
+end
+$$;
+
 create table if not exists public.cloud_jobs_schema (
   version    integer primary key,
   name       text not null,
@@ -112,7 +136,7 @@ create table if not exists public.cloud_job_executions (
 );
 
 -- Rows of the seed have no run_at yet: its clients take the oldest first, so a waiting row is due since it was
--- created. Only unfinished and finished-for-good rows are touched, once.
+-- created (now, where a client's clock ran ahead: the seed knows no "not yet"). Only once.
 do $$
 begin
   if not exists (select from pg_attribute where attrelid = 'public.cloud_jobs'::regclass and attname = 'run_at') then
@@ -120,11 +144,11 @@ begin
       add column run_at timestamptz not null default now(),
       -- When the job reached success or failed for good. Null in a failed row of a seed client with retries left.
       add column finished_at timestamptz;
-    update public.cloud_jobs set run_at = created_at
-      where status not in ('success') and created_at is not null;
+    update public.cloud_jobs set run_at = least(created_at, now())
+      where status <> 'success' and created_at is not null;
+    -- As the seed reads it: without a number of retries there is none left.
     update public.cloud_jobs set finished_at = coalesce(last_execution, created_at, now())
-      where status = 'success'
-         or (status = 'failed' and coalesce(current_retries, 0) >= coalesce(max_retries, 3));
+      where status = 'success' or (status = 'failed' and (current_retries < max_retries) is not true);
   end if;
 end
 $$;
@@ -198,7 +222,7 @@ create index if not exists cloud_jobs_claim on public.cloud_jobs (queue, job_typ
 -- Failed rows of seed clients with retries left count as waiting.
 create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, job_type, created_at, job_id)
   where status = 'failed' and finished_at is null;
-create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, lock_expires_at)
+create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
   where status = 'locked';
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled');
@@ -209,8 +233,9 @@ create index if not exists cloud_jobs_blocked
   where status = 'waiting' and blocked;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
--- For people and pruning: newest first, and finished jobs by age.
-create index if not exists cloud_jobs_created_at on public.cloud_jobs (created_at, job_id);
+-- For people and pruning: newest first (rows of the seed may have no created_at), and finished jobs by age.
+create index if not exists cloud_jobs_created_at
+  on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
 create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
   where status in ('success', 'failed') and finished_at is not null;
 
@@ -236,23 +261,40 @@ alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.
   autovacuum_vacuum_insert_scale_factor = 0.1);
 
 -- A seed client ends jobs by writing to the table. A row that it ends for good gets the time that pruning goes by;
--- a failed row with retries left does not, since it is still to be claimed.
+-- a failed row with retries left does not, since it is still to be claimed: the claim's index of failed rows holds
+-- those alone. Where such a row has a key, it waits instead: a failed row does not hold its unique key, so it could
+-- not be claimed beside a newer job of that key. Giving retries to a failed row makes it claimable, as in the seed.
 create or replace function public.cloud_jobs_stamp_finished()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  keyed constant boolean := new.unique_key is not null or new.concurrency_key is not null;
 begin
-  new.finished_at := now();
+  if new.status = 'failed' and new.current_retries < new.max_retries and not keyed then
+    new.finished_at := null;
+  elsif new.status = 'failed' and new.current_retries < new.max_retries and tg_op = 'UPDATE' and old.status in ('waiting', 'locked') then
+    new.status := 'waiting';
+  else
+    new.finished_at := coalesce(new.finished_at, now());
+  end if;
   return new;
 end
 $$;
 
 create or replace trigger cloud_jobs_stamp_finished
-  before update of status on public.cloud_jobs
+  before update of status, current_retries, max_retries on public.cloud_jobs
   for each row
-  when (new.finished_at is null and (new.status = 'success'
-    or (new.status = 'failed' and new.current_retries >= new.max_retries)))
+  when (new.status in ('success', 'failed') and (new.finished_at is null
+    or (old.status = 'failed' and new.status = 'failed'
+      and (old.current_retries < old.max_retries) is not true and new.current_retries < new.max_retries)))
+  execute function public.cloud_jobs_stamp_finished();
+
+create or replace trigger cloud_jobs_stamp_inserted
+  before insert on public.cloud_jobs
+  for each row
+  when (new.status in ('success', 'failed') and new.finished_at is null)
   execute function public.cloud_jobs_stamp_finished();
 
 -- Closed by default: row level security without a policy lets nobody in but the owner and service_role.
@@ -686,13 +728,11 @@ $$;
 create or replace trigger cloud_jobs_key_freed_by_update
   after update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
-  when (old.concurrency_key is not null and not old.blocked and (
-    (old.status = 'locked' and new.status <> 'locked')
-    or (old.status = 'waiting' and (
-      new.status not in ('waiting', 'locked')
-      or new.run_at > old.run_at
-      or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
-    ))
+  when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked') and (
+    new.status not in ('waiting', 'locked')
+    or (old.status = 'locked' and new.status = 'waiting')
+    or (new.status = 'waiting' and new.run_at > old.run_at)
+    or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
   ))
   execute function public.cloud_jobs_key_freed();
 
@@ -738,7 +778,8 @@ $$;
 -- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
 -- lock may be one of a seed client, which has no execution.
 -- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
--- "run_at"}, or applied = false where the execution no longer holds the lock.
+-- "run_at"}, or applied = false where the execution no longer holds the lock. Of two items about one execution the
+-- first counts.
 create or replace function public.cloud_jobs_end_attempts(instance_id_param text, items_param jsonb)
 returns jsonb
 language plpgsql
@@ -754,8 +795,7 @@ begin
       i.duration_seconds, i.progress, i.output, i.next_run_at,
       coalesce(i.instance_id, instance_id_param) as instance_id,
       coalesce(i.job_id, e.job_id) as job_id,
-      e.status as execution_status, e.instance_id as execution_instance_id, e.failure_kind as execution_failure_kind,
-      e.job_status as execution_job_status, e.next_run_at as execution_next_run_at
+      row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
     from rows from (jsonb_to_recordset(items_param) as (
       execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
       delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
@@ -775,6 +815,7 @@ begin
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
       where c.job_id = item.job_id
+        and item.turn = 1
         and c.status = 'locked'
         and c.locked_by is not distinct from item.instance_id
         and c.locked_execution_id is not distinct from item.execution_id
@@ -872,23 +913,31 @@ begin
       when next.job_id is not null then jsonb_build_object(
         'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true, 'status', next.new_status,
         'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
-      -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was
-      -- ended by its lock's expiry was not ended by this worker, whatever it believes.
-      when item.execution_status <> 'running' and item.execution_instance_id = item.instance_id
-        and item.execution_failure_kind is distinct from 'lost' then jsonb_build_object(
-        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true,
-        'status', item.execution_job_status, 'failure_kind', item.execution_failure_kind,
-        'run_at', item.execution_next_run_at)
       else jsonb_build_object('execution_id', item.execution_id, 'job_id', item.job_id, 'applied', false)
     end order by item.ordinal), '[]'::jsonb)
   into reply
   from item
   left join next on next.ordinal = item.ordinal;
+
+  -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was ended by
+  -- its lock's expiry was not ended by this worker, whatever it believes. A statement of its own, since the one above
+  -- does not see what a first request did that it had to wait for.
+  if reply @> '[{"applied": false}]' then
+    select jsonb_agg(
+      case when e.execution_id is null then a.answer else jsonb_build_object(
+        'execution_id', e.execution_id, 'job_id', e.job_id, 'applied', true, 'status', e.job_status,
+        'failure_kind', e.failure_kind, 'run_at', e.next_run_at) end order by a.ordinal)
+    into reply
+    from jsonb_array_elements(reply) with ordinality as a (answer, ordinal)
+    left join public.cloud_job_executions e on a.answer @> '{"applied": false}'
+      and e.execution_id = a.answer->>'execution_id' and e.instance_id = instance_id_param
+      and e.status <> 'running' and e.failure_kind is distinct from 'lost';
+  end if;
   return reply;
 end
 $$;
 
--- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for.
+-- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for, or in all.
 -- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
 create or replace function public.cloud_jobs_expire(
   queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
@@ -908,20 +957,19 @@ begin
       select c.job_id, c.locked_execution_id, c.locked_by
       from public.cloud_jobs c
       where c.status = 'locked' and c.lock_expires_at < now()
-        and (job_types_param is null or c.job_type = any (job_types_param))
-      order by c.queue, c.lock_expires_at limit limit_param
+      limit limit_param
       for update skip locked
     ) j;
   else
     select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
       'instance_id', j.locked_by, 'outcome', 'lost'))
     into items
-    from unnest(queues_param) as wanted (queue)
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
     cross join lateral (
       select c.job_id, c.locked_execution_id, c.locked_by
       from public.cloud_jobs c
-      where c.status = 'locked' and c.queue = wanted.queue and c.lock_expires_at < now()
-        and (job_types_param is null or c.job_type = any (job_types_param))
+      where c.status = 'locked' and c.queue = q.queue and c.job_type = t.job_type and c.lock_expires_at < now()
       order by c.lock_expires_at limit limit_param
       for update skip locked
     ) j;
@@ -958,7 +1006,7 @@ begin
   -- keep a single call short, and the caller is told that there may be more.
   for round in 1..10 loop
     with recursive lane as materialized (
-      select q.queue, t.job_type
+      select distinct q.queue, t.job_type
       from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)
     ),
@@ -999,6 +1047,7 @@ begin
           from public.cloud_jobs c
           where c.queue = lane.queue and c.job_type = lane.job_type and c.priority = level.priority
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
+            and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
           order by c.run_at, c.job_id
           limit limit_param - cardinality(picked)
@@ -1045,13 +1094,13 @@ begin
       end if;
       -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
       update public.cloud_jobs c set blocked = true
-      where c.job_id in (
+      where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
           and j.job_id <> all (picked || taken)
         limit 1000
         for update skip locked
-      );
+      ));
     end loop;
 
     picked := picked || array(
@@ -1068,14 +1117,15 @@ begin
   if cardinality(picked) < limit_param then
     picked := picked || array(
       select front.job_id
-      from unnest(queues_param) as q (queue)
-      cross join unnest(job_types_param) as t (job_type)
+      from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+      cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
       cross join lateral (
         select c.job_id, c.created_at
         from public.cloud_jobs c
         where c.queue = q.queue and c.job_type = t.job_type and c.status = 'failed' and c.finished_at is null
           and c.current_retries < c.max_retries
           and c.unique_key is null and c.concurrency_key is null
+          and (c.lock_expires_at is null or c.lock_expires_at < now())
         order by c.created_at, c.job_id
         limit limit_param - cardinality(picked)
         for update of c skip locked
@@ -1119,8 +1169,8 @@ $$;
 
 -- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
 --
--- request_id_param makes the request repeatable: execution ids derive from it, and a request that comes again gets
--- the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
+-- request_id_param, a random UUID, makes the request repeatable: execution ids derive from its first 28 hex digits, and
+-- a request that comes again gets the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
 -- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
 create or replace function public.cloud_jobs_claim(
   instance_id_param text,
@@ -1206,13 +1256,15 @@ begin
 end
 $$;
 
--- Whether any job of these queues and types could be claimed now: one index probe for each priority in use.
+-- Whether any job of these queues and types could be claimed now: one index probe for each priority in use. What
+-- another transaction has locked at this moment counts, since that one may not take it.
 create or replace function public.cloud_jobs_due(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
 returns boolean
 language sql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -1242,9 +1294,19 @@ as $$
       select j.job_id from public.cloud_jobs j
       where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
         and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
       order by j.run_at limit 1
     ) front
     where level.priority is not null
+  ) or exists (
+    select from lane
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'failed' and j.finished_at is null
+        and j.current_retries < j.max_retries and j.unique_key is null and j.concurrency_key is null
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
+      order by j.created_at limit 1
+    ) front
   )
 $$;
 
@@ -1264,6 +1326,9 @@ declare
 begin
   if lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
     perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  if exists (select from jsonb_array_elements(items_param) as item where octet_length((item->'progress')::text) > 16384) then
+    perform public.cloud_jobs_refuse(413, 'The progress of an execution is too large.', 'At most 16 KiB.');
   end if;
   with item as materialized (
     select i.ordinal, i.execution_id, i.progress, e.job_id
@@ -1347,7 +1412,7 @@ begin
   -- Only what a caller may say goes on: "lost" and other people's locks are not for it.
   finished := public.cloud_jobs_end_attempts(instance_id_param, (
     select coalesce(jsonb_agg(item - array['job_id', 'instance_id']), '[]'::jsonb) from jsonb_array_elements(items_param) as item));
-  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when claim_param is not null then
+  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when jsonb_typeof(claim_param) = 'object' then
     public.cloud_jobs_claim(
       instance_id_param,
       (claim_param->>'limit')::integer,
@@ -1416,23 +1481,30 @@ begin
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
       when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
-      when jsonb_typeof(i.item->'max_retries') is distinct from 'null' and i.item ? 'max_retries'
+      when jsonb_typeof(i.item->'max_retries') <> 'null'
         and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
-      when i.item ? 'priority' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+      when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
         or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
-      when i.item ? 'timeout_seconds' and jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+      when jsonb_typeof(i.item->'timeout_seconds') <> 'null'
         and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
         then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
-      when i.item ? 'run_at' and i.item ? 'delay_seconds' then 'has both run_at and delay_seconds'
-      when i.item ? 'delay_seconds' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+      when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
+      when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
         or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
-      when i.item ? 'queue' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
+      when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
         then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
       when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
       when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
-      when i.item ? 'job_id' and i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
-      when jsonb_typeof(i.item->'schedule') = 'string' and not (i.item ? 'run_at' or i.item ? 'delay_seconds')
+      when i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
+      when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
+      when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
+      when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
         then 'has a schedule without run_at, its first occurrence'
+      when i.item->>'job_id' is not null and row_number() over (partition by i.item->>'job_id' order by i.ordinal) > 1
+        then 'has the job_id of another job of the batch'
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
@@ -1464,7 +1536,8 @@ begin
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
         queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
-    order by i.ordinal
+    -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
+    order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
 
     select jsonb_agg(jsonb_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
@@ -1476,6 +1549,10 @@ begin
       and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
     exit when not missing;
   end loop;
+  if missing then
+    perform public.cloud_jobs_refuse(503, 'Jobs with the same unique key came and went while this batch was added.',
+      'Nothing was enqueued. Send the batch again.');
+  end if;
 
   return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::jsonb));
@@ -1644,7 +1721,9 @@ begin
       format('It is %s, not disabled.', job.status));
   end if;
   update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
-    error_message = null, finished_at = null
+    error_message = null, finished_at = null, cancel_requested_at = null,
+    -- What a seed client that disabled it while it was locked has left.
+    locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
   where job_id = job_id_param;
   return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
 end
@@ -1716,25 +1795,25 @@ begin
     if before_param !~ '^[^|]+\|.+$' then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end if;
-    before_created := split_part(before_param, '|', 1)::timestamptz;
+    before_created := split_part(before_param, '|', 1);
     before_id := substr(before_param, strpos(before_param, '|') + 1);
   end if;
-  select jsonb_agg(public.cloud_jobs_row(page.job) order by (page.job).created_at desc, (page.job).job_id desc)
-      filter (where page.position <= limit_param),
-    max((page.job).created_at::text || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
+  select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
+    max(page.created || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
   into jobs, next
   from (
-    select found.job, row_number() over (order by (found.job).created_at desc, (found.job).job_id desc) as position,
+    select found.job, found.created, row_number() over (order by found.created desc, (found.job).job_id desc) as position,
       count(*) over () as total
     from (
-      select j as job
+      select j as job, coalesce(j.created_at, '-infinity'::timestamptz) as created
       from public.cloud_jobs j
       where (status_param is null or j.status = status_param)
         and (job_type_param is null or j.job_type = job_type_param)
         and (queue_param is null or j.queue = queue_param)
         and (name_param is null or j.name = name_param)
-        and (before_param is null or (j.created_at, j.job_id) < (before_created, before_id))
-      order by j.created_at desc, j.job_id desc
+        and (before_param is null
+          or (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (before_created, before_id))
+      order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc
       limit limit_param + 1
     ) found
   ) page;
@@ -1895,31 +1974,63 @@ begin
   if limit_param is null or limit_param not between 1 and 10000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
   end if;
+  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
+  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
   if executions_days_param is not null then
-    delete from public.cloud_job_executions where execution_id in (
+    delete from public.cloud_job_executions where execution_id = any (array(
       select e.execution_id from public.cloud_job_executions e
       where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
       limit limit_param
       for update skip locked
-    );
+    ));
     get diagnostics executions = row_count;
   end if;
   if jobs_days_param is not null then
-    delete from public.cloud_jobs where job_id in (
+    delete from public.cloud_jobs where job_id = any (array(
       select j.job_id from public.cloud_jobs j
       where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
         and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
       order by j.finished_at
       limit limit_param
       for update skip locked
-    );
+    ));
     get diagnostics jobs = row_count;
   end if;
   return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
     'more', executions >= limit_param or jobs >= limit_param);
 end
+$$;
+
+-- What a claim would find now, in its order, without taking it. due counts up to 10000 and stops there.
+-- Reply: {"v", "now", "due", "jobs": [...]}
+create or replace function public.cloud_jobs_peek(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  limit_param integer default 0)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'now', now(),
+    'due', (
+      select count(*) from (
+        select from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        limit 10000
+      ) due),
+    'jobs', coalesce((
+      select jsonb_agg(public.cloud_jobs_row(next.j) order by (next.j).priority, (next.j).run_at, (next.j).job_id)
+      from (
+        select j
+        from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        order by j.priority, j.run_at, j.job_id
+        limit least(greatest(coalesce(limit_param, 0), 0), 1000)
+      ) next), '[]'::jsonb))
 $$;
 
 -- ==== 0007_seed_clients.sql =====================================================================
@@ -1942,6 +2053,9 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+  -- Called once: in a condition, a function that locks rows is called again for each row of the table.
+  picked constant text[] := public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1);
 begin
   return query
   update public.cloud_jobs j set
@@ -1952,7 +2066,7 @@ begin
     locked_execution_id = null,
     cancel_requested_at = null,
     finished_at = null
-  where j.job_id = any (public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1))
+  where j.job_id = any (picked)
     and j.status in ('waiting', 'failed')
   returning j.job_id, j.name, j.job_type, j.config, j.description, j.current_retries, j.max_retries;
 end

@@ -53,7 +53,7 @@ create table if not exists public.cloud_job_executions (
 );
 
 -- Rows of the seed have no run_at yet: its clients take the oldest first, so a waiting row is due since it was
--- created. Only unfinished and finished-for-good rows are touched, once.
+-- created (now, where a client's clock ran ahead: the seed knows no "not yet"). Only once.
 do $$
 begin
   if not exists (select from pg_attribute where attrelid = 'public.cloud_jobs'::regclass and attname = 'run_at') then
@@ -61,11 +61,11 @@ begin
       add column run_at timestamptz not null default now(),
       -- When the job reached success or failed for good. Null in a failed row of a seed client with retries left.
       add column finished_at timestamptz;
-    update public.cloud_jobs set run_at = created_at
-      where status not in ('success') and created_at is not null;
+    update public.cloud_jobs set run_at = least(created_at, now())
+      where status <> 'success' and created_at is not null;
+    -- As the seed reads it: without a number of retries there is none left.
     update public.cloud_jobs set finished_at = coalesce(last_execution, created_at, now())
-      where status = 'success'
-         or (status = 'failed' and coalesce(current_retries, 0) >= coalesce(max_retries, 3));
+      where status = 'success' or (status = 'failed' and (current_retries < max_retries) is not true);
   end if;
 end
 $$;
@@ -139,7 +139,7 @@ create index if not exists cloud_jobs_claim on public.cloud_jobs (queue, job_typ
 -- Failed rows of seed clients with retries left count as waiting.
 create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, job_type, created_at, job_id)
   where status = 'failed' and finished_at is null;
-create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, lock_expires_at)
+create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
   where status = 'locked';
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled');
@@ -150,8 +150,9 @@ create index if not exists cloud_jobs_blocked
   where status = 'waiting' and blocked;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
--- For people and pruning: newest first, and finished jobs by age.
-create index if not exists cloud_jobs_created_at on public.cloud_jobs (created_at, job_id);
+-- For people and pruning: newest first (rows of the seed may have no created_at), and finished jobs by age.
+create index if not exists cloud_jobs_created_at
+  on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
 create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
   where status in ('success', 'failed') and finished_at is not null;
 
@@ -177,23 +178,40 @@ alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.
   autovacuum_vacuum_insert_scale_factor = 0.1);
 
 -- A seed client ends jobs by writing to the table. A row that it ends for good gets the time that pruning goes by;
--- a failed row with retries left does not, since it is still to be claimed.
+-- a failed row with retries left does not, since it is still to be claimed: the claim's index of failed rows holds
+-- those alone. Where such a row has a key, it waits instead: a failed row does not hold its unique key, so it could
+-- not be claimed beside a newer job of that key. Giving retries to a failed row makes it claimable, as in the seed.
 create or replace function public.cloud_jobs_stamp_finished()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  keyed constant boolean := new.unique_key is not null or new.concurrency_key is not null;
 begin
-  new.finished_at := now();
+  if new.status = 'failed' and new.current_retries < new.max_retries and not keyed then
+    new.finished_at := null;
+  elsif new.status = 'failed' and new.current_retries < new.max_retries and tg_op = 'UPDATE' and old.status in ('waiting', 'locked') then
+    new.status := 'waiting';
+  else
+    new.finished_at := coalesce(new.finished_at, now());
+  end if;
   return new;
 end
 $$;
 
 create or replace trigger cloud_jobs_stamp_finished
-  before update of status on public.cloud_jobs
+  before update of status, current_retries, max_retries on public.cloud_jobs
   for each row
-  when (new.finished_at is null and (new.status = 'success'
-    or (new.status = 'failed' and new.current_retries >= new.max_retries)))
+  when (new.status in ('success', 'failed') and (new.finished_at is null
+    or (old.status = 'failed' and new.status = 'failed'
+      and (old.current_retries < old.max_retries) is not true and new.current_retries < new.max_retries)))
+  execute function public.cloud_jobs_stamp_finished();
+
+create or replace trigger cloud_jobs_stamp_inserted
+  before insert on public.cloud_jobs
+  for each row
+  when (new.status in ('success', 'failed') and new.finished_at is null)
   execute function public.cloud_jobs_stamp_finished();
 
 -- Closed by default: row level security without a policy lets nobody in but the owner and service_role.

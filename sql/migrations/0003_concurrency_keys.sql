@@ -75,13 +75,11 @@ $$;
 create or replace trigger cloud_jobs_key_freed_by_update
   after update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
-  when (old.concurrency_key is not null and not old.blocked and (
-    (old.status = 'locked' and new.status <> 'locked')
-    or (old.status = 'waiting' and (
-      new.status not in ('waiting', 'locked')
-      or new.run_at > old.run_at
-      or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
-    ))
+  when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked') and (
+    new.status not in ('waiting', 'locked')
+    or (old.status = 'locked' and new.status = 'waiting')
+    or (new.status = 'waiting' and new.run_at > old.run_at)
+    or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
   ))
   execute function public.cloud_jobs_key_freed();
 

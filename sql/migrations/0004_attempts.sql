@@ -22,7 +22,8 @@ $$;
 -- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
 -- lock may be one of a seed client, which has no execution.
 -- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
--- "run_at"}, or applied = false where the execution no longer holds the lock.
+-- "run_at"}, or applied = false where the execution no longer holds the lock. Of two items about one execution the
+-- first counts.
 create or replace function public.cloud_jobs_end_attempts(instance_id_param text, items_param jsonb)
 returns jsonb
 language plpgsql
@@ -38,8 +39,7 @@ begin
       i.duration_seconds, i.progress, i.output, i.next_run_at,
       coalesce(i.instance_id, instance_id_param) as instance_id,
       coalesce(i.job_id, e.job_id) as job_id,
-      e.status as execution_status, e.instance_id as execution_instance_id, e.failure_kind as execution_failure_kind,
-      e.job_status as execution_job_status, e.next_run_at as execution_next_run_at
+      row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
     from rows from (jsonb_to_recordset(items_param) as (
       execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
       delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
@@ -59,6 +59,7 @@ begin
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
       where c.job_id = item.job_id
+        and item.turn = 1
         and c.status = 'locked'
         and c.locked_by is not distinct from item.instance_id
         and c.locked_execution_id is not distinct from item.execution_id
@@ -156,23 +157,31 @@ begin
       when next.job_id is not null then jsonb_build_object(
         'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true, 'status', next.new_status,
         'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
-      -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was
-      -- ended by its lock's expiry was not ended by this worker, whatever it believes.
-      when item.execution_status <> 'running' and item.execution_instance_id = item.instance_id
-        and item.execution_failure_kind is distinct from 'lost' then jsonb_build_object(
-        'execution_id', item.execution_id, 'job_id', item.job_id, 'applied', true,
-        'status', item.execution_job_status, 'failure_kind', item.execution_failure_kind,
-        'run_at', item.execution_next_run_at)
       else jsonb_build_object('execution_id', item.execution_id, 'job_id', item.job_id, 'applied', false)
     end order by item.ordinal), '[]'::jsonb)
   into reply
   from item
   left join next on next.ordinal = item.ordinal;
+
+  -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was ended by
+  -- its lock's expiry was not ended by this worker, whatever it believes. A statement of its own, since the one above
+  -- does not see what a first request did that it had to wait for.
+  if reply @> '[{"applied": false}]' then
+    select jsonb_agg(
+      case when e.execution_id is null then a.answer else jsonb_build_object(
+        'execution_id', e.execution_id, 'job_id', e.job_id, 'applied', true, 'status', e.job_status,
+        'failure_kind', e.failure_kind, 'run_at', e.next_run_at) end order by a.ordinal)
+    into reply
+    from jsonb_array_elements(reply) with ordinality as a (answer, ordinal)
+    left join public.cloud_job_executions e on a.answer @> '{"applied": false}'
+      and e.execution_id = a.answer->>'execution_id' and e.instance_id = instance_id_param
+      and e.status <> 'running' and e.failure_kind is distinct from 'lost';
+  end if;
   return reply;
 end
 $$;
 
--- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for.
+-- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for, or in all.
 -- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
 create or replace function public.cloud_jobs_expire(
   queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
@@ -192,20 +201,19 @@ begin
       select c.job_id, c.locked_execution_id, c.locked_by
       from public.cloud_jobs c
       where c.status = 'locked' and c.lock_expires_at < now()
-        and (job_types_param is null or c.job_type = any (job_types_param))
-      order by c.queue, c.lock_expires_at limit limit_param
+      limit limit_param
       for update skip locked
     ) j;
   else
     select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
       'instance_id', j.locked_by, 'outcome', 'lost'))
     into items
-    from unnest(queues_param) as wanted (queue)
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
     cross join lateral (
       select c.job_id, c.locked_execution_id, c.locked_by
       from public.cloud_jobs c
-      where c.status = 'locked' and c.queue = wanted.queue and c.lock_expires_at < now()
-        and (job_types_param is null or c.job_type = any (job_types_param))
+      where c.status = 'locked' and c.queue = q.queue and c.job_type = t.job_type and c.lock_expires_at < now()
       order by c.lock_expires_at limit limit_param
       for update skip locked
     ) j;
@@ -242,7 +250,7 @@ begin
   -- keep a single call short, and the caller is told that there may be more.
   for round in 1..10 loop
     with recursive lane as materialized (
-      select q.queue, t.job_type
+      select distinct q.queue, t.job_type
       from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)
     ),
@@ -283,6 +291,7 @@ begin
           from public.cloud_jobs c
           where c.queue = lane.queue and c.job_type = lane.job_type and c.priority = level.priority
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
+            and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
           order by c.run_at, c.job_id
           limit limit_param - cardinality(picked)
@@ -329,13 +338,13 @@ begin
       end if;
       -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
       update public.cloud_jobs c set blocked = true
-      where c.job_id in (
+      where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
           and j.job_id <> all (picked || taken)
         limit 1000
         for update skip locked
-      );
+      ));
     end loop;
 
     picked := picked || array(
@@ -352,14 +361,15 @@ begin
   if cardinality(picked) < limit_param then
     picked := picked || array(
       select front.job_id
-      from unnest(queues_param) as q (queue)
-      cross join unnest(job_types_param) as t (job_type)
+      from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+      cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
       cross join lateral (
         select c.job_id, c.created_at
         from public.cloud_jobs c
         where c.queue = q.queue and c.job_type = t.job_type and c.status = 'failed' and c.finished_at is null
           and c.current_retries < c.max_retries
           and c.unique_key is null and c.concurrency_key is null
+          and (c.lock_expires_at is null or c.lock_expires_at < now())
         order by c.created_at, c.job_id
         limit limit_param - cardinality(picked)
         for update of c skip locked
@@ -403,8 +413,8 @@ $$;
 
 -- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
 --
--- request_id_param makes the request repeatable: execution ids derive from it, and a request that comes again gets
--- the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
+-- request_id_param, a random UUID, makes the request repeatable: execution ids derive from its first 28 hex digits, and
+-- a request that comes again gets the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
 -- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
 create or replace function public.cloud_jobs_claim(
   instance_id_param text,
@@ -490,13 +500,15 @@ begin
 end
 $$;
 
--- Whether any job of these queues and types could be claimed now: one index probe for each priority in use.
+-- Whether any job of these queues and types could be claimed now: one index probe for each priority in use. What
+-- another transaction has locked at this moment counts, since that one may not take it.
 create or replace function public.cloud_jobs_due(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
 returns boolean
 language sql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -526,9 +538,19 @@ as $$
       select j.job_id from public.cloud_jobs j
       where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
         and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
       order by j.run_at limit 1
     ) front
     where level.priority is not null
+  ) or exists (
+    select from lane
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'failed' and j.finished_at is null
+        and j.current_retries < j.max_retries and j.unique_key is null and j.concurrency_key is null
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
+      order by j.created_at limit 1
+    ) front
   )
 $$;
 
@@ -548,6 +570,9 @@ declare
 begin
   if lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
     perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  if exists (select from jsonb_array_elements(items_param) as item where octet_length((item->'progress')::text) > 16384) then
+    perform public.cloud_jobs_refuse(413, 'The progress of an execution is too large.', 'At most 16 KiB.');
   end if;
   with item as materialized (
     select i.ordinal, i.execution_id, i.progress, e.job_id
@@ -631,7 +656,7 @@ begin
   -- Only what a caller may say goes on: "lost" and other people's locks are not for it.
   finished := public.cloud_jobs_end_attempts(instance_id_param, (
     select coalesce(jsonb_agg(item - array['job_id', 'instance_id']), '[]'::jsonb) from jsonb_array_elements(items_param) as item));
-  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when claim_param is not null then
+  return jsonb_build_object('v', 1, 'finished', finished, 'claim', case when jsonb_typeof(claim_param) = 'object' then
     public.cloud_jobs_claim(
       instance_id_param,
       (claim_param->>'limit')::integer,

@@ -38,23 +38,30 @@ begin
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
       when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
-      when jsonb_typeof(i.item->'max_retries') is distinct from 'null' and i.item ? 'max_retries'
+      when jsonb_typeof(i.item->'max_retries') <> 'null'
         and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
-      when i.item ? 'priority' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+      when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
         or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
-      when i.item ? 'timeout_seconds' and jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+      when jsonb_typeof(i.item->'timeout_seconds') <> 'null'
         and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
         then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
-      when i.item ? 'run_at' and i.item ? 'delay_seconds' then 'has both run_at and delay_seconds'
-      when i.item ? 'delay_seconds' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+      when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
+      when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
         or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
-      when i.item ? 'queue' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
+      when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$')
         then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
       when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
       when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
-      when i.item ? 'job_id' and i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
-      when jsonb_typeof(i.item->'schedule') = 'string' and not (i.item ? 'run_at' or i.item ? 'delay_seconds')
+      when i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]{1,100}$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
+      when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
+      when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
+      when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
         then 'has a schedule without run_at, its first occurrence'
+      when i.item->>'job_id' is not null and row_number() over (partition by i.item->>'job_id' order by i.ordinal) > 1
+        then 'has the job_id of another job of the batch'
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
@@ -86,7 +93,8 @@ begin
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
         queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
-    order by i.ordinal
+    -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
+    order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
 
     select jsonb_agg(jsonb_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
@@ -98,6 +106,10 @@ begin
       and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
     exit when not missing;
   end loop;
+  if missing then
+    perform public.cloud_jobs_refuse(503, 'Jobs with the same unique key came and went while this batch was added.',
+      'Nothing was enqueued. Send the batch again.');
+  end if;
 
   return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::jsonb));
@@ -266,7 +278,9 @@ begin
       format('It is %s, not disabled.', job.status));
   end if;
   update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
-    error_message = null, finished_at = null
+    error_message = null, finished_at = null, cancel_requested_at = null,
+    -- What a seed client that disabled it while it was locked has left.
+    locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
   where job_id = job_id_param;
   return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
 end

@@ -42,25 +42,25 @@ begin
     if before_param !~ '^[^|]+\|.+$' then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end if;
-    before_created := split_part(before_param, '|', 1)::timestamptz;
+    before_created := split_part(before_param, '|', 1);
     before_id := substr(before_param, strpos(before_param, '|') + 1);
   end if;
-  select jsonb_agg(public.cloud_jobs_row(page.job) order by (page.job).created_at desc, (page.job).job_id desc)
-      filter (where page.position <= limit_param),
-    max((page.job).created_at::text || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
+  select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
+    max(page.created || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
   into jobs, next
   from (
-    select found.job, row_number() over (order by (found.job).created_at desc, (found.job).job_id desc) as position,
+    select found.job, found.created, row_number() over (order by found.created desc, (found.job).job_id desc) as position,
       count(*) over () as total
     from (
-      select j as job
+      select j as job, coalesce(j.created_at, '-infinity'::timestamptz) as created
       from public.cloud_jobs j
       where (status_param is null or j.status = status_param)
         and (job_type_param is null or j.job_type = job_type_param)
         and (queue_param is null or j.queue = queue_param)
         and (name_param is null or j.name = name_param)
-        and (before_param is null or (j.created_at, j.job_id) < (before_created, before_id))
-      order by j.created_at desc, j.job_id desc
+        and (before_param is null
+          or (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (before_created, before_id))
+      order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc
       limit limit_param + 1
     ) found
   ) page;
@@ -221,29 +221,61 @@ begin
   if limit_param is null or limit_param not between 1 and 10000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
   end if;
+  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
+  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
   if executions_days_param is not null then
-    delete from public.cloud_job_executions where execution_id in (
+    delete from public.cloud_job_executions where execution_id = any (array(
       select e.execution_id from public.cloud_job_executions e
       where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
       limit limit_param
       for update skip locked
-    );
+    ));
     get diagnostics executions = row_count;
   end if;
   if jobs_days_param is not null then
-    delete from public.cloud_jobs where job_id in (
+    delete from public.cloud_jobs where job_id = any (array(
       select j.job_id from public.cloud_jobs j
       where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
         and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
       order by j.finished_at
       limit limit_param
       for update skip locked
-    );
+    ));
     get diagnostics jobs = row_count;
   end if;
   return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
     'more', executions >= limit_param or jobs >= limit_param);
 end
+$$;
+
+-- What a claim would find now, in its order, without taking it. due counts up to 10000 and stops there.
+-- Reply: {"v", "now", "due", "jobs": [...]}
+create or replace function public.cloud_jobs_peek(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  limit_param integer default 0)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'now', now(),
+    'due', (
+      select count(*) from (
+        select from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        limit 10000
+      ) due),
+    'jobs', coalesce((
+      select jsonb_agg(public.cloud_jobs_row(next.j) order by (next.j).priority, (next.j).run_at, (next.j).job_id)
+      from (
+        select j
+        from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        order by j.priority, j.run_at, j.job_id
+        limit least(greatest(coalesce(limit_param, 0), 0), 1000)
+      ) next), '[]'::jsonb))
 $$;

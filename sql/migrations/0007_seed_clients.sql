@@ -16,6 +16,9 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+  -- Called once: in a condition, a function that locks rows is called again for each row of the table.
+  picked constant text[] := public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1);
 begin
   return query
   update public.cloud_jobs j set
@@ -26,7 +29,7 @@ begin
     locked_execution_id = null,
     cancel_requested_at = null,
     finished_at = null
-  where j.job_id = any (public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1))
+  where j.job_id = any (picked)
     and j.status in ('waiting', 'failed')
   returning j.job_id, j.name, j.job_type, j.config, j.description, j.current_retries, j.max_retries;
 end

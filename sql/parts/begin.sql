@@ -27,6 +27,30 @@ $$;
 -- Two people paste at once: the second waits for the first.
 do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
 
+-- Workers may be at work. Take both tables of the queue at once, or step back and let the workers go on: waiting for
+-- the second table while holding the first is a deadlock with a worker that holds the second.
+do $$
+declare
+  patience constant interval := current_setting('lock_timeout');
+begin
+  perform set_config('lock_timeout', '300ms', true);
+  loop
+    begin
+      if to_regclass('public.cloud_jobs') is not null and to_regclass('public.cloud_job_executions') is not null then
+        lock table public.cloud_jobs, public.cloud_job_executions in access exclusive mode;
+      end if;
+      exit;
+    exception when lock_not_available then
+      if clock_timestamp() > now() + patience then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(0.1);
+  end loop;
+  perform set_config('lock_timeout', (extract(epoch from patience) * 1000)::integer::text, true);
+end
+$$;
+
 create table if not exists public.cloud_jobs_schema (
   version    integer primary key,
   name       text not null,

@@ -221,3 +221,6 @@ export const pruneReply = z.object({
   more: z.boolean(),
 });
 export type PruneReply = z.infer<typeof pruneReply>;
+
+export const peekReply = z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) });
+export type PeekReply = z.infer<typeof peekReply>;

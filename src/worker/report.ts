@@ -30,6 +30,7 @@ export type StopCause = 'empty' | 'max-jobs' | 'time-budget' | 'signal' | 'error
 /** One run of a worker. */
 export interface RunReport {
   readonly instanceId: string;
+  /** The executions worth telling: all, up to some hundreds of each outcome. The numbers below count every one. */
   readonly executions: readonly ExecutionReport[];
   readonly claimed: number;
   readonly succeeded: number;
@@ -42,6 +43,8 @@ export interface RunReport {
   /** Attempts of dead workers that this run's claims ended. */
   readonly expired: number;
   readonly stopCause: StopCause;
+  /** What ended the run early, where `stopCause` is `error`. */
+  readonly error: string | null;
   readonly durationSeconds: number;
   readonly httpRequests: number;
 }

@@ -1,0 +1,166 @@
+/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
+
+export const COMMANDS = [
+  'run',
+  'create',
+  'list',
+  'show',
+  'stats',
+  'cancel',
+  'retry',
+  'enable',
+  'disable',
+  'delete',
+  'doctor',
+] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+/** The commands that do one thing to one job. */
+export const VERBS = ['cancel', 'retry', 'enable', 'disable', 'delete'] as const;
+export type VerbName = (typeof VERBS)[number];
+
+export const OPTIONS = [
+  'supabase-url',
+  'supabase-key',
+  'command',
+  'name',
+  'job-type',
+  'config',
+  'description',
+  'max-retries',
+  'priority',
+  'run-at',
+  'queue',
+  'unique-key',
+  'concurrency-key',
+  'timeout-minutes',
+  'status',
+  'job-id',
+  'limit',
+  'queues',
+  'job-types',
+  'max-jobs',
+  'concurrency',
+  'lock-minutes',
+  'time-budget-minutes',
+  'instance-id',
+  'handlers',
+  'dry-run',
+  'fail-on',
+] as const;
+export type OptionName = (typeof OPTIONS)[number];
+
+const VERB_OPTIONS: readonly OptionName[] = ['job-id'];
+
+/** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
+export const USED: Readonly<Record<CommandName, readonly OptionName[]>> = {
+  run: [
+    'queues',
+    'job-types',
+    'max-jobs',
+    'concurrency',
+    'lock-minutes',
+    'time-budget-minutes',
+    'instance-id',
+    'handlers',
+    'dry-run',
+    'fail-on',
+  ],
+  create: [
+    'name',
+    'job-type',
+    'config',
+    'description',
+    'max-retries',
+    'priority',
+    'run-at',
+    'queue',
+    'unique-key',
+    'concurrency-key',
+    'timeout-minutes',
+  ],
+  list: ['name', 'job-type', 'queue', 'status', 'limit'],
+  show: ['job-id', 'name', 'limit'],
+  stats: ['queue'],
+  cancel: VERB_OPTIONS,
+  retry: VERB_OPTIONS,
+  enable: VERB_OPTIONS,
+  disable: VERB_OPTIONS,
+  delete: VERB_OPTIONS,
+  doctor: [],
+};
+
+/** Words that people use for something that has another name here. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  add: 'create',
+  new: 'create',
+  insert: 'create',
+  enqueue: 'create',
+  start: 'run',
+  work: 'run',
+  execute: 'run',
+  process: 'run',
+  ls: 'list',
+  jobs: 'list',
+  get: 'show',
+  describe: 'show',
+  info: 'show',
+  statistics: 'stats',
+  status: 'stats',
+  stop: 'cancel',
+  abort: 'cancel',
+  rerun: 'retry',
+  requeue: 'retry',
+  pause: 'disable',
+  resume: 'enable',
+  remove: 'delete',
+  rm: 'delete',
+  check: 'doctor',
+  test: 'doctor',
+};
+
+/** The command that was probably meant by an unknown word, or null. */
+export function nearestCommand(word: string): string | null {
+  const lower = word.toLowerCase();
+  return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
+}
+
+/**
+ * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
+ * null. Case, `_` and `-` do not count.
+ */
+export function nearest(word: string, words: readonly string[]): string | null {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
+  const wanted = plain(word).slice(0, 60);
+  let best: string | null = null;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const candidate of words) {
+    const target = plain(candidate);
+    const gap = distance(wanted, target);
+    if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
+      best = candidate;
+      bestDistance = gap;
+    }
+  }
+  return best;
+}
+
+/** Damerau-Levenshtein distance, adjacent swaps only. */
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+      }
+      row.push(cost);
+    }
+    before = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}

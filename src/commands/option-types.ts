@@ -1,0 +1,88 @@
+import type { JobStatus, JobType, Json } from '../queue/types.ts';
+import type { Connection } from './connection.ts';
+import type { CommandName, VerbName } from './option-names.ts';
+import type { FailOn } from './option-schemas.ts';
+import type { RunAt } from './run-at.ts';
+
+export type { Connection, FailOn, RunAt };
+
+/** What one call asks for. Optional things that nobody gave are null; defaults are filled in. */
+export type Options =
+  | RunOptions
+  | CreateOptions
+  | ListOptions
+  | ShowOptions
+  | StatsOptions
+  | VerbOptions
+  | DoctorOptions;
+
+interface Common<Name extends CommandName> {
+  readonly command: Name;
+  readonly connection: Connection;
+}
+
+export interface RunOptions extends Common<'run'> {
+  /** `default` unless given. */
+  readonly queues: readonly string[];
+  /** All types unless given. */
+  readonly jobTypes: readonly JobType[];
+  /** 1 to 100,000; null for no limit. */
+  readonly maxJobs: number | null;
+  /** Jobs at the same time, 1 to 64. */
+  readonly concurrency: number;
+  /** 30 to 3,600. */
+  readonly lockSeconds: number;
+  /** 6 to 21,000. */
+  readonly timeBudgetSeconds: number;
+  /** Null: made from the repository and the run. */
+  readonly instanceId: string | null;
+  /** The folder as it was written: relative to the workspace or absolute. Null: not given. */
+  readonly handlers: string | null;
+  readonly dryRun: boolean;
+  readonly failOn: FailOn;
+}
+
+export interface CreateOptions extends Common<'create'> {
+  readonly name: string;
+  readonly jobType: JobType;
+  readonly config: { readonly [key: string]: Json };
+  readonly description: string;
+  /** 0 to 100; null for the database's default (3). */
+  readonly maxRetries: number | null;
+  /** -100 to 100, lower first. */
+  readonly priority: number;
+  /** Null: at once. */
+  readonly runAt: RunAt | null;
+  readonly queue: string;
+  readonly uniqueKey: string | null;
+  readonly concurrencyKey: string | null;
+  /** 1 to 21,600; null for none of its own. */
+  readonly timeoutSeconds: number | null;
+}
+
+export interface ListOptions extends Common<'list'> {
+  readonly name: string | null;
+  readonly jobType: JobType | null;
+  readonly queue: string | null;
+  readonly status: JobStatus | null;
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+export interface ShowOptions extends Common<'show'> {
+  /** One of the two is given. A name means the newest job of that name. */
+  readonly jobId: string | null;
+  readonly name: string | null;
+  /** Executions to show, newest first, 1 to 200. */
+  readonly limit: number;
+}
+
+export interface StatsOptions extends Common<'stats'> {
+  readonly queue: string | null;
+}
+
+export interface VerbOptions extends Common<VerbName> {
+  readonly jobId: string;
+}
+
+export type DoctorOptions = Common<'doctor'>;

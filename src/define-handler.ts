@@ -1,0 +1,152 @@
+/**
+ * What the author of a custom handler imports: `import { defineHandler } from 'cloud-jobs'`.
+ * Types, and one function that gives its argument back: a handler needs nothing of this package when it runs.
+ */
+
+/** What JSON can hold. A property whose value is `undefined` is left out, as `JSON.stringify` does. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
+
+/** The config of a job without its `handler` key. */
+export type JobConfig = { readonly [key: string]: JsonValue };
+
+/** The job as the database has it when the attempt starts. Frozen. Instants are ISO 8601 in UTC. */
+export interface Job {
+  readonly job_id: string;
+  readonly execution_id: string;
+  readonly name: string;
+  readonly job_type: string;
+  /** The whole config, `handler` included. */
+  readonly config: JsonValue;
+  readonly description: string;
+  readonly queue: string;
+  readonly priority: number;
+  /** 1 for the first run of an occurrence. */
+  readonly attempt: number;
+  readonly current_retries: number;
+  readonly max_retries: number;
+  /** Grows by one for each occurrence of a schedule. */
+  readonly occurrence: number;
+  readonly timeout_seconds: number | null;
+  readonly schedule: string | null;
+  readonly timezone: string | null;
+  readonly unique_key: string | null;
+  readonly concurrency_key: string | null;
+  readonly run_at: string;
+  readonly created_at: string;
+}
+
+/** Writes a line to the job's output. Objects are formatted as `console.log` does. */
+export interface HandlerLog {
+  info(...values: readonly unknown[]): void;
+  warn(...values: readonly unknown[]): void;
+  error(...values: readonly unknown[]): void;
+}
+
+declare const endingKind: unique symbol;
+
+/** Made by `context.snooze`. Has to be returned (or thrown) to have an effect. */
+export interface Snooze {
+  readonly [endingKind]: 'snooze';
+}
+
+/** Made by `context.discard`. Has to be returned (or thrown) to have an effect. */
+export interface Discard {
+  readonly [endingKind]: 'discard';
+}
+
+/** What `signal.reason` is once the signal has aborted. */
+export interface StopReason extends Error {
+  readonly abortCause: 'cancelled' | 'timeout' | 'lost' | 'shutdown';
+}
+
+export interface JobContext {
+  readonly job: Job;
+  /** 1 for the first run, 2 for the first retry and so on. */
+  readonly attempt: number;
+  /**
+   * The same for every attempt of one occurrence of the job. A job can run more than once: hand this key to
+   * whatever the handler changes, so that the second run changes nothing.
+   */
+  readonly idempotencyKey: string;
+  /** Aborts on cancel, timeout, lost lock and shutdown; `reason` is a `StopReason`. Pass it to `fetch`. */
+  readonly signal: AbortSignal;
+  readonly log: HandlerLog;
+  /**
+   * Shows how far the job is. Cheap: call it as often as you like, only the newest value travels.
+   * @param done Units done so far, 0 or more.
+   * @param total Units in all, when known.
+   * @param note A few words; cut after 500 characters.
+   * @throws TypeError when a value has the wrong type.
+   */
+  progress(done: number, total?: number, note?: string): void;
+  /** Masks `value` in everything that this job prints or returns from now on. Empty text is ignored. */
+  secret(value: string): void;
+  /**
+   * `return context.snooze({ minutes: 30 })`: run again later, without spending a retry.
+   * @throws RangeError unless `minutes` is above 0 and at most 525,600 (a year).
+   */
+  snooze(options: { readonly minutes: number; readonly reason?: string }): Snooze;
+  /** `return context.discard('the account is closed')`: fail now, whatever retries are left. */
+  discard(reason: string): Discard;
+}
+
+/** A closed set: JSON (nothing is `null`), a snooze or a discard. Anything else is an error that names it. */
+export type HandlerReturn = JsonValue | Snooze | Discard | undefined;
+
+/** The plain form: `export default async (config, context) => result`. */
+export type JobHandler<Config = JobConfig> = (
+  config: Config,
+  context: JobContext,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is a handler.
+) => HandlerReturn | void | Promise<HandlerReturn | void>;
+
+/**
+ * The part of Standard Schema v1 that is used here (https://standardschema.dev), so that any library that
+ * follows it can be given: zod, valibot, arktype and others.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** The type that a schema gives out after validation. */
+export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['output'];
+
+export interface HandlerDefinition<Schema extends StandardSchema = StandardSchema<unknown, JobConfig>> {
+  /** Checks the config (without its `handler` key) when a job is created and before each run. */
+  readonly config?: Schema;
+  readonly run: JobHandler<SchemaOutput<Schema>>;
+}
+
+/**
+ * Types a handler, and with `config` has its config checked before it runs:
+ *
+ *     export default defineHandler({
+ *       config: z.object({ city: z.string() }),
+ *       run: async (config, context) => ({ hello: config.city }),
+ *     });
+ */
+export function defineHandler<Schema extends StandardSchema = StandardSchema<unknown, JobConfig>>(
+  handler: HandlerDefinition<Schema>,
+): HandlerDefinition<Schema> {
+  return handler;
+}

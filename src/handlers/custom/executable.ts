@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
+import { Changes } from './changes.ts';
+import { exitOutcome } from './exit-outcome.ts';
+import { type Command, commandFor } from './interpreter.ts';
+import { createJobFiles, type JobFiles } from './job-files.ts';
+import { LineSplitter, Tail } from './lines.ts';
+import { remember } from './live-children.ts';
+import type { LocatedHandler } from './locate.ts';
+import { killTree, signalGroup } from './process-tree.ts';
+import { ProgressFile } from './progress-file.ts';
+import { readStop, stoppedOutcome } from './stop.ts';
+
+/** Lines of stderr that an error keeps. */
+const ERROR_LINES = 10;
+const PROGRESS_POLL_MS = 500;
+/** How long output may take to arrive once the process and its tree are gone, in milliseconds. */
+const DRAIN_MS = 2_000;
+const ADD_MASK = '::add-mask::';
+
+export interface ExecutableOptions {
+  /** The environment of handlers (`childEnv`). */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly scratchDir: string;
+  readonly graceMs: number;
+}
+
+/**
+ * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
+ * ends; the promise settles after that.
+ * @throws CustomHandlerError when there is no way to start it (`CustomHandlerError.toOutcome`).
+ */
+export async function runExecutable(
+  handler: LocatedHandler,
+  context: HandlerContext,
+  options: ExecutableOptions,
+): Promise<HandlerOutcome> {
+  const command = await commandFor(handler, options.env);
+  const job = { ...context.job, config: context.config };
+  const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey);
+  try {
+    return await runCommand(command, handler, context, options, files);
+  } finally {
+    await files.remove();
+  }
+}
+
+async function runCommand(
+  command: Command,
+  handler: LocatedHandler,
+  context: HandlerContext,
+  options: ExecutableOptions,
+  files: JobFiles,
+): Promise<HandlerOutcome> {
+  const changes = new Changes();
+  const errors = new Tail(ERROR_LINES);
+  const child = start(command, options, files);
+  if (child instanceof Error) return startFailure(handler, command, child);
+  const { pid } = child;
+  let failed: Error | null = null;
+  let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | null = null;
+  let closed = false;
+  child.once('error', (error) => {
+    if (pid === undefined) failed = error;
+    changes.notify();
+  });
+  child.once('exit', (code, signal) => {
+    exit = { code, signal };
+    changes.notify();
+  });
+  child.once('close', () => {
+    closed = true;
+    changes.notify();
+  });
+  const splitters = (['stdout', 'stderr'] as const).map((stream) => follow(child, stream, context, errors));
+  feed(child, files.json);
+  const memory = pid === undefined ? null : remember(pid);
+  const progress = new ProgressFile(
+    files.progressPath,
+    (value) => context.progress(value),
+    (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'),
+  );
+  const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
+  const onAbort = () => changes.notify();
+  context.signal.addEventListener('abort', onAbort);
+  const over = () => exit !== null || failed !== null;
+  try {
+    await changes.until(() => over() || context.signal.aborted);
+    let stop: ReturnType<typeof readStop> | null = null;
+    let killed = false;
+    if (!over()) {
+      stop = readStop(context.signal, options.graceMs);
+      // To the whole group: a shell waits for the program in its foreground before it obeys a signal.
+      if (pid !== undefined) signalGroup(pid, 'SIGTERM');
+      killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
+    }
+    if (pid !== undefined) await killTree(pid);
+    await changes.until(() => (closed && over()) || failed !== null, DRAIN_MS);
+    for (const splitter of splitters) splitter.flush();
+    await progress.read(true);
+    if (failed !== null) return startFailure(handler, command, failed);
+    const end = (exit as { readonly code: number | null; readonly signal: NodeJS.Signals | null } | null) ?? {
+      code: null,
+      signal: 'SIGKILL' as const,
+    };
+    if (stop !== null && end.code !== 0) return stoppedOutcome(stop, killed ? 'killed' : 'ended');
+    return await exitOutcome({
+      name: handler.name,
+      ...end,
+      errors: errors.lines,
+      binary: command.binary,
+      resultPath: files.resultPath,
+      complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
+    });
+  } finally {
+    clearInterval(poll);
+    context.signal.removeEventListener('abort', onAbort);
+    memory?.forget();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }
+}
+
+function start(command: Command, options: ExecutableOptions, files: JobFiles): ChildProcess | Error {
+  try {
+    return spawn(command.program, [...command.args], {
+      // A group of its own, so that all it starts can be signalled and killed with it.
+      detached: true,
+      windowsHide: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Python holds output back when it goes to a pipe; progress and log would come at the end only.
+      env: { PYTHONUNBUFFERED: '1', ...options.env, ...files.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  } catch (error) {
+    // Some errors (E2BIG) are thrown, others come as an event.
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function follow(
+  child: ChildProcess,
+  stream: JobLogStream,
+  context: HandlerContext,
+  errors: Tail,
+): LineSplitter {
+  const splitter = new LineSplitter((line) => {
+    // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
+    if (line.startsWith(ADD_MASK)) {
+      const value = line.slice(ADD_MASK.length).trim();
+      if (value !== '') context.secret(value);
+      return;
+    }
+    if (stream === 'stderr') errors.push(line);
+    context.log.line(line, stream);
+  });
+  child[stream]?.on('data', (chunk: Buffer) => splitter.push(chunk));
+  child[stream]?.on('error', () => {});
+  return splitter;
+}
+
+function feed(child: ChildProcess, json: string): void {
+  // EPIPE: the handler does not read its standard input, or ended before it did. Both are fine.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(json);
+}
+
+function startFailure(handler: LocatedHandler, command: Command, error: Error): HandlerOutcome {
+  const code = 'code' in error ? String(error.code) : '';
+  const why: Record<string, string> = {
+    ENOENT: `${command.program} or the working directory is not there`,
+    EACCES: 'the file or its file system does not allow to run it',
+    E2BIG: 'the environment of the step is too large for a new process',
+    ENOEXEC: 'it is in no format that this machine can run',
+  };
+  return {
+    outcome: 'failure',
+    kind: 'error',
+    message: `The handler "${handler.name}" could not be started: ${why[code] ?? error.message} (${code || 'no code'}).`,
+  };
+}

@@ -1,0 +1,152 @@
+import { format } from 'node:util';
+import type { Discard, JobContext, Snooze } from '../../define-handler.ts';
+import type { ClaimedJob, Progress } from '../../queue/types.ts';
+import type { HandlerOutcome } from '../handler.ts';
+import { asJson } from './json-result.ts';
+
+const MAX_NOTE = 500;
+const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
+/** Progress travels at most this often, however often it is reported. */
+const PROGRESS_EVERY_MS = 100;
+
+export interface ContextOptions {
+  readonly job: ClaimedJob;
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  sendProgress(progress: Progress): void;
+  sendSecret(value: string): void;
+}
+
+export interface RunningContext {
+  readonly context: JobContext;
+  /** The outcome for what the handler returned. @throws NotJsonError for what is no result. */
+  outcomeOf(returned: unknown): HandlerOutcome;
+  /** The outcome that a thrown snooze or discard asks for, or null for any other thrown value. */
+  thrownOutcome(thrown: unknown): HandlerOutcome | null;
+  /** Sends progress that is still held back. Nothing is sent after it. */
+  close(): void;
+}
+
+/** Builds what a handler gets as its second argument. */
+export function createContext(options: ContextOptions): RunningContext {
+  // Known by identity: nothing that a handler builds by itself can be taken for one.
+  const endings = new Map<unknown, { readonly outcome: HandlerOutcome; readonly call: string }>();
+  const ending = (outcome: HandlerOutcome, call: string): object => {
+    const token = Object.freeze({ endsTheJob: call });
+    endings.set(token, { outcome, call });
+    return token;
+  };
+  const progress = throttledProgress(options.sendProgress);
+
+  const context: JobContext = Object.freeze({
+    job: deepFreeze(options.job),
+    attempt: options.job.attempt,
+    idempotencyKey: options.idempotencyKey,
+    signal: options.signal,
+    log: Object.freeze({
+      info: (...values: readonly unknown[]) => void process.stdout.write(`${format(...values)}\n`),
+      warn: (...values: readonly unknown[]) => void process.stderr.write(`warning: ${format(...values)}\n`),
+      error: (...values: readonly unknown[]) => void process.stderr.write(`error: ${format(...values)}\n`),
+    }),
+    progress: (done: number, total?: number, note?: string) => progress.report(asProgress(done, total, note)),
+    secret: (value: string) => {
+      if (typeof value !== 'string') throw new TypeError(`context.secret takes text, not ${typeof value}.`);
+      if (value !== '') options.sendSecret(value);
+    },
+    snooze: (given: { readonly minutes: number; readonly reason?: string }) =>
+      ending(snoozeOutcome(given), 'snooze') as Snooze,
+    discard: (reason: string) => {
+      if (typeof reason !== 'string' || reason.trim() === '') {
+        throw new TypeError('context.discard takes a reason: context.discard("the account is closed").');
+      }
+      return ending({ outcome: 'discard', reason: clean(reason, 4_000) }, 'discard') as Discard;
+    },
+  });
+
+  return {
+    context,
+    outcomeOf(returned) {
+      const asked = endings.get(returned);
+      if (asked !== undefined) return asked.outcome;
+      const [unused] = endings.values();
+      if (returned === undefined && unused !== undefined) {
+        throw new TypeError(
+          `context.${unused.call}(…) was called, but its value was not returned, so it had no effect. ` +
+            `Write "return context.${unused.call}(…)".`,
+        );
+      }
+      return { outcome: 'success', result: returned === undefined ? null : asJson(returned) };
+    },
+    thrownOutcome: (thrown) => endings.get(thrown)?.outcome ?? null,
+    close: progress.close,
+  };
+}
+
+function snoozeOutcome(given: { readonly minutes: number; readonly reason?: string }): HandlerOutcome {
+  const { minutes, reason } = Object(given) as { readonly minutes: unknown; readonly reason: unknown };
+  if (typeof minutes !== 'number' || !(minutes > 0 && minutes <= MAX_SNOOZE_MINUTES)) {
+    throw new RangeError(
+      `context.snooze takes { minutes } above 0 and at most ${MAX_SNOOZE_MINUTES} (a year), not ${String(minutes)}.`,
+    );
+  }
+  const seconds = Math.max(1, Math.round(minutes * 60));
+  const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'the handler asked to run later';
+  return { outcome: 'snooze', seconds, reason: clean(why, 4_000) };
+}
+
+function asProgress(done: unknown, total: unknown, note: unknown): Progress {
+  const amount = (value: unknown, name: string): number => {
+    if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+    throw new TypeError(`context.progress: ${name} must be a number of 0 or more, not ${String(value)}.`);
+  };
+  if (note !== undefined && typeof note !== 'string') {
+    throw new TypeError(`context.progress: note must be text, not ${typeof note}.`);
+  }
+  return {
+    done: amount(done, 'done'),
+    ...(total === undefined ? {} : { total: amount(total, 'total') }),
+    ...(note === undefined ? {} : { note: clean(note, MAX_NOTE) }),
+  };
+}
+
+function throttledProgress(send: (progress: Progress) => void) {
+  let held: Progress | null = null;
+  let sentAt = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+  const flush = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (held === null) return;
+    send(held);
+    held = null;
+    sentAt = performance.now();
+  };
+  return {
+    report(progress: Progress) {
+      if (closed) return;
+      held = progress;
+      // By the clock and not by a timer alone: a handler that never yields still shows its progress.
+      const wait = sentAt + PROGRESS_EVERY_MS - performance.now();
+      if (wait <= 0) flush();
+      else timer ??= setTimeout(flush, wait).unref();
+    },
+    close() {
+      flush();
+      closed = true;
+    },
+  };
+}
+
+function clean(text: string, limit: number): string {
+  const stored = text.replaceAll('\0', '\ufffd').toWellFormed();
+  return stored.length > limit ? `${stored.slice(0, limit).toWellFormed()}…` : stored;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

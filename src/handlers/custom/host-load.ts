@@ -1,0 +1,123 @@
+import * as nodeModule from 'node:module';
+import type { JobContext, StandardIssue, StandardSchema } from '../../define-handler.ts';
+import type { Json } from '../../queue/types.ts';
+import type { HandlerOutcome } from '../handler.ts';
+import { failureOf } from './host-error.ts';
+
+const SHIM_URL = 'cloud-jobs:define-handler';
+/** All that `cloud-jobs` exports at run time: the types are gone by then. */
+const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
+
+let lastUrl: string | null = null;
+
+/** The URL of the module that was loaded last. */
+export function lastLoadedUrl(): string | null {
+  return lastUrl;
+}
+
+/**
+ * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed beside it.
+ * An installed one is passed over: this process is what reads the handler, so its own version has to match.
+ */
+export function installShim(): void {
+  nodeModule.registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'cloud-jobs'
+        ? { url: SHIM_URL, format: 'module', shortCircuit: true }
+        : next(specifier, context),
+    load: (url, context, next) => {
+      if (url === SHIM_URL) return { format: 'module', source: SHIM_SOURCE, shortCircuit: true };
+      lastUrl = url;
+      return next(url, context);
+    },
+  });
+}
+
+export interface LoadedHandler {
+  readonly schema: StandardSchema | null;
+  readonly run: (config: unknown, context: JobContext) => unknown;
+}
+
+/** Thrown for a module that is no handler; the message says what it is and what to write. */
+export class NoHandlerError extends Error {
+  override readonly name = 'NoHandlerError';
+}
+
+/**
+ * Takes the handler out of a module's exports.
+ * @throws NoHandlerError
+ */
+export function handlerOf(exports: Readonly<Record<string, unknown>>, name: string): LoadedHandler {
+  const write = 'Write "export default async (config, context) => { … }" or use defineHandler.';
+  let value = exports.default;
+  // CommonJS made by a compiler: module.exports.default.
+  if (isObject(value) && value.__esModule === true) value = value.default;
+  if (value === undefined) {
+    const others = Object.keys(exports).filter((key) => key !== 'module.exports');
+    const seen = others.length === 0 ? '' : ` (it exports ${others.join(', ')})`;
+    throw new NoHandlerError(`The handler "${name}" has no default export${seen}. ${write}`);
+  }
+  if (typeof value === 'function') return { schema: null, run: value as LoadedHandler['run'] };
+  if (!isObject(value) || typeof value.run !== 'function') {
+    const what = isObject(value)
+      ? 'an object without a function `run`'
+      : `not a function but ${typeof value}`;
+    throw new NoHandlerError(`The default export of the handler "${name}" is ${what}. ${write}`);
+  }
+  const definition = value as { readonly run: LoadedHandler['run']; readonly config?: unknown };
+  if (definition.config !== undefined && !isStandardSchema(definition.config)) {
+    throw new NoHandlerError(
+      `\`config\` of the handler "${name}" is no Standard Schema v1 (https://standardschema.dev). ` +
+        'Give a schema of zod 3.24 or later, valibot 1, arktype 2 or another library that follows it.',
+    );
+  }
+  const schema = definition.config ?? null;
+  return { schema, run: (config, context) => definition.run(config, context) };
+}
+
+/**
+ * The config as the handler gets it, or the outcome that says why it may not: a config that does not fit is
+ * discarded, since no retry changes it.
+ */
+export async function checkConfig(
+  schema: StandardSchema | null,
+  config: { readonly [key: string]: Json },
+  name: string,
+): Promise<{ readonly value: unknown } | { readonly refused: HandlerOutcome }> {
+  if (schema === null) return { value: config };
+  let result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>;
+  try {
+    result = await schema['~standard'].validate(config);
+  } catch (error) {
+    return { refused: failureOf(error, 'error', `The config schema of the handler "${name}" threw: `) };
+  }
+  if (result.issues === undefined) return { value: result.value };
+  const issues = result.issues
+    .slice(0, 20)
+    .map((issue) => ({ path: issuePath(issue), message: String(issue.message) }));
+  const listed = issues
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    .join('; ');
+  const reason = `The config does not fit the handler "${name}": ${listed || 'no reason given'}`;
+  return { refused: { outcome: 'discard', reason, details: { issues } } };
+}
+
+function issuePath(issue: StandardIssue): string {
+  let path = '';
+  for (const part of issue.path ?? []) {
+    const key = typeof part === 'object' ? part.key : part;
+    if (typeof key === 'number') path += `[${key}]`;
+    else path += path === '' ? String(key) : `.${String(key)}`;
+  }
+  return path;
+}
+
+function isStandardSchema(value: unknown): value is StandardSchema {
+  if (!isObject(value) && typeof value !== 'function') return false;
+  const standard: unknown = (value as Record<string, unknown>)['~standard'];
+  return isObject(standard) && standard.version === 1 && typeof standard.validate === 'function';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,88 @@
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClaimedJob, Json } from '../../queue/types.ts';
+import { hasCode } from './errors.ts';
+import { asJson } from './json-result.ts';
+
+/** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
+const MAX_ENV_STRING = process.platform === 'win32' ? 32_767 : 131_072;
+/** More than any result that the queue takes; only guards the memory of the worker. */
+const MAX_RESULT_BYTES = 16 * 1024 * 1024;
+
+export interface JobFiles {
+  /** What tells the handler about its job. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The job as JSON, for standard input. */
+  readonly json: string;
+  readonly resultPath: string;
+  readonly progressPath: string;
+  remove(): Promise<void>;
+}
+
+/** Makes the folder of one run of an executable: readable by this user alone, removed afterwards. */
+export async function createJobFiles(
+  scratchDir: string,
+  job: ClaimedJob,
+  idempotencyKey: string,
+): Promise<JobFiles> {
+  await mkdir(scratchDir, { recursive: true });
+  const folder = await mkdtemp(join(scratchDir, 'job-'));
+  const paths = {
+    job: join(folder, 'job.json'),
+    result: join(folder, 'result.json'),
+    progress: join(folder, 'progress'),
+  };
+  const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey });
+  await writeFile(paths.job, json, { mode: 0o600 });
+  // It is there from the start, so that ">>" and a check for the file both work.
+  await writeFile(paths.progress, '', { mode: 0o600 });
+  const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
+  return {
+    env: {
+      ...(fits ? { CLOUD_JOBS_JOB: json } : {}),
+      CLOUD_JOBS_JOB_FILE: paths.job,
+      CLOUD_JOBS_RESULT: paths.result,
+      CLOUD_JOBS_PROGRESS: paths.progress,
+      CLOUD_JOBS_JOB_ID: job.job_id,
+      CLOUD_JOBS_ATTEMPT: String(job.attempt),
+      CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
+    },
+    json,
+    resultPath: paths.result,
+    progressPath: paths.progress,
+    // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => {}),
+  };
+}
+
+/**
+ * Reads what the handler wrote to CLOUD_JOBS_RESULT; no file or an empty one is null.
+ * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
+ */
+export async function readResult(path: string): Promise<Json> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_RESULT_BYTES) {
+      throw new Error(
+        `The result file (CLOUD_JOBS_RESULT) has ${size} bytes; at most ${MAX_RESULT_BYTES} are read.`,
+      );
+    }
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  }
+  if (text.trim() === '') return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
+  } catch (error) {
+    const start = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text.trimEnd());
+    const hint = /\b(NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: write null.' : '';
+    throw new Error(`The result file (CLOUD_JOBS_RESULT) is not JSON. It starts with ${start}.${hint}`, {
+      cause: error,
+    });
+  }
+  return asJson(value);
+}

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+interface ProcessRow {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+}
+
+/**
+ * Sends a signal to the process group that a child leads (children are started with `detached`, so each leads
+ * one). The runner signals one pid only, so nobody else does this. A group that is gone is no error.
+ */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  if (process.platform === 'win32') return;
+  sendSignal(-pid, signal);
+}
+
+/**
+ * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
+ * process in an uninterruptible system call cannot die).
+ *
+ * On Linux /proc tells who belongs to it: the group, the session (a shell with job control makes new groups in
+ * it) and the descendants by parent. A process that left both group and session and whose parent is dead cannot
+ * be found by anyone. Elsewhere on POSIX it is the group; on Windows `taskkill /T` walks the tree.
+ */
+export async function killTree(pid: number, waitMs = 2_000): Promise<void> {
+  if (process.platform === 'win32') return taskkill(pid);
+  const doomed = new Set(members(pid, new Set()));
+  signalGroup(pid, 'SIGKILL');
+  const deadline = Date.now() + waitMs;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    for (const member of doomed) sendSignal(member, 'SIGKILL');
+    await sleep(pause);
+    const alive = process.platform === 'linux' ? members(pid, doomed) : groupLives(pid) ? [pid] : [];
+    if (alive.length === 0 || Date.now() > deadline) return;
+    for (const member of alive) doomed.add(member);
+  }
+}
+
+/** The living processes that belong to the child `pid`, or that are in `known` or descend from it. */
+function members(pid: number, known: ReadonlySet<number>): readonly number[] {
+  if (process.platform !== 'linux') return [];
+  const rows = livingProcesses();
+  const found = new Set<number>();
+  for (const row of rows) {
+    if (row.pid === pid || row.group === pid || row.session === pid || known.has(row.pid)) found.add(row.pid);
+  }
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const row of rows) if (found.has(row.parent)) found.add(row.pid);
+  }
+  return [...found];
+}
+
+function livingProcesses(): readonly ProcessRow[] {
+  const rows: ProcessRow[] = [];
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
+      // The name in parentheses may hold anything, so count from the last one (proc_pid_stat(5)).
+      const [state, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (state === 'Z' || state === 'X') continue;
+      rows.push({
+        pid: Number(entry),
+        parent: Number(parent),
+        group: Number(group),
+        session: Number(session),
+      });
+    } catch {
+      // It ended between the listing and the reading.
+    }
+  }
+  return rows;
+}
+
+function groupLives(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch {
+    // ESRCH: gone. EPERM (macOS): only zombies are left.
+    return false;
+  }
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Already gone, which is what was wanted.
+  }
+}
+
+function taskkill(pid: number): Promise<void> {
+  return new Promise((resolve) => {
+    const killer = spawn('taskkill', ['/pid', String(pid), '/T', '/F'], {
+      stdio: 'ignore',
+      windowsHide: true,
+    });
+    killer.once('error', () => resolve());
+    killer.once('close', () => resolve());
+  });
+}

@@ -1,0 +1,250 @@
+import { z } from 'zod';
+import { QueueError } from './errors.ts';
+import {
+  CLIENT_SCHEMA,
+  type ClaimReply,
+  claimReply,
+  type DoctorReply,
+  doctorReply,
+  type EnqueueReply,
+  enqueueReply,
+  type FinishReply,
+  finishReply,
+  type ListReply,
+  listReply,
+  type PeekReply,
+  type PruneReply,
+  peekReply,
+  pruneReply,
+  type RenewReply,
+  renewReply,
+  type ShowReply,
+  type StatsReply,
+  showReply,
+  statsReply,
+  type VerbReply,
+  verbReply,
+  versionReply,
+} from './replies.ts';
+import type { Patience, Rpc } from './rpc.ts';
+import type { FailureKind, JobStatus, JobType, Json, Progress } from './types.ts';
+
+/** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
+export interface NewJob {
+  /** Chosen by the caller, it makes sending the same request twice add the job once. */
+  readonly job_id?: string;
+  readonly name: string;
+  readonly job_type: JobType;
+  readonly config?: Json;
+  readonly description?: string;
+  readonly max_retries?: number;
+  readonly priority?: number;
+  /** ISO 8601 with zone. Not together with `delay_seconds`. */
+  readonly run_at?: string;
+  readonly delay_seconds?: number;
+  readonly queue?: string;
+  readonly timeout_seconds?: number;
+  readonly unique_key?: string;
+  readonly concurrency_key?: string;
+}
+
+export interface ClaimRequest {
+  readonly limit: number;
+  readonly queues: readonly string[];
+  readonly jobTypes: readonly JobType[];
+  readonly lockSeconds: number;
+  /** A fresh UUID; the same one again gets the same jobs again. */
+  readonly requestId: string;
+  readonly runUrl: string | null;
+}
+
+/** How an attempt ended, as the database is told. */
+export interface FinishItem {
+  readonly execution_id: string;
+  readonly outcome: 'success' | 'failure' | 'discard' | 'snooze' | 'release';
+  readonly result?: Json;
+  readonly error?: string;
+  readonly error_details?: Json;
+  readonly failure_kind?: Extract<FailureKind, 'error' | 'timeout' | 'crashed'>;
+  readonly delay_seconds?: number;
+  readonly duration_seconds?: number;
+  readonly progress?: Progress;
+  readonly output?: string;
+  /** The next occurrence of a schedule. */
+  readonly next_run_at?: string;
+}
+
+export interface ListFilter {
+  readonly status?: JobStatus;
+  readonly jobType?: JobType;
+  readonly queue?: string;
+  readonly name?: string;
+  readonly limit?: number;
+  readonly before?: string;
+}
+
+export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
+
+/** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
+export interface Queue {
+  /** Checks that the schema is there, in a version that this code can use. */
+  checkSchema(patience?: Patience): Promise<{ schema: number }>;
+  claim(instanceId: string, request: ClaimRequest, patience?: Patience): Promise<ClaimReply>;
+  finish(
+    instanceId: string,
+    items: readonly FinishItem[],
+    claim: ClaimRequest | null,
+    patience?: Patience,
+  ): Promise<FinishReply>;
+  renew(
+    instanceId: string,
+    items: readonly { execution_id: string; progress?: Progress }[],
+    lockSeconds: number,
+    patience?: Patience,
+  ): Promise<RenewReply>;
+  enqueue(jobs: readonly NewJob[]): Promise<EnqueueReply>;
+  verb(verb: JobVerb, jobId: string): Promise<VerbReply>;
+  list(filter: ListFilter): Promise<ListReply>;
+  show(jobId: string, executions?: number): Promise<ShowReply>;
+  stats(queue?: string): Promise<StatsReply>;
+  doctor(): Promise<DoctorReply>;
+  /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
+  peek(
+    queues: readonly string[],
+    jobTypes: readonly JobType[],
+    limit: number,
+    patience?: Patience,
+  ): Promise<PeekReply>;
+  /** One bounded batch: call again while `more`. */
+  prune(days: { executions?: number; jobs?: number }, limit?: number): Promise<PruneReply>;
+  /** Ends the attempts of dead workers in all queues; returns how many. */
+  releaseExpiredLocks(): Promise<number>;
+}
+
+/**
+ * @param rpc the way to the database
+ * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
+ */
+export function createQueue(rpc: Rpc, newId: () => string): Queue {
+  /** "No such function" may mean a missing or another schema: ask which, to tell the user what to do. */
+  const explained: Rpc = async (fn, args, reply, patience) => {
+    try {
+      return await rpc(fn, args, reply, patience);
+    } catch (error) {
+      if (error instanceof QueueError && error.code === 'schema_missing') await checkSchema(patience);
+      throw error;
+    }
+  };
+
+  async function checkSchema(patience?: Patience): Promise<{ schema: number }> {
+    let version: z.infer<typeof versionReply>;
+    try {
+      version = await rpc('cloud_jobs_version', {}, versionReply, patience);
+    } catch (error) {
+      if (error instanceof QueueError && error.code === 'schema_missing') {
+        throw new QueueError(
+          'schema_missing',
+          'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)',
+          { cause: error },
+        );
+      }
+      throw error;
+    }
+    if (version.schema < CLIENT_SCHEMA) {
+      throw new QueueError(
+        'schema_mismatch',
+        `The cloud-jobs schema in this database is version ${version.schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`,
+      );
+    }
+    if (version.requires > CLIENT_SCHEMA) {
+      throw new QueueError(
+        'schema_mismatch',
+        `The cloud-jobs schema in this database is version ${version.schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`,
+      );
+    }
+    return { schema: version.schema };
+  }
+
+  return {
+    checkSchema,
+    claim: (instanceId, request, patience) =>
+      explained(
+        'cloud_jobs_claim',
+        {
+          instance_id_param: instanceId,
+          limit_param: request.limit,
+          queues_param: request.queues,
+          job_types_param: request.jobTypes,
+          lock_seconds_param: request.lockSeconds,
+          request_id_param: request.requestId,
+          run_url_param: request.runUrl,
+          client_schema_param: CLIENT_SCHEMA,
+        },
+        claimReply,
+        patience,
+      ),
+    finish: (instanceId, items, claim, patience) =>
+      explained(
+        'cloud_jobs_finish',
+        {
+          instance_id_param: instanceId,
+          items_param: items,
+          claim_param: claim && {
+            limit: claim.limit,
+            queues: claim.queues,
+            job_types: claim.jobTypes,
+            lock_seconds: claim.lockSeconds,
+            request_id: claim.requestId,
+            run_url: claim.runUrl,
+          },
+        },
+        finishReply,
+        patience,
+      ),
+    renew: (instanceId, items, lockSeconds, patience) =>
+      explained(
+        'cloud_jobs_renew',
+        { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds },
+        renewReply,
+        patience,
+      ),
+    enqueue: (jobs) =>
+      explained(
+        'cloud_jobs_enqueue',
+        { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) },
+        enqueueReply,
+      ),
+    verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
+    list: (filter) =>
+      explained(
+        'cloud_jobs_list',
+        {
+          status_param: filter.status,
+          job_type_param: filter.jobType,
+          queue_param: filter.queue,
+          name_param: filter.name,
+          limit_param: filter.limit,
+          before_param: filter.before,
+        },
+        listReply,
+      ),
+    show: (jobId, executions) =>
+      explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
+    stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
+    doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
+    peek: (queues, jobTypes, limit, patience) =>
+      explained(
+        'cloud_jobs_peek',
+        { queues_param: queues, job_types_param: jobTypes, limit_param: limit },
+        peekReply,
+        patience,
+      ),
+    prune: (days, limit) =>
+      explained(
+        'cloud_jobs_prune',
+        { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit },
+        pruneReply,
+      ),
+    releaseExpiredLocks: () => explained('release_expired_locks', {}, z.number().int()),
+  };
+}

@@ -1,0 +1,142 @@
+import { AbortReason, type Handler, type HandlerOutcome, type JobLog } from '../handlers/handler.ts';
+import type { ClaimedJob, Json, Progress } from '../queue/types.ts';
+import type { Ending } from './settle.ts';
+
+/** Where one job's output goes; ends when the job does. */
+export interface JobOutput extends JobLog {
+  /** Prints the group, where lines were held back. */
+  end(verdict: string): void;
+  /** The last part of the output, for the execution row. */
+  tail(): string;
+}
+
+export interface AttemptDeps {
+  readonly handler: Handler;
+  readonly output: JobOutput;
+  readonly secret: (value: string) => void;
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number;
+}
+
+/** One running attempt. */
+export interface Attempt {
+  readonly job: ClaimedJob;
+  readonly output: JobOutput;
+  /** Settles when the handler has ended, or did not end in time after it was told to stop. Never rejects. */
+  readonly ended: Promise<Ending>;
+  stop(reason: AbortReason): void;
+  /** The newest progress that has not been sent yet, once. */
+  takeProgress(): Progress | null;
+}
+
+/** A handler that does not end this long after it was told to stop is not waited for any longer. */
+const ABANDON_AFTER_MS = 30_000;
+/** setTimeout fires at once beyond this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Starts a job's handler and watches over it: its timeout, its progress, its end. */
+export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
+  const started = deps.now();
+  const controller = new AbortController();
+  let reason: AbortReason | null = null;
+  let progress: Progress | null = null;
+  let unsent = false;
+  let abandon: (outcome: HandlerOutcome) => void = () => {};
+  const abandoned = new Promise<HandlerOutcome>((resolve) => {
+    abandon = resolve;
+  });
+  const timers: NodeJS.Timeout[] = [];
+
+  const stop = (why: AbortReason): void => {
+    if (reason) return;
+    reason = why;
+    timers.push(
+      setTimeout(
+        () =>
+          abandon({ outcome: 'failure', kind: 'error', message: 'The handler did not stop when told to.' }),
+        ABANDON_AFTER_MS,
+      ),
+    );
+    controller.abort(why);
+  };
+
+  if (job.timeout_seconds !== null && job.timeout_seconds * 1000 <= LONGEST_TIMER_MS) {
+    const seconds = job.timeout_seconds;
+    timers.push(
+      setTimeout(
+        () =>
+          stop(
+            new AbortReason(
+              'timeout',
+              `The job ran longer than its timeout of ${seconds} s and was stopped.`,
+            ),
+          ),
+        seconds * 1000,
+      ),
+    );
+  }
+
+  const handled = (async (): Promise<HandlerOutcome> => {
+    try {
+      return await deps.handler({
+        job,
+        config: readConfig(job.config),
+        idempotencyKey: `${job.job_id}:${job.occurrence}`,
+        signal: controller.signal,
+        log: deps.output,
+        progress: (value) => {
+          progress = value;
+          unsent = true;
+        },
+        secret: deps.secret,
+      });
+    } catch (error) {
+      return { outcome: 'failure', kind: 'error', message: describe(error) };
+    }
+  })();
+
+  const ended = Promise.race([handled, abandoned]).then((outcome): Ending => {
+    for (const timer of timers) clearTimeout(timer);
+    return {
+      executionId: job.execution_id,
+      outcome,
+      abortCause: reason?.abortCause ?? null,
+      abortMessage: reason?.message ?? null,
+      durationSeconds: (deps.now() - started) / 1000,
+      progress,
+      output: deps.output.tail(),
+    };
+  });
+
+  return {
+    job,
+    output: deps.output,
+    ended,
+    stop,
+    takeProgress: () => {
+      if (!unsent) return null;
+      unsent = false;
+      return progress;
+    },
+  };
+}
+
+/** Clients of the seed schema encoded the config twice: a JSON string that holds JSON. */
+function readConfig(config: Json): Json {
+  if (typeof config !== 'string') return config;
+  try {
+    return JSON.parse(config) as Json;
+  } catch {
+    return config;
+  }
+}
+
+/** An error as a person reads it: its message, and what caused it. */
+export function describe(error: unknown): string {
+  const seen: string[] = [];
+  for (let at: unknown = error; at !== undefined && at !== null && seen.length < 5; ) {
+    seen.push(at instanceof Error ? at.message || at.name : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return seen.join(' Caused by: ');
+}

@@ -1,0 +1,9 @@
+/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
+export const MAX_RESULT_BYTES = 256 * 1024;
+export const MAX_ERROR_BYTES = 16 * 1024;
+export const MAX_DETAILS_BYTES = 64 * 1024;
+export const MAX_OUTPUT_BYTES = 16 * 1024;
+export const MAX_NOTE_BYTES = 1024;
+
+/** Jobs in one claim: more would not be faster, and hold locks longer. */
+export const MAX_BATCH = 500;

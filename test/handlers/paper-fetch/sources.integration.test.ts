@@ -1,0 +1,263 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
+import { createPaperFetchHandler } from '../../../src/handlers/paper-fetch/handler.ts';
+import type { PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
+import type { Json } from '../../../src/queue/types.ts';
+import { type Fault, startFaultyArxivServer, throttled } from '../../support/arxiv-server.ts';
+import {
+  type EuropePmcOptions,
+  inventRecord,
+  sendEuropePmcError,
+  startEuropePmcServer,
+} from '../../support/europepmc-server.ts';
+import {
+  inventWork,
+  type OpenAlexOptions,
+  sendJson,
+  startOpenAlexServer,
+} from '../../support/openalex-server.ts';
+import { startTestProject, type TestProject } from '../../support/stack.ts';
+import { realStore, resultOf, testContext, testDeps } from './harness.ts';
+
+const KEY = 'oa-secret/key+1';
+let project: TestProject;
+let store: PaperStore;
+const closers: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  project = await startTestProject();
+  store = realStore(project);
+});
+afterAll(() => project?.stop());
+beforeEach(() => project.sql('truncate public.papers, public.cloud_jobs_paper_queries'));
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+interface Scene {
+  readonly config: Json;
+  readonly arxivFault?: Fault;
+  readonly openAlex?: OpenAlexOptions;
+  readonly europePmc?: EuropePmcOptions;
+  readonly deps?: Partial<PaperFetchDeps>;
+}
+
+async function runOnce({ config, arxivFault, openAlex, europePmc, deps: overrides }: Scene) {
+  const arxivServer = await startFaultyArxivServer({
+    now: () => new Date('2026-11-24T06:17:00Z'),
+    faultFor: () => arxivFault,
+  });
+  const openAlexServer = await startOpenAlexServer(openAlex);
+  const europePmcServer = await startEuropePmcServer(europePmc);
+  closers.push(arxivServer.close, openAlexServer.close, europePmcServer.close);
+  const endpoints = { arxiv: arxivServer.url, openalex: openAlexServer.url, europepmc: europePmcServer.url };
+  const deps = testDeps(store, { endpoints, openAlexKey: KEY, ...overrides });
+  const test = testContext(config);
+  const outcome = await createPaperFetchHandler(deps)(test.context);
+  return { outcome, test, openAlexServer, europePmcServer, waits: deps.time.waits };
+}
+
+const many = (count: number, invent: (number: number) => object) =>
+  Array.from({ length: count }, (_, index) => invent(index + 1));
+const answers =
+  (answer: (response: ServerResponse) => void) => (_request: unknown, response: ServerResponse) => {
+    answer(response);
+    return true;
+  };
+
+describe('OpenAlex', () => {
+  const config = { keywords: [['agents', 'rag'], ['safety']], sources: ['openalex'], max_papers: 250 };
+
+  it('reads all pages and stores works with their abstracts', async () => {
+    const { outcome, test, openAlexServer } = await runOnce({
+      config,
+      openAlex: { works: many(230, inventWork) },
+    });
+
+    expect(resultOf(outcome)).toMatchObject({
+      new_papers: 230,
+      search_queries: [
+        'title_and_abstract.search:(("agents" OR "rag") AND "safety"),from_publication_date:2026-11-13,to_publication_date:2026-11-24',
+      ],
+      per_source: { openalex: { status: 'ok', found: 230, total_results: 230 } },
+    });
+    expect(test.secrets).toEqual([KEY]);
+    expect(openAlexServer.requests).toHaveLength(3);
+    const { params, headers } = openAlexServer.requests[0] ?? {};
+    expect(params?.get('api_key')).toBe(KEY);
+    expect(params?.get('per_page')).toBe('100');
+    expect(headers?.['user-agent']).toMatch(/^cloud-jobs\/1\.2\.3 /);
+    expect(await project.sql(`select * from papers where source_id = 'W4400000001'`)).toMatchObject([
+      {
+        arxiv_id: null,
+        doi: '10.5555/work.1',
+        title: 'An Invented Work about Agents, Number 1',
+        authors: 'Ilse Vandenhoek|Teo Marchetti',
+        abstract: 'We study invented agents',
+        category_list: ['Multi-Agent Systems'],
+        journal_ref: 'Journal of Invented Agents',
+        pdf_url: 'https://example.org/work-1.pdf',
+      },
+    ]);
+  });
+
+  it('knows arXiv papers by DOI or by location', async () => {
+    const works = [
+      inventWork(1, { doi: 'https://doi.org/10.48550/arXiv.2611.00007' }),
+      inventWork(2, {
+        locations: [{ landing_page_url: 'http://arxiv.org/abs/hep-th/9901001', pdf_url: null }],
+      }),
+      inventWork(3, { title: null }),
+    ];
+    const result = resultOf((await runOnce({ config, openAlex: { works } })).outcome);
+    expect(result).toMatchObject({
+      new_papers: 2,
+      errors: ['openalex: OpenAlex sent 1 works without title or date'],
+    });
+    expect(await project.sql('select arxiv_id, doi from papers order by 1')).toEqual([
+      { arxiv_id: '2611.00007', doi: null },
+      { arxiv_id: 'hep-th/9901001', doi: '10.5555/work.2' },
+    ]);
+  });
+
+  it('needs a key: without one the job is discarded and told what to set', async () => {
+    const { outcome, openAlexServer } = await runOnce({ config, deps: { openAlexKey: '' } });
+    expect(outcome).toMatchObject({ outcome: 'discard' });
+    expect(outcome.outcome === 'discard' && outcome.reason).toMatch(
+      /OpenAlex needs a key .*OPENALEX_API_KEY/,
+    );
+    expect(openAlexServer.requests).toHaveLength(0);
+  });
+
+  const echo = `bad request /works?api_key=${encodeURIComponent(KEY)} or ${KEY}`;
+  it.each([
+    ['429', 429, { error: 'Rate limit exceeded', message: echo }, 'snooze'],
+    ['403 over the limit', 403, { error: 'Forbidden', message: `rate limit exceeded ${echo}` }, 'snooze'],
+    ['403', 403, { error: 'Forbidden', message: echo }, 'failure'],
+    ['400', 400, { error: 'Invalid filter', message: echo }, 'discard'],
+    ['500', 500, { error: 'Server error', message: echo }, 'failure'],
+    ['another shape', 200, { results: echo }, 'discard'],
+  ])('ends well on %s and never shows the key', async (_name, status, body, expected) => {
+    const run = await runOnce({
+      config,
+      openAlex: { intercept: answers((response) => sendJson(response, status, body)) },
+    });
+    expect(run.outcome.outcome).toBe(expected);
+    const shown = JSON.stringify([run.outcome, run.test.lines, run.test.progress]);
+    expect(shown).not.toContain(KEY);
+    expect(shown).not.toContain(encodeURIComponent(KEY));
+  });
+
+  it('does not show the key when the connection breaks', async () => {
+    const { outcome, test } = await runOnce({
+      config,
+      openAlex: { intercept: answers((response) => response.socket?.resetAndDestroy()) },
+    });
+    expect(outcome).toMatchObject({ outcome: 'failure', retryInSeconds: 1800 });
+    expect(JSON.stringify([outcome, test.lines])).not.toContain('oa-secret');
+  });
+});
+
+describe('Europe PMC', () => {
+  const config = { keywords: ['agents'], sources: ['europepmc'], max_papers: 1000 };
+
+  it('reads all pages to the repeated cursor and cleans the text', async () => {
+    const { outcome } = await runOnce({ config, europePmc: { records: many(230, inventRecord) } });
+    expect(resultOf(outcome)).toMatchObject({
+      new_papers: 230,
+      search_queries: ['TITLE_ABS:"agents" AND FIRST_PDATE:[2026-11-13 TO 2026-11-24]'],
+    });
+    expect(await project.sql(`select * from papers where doi = '10.5555/med.1'`)).toMatchObject([
+      {
+        title: 'Invented agents in E. coli & beyond, part 1.',
+        authors: 'Sørbø K|Nakamoto-Reyes P',
+        abstract: 'Background Nothing here is real.',
+        source_id: 'MED/39000001',
+        url: 'https://europepmc.org/article/MED/39000001',
+        journal_ref: 'Invented Microbiology',
+      },
+    ]);
+  });
+
+  it.each([
+    [400, 'discard'],
+    [429, 'snooze'],
+    [503, 'failure'],
+  ])('takes error %i in an answer with HTTP 200 for what it is', async (code, expected) => {
+    const { outcome } = await runOnce({
+      config,
+      europePmc: {
+        intercept: answers((response) => sendEuropePmcError(response, code, 'cannot parse query')),
+      },
+    });
+    expect(outcome.outcome).toBe(expected);
+    expect(JSON.stringify(outcome)).toContain(`Europe PMC answered with error ${code}: cannot parse query`);
+  });
+
+  it('asks again for an empty page in the middle', async () => {
+    const { outcome, waits } = await runOnce({
+      config,
+      europePmc: {
+        records: many(150, inventRecord),
+        intercept: (request, response) => {
+          if (request.number !== 2) return false;
+          sendJson(response, 200, { hitCount: 150, nextCursorMark: 'AoII100', resultList: { result: [] } });
+          return true;
+        },
+      },
+    });
+    expect(resultOf(outcome).new_papers).toBe(150);
+    expect(waits).toEqual([10_000]);
+  });
+});
+
+describe('several sources', () => {
+  const config = { keywords: ['invented'], sources: ['arxiv', 'openalex', 'europepmc'] };
+  const works = [inventWork(1), inventWork(2)];
+  const records = [inventRecord(1), inventRecord(2, { doi: '10.5555/WORK.2' })];
+
+  it('counts a paper once that two of them have', async () => {
+    const { outcome, test } = await runOnce({ config, openAlex: { works }, europePmc: { records } });
+    const result = resultOf(outcome);
+    expect(result).toMatchObject({ new_papers: 33, total_papers: 33, errors: [] });
+    expect(result.per_source).toMatchObject({
+      arxiv: { new: 30 },
+      openalex: { new: 2 },
+      europepmc: { new: 1 },
+    });
+    expect(test.progress.map((each) => each.done)).toEqual([30, 32, 34]);
+  });
+
+  it('succeeds with errors when arXiv throttles and another source answers', async () => {
+    const { outcome } = await runOnce({
+      config,
+      arxivFault: throttled(429),
+      openAlex: { works },
+      europePmc: { intercept: answers((response) => sendEuropePmcError(response, 400, 'bad')) },
+    });
+    const result = resultOf(outcome);
+    expect(result).toMatchObject({
+      new_papers: 2,
+      per_source: {
+        arxiv: { status: 'throttled' },
+        openalex: { status: 'ok' },
+        europepmc: { status: 'rejected' },
+      },
+    });
+    expect(result.errors).toEqual([
+      'arxiv: arXiv throttles this machine (HTTP 429: "Rate exceeded.")',
+      expect.stringMatching(/^europepmc: Europe PMC answered with error 400: bad/),
+    ]);
+  });
+
+  it('snoozes when all fail and one of them throttles', async () => {
+    const { outcome } = await runOnce({
+      config,
+      arxivFault: throttled(406),
+      deps: { openAlexKey: '' },
+      europePmc: { intercept: answers((response) => sendEuropePmcError(response, 503, 'down')) },
+    });
+    expect(outcome.outcome).toBe('snooze');
+  });
+});

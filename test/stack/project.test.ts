@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { createKeys, signJwt } from '../../src/stack/keys.ts';
+import { createProject } from '../../src/stack/project.ts';
+import { startTestProject, testPostgres } from '../support/stack.ts';
+
+describe('a project', () => {
+  it('sees new functions after reloadSchema, and nothing is left of the probe', async () => {
+    const project = await startTestProject({ install: false });
+    try {
+      for (let round = 0; round < 3; round++) {
+        await project.asPostgres(
+          `create function later_${round}() returns int language sql as 'select ${round}'`,
+        );
+        await project.reloadSchema();
+        expect((await project.client().rpc(`later_${round}`)).data).toBe(round);
+      }
+      const rows = await project.sql(`select proname from pg_proc where proname like 'stack_probe%'`);
+      expect(rows).toEqual([]);
+    } finally {
+      await project.stop();
+    }
+  });
+
+  it("hears `notify pgrst, 'reload schema'` from role postgres", async () => {
+    const project = await startTestProject({ install: false });
+    try {
+      await project.asPostgres(
+        `create function told() returns int language sql as 'select 1'; notify pgrst, 'reload schema';`,
+      );
+      await expect.poll(async () => (await project.client().rpc('told')).data, { timeout: 10_000 }).toBe(1);
+    } finally {
+      await project.stop();
+    }
+  });
+
+  it('stops twice without harm and takes its database with it', async () => {
+    const project = await startTestProject({ install: false });
+    await project.stop();
+    await project.stop();
+    await expect(fetch(project.url)).rejects.toThrow('fetch failed');
+    await expect(
+      createProject(testPostgres(), { database: project.database, template: 'no_such_template' }),
+    ).rejects.toThrow('no_such_template');
+  });
+
+  it('a port that is taken is an error that names it, and leaves no database behind', async () => {
+    const project = await startTestProject({ install: false });
+    try {
+      const databases = () => project.sql(`select datname from pg_database order by 1`);
+      const port = Number(new URL(project.url).port);
+      await expect(createProject(testPostgres(), { port })).rejects.toThrow(
+        `Port ${port} is used by another program`,
+      );
+      const names = (await databases()).map((row) => String(row['datname']));
+      expect(names.filter((name) => name === project.database)).toHaveLength(1);
+    } finally {
+      await project.stop();
+    }
+  });
+});
+
+describe('keys', () => {
+  it('have the form of hosted keys and live for ten years', () => {
+    const now = new Date('2026-01-01T00:00:00Z');
+    const keys = createKeys(now);
+    expect(keys.secretKey).toMatch(/^sb_secret_[\w-]{32}$/);
+    expect(keys.publishableKey).toMatch(/^sb_publishable_[\w-]{32}$/);
+    const claims = JSON.parse(Buffer.from(keys.serviceKey.split('.')[1] ?? '', 'base64url').toString());
+    expect(claims).toEqual({
+      iss: 'supabase',
+      role: 'service_role',
+      iat: now.getTime() / 1000,
+      exp: now.getTime() / 1000 + 315_360_000,
+    });
+  });
+
+  it('are signed as RFC 7519 says (known answer)', () => {
+    // Made with another implementation: {"alg":"HS256","typ":"JWT"} . {"role":"anon"}, secret "secret".
+    expect(signJwt({ role: 'anon' }, 'secret').split('.').slice(0, 2)).toEqual([
+      'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9',
+      'eyJyb2xlIjoiYW5vbiJ9',
+    ]);
+  });
+});
