@@ -369,24 +369,26 @@ create index if not exists papers_published_idx on public.papers (published desc
 create index if not exists papers_category_list_idx on public.papers using gin (category_list);
 
 -- Rows of the seed kept the version in the id (2401.01234v1), so two versions of a paper are two rows. The highest
--- version takes the plain id, and later fetches update that row. The others keep their id: no row is removed.
-with suffixed as (
-  select p.id,
-         regexp_replace(p.arxiv_id, 'v[0-9]{1,4}$', '') as plain_id,
-         substring(p.arxiv_id from 'v([0-9]{1,4})$')::integer as version,
-         row_number() over (
-           partition by regexp_replace(p.arxiv_id, 'v[0-9]{1,4}$', '')
-           order by substring(p.arxiv_id from 'v([0-9]{1,4})$')::integer desc, p.id
-         ) as place
+-- version takes the plain id (old ids without their subject class: math.GT/0309136v2 becomes math/0309136), and later
+-- fetches update that row. The others keep their id: no row is removed.
+with plain as (
+  select p.id, p.arxiv_id,
+         regexp_replace(regexp_replace(p.arxiv_id, 'v[0-9]{1,4}$', ''), '^([a-z-]+)\.[A-Z]{2}/', '\1/') as plain_id,
+         substring(p.arxiv_id from 'v([0-9]{1,4})$')::integer as version
   from public.papers p
-  where p.arxiv_id ~ '^([0-9]{4}\.[0-9]{4,5}|[a-z-]+(\.[A-Z]{2})?/[0-9]{7})v[0-9]{1,4}$'
+  where p.arxiv_id ~ '^([0-9]{4}\.[0-9]{4,5}|[a-z-]+(\.[A-Z]{2})?/[0-9]{7})(v[0-9]{1,4})?$'
+),
+ranked as (
+  select n.*, row_number() over (partition by n.plain_id order by n.version desc nulls last, n.id) as place
+  from plain n
+  where n.arxiv_id <> n.plain_id
 )
 update public.papers p
-set arxiv_id = s.plain_id, version = coalesce(p.version, s.version)
-from suffixed s
-where p.id = s.id
-  and s.place = 1
-  and not exists (select from public.papers other where other.arxiv_id = s.plain_id);
+set arxiv_id = r.plain_id, version = coalesce(p.version, r.version)
+from ranked r
+where p.id = r.id
+  and r.place = 1
+  and not exists (select from public.papers other where other.arxiv_id = r.plain_id);
 
 update public.papers p
 set author_list   = coalesce(p.author_list, string_to_array(nullif(p.authors, ''), '|'), '{}'),

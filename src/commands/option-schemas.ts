@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobType, type Json } from '../queue/types.ts';
 import { keySchema, urlSchema } from './connection.ts';
+import { jsonPlace } from './json-place.ts';
 import { nearest, type OptionName } from './option-names.ts';
 import { runAtSchema } from './run-at.ts';
 
@@ -95,8 +96,8 @@ const config = z.string().transform((value, context): { readonly [key: string]: 
   let parsed: unknown;
   try {
     parsed = JSON.parse(value);
-  } catch (error) {
-    return fail(`is not valid JSON: ${placeOf(error, value)}. Write an object, such as {"days_back": 7}`);
+  } catch {
+    return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
     const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
@@ -108,15 +109,6 @@ const config = z.string().transform((value, context): { readonly [key: string]: 
     return fail('holds a NUL character (\\u0000), which cannot be stored');
   return z.record(z.string(), z.json()).parse(parsed) as { [key: string]: Json };
 });
-
-/** Where JSON goes wrong. The engine's own words quote the text, which may be long or hold a secret. */
-function placeOf(error: unknown, source: string): string {
-  const message = error instanceof Error ? error.message : '';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return 'it ends too early, or a quote or comma is missing';
-  const before = source.slice(0, Number(position)).split('\n');
-  return `unexpected character at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-}
 
 /**
  * How the text of each option is read. Both doors use these. The messages are read after the option's name and its

@@ -13,6 +13,14 @@ const stop = new AbortController();
 // npm forwards a signal that the terminal has already sent to everybody, so it can come twice. The second one
 // changes nothing: stopping has its own deadlines.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+// npm hands SIGTERM to the shell between us, which dies of it and tells us nothing: we notice that it is gone.
+// Only below npm: a stack that a shell put in the background must outlive that shell.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event !== undefined) {
+  setInterval(() => {
+    if (process.ppid !== parent) stop.abort();
+  }, 200).unref();
+}
 // Whoever reads our output may go away first.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 

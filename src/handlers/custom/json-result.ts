@@ -34,17 +34,18 @@ function copy(value: unknown, path: string, above: readonly object[]): Json {
     default:
       throw refuse(path, value === undefined ? 'undefined' : `a ${typeof value}`);
   }
-  if (value === null) return null;
-  if (above.includes(value)) throw refuse(path, 'circular: it contains itself');
+  if (value === null || value === undefined) return null;
+  const object: object = value;
+  if (above.includes(object)) throw refuse(path, 'circular: it contains itself');
   if (above.length >= MAX_DEPTH) throw refuse(path, `nested more than ${MAX_DEPTH} levels deep`);
-  const inside = [...above, value];
+  const inside = [...above, object];
   if (Array.isArray(value)) {
     // Array.from visits holes too, which `map` would keep.
     return Array.from(value, (item, index) => copy(item, `${path}[${index}]`, inside));
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
+  const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype !== null && prototype !== Object.prototype && !isForeignPlain(prototype)) {
-    throw refuse(path, `an instance of ${className(value)}`, adviceFor(value));
+    throw refuse(path, `an instance of ${className(object)}`, adviceFor(object));
   }
   const result: Record<string, Json> = {};
   for (const [key, item] of Object.entries(value)) {

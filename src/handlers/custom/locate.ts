@@ -23,7 +23,7 @@ export async function locateHandler(folder: string, name: string): Promise<Locat
   const root = await openFolder(folder);
   const parent = join(root, dirname(name));
   // The listing decides, not stat: on a file system that ignores case, "Report" would otherwise be "report".
-  const siblings = await readdir(parent).catch(() => []);
+  const siblings = await readdir(parent).catch((): string[] => []);
   const wanted = basename(name);
   if (siblings.includes(wanted)) {
     const exact = await inspect(root, folder, name);

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openWorker, type Place } from '../commands/open-worker.ts';
+import { OptionsError } from '../commands/options.ts';
+import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
+import { openQueue } from '../queue/open-queue.ts';
+import { describe } from '../worker/attempt.ts';
+import { command } from './command.ts';
+import { readInputs } from './inputs.ts';
+import { createJobOutput } from './job-output.ts';
+import { createGithubLog } from './log.ts';
+import { outputsOf } from './outputs.ts';
+import { createRedactor } from './redact.ts';
+import { errorPage, page } from './summary/page.ts';
+
+export interface ActionDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+  /** Aborts when the runner cancels the step. */
+  readonly stop: AbortSignal;
+  /** Folder of the running bundle. */
+  readonly bundleDir: string;
+  readonly tempDir: string;
+  readonly version: string;
+}
+
+/** One call of the action, from its inputs to its summary. @returns the exit code */
+export async function runAction(deps: ActionDeps): Promise<number> {
+  const { env } = deps;
+  const redactor = createRedactor((value) => deps.write(command('add-mask', value)));
+  const log = createGithubLog({ write: deps.write, redact: redactor.redact });
+  try {
+    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    const { options, warnings } = readInputs(env);
+    for (const warning of warnings) log.warning(warning);
+    const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
+    const answer = await execute(options, {
+      queue,
+      now: () => new Date(),
+      openWorker: (run) =>
+        openWorker(run, place(deps), {
+          queue,
+          paperRpc,
+          requests,
+          openOutput: (job) =>
+            createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+          redact: redactor.redact,
+          redactJson: redactor.redactJson,
+          secret: redactor.add,
+          warn: log.warning,
+          stop: deps.stop,
+        }),
+    });
+    const text = redactor.redact(page(answer, new Date()));
+    await writeSummary(env, text);
+    await writeOutputs(env, redactor.redactJson(outputsOf(answer)));
+    if (answer.command === 'run') {
+      const { report } = answer;
+      for (const failed of report.executions.filter(
+        (e) => e.outcome === 'failed' || e.outcome === 'cancelled',
+      )) {
+        log.error(failed.error ?? failed.failureKind ?? 'failed', `Job failed: ${failed.name}`);
+      }
+      if (report.error) log.error(report.error, 'The run ended early');
+      log.info(
+        `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`,
+      );
+    } else if (answer.command === 'verb' && !answer.reply.applied) {
+      log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
+    } else {
+      log.info(
+        text
+          .replace(/<[^>]*>/g, '')
+          .replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code))),
+      );
+    }
+    return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
+  } catch (error) {
+    const message = redactor.redact(error instanceof OptionsError ? error.message : describe(error));
+    log.error(message, 'cloud-jobs');
+    await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describe(cause)));
+    return 1;
+  }
+}
+
+// The toolkit is loaded when it is needed: it takes about 80 ms, which a run with nothing to do should not pay twice.
+async function writeOutputs(env: ActionDeps['env'], outputs: Record<string, string>): Promise<void> {
+  if (!env.GITHUB_OUTPUT) return;
+  const { setOutput } = await import('@actions/core');
+  for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
+}
+
+async function writeSummary(env: ActionDeps['env'], text: string): Promise<void> {
+  if (!env.GITHUB_STEP_SUMMARY) return;
+  const { summary } = await import('@actions/core');
+  await summary.addRaw(text, true).write();
+}
+
+function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {
+  const repository = env.GITHUB_REPOSITORY || null;
+  const runId = env.GITHUB_RUN_ID || null;
+  const runAttempt = env.GITHUB_RUN_ATTEMPT || null;
+  const server = env.GITHUB_SERVER_URL || 'https://github.com';
+  return {
+    env,
+    scratchDir: join(env.RUNNER_TEMP || tempDir, 'cloud-jobs'),
+    repository,
+    runId,
+    runAttempt,
+    runUrl:
+      repository && runId
+        ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`
+        : null,
+    hostScript: join(bundleDir, 'host', 'index.js'),
+    endpoints: {
+      arxiv: env.CLOUD_JOBS_ARXIV_URL || DEFAULT_PAPER_ENDPOINTS.arxiv,
+      openalex: env.CLOUD_JOBS_OPENALEX_URL || DEFAULT_PAPER_ENDPOINTS.openalex,
+      europepmc: env.CLOUD_JOBS_EUROPEPMC_URL || DEFAULT_PAPER_ENDPOINTS.europepmc,
+    },
+    openAlexKey: env.OPENALEX_API_KEY || null,
+    version,
+  };
+}

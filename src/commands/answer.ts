@@ -1,0 +1,28 @@
+import type { JobVerb } from '../queue/queue.ts';
+import type { ListReply, PeekReply, ShowReply, StatsReply, VerbReply } from '../queue/replies.ts';
+import type { RunReport } from '../worker/report.ts';
+
+/** One thing that doctor looked at. */
+export interface Check {
+  readonly name: string;
+  readonly state: 'good' | 'warning' | 'bad';
+  readonly found: string;
+  /** Empty where there is nothing to do. */
+  readonly advice: string;
+}
+
+/** What a command found or did. The doors turn it into a summary, outputs, a table or JSON. */
+export type Answer =
+  | { readonly command: 'run'; readonly report: RunReport }
+  | { readonly command: 'dry-run'; readonly peek: PeekReply }
+  | { readonly command: 'create'; readonly jobId: string; readonly name: string; readonly created: boolean }
+  | { readonly command: 'list'; readonly reply: ListReply }
+  | { readonly command: 'show'; readonly reply: ShowReply }
+  | { readonly command: 'stats'; readonly reply: StatsReply }
+  | { readonly command: 'verb'; readonly verb: JobVerb; readonly reply: VerbReply }
+  | { readonly command: 'doctor'; readonly checks: readonly Check[] };
+
+/** Something that the user asked for cannot be done; the message says why and what to do. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}

@@ -1,0 +1,57 @@
+import { readCustomConfig } from '../handlers/custom/handler-name.ts';
+import { parseMaintenanceConfig } from '../handlers/maintenance.ts';
+import { PAPER_FETCH_CONCURRENCY_KEY } from '../handlers/paper-fetch/arxiv.ts';
+import { parsePaperFetchConfig } from '../handlers/paper-fetch/config.ts';
+import type { NewJob, Queue } from '../queue/queue.ts';
+import { type Answer, CommandError } from './answer.ts';
+import type { CreateOptions } from './option-types.ts';
+
+/**
+ * Adds a job. Its config is checked for what its type needs, so that a typo is told now and not by a failed run.
+ * @throws CommandError when the config does not fit the job type
+ */
+export async function create(options: CreateOptions, queue: Queue): Promise<Answer> {
+  const concurrencyKey = options.concurrencyKey ?? checkConfig(options);
+  const job: NewJob = {
+    name: options.name,
+    job_type: options.jobType,
+    config: options.config,
+    description: options.description,
+    priority: options.priority,
+    queue: options.queue,
+    ...(options.maxRetries === null ? {} : { max_retries: options.maxRetries }),
+    ...(options.runAt === null
+      ? {}
+      : 'instant' in options.runAt
+        ? { run_at: options.runAt.instant }
+        : { delay_seconds: options.runAt.delaySeconds }),
+    ...(options.uniqueKey === null ? {} : { unique_key: options.uniqueKey }),
+    ...(concurrencyKey === null ? {} : { concurrency_key: concurrencyKey }),
+    ...(options.timeoutSeconds === null
+      ? {}
+      : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
+  };
+  const reply = await queue.enqueue([job]);
+  const added = reply.jobs[0];
+  if (!added)
+    throw new CommandError('The database took the job but named none. This is a defect: please report it.');
+  return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
+}
+
+/** @returns the concurrency key that the type asks for, or null */
+function checkConfig(options: CreateOptions): string | null {
+  switch (options.jobType) {
+    case 'custom':
+      readCustomConfig(options.config);
+      return null;
+    case 'maintenance':
+      parseMaintenanceConfig(options.config);
+      return null;
+    case 'paper_fetch': {
+      const parsed = parsePaperFetchConfig(options.config);
+      if (!parsed.ok) throw new CommandError(`The config does not fit a paper_fetch job: ${parsed.message}`);
+      // arXiv allows one connection at a time, over all machines together.
+      return parsed.config.sources.includes('arxiv') ? PAPER_FETCH_CONCURRENCY_KEY : null;
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { Queue } from '../queue/queue.ts';
+import { describe } from '../worker/attempt.ts';
+import type { Check } from './answer.ts';
+
+/** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
+const CLOCK_SECONDS = 60;
+
+/** Looks at all that has to be right. Never throws: what cannot be looked at is a finding. */
+export async function doctor(queue: Queue, now: () => Date): Promise<Check[]> {
+  const checks: Check[] = [];
+  const add = (name: string, state: Check['state'], found: string, advice = ''): void => {
+    checks.push({ name, state, found, advice });
+  };
+  let facts: Awaited<ReturnType<Queue['doctor']>>;
+  try {
+    const { schema } = await queue.checkSchema();
+    add('URL and key', 'good', 'The project answers and accepts the key.');
+    add('Schema', 'good', `Version ${schema}, which this release can use.`);
+    facts = await queue.doctor();
+  } catch (error) {
+    add('Connection', 'bad', describe(error), 'Mend this first; the other checks need it.');
+    return checks;
+  }
+  const list = (names: readonly string[]): string =>
+    names.slice(0, 8).join('; ') + (names.length > 8 ? `; and ${names.length - 8} more` : '');
+
+  if (facts.role === 'service_role') add('Role of the key', 'good', 'service_role.');
+  else
+    add(
+      'Role of the key',
+      'warning',
+      `The key has the role ${facts.role}.`,
+      'The commands need the secret (service_role) key.',
+    );
+
+  if (facts.missing_grants.length === 0) add('Grants', 'good', 'The key may do all that is needed.');
+  else
+    add(
+      'Grants',
+      'bad',
+      `Missing: ${list(facts.missing_grants)}.`,
+      'Run sql/install.sql again: it sets the grants.',
+    );
+
+  const open = [...facts.open_functions, ...facts.policies.map((policy) => `policy ${policy}`)];
+  if (open.length > 0 || facts.without_row_security.length > 0) {
+    add(
+      'Strangers',
+      'bad',
+      `Open to the public key: ${list([...open, ...facts.without_row_security.map((name) => `${name} without row level security`)])}.`,
+      'Whoever can write a job decides what runs beside your secrets. Run sql/install.sql again: it closes this.',
+    );
+  } else if (facts.open_tables.length > 0) {
+    add(
+      'Strangers',
+      'warning',
+      `Held back by row level security alone: ${list(facts.open_tables)}.`,
+      'Run sql/install.sql again: it takes these grants back.',
+    );
+  } else {
+    add('Strangers', 'good', 'anon and authenticated can read and call nothing.');
+  }
+
+  const skew = Math.abs(now().getTime() - Date.parse(facts.now)) / 1000;
+  if (skew < CLOCK_SECONDS)
+    add('Clock', 'good', `This machine and the database agree within ${Math.ceil(skew)} s.`);
+  else
+    add(
+      'Clock',
+      'warning',
+      `This machine is ${Math.round(skew)} s off the database.`,
+      'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.',
+    );
+  add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
+  return checks;
+}

@@ -1,0 +1,121 @@
+import type { Queue } from '../queue/queue.ts';
+import { runWorker, type WorkerDeps } from '../worker/worker.ts';
+import { type Answer, CommandError } from './answer.ts';
+import { create } from './create.ts';
+import { doctor } from './doctor.ts';
+import type { Options, RunOptions } from './option-types.ts';
+
+/** What the commands take from the door. */
+export interface CommandDeps {
+  readonly queue: Queue;
+  readonly now: () => Date;
+  /** Makes what a run needs; closed when the run is over. Called for `run` alone. */
+  readonly openWorker: (options: RunOptions) => Promise<OpenedWorker>;
+}
+
+export interface OpenedWorker extends AsyncDisposable {
+  readonly deps: WorkerDeps;
+  readonly instanceId: string;
+  readonly runUrl: string | null;
+}
+
+const DRY_RUN_JOBS = 100;
+
+/**
+ * Does what the options ask for.
+ * @throws CommandError, OptionsError or QueueError, with a message for people
+ */
+export async function execute(options: Options, deps: CommandDeps): Promise<Answer> {
+  const { queue } = deps;
+  switch (options.command) {
+    case 'run':
+      return await run(options, deps);
+    case 'create':
+      return await create(options, queue);
+    case 'list':
+      return {
+        command: 'list',
+        reply: await queue.list({
+          limit: options.limit,
+          ...(options.status ? { status: options.status } : {}),
+          ...(options.jobType ? { jobType: options.jobType } : {}),
+          ...(options.queue ? { queue: options.queue } : {}),
+          ...(options.name ? { name: options.name } : {}),
+        }),
+      };
+    case 'show': {
+      const jobId = options.jobId ?? (await newestOfName(options.name ?? '', queue));
+      const reply = await queue.show(jobId, options.limit);
+      if (!reply.job) throw noJob(jobId);
+      return { command: 'show', reply };
+    }
+    case 'stats':
+      return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
+    case 'doctor':
+      return { command: 'doctor', checks: await doctor(queue, deps.now) };
+    default: {
+      const reply = await queue.verb(options.command, options.jobId);
+      if (reply.status === null && options.command !== 'delete') throw noJob(options.jobId);
+      return { command: 'verb', verb: options.command, reply };
+    }
+  }
+}
+
+async function run(options: RunOptions, deps: CommandDeps): Promise<Answer> {
+  if (options.dryRun) {
+    return {
+      command: 'dry-run',
+      peek: await deps.queue.peek(options.queues, options.jobTypes, DRY_RUN_JOBS),
+    };
+  }
+  await using worker = await deps.openWorker(options);
+  const report = await runWorker(
+    {
+      instanceId: worker.instanceId,
+      queues: options.queues,
+      jobTypes: options.jobTypes,
+      concurrency: options.concurrency,
+      maxJobs: options.maxJobs,
+      lockSeconds: options.lockSeconds,
+      timeBudgetSeconds: options.timeBudgetSeconds,
+      runUrl: worker.runUrl,
+    },
+    worker.deps,
+  );
+  return { command: 'run', report };
+}
+
+async function newestOfName(name: string, queue: Queue): Promise<string> {
+  const { jobs } = await queue.list({ name, limit: 1 });
+  const job = jobs[0];
+  if (!job)
+    throw new CommandError(
+      `There is no job with the name ${JSON.stringify(name)}. The command list shows all.`,
+    );
+  return job.job_id;
+}
+
+const noJob = (jobId: string): CommandError =>
+  new CommandError(`There is no job with the id ${JSON.stringify(jobId)}. The command list shows all.`);
+
+/** The exit code that an answer stands for. */
+export function exitCodeOf(answer: Answer, failOn: RunOptions['failOn']): number {
+  switch (answer.command) {
+    case 'run':
+      if (answer.report.stopCause === 'error') return 1;
+      if (failOn === 'never') return 0;
+      if (answer.report.failed > 0) return 1;
+      return failOn === 'any' &&
+        answer.report.executions.some(
+          (e) => e.failureKind && e.failureKind !== 'released' && e.failureKind !== 'snoozed',
+        )
+        ? 1
+        : 0;
+    case 'verb':
+      return answer.reply.applied ? 0 : 1;
+    case 'doctor':
+      return answer.checks.some((check) => check.state === 'bad') ? 1 : 0;
+    default:
+      return 0;
+  }
+}

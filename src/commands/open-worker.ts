@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { v7 as uuid7 } from 'uuid';
+import { createCustomHandlers } from '../handlers/custom/custom-handlers.ts';
+import { createMaintenanceHandler } from '../handlers/maintenance.ts';
+import type { PaperEndpoints } from '../handlers/paper-fetch/deps.ts';
+import { createPaperFetchHandler } from '../handlers/paper-fetch/handler.ts';
+import { createPaperStore, type PaperRpc } from '../queue/papers.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { ClaimedJob, Json } from '../queue/types.ts';
+import type { JobOutput } from '../worker/attempt.ts';
+import type { OpenedWorker } from './execute.ts';
+import type { RunOptions } from './option-types.ts';
+
+/** The place where a run happens, as its door found it. */
+export interface Place {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder for files that outlive the run, and for those that do not. */
+  readonly scratchDir: string;
+  /** `owner/name`, where there is one. */
+  readonly repository: string | null;
+  readonly runId: string | null;
+  readonly runAttempt: string | null;
+  readonly runUrl: string | null;
+  /** What the host processes of JavaScript handlers run. */
+  readonly hostScript: string;
+  readonly endpoints: PaperEndpoints;
+  readonly openAlexKey: string | null;
+  readonly version: string;
+}
+
+export interface OpenWorkerDeps {
+  readonly queue: Queue;
+  readonly paperRpc: PaperRpc;
+  readonly openOutput: (job: ClaimedJob) => JobOutput;
+  readonly redact: (text: string) => string;
+  readonly redactJson: (value: Json) => Json;
+  readonly secret: (value: string) => void;
+  readonly warn: (message: string) => void;
+  readonly stop: AbortSignal;
+  readonly requests: () => number;
+}
+
+/** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
+export const DEFAULT_HANDLERS = '.github/cloud-jobs';
+
+/** Makes the handlers of a run and what the worker needs around them. */
+export async function openWorker(
+  options: RunOptions,
+  place: Place,
+  deps: OpenWorkerDeps,
+): Promise<OpenedWorker> {
+  const custom = createCustomHandlers({
+    folder: options.handlers ?? DEFAULT_HANDLERS,
+    hostScript: place.hostScript,
+    env: place.env,
+    scratchDir: join(place.scratchDir, 'jobs'),
+  });
+  const results = join(place.scratchDir, 'results');
+  return {
+    instanceId: options.instanceId ?? instanceId(place),
+    runUrl: place.runUrl,
+    deps: {
+      ...deps,
+      handlers: {
+        custom: custom.handler,
+        maintenance: createMaintenanceHandler(deps.queue),
+        paper_fetch: createPaperFetchHandler({
+          store: createPaperStore(deps.paperRpc),
+          fetch,
+          now: () => new Date(),
+          monotonic: () => performance.now(),
+          sleep: (ms, signal) => delay(ms, undefined, { signal }),
+          random: Math.random,
+          userAgentVersion: place.version,
+          endpoints: place.endpoints,
+          ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
+        }),
+      },
+      spill: async (executionId, text) => {
+        await mkdir(results, { recursive: true });
+        const file = join(results, `${executionId}.json`);
+        await writeFile(file, text);
+        return file;
+      },
+      newId: () => uuid7(),
+      now: () => performance.now(),
+    },
+    [Symbol.asyncDispose]: () => custom.close(),
+  };
+}
+
+/** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
+function instanceId(place: Place): string {
+  const parts = [place.repository ?? 'local', place.runId, place.runAttempt, randomBytes(6).toString('hex')];
+  return parts.filter((part) => part !== null).join('/');
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { Json } from '../queue/types.ts';
+import type { Handler } from './handler.ts';
+
+/** What maintenance needs of the queue. Each call does one bounded batch. */
+export interface MaintenanceStore {
+  prune(days: {
+    executions?: number;
+    jobs?: number;
+  }): Promise<{ executions: number; jobs: number; more: boolean }>;
+  /** Returns how many attempts of dead workers it ended. */
+  releaseExpiredLocks(): Promise<number>;
+}
+
+// Clients of the seed schema stored numbers and booleans as text.
+const days = z
+  .union([z.number(), z.string().trim().min(1).transform(Number)])
+  .pipe(z.number().min(0).max(36_500));
+const flag = z.union([z.boolean(), z.stringbool()]);
+
+const schema = z.strictObject({
+  /** Age in days at which executions go. */
+  cleanup_days: days.default(30),
+  cleanup_executions: flag.default(true),
+  /** Age in days at which finished one-off jobs go, with their executions. Left out: they stay. */
+  cleanup_jobs_days: days.optional(),
+  release_locks: flag.default(true),
+});
+
+export class MaintenanceConfigError extends Error {
+  override readonly name = 'MaintenanceConfigError';
+}
+
+/** @throws MaintenanceConfigError that names every key that is wrong */
+export function parseMaintenanceConfig(config: Json): z.infer<typeof schema> {
+  const parsed = schema.safeParse(config ?? {});
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,
+  );
+  throw new MaintenanceConfigError(
+    `The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days and release_locks.`,
+  );
+}
+
+/**
+ * Prunes history in bounded batches and ends the attempts of dead workers. Never touches running executions. A part
+ * that fails fails the job and is named; what was done stays done, and the next attempt goes on from there.
+ */
+export function createMaintenanceHandler(store: MaintenanceStore): Handler {
+  return async (context) => {
+    let config: z.infer<typeof schema>;
+    try {
+      config = parseMaintenanceConfig(context.config);
+    } catch (error) {
+      return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
+    }
+    const done: Record<string, number> = {};
+    const part = async (task: string, work: () => Promise<void>): Promise<void> => {
+      done[task] = 0;
+      try {
+        await work();
+      } catch (error) {
+        throw new Error(`${task} failed after ${done[task]}.`, { cause: error });
+      }
+    };
+    const prune = async (task: string, limits: { executions?: number; jobs?: number }): Promise<void> => {
+      for (let more = true; more; ) {
+        context.signal.throwIfAborted();
+        const batch = await store.prune(limits);
+        done[task] = (done[task] ?? 0) + batch.executions + batch.jobs;
+        more = batch.more;
+        context.progress({ done: done[task] ?? 0, note: task });
+      }
+    };
+    if (config.release_locks) {
+      await part('released_locks', async () => {
+        done.released_locks = await store.releaseExpiredLocks();
+      });
+    }
+    if (config.cleanup_executions) {
+      await part('deleted_executions', () =>
+        prune('deleted_executions', { executions: config.cleanup_days }),
+      );
+    }
+    const jobsDays = config.cleanup_jobs_days;
+    if (jobsDays !== undefined) await part('deleted_jobs', () => prune('deleted_jobs', { jobs: jobsDays }));
+    for (const [task, count] of Object.entries(done)) context.log.line(`${task}: ${count}`);
+    return { outcome: 'success', result: done };
+  };
+}

@@ -1,0 +1,176 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { disarm } from '../action/disarm.ts';
+import { createJobOutput } from '../action/job-output.ts';
+import { createTerminalLog } from '../action/log.ts';
+import { createRedactor } from '../action/redact.ts';
+import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openWorker } from '../commands/open-worker.ts';
+import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
+import { readOptions } from '../commands/options.ts';
+import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
+import { openQueue } from '../queue/open-queue.ts';
+import { VERSION } from '../version.ts';
+import { describe } from '../worker/attempt.ts';
+import { data, text } from './text.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const ABOUT: Readonly<Record<CommandName, string>> = {
+  run: 'claim and execute what is due, until nothing is',
+  create: 'add a job',
+  list: 'list jobs, newest first',
+  show: 'show one job with its executions',
+  stats: 'count jobs by queue and status',
+  cancel: 'cancel a job; a running one is stopped at its next heartbeat',
+  retry: 'run a finished job again, or a waiting one now',
+  enable: 'put a disabled job back',
+  disable: 'take a job out until it is enabled',
+  delete: 'delete a job and its history',
+  doctor: 'check url, key, schema, grants and clock, and say what to do',
+};
+const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run']);
+
+const EXAMPLES = `
+Examples:
+  cloud-jobs create --name "First Test Job" --job-type paper_fetch --config '{"keywords":["retrieval"]}'
+  cloud-jobs list --status failed
+  cloud-jobs run --concurrency 8
+  cloud-jobs dev
+
+The project comes from --supabase-url and --supabase-key, or SUPABASE_URL and SUPABASE_SECRET_KEY
+(or SUPABASE_SERVICE_ROLE_KEY) in the environment or in .env.`;
+
+/** One call of the command line. @returns the exit code */
+export async function runTerminal(argv: readonly string[], env: Env): Promise<number> {
+  let code = 0;
+  const program = new Command('cloud-jobs')
+    .description('A durable job queue: jobs live in your Supabase project, GitHub Actions runs execute them.')
+    .version(VERSION)
+    .addHelpText('after', EXAMPLES)
+    .exitOverride();
+  for (const name of COMMANDS) {
+    const command = program
+      .command(name)
+      .description(ABOUT[name])
+      .option('--supabase-url <url>', 'project URL; default: SUPABASE_URL')
+      .option('--supabase-key <key>', 'secret key; default: SUPABASE_SECRET_KEY')
+      .option('--json', 'print JSON');
+    for (const option of USED[name])
+      command.option(FLAGS.has(option) ? `--${option}` : `--${option} <value>`);
+    command.action(async (given: Record<string, string | boolean>) => {
+      code = await call(name, given, loadEnv(env));
+    });
+  }
+  program
+    .command('dev')
+    .description('start a local stack: Postgres and PostgREST that behave as a Supabase project')
+    .option('--data <dir>', 'keep the database here between starts')
+    .option('--port <n>', 'port of the project URL')
+    .action(async (given: { data?: string; port?: string }) => {
+      const { runStack } = await import('../stack/stack.ts');
+      const stop = stopSignal();
+      code = await runStack(
+        { ...(given.data ? { data: given.data } : {}), ...(given.port ? { port: Number(given.port) } : {}) },
+        {
+          out: (line) => process.stdout.write(`${line}\n`),
+          err: (line) => process.stderr.write(`${line}\n`),
+          signal: stop,
+        },
+      );
+    });
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    // commander has printed what was wrong; help and version are no errors.
+    if (error instanceof Error && 'exitCode' in error) return Number(error.exitCode);
+    throw error;
+  }
+  return code;
+}
+
+async function call(name: CommandName, given: Record<string, string | boolean>, env: Env): Promise<number> {
+  const redactor = createRedactor();
+  const log = createTerminalLog({ write: (line) => process.stderr.write(line), redact: redactor.redact });
+  try {
+    const { json, ...rest } = given;
+    const raw: Record<string, string | undefined> = {
+      'supabase-url': env.SUPABASE_URL,
+      'supabase-key': env.SUPABASE_SECRET_KEY ?? env.SUPABASE_SERVICE_ROLE_KEY,
+      command: name,
+    };
+    for (const [key, value] of Object.entries(rest)) {
+      raw[key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)] = String(value);
+    }
+    redactor.add(raw['supabase-key'] ?? '');
+    const { options, warnings } = readOptions(raw, {
+      label: (option) => `--${option}`,
+      noun: 'option',
+      missing: (option) =>
+        option === 'supabase-url'
+          ? 'Give it, or set SUPABASE_URL in the environment or in .env.'
+          : 'Give it, or set SUPABASE_SECRET_KEY in the environment or in .env.',
+      redact: redactor.redact,
+    });
+    for (const warning of warnings) log.warning(warning);
+    const { queue, paperRpc, requests } = openQueue(options.connection, VERSION);
+    const answer = await execute(options, {
+      queue,
+      now: () => new Date(),
+      openWorker: (run) =>
+        openWorker(
+          run,
+          {
+            env,
+            scratchDir: join(tmpdir(), 'cloud-jobs'),
+            repository: null,
+            runId: null,
+            runAttempt: null,
+            runUrl: null,
+            hostScript: fileURLToPath(new URL(import.meta.resolve('../handlers/custom/host.js'))),
+            endpoints: {
+              ...DEFAULT_PAPER_ENDPOINTS,
+              ...(env.CLOUD_JOBS_ARXIV_URL ? { arxiv: env.CLOUD_JOBS_ARXIV_URL } : {}),
+            },
+            openAlexKey: env.OPENALEX_API_KEY ?? null,
+            version: VERSION,
+          },
+          {
+            queue,
+            paperRpc,
+            requests,
+            openOutput: (job) => createJobOutput(job.name, log),
+            redact: redactor.redact,
+            redactJson: redactor.redactJson,
+            secret: redactor.add,
+            warn: log.warning,
+            stop: stopSignal(),
+          },
+        ),
+    });
+    const out = json ? JSON.stringify(data(answer), null, 2) : disarm(text(answer, new Date()));
+    process.stdout.write(`${redactor.redact(out)}\n`);
+    return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
+  } catch (error) {
+    log.error(describe(error));
+    return 1;
+  }
+}
+
+/** `.env` beside the caller adds what the environment lacks. */
+function loadEnv(env: Env): Env {
+  try {
+    process.loadEnvFile();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+  return { ...process.env, ...env };
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  return stop.signal;
+}

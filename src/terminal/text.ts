@@ -1,0 +1,120 @@
+import Table from 'cli-table3';
+import { duration, moment, plural } from '../action/format.ts';
+import type { Answer } from '../commands/answer.ts';
+import type { JobRow } from '../queue/replies.ts';
+import { verdict } from '../worker/verdict.ts';
+
+/** An answer as a person reads it in a terminal. */
+export function text(answer: Answer, now: Date): string {
+  switch (answer.command) {
+    case 'run': {
+      const { report } = answer;
+      const lines = report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`);
+      const left = report.remaining === null ? 'unknown' : report.remaining;
+      return [
+        ...lines,
+        `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${left} remaining.`,
+      ].join('\n');
+    }
+    case 'dry-run':
+      return `${plural(answer.peek.due, 'job')} due; nothing was claimed.\n${jobs(answer.peek.jobs, now)}`;
+    case 'create':
+      return answer.created
+        ? `Created ${answer.name}: ${answer.jobId}`
+        : `Nothing added: the unfinished job ${answer.jobId} has the same unique key.`;
+    case 'list':
+      return answer.reply.jobs.length === 0
+        ? 'No job fits.'
+        : `${jobs(answer.reply.jobs, now)}${answer.reply.next ? '\nThere are more: raise --limit.' : ''}`;
+    case 'show': {
+      const { job, executions } = answer.reply;
+      if (!job) return 'There is no such job.';
+      const history = table(
+        ['Execution', 'Attempt', 'Started', 'Took', 'Result or error'],
+        executions.map((execution) => [
+          execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
+          String(execution.attempt),
+          moment(execution.started_at, now),
+          execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
+          (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
+        ]),
+      );
+      return [
+        jobs([job], now),
+        `Config: ${JSON.stringify(job.config, null, 2)}`,
+        executions.length > 0 ? history : 'It has not run yet.',
+      ].join('\n');
+    }
+    case 'stats': {
+      const { reply } = answer;
+      return table(
+        ['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
+        [
+          ...reply.queues.map((queue) => [
+            queue.queue,
+            ...[queue.due, queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(
+              String,
+            ),
+          ]),
+          [
+            'all',
+            ...[
+              reply.due,
+              reply.jobs.waiting,
+              reply.jobs.locked,
+              reply.jobs.success,
+              reply.jobs.failed,
+              reply.jobs.disabled,
+            ].map(String),
+          ],
+        ],
+      );
+    }
+    case 'verb':
+      return `${answer.verb}: ${answer.reply.applied ? 'done' : 'not done'}, the job is ${answer.reply.status ?? 'not there'}.${answer.reply.reason ? ` ${answer.reply.reason}` : ''}`;
+    case 'doctor':
+      return answer.checks
+        .map(
+          (check) =>
+            `${{ good: 'ok  ', warning: 'warn', bad: 'BAD ' }[check.state]}  ${check.name}: ${check.found}${check.advice ? `\n      ${check.advice}` : ''}`,
+        )
+        .join('\n');
+  }
+}
+
+/** What `--json` prints. */
+export function data(answer: Answer): unknown {
+  switch (answer.command) {
+    case 'run':
+      return answer.report;
+    case 'dry-run':
+      return answer.peek;
+    case 'create':
+      return { job_id: answer.jobId, created: answer.created };
+    case 'doctor':
+      return answer.checks;
+    default:
+      return answer.reply;
+  }
+}
+
+function jobs(rows: readonly JobRow[], now: Date): string {
+  return table(
+    ['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'],
+    rows.map((job) => [
+      job.job_id,
+      job.name,
+      job.blocked ? 'waiting for its key' : job.status,
+      job.job_type,
+      job.queue,
+      moment(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
+      `${job.current_retries}/${job.max_retries}`,
+    ]),
+  );
+}
+
+function table(head: string[], rows: string[][]): string {
+  const grid = new Table({ head, style: { head: [], border: [] } });
+  grid.push(...rows);
+  return grid.toString();
+}
