@@ -15990,7 +15990,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 4242:
+/***/ 832:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -16009,94 +16009,6 @@ class AbortReason extends Error {
         super(message);
         this.abortCause = abortCause;
     }
-}
-
-;// CONCATENATED MODULE: ./lib/queue/errors.js
-class QueueError extends Error {
-    name = 'QueueError';
-    code;
-    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
-    retryable;
-    /** SQLSTATE or PGRST code where there was one. */
-    sqlState;
-    constructor(code, message, options = {}) {
-        super(message, { cause: options.cause });
-        this.code = code;
-        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
-        this.sqlState = options.sqlState;
-    }
-}
-/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
-const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
-const oneLine = (text, limit = 300) => {
-    const line = text
-        .replace(/<[^>]*>/g, ' ')
-        .replace(/\s+/g, ' ')
-        .trim();
-    return line.length > limit ? `${line.slice(0, limit)}…` : line;
-};
-/**
- * Turns a failed reply into an error that says what to do.
- * @param fn the SQL function that was called
- * @param host the host of the project's URL, for the text
- */
-function classify(fn, host, reply) {
-    const { status, error } = reply;
-    const state = error.code ?? '';
-    const said = oneLine(error.message ?? '');
-    const fail = (code, message, retryable) => new QueueError(code, message, {
-        sqlState: state || undefined,
-        ...(retryable === undefined ? {} : { retryable }),
-    });
-    if (status === 0)
-        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
-    if (state === 'PT426')
-        return fail('schema_mismatch', joinHint(said, error.hint));
-    if (/^PT4/.test(state) || state === 'PT400')
-        return fail('refused', joinHint(said, error.hint));
-    if (status === 540) {
-        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
-    }
-    if (status === 402) {
-        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
-    }
-    if (state === '42501') {
-        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
-    }
-    if (state === 'PGRST202' || state === '42883') {
-        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
-    }
-    if (TRANSIENT_STATES.test(state)) {
-        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
-    }
-    if (status === 401 || status === 403) {
-        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
-    }
-    if (status === 408 || status === 429 || status >= 500) {
-        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
-    }
-    if (status === 404 || state === '') {
-        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
-    }
-    return fail('refused', joinHint(`${said} (${state})`, error.hint));
-}
-function joinHint(message, hint) {
-    return hint ? `${message} ${oneLine(hint)}` : message;
-}
-/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
-function networkCause(error) {
-    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
-    if (/ENOTFOUND|EAI_AGAIN/.test(text))
-        return 'the host name does not resolve. Check the project URL';
-    if (/ECONNREFUSED/.test(text))
-        return 'the connection is refused';
-    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
-        return 'the connection was closed in the middle';
-    if (/CERT|certificate|SSL/i.test(text))
-        return 'its TLS certificate is not accepted';
-    if (/AbortError|TimeoutError|timeout/i.test(text))
-        return 'no answer in time';
-    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
 }
 
 ;// CONCATENATED MODULE: ./lib/worker/attempt.js
@@ -16474,6 +16386,94 @@ function withNextOccurrence(job, item, databaseNow) {
     return next ? { ...item, next_run_at: next.toISOString() } : item;
 }
 
+;// CONCATENATED MODULE: ./lib/queue/errors.js
+class QueueError extends Error {
+    name = 'QueueError';
+    code;
+    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
+    retryable;
+    /** SQLSTATE or PGRST code where there was one. */
+    sqlState;
+    constructor(code, message, options = {}) {
+        super(message, { cause: options.cause });
+        this.code = code;
+        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
+        this.sqlState = options.sqlState;
+    }
+}
+/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
+const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
+const oneLine = (text, limit = 300) => {
+    const line = text
+        .replace(/<[^>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim();
+    return line.length > limit ? `${line.slice(0, limit)}…` : line;
+};
+/**
+ * Turns a failed reply into an error that says what to do.
+ * @param fn the SQL function that was called
+ * @param host the host of the project's URL, for the text
+ */
+function classify(fn, host, reply) {
+    const { status, error } = reply;
+    const state = error.code ?? '';
+    const said = oneLine(error.message ?? '');
+    const fail = (code, message, retryable) => new QueueError(code, message, {
+        sqlState: state || undefined,
+        ...(retryable === undefined ? {} : { retryable }),
+    });
+    if (status === 0)
+        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
+    if (state === 'PT426')
+        return fail('schema_mismatch', joinHint(said, error.hint));
+    if (/^PT4/.test(state) || state === 'PT400')
+        return fail('refused', joinHint(said, error.hint));
+    if (status === 540) {
+        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
+    }
+    if (status === 402) {
+        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
+    }
+    if (state === '42501') {
+        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
+    }
+    if (state === 'PGRST202' || state === '42883') {
+        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
+    }
+    if (TRANSIENT_STATES.test(state)) {
+        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
+    }
+    if (status === 401 || status === 403) {
+        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
+    }
+    if (status === 408 || status === 429 || status >= 500) {
+        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
+    }
+    if (status === 404 || state === '') {
+        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
+    }
+    return fail('refused', joinHint(`${said} (${state})`, error.hint));
+}
+function joinHint(message, hint) {
+    return hint ? `${message} ${oneLine(hint)}` : message;
+}
+/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
+function networkCause(error) {
+    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
+    if (/ENOTFOUND|EAI_AGAIN/.test(text))
+        return 'the host name does not resolve. Check the project URL';
+    if (/ECONNREFUSED/.test(text))
+        return 'the connection is refused';
+    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
+        return 'the connection was closed in the middle';
+    if (/CERT|certificate|SSL/i.test(text))
+        return 'its TLS certificate is not accepted';
+    if (/AbortError|TimeoutError|timeout/i.test(text))
+        return 'no answer in time';
+    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
+}
+
 ;// CONCATENATED MODULE: ./lib/worker/recorder.js
 
 /**
@@ -16650,7 +16650,6 @@ function createWake() {
 
 
 
-
 /** Ended attempts wait so long for company before they are recorded. */
 const FLUSH_MS = 200;
 /** While jobs run and slots are free, the queue is asked again so often. */
@@ -16670,7 +16669,7 @@ const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
  * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
- * @throws QueueError when the first call fails: nothing was claimed
+ * @throws QueueError when the first call fails: nothing is known to be claimed
  */
 async function runWorker(options, deps) {
     const started = deps.now();
@@ -16881,6 +16880,8 @@ async function runWorker(options, deps) {
         }
         catch (error) {
             const left = ended.length + handBack.length;
+            if (left === 0 && !unknownClaim)
+                return;
             deps.warn(`${left} jobs could not be recorded or handed back (${describe(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
         }
     }
@@ -16919,7 +16920,7 @@ async function runWorker(options, deps) {
         if (deps.stop.aborted) {
             await shutDown('signal', 'The runner stopped the worker.');
         }
-        else if (claimed === 0 && error instanceof QueueError) {
+        else if (askedAt === Number.NEGATIVE_INFINITY) {
             throw error;
         }
         else {
@@ -51672,7 +51673,7 @@ function createRpc(options) {
         const started = performance.now();
         const left = (ms) => ms - (performance.now() - started);
         const limit = (error) => error.code === 'unreachable' ? patience.networkMs : patience.serverMs;
-        return await pRetry(() => once(fn, args, reply, Math.min(rpc_REQUEST_TIMEOUT_MS, Math.max(SHORTEST_TRY_MS, left(patience.networkMs))), patience.signal), {
+        return await pRetry(() => once(fn, args, reply, Math.ceil(Math.min(rpc_REQUEST_TIMEOUT_MS, Math.max(SHORTEST_TRY_MS, left(patience.networkMs)))), patience.signal), {
             retries: 1_000,
             minTimeout: 200,
             maxTimeout: 5_000,
@@ -51910,12 +51911,12 @@ const LINE_LIMIT = 16_384;
  * without a width of their own count for nothing, so they are looked through here as well.
  * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
  */
-function disarm_disarmLines(text) {
+function disarmLines(text) {
     return splitLines(text).map((line) => cut(breakCommands(visible(bound(line)))));
 }
 /** `disarmLines`, joined by line feeds. */
 function disarm(text) {
-    return disarm_disarmLines(text).join('\n');
+    return disarmLines(text).join('\n');
 }
 /** Splits where the runner does. */
 function splitLines(text) {
@@ -51952,165 +51953,348 @@ function cut(line) {
     return line.length > LINE_LIMIT ? line.slice(0, LINE_LIMIT).toWellFormed() + TOO_LONG : line;
 }
 
+;// CONCATENATED MODULE: ./lib/action/line-buffer.js
+const DEFAULTS = {
+    headLines: 200,
+    headChars: 262_144,
+    tailLines: 2000,
+    tailChars: 1_048_576,
+};
+function createLineBuffer(limits = DEFAULTS) {
+    const head = [];
+    let headChars = 0;
+    let headOpen = true;
+    let tail = [];
+    let tailChars = 0;
+    /** Lines at the start of `tail` that are out of bounds already; taken off in bulk, as a shift moves them all. */
+    let dropped = 0;
+    let leftOut = 0;
+    const trim = () => {
+        while (tail.length - dropped > limits.tailLines || tailChars > limits.tailChars) {
+            if (dropped === tail.length)
+                break;
+            tailChars -= tail[dropped]?.length ?? 0;
+            dropped++;
+            leftOut++;
+        }
+        if (dropped > limits.tailLines) {
+            tail = tail.slice(dropped);
+            dropped = 0;
+        }
+    };
+    return {
+        push(line) {
+            if (headOpen && head.length < limits.headLines && headChars + line.length <= limits.headChars) {
+                head.push(line);
+                headChars += line.length;
+                return;
+            }
+            headOpen = false;
+            tail.push(line);
+            tailChars += line.length;
+            trim();
+        },
+        lines() {
+            const mark = leftOut === 0 ? [] : [`… ${leftOut} ${leftOut === 1 ? 'line' : 'lines'} left out`];
+            return [...head, ...mark, ...tail.slice(dropped)];
+        },
+        kept: () => [...head, ...tail.slice(dropped)],
+        get isEmpty() {
+            return head.length === 0 && tail.length === 0;
+        },
+    };
+}
+/** The end of some text, at most `limit` bytes of UTF-8, from the start of a line where that fits. */
+function endOf(text, limit) {
+    const bytes = Buffer.from(text, 'utf8');
+    if (bytes.length <= limit)
+        return text;
+    let start = bytes.length - limit;
+    // Bytes of the form 10xxxxxx continue a character.
+    while (((bytes[start] ?? 0) & 0xc0) === 0x80)
+        start++;
+    const end = bytes.subarray(start).toString('utf8');
+    const lineEnd = end.indexOf('\n');
+    return lineEnd === -1 || lineEnd === end.length - 1 || lineEnd > end.length / 2
+        ? end
+        : end.slice(lineEnd + 1);
+}
+
+;// CONCATENATED MODULE: ./lib/action/job-log.js
+
+
+/** The most bytes of output that an execution row keeps. */
+const TAIL_BYTES = 16_384;
+/** The most characters of one line that are looked at. */
+const LINE_CHARS = 65_536;
+function job_log_createJobLog(printer, name, attempt, { stream = false } = {}) {
+    const title = `${name} (attempt ${attempt})`;
+    const kept = createLineBuffer();
+    const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: 16_384, tailChars: TAIL_BYTES });
+    let ended = false;
+    if (stream)
+        printer.open(title);
+    return {
+        line(text) {
+            if (ended)
+                return;
+            for (const line of splitLines(text)) {
+                const hidden = printer.redact(line.slice(0, LINE_CHARS).toWellFormed());
+                last.push(hidden.length > TAIL_BYTES ? hidden.slice(-TAIL_BYTES).toWellFormed() : hidden);
+                if (stream)
+                    printer.print(hidden);
+                else
+                    kept.push(hidden);
+            }
+        },
+        tail() {
+            // Again, as a secret may have become known after the line that holds it.
+            const text = printer.redact(visible(printer.redact(last.kept().join('\n'))));
+            return endOf(text, TAIL_BYTES);
+        },
+        end(verdict) {
+            if (ended)
+                return;
+            ended = true;
+            if (stream) {
+                printer.close();
+                printer.print(`${title} ${verdict}`);
+            }
+            else if (kept.isEmpty) {
+                printer.print(`${title} ${verdict}`);
+            }
+            else {
+                printer.open(`${title} ${verdict}`);
+                for (const line of kept.lines())
+                    printer.print(line);
+                printer.close();
+            }
+        },
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/action/log.js
 
 
-/** The runner keeps ten annotations of a kind for one step. The last one is kept for "there are more". */
-const ANNOTATIONS = 9;
-/** The runner cuts an annotation at 4,096 characters. */
-const ANNOTATION_LENGTH = 4_000;
-/** Log of a GitHub Actions step. */
-function createGithubLog({ write, redact }) {
-    const used = { warning: 0, error: 0 };
-    const print = (text) => {
-        for (const line of disarm_disarmLines(redact(text)))
-            write(`${line}\n`);
+
+/** What the runner keeps of each kind per step, and of one message. Source: actions/runner, ExecutionContext.cs. */
+const ANNOTATIONS = 10;
+const MESSAGE_LIMIT = 4000;
+/** The log in GitHub's format: groups that fold, warnings and errors as annotations. */
+function createGitHubLog({ write, redact }) {
+    const counts = { warning: 0, error: 0 };
+    let openGroups = 0;
+    const print = (text) => write(`${safeLines(text, redact).join('\n')}\n`);
+    const open = (name) => {
+        openGroups++;
+        write(openGroups === 1 ? command('group', log_oneLine(name, redact)) : `${log_oneLine(name, redact)}\n`);
+    };
+    const close = () => {
+        openGroups--;
+        // Groups do not nest: the outer one stays open, the inner one is plain lines.
+        if (openGroups === 0)
+            write(command('endgroup'));
     };
     const annotate = (kind, text, title) => {
-        used[kind] += 1;
-        if (used[kind] <= ANNOTATIONS) {
-            write(command(kind, disarm_disarmLines(redact(text)).join('\n').slice(0, ANNOTATION_LENGTH), title && redact(title)));
-            return;
-        }
-        if (used[kind] === ANNOTATIONS + 1)
-            write(command(kind, `There are more ${kind}s: see the log and the summary.`));
-        print(`${kind}: ${title ? `${title}: ` : ''}${text}`);
+        counts[kind]++;
+        // The last one is kept for `end`.
+        if (counts[kind] >= ANNOTATIONS)
+            print(`${kind === 'error' ? 'Error' : 'Warning'}: ${text}`);
+        else
+            write(command(kind, message(text, redact), title === undefined ? undefined : log_oneLine(title, redact)));
     };
     return {
         info: print,
-        warning: (text) => annotate('warning', text),
+        warning: (text, title) => annotate('warning', text, title),
         error: (text, title) => annotate('error', text, title),
-        group: (title, lines) => {
-            write(command('group', disarm_disarmLines(redact(title)).join(' ')));
+        group(name, lines) {
+            open(name);
             for (const line of lines)
                 print(line);
-            write(command('endgroup'));
+            close();
+        },
+        job: (name, attempt, options) => job_log_createJobLog({ print, open, close, redact }, name, attempt, options),
+        end() {
+            for (const kind of ['error', 'warning']) {
+                const more = counts[kind] - (ANNOTATIONS - 1);
+                if (more <= 0)
+                    continue;
+                const noun = more === 1 ? kind : `${kind}s`;
+                write(command(kind, `${more} more ${noun}: see the log of this step and the job summary.`));
+            }
         },
     };
 }
-/** Log of a terminal. */
-function createTerminalLog({ write, redact }) {
-    const print = (text, prefix = '') => {
-        for (const line of disarmLines(redact(text)))
-            write(`${prefix}${line}\n`);
+/** The log for a terminal. `colour` only where somebody looks at it. */
+function createTerminalLog({ write, redact, colour }) {
+    const paint = (code, text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+    let indent = '';
+    const print = (text) => write(safeLines(text, redact)
+        .map((line) => `${indent}${line}\n`)
+        .join(''));
+    const marked = (mark, text) => {
+        const [first = '', ...rest] = safeLines(text, redact);
+        write([`${indent}${mark} ${first}\n`, ...rest.map((line) => `${indent}  ${line}\n`)].join(''));
+    };
+    const open = (name) => {
+        write(`${indent}${paint(1, log_oneLine(name, redact))}\n`);
+        indent += '  ';
+    };
+    const close = () => {
+        indent = indent.slice(2);
     };
     return {
-        info: (text) => print(text),
-        warning: (text) => print(text, 'warning: '),
-        error: (text, title) => print(title ? `${title}: ${text}` : text, 'error: '),
-        group: (title, lines) => {
-            print(title);
+        info: print,
+        warning: (text) => marked(paint(33, 'Warning:'), text),
+        error: (text) => marked(paint(31, 'Error:'), text),
+        group(name, lines) {
+            open(name);
             for (const line of lines)
-                print(line, '  ');
+                print(line);
+            close();
         },
+        job: (name, attempt, options) => createJobLog({ print, open, close, redact }, name, attempt, options),
+        end() { },
     };
+}
+/** Redacted first as one text, for secrets of many lines, and again once nothing invisible parts them any more. */
+function safeLines(text, redact) {
+    return disarmLines(redact(text)).map(redact);
+}
+function log_oneLine(text, redact) {
+    return safeLines(splitLines(text).join(' '), redact).join(' ').slice(0, 500).toWellFormed();
+}
+function message(text, redact) {
+    const safe = safeLines(text.slice(0, LINE_LIMIT * 4), redact).join('\n');
+    return safe.length > MESSAGE_LIMIT ? `${safe.slice(0, MESSAGE_LIMIT - 1).toWellFormed()}…` : safe;
 }
 
 ;// CONCATENATED MODULE: ./lib/action/outputs.js
-/** Outputs of one job may have 1 MB in all, counted in UTF-16. Lists are cut well below. */
-const LIST_LENGTH = 300_000;
-/** The action's outputs for an answer, by name. Lists are JSON; one that is too long is cut and says so. */
-function outputsOf(answer) {
-    switch (answer.command) {
-        case 'run': {
-            const { report } = answer;
-            const files = report.executions.flatMap((execution) => execution.resultFile ?? []);
-            return {
-                claimed: String(report.claimed),
-                succeeded: String(report.succeeded),
-                failed: String(report.failed),
-                retried: String(report.retried),
-                remaining: report.remaining === null ? '' : String(report.remaining),
-                ...outputs_list('executions', report.executions.map(executionOutput)),
-                'result-files': JSON.stringify(files),
-            };
-        }
-        case 'dry-run':
-            return { remaining: String(answer.peek.due), ...outputs_list('jobs', answer.peek.jobs) };
-        case 'create':
-            return { 'job-id': answer.jobId };
-        case 'list':
-            return outputs_list('jobs', answer.reply.jobs);
-        case 'show':
-            return {
-                'job-id': answer.reply.job?.job_id ?? '',
-                ...outputs_list('jobs', answer.reply.job ? [answer.reply.job] : []),
-                ...outputs_list('executions', answer.reply.executions),
-            };
-        case 'stats':
-            return { stats: JSON.stringify(answer.reply) };
-        case 'verb':
-            return { 'job-id': answer.reply.job_id };
-        case 'doctor':
-            return {};
+/**
+ * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
+ * `-truncated` say whether items were left out of `jobs` or `executions`.
+ */
+const OUTPUTS = (/* unused pure expression or super */ null && ([
+    'claimed',
+    'succeeded',
+    'failed',
+    'retried',
+    'remaining',
+    'job-id',
+    'jobs',
+    'jobs-truncated',
+    'stats',
+    'executions',
+    'executions-truncated',
+    'result-files',
+]));
+/**
+ * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
+ * characters, and other steps of the job need some of them.
+ * Source: https://docs.github.com/actions/reference/limits
+ */
+const OUTPUT_LIMIT = 400_000;
+/** Outputs as text, secrets hidden, cut from the end where they are too large. */
+function encodeOutputs(outputs, redact) {
+    const values = [];
+    const warnings = [];
+    let left = OUTPUT_LIMIT;
+    for (const name of ['claimed', 'succeeded', 'failed', 'retried', 'remaining', 'job-id']) {
+        const value = outputs[name];
+        if (value !== undefined && value !== null)
+            values.push([name, redact(String(value))]);
     }
+    if (outputs.stats !== undefined) {
+        const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
+        if (text.length <= left) {
+            values.push(['stats', text]);
+            left -= text.length;
+        }
+        else {
+            warnings.push(`The output \`stats\` is left out: it has ${text.length} characters, more than ${left}.`);
+        }
+    }
+    for (const name of ['result-files', 'executions', 'jobs']) {
+        const items = outputs[name];
+        if (items === undefined)
+            continue;
+        const { text, kept } = encodeList(items, left, redact);
+        left -= text.length;
+        values.push([name, text]);
+        if (name !== 'result-files')
+            values.push([`${name}-truncated`, String(kept < items.length)]);
+        if (kept < items.length) {
+            warnings.push(`The output \`${name}\` holds only the first ${kept} of ${items.length}: GitHub limits the outputs of a job to 1 MB. The rest is in the database.`);
+        }
+    }
+    return { values, warnings };
 }
-function executionOutput(execution) {
+function encodeList(items, limit, redact) {
+    const texts = [];
+    let length = 2;
+    for (const item of items) {
+        const text = JSON.stringify(redact(item)) ?? 'null';
+        length += text.length + 1;
+        if (length > limit)
+            break;
+        texts.push(text);
+    }
+    return { text: `[${texts.join(',')}]`, kept: texts.length };
+}
+/** The outputs of `run`. */
+function runOutputs(report) {
     return {
-        execution_id: execution.executionId,
-        job_id: execution.jobId,
-        name: execution.name,
-        job_type: execution.jobType,
-        outcome: execution.outcome,
-        failure_kind: execution.failureKind,
-        attempt: execution.attempt,
-        duration_seconds: execution.durationSeconds,
-        next_run_at: execution.nextRunAt,
-        result: execution.result,
-        error: execution.error,
+        claimed: report.claimed,
+        succeeded: report.succeeded,
+        failed: report.failed,
+        retried: report.retried,
+        remaining: report.remaining,
+        executions: report.executions.map(executionOutput),
+        'result-files': report.executions
+            .filter((execution) => execution.resultFile !== null)
+            .map(({ jobId, executionId, resultFile }) => ({
+            job_id: jobId,
+            execution_id: executionId,
+            path: resultFile,
+        })),
     };
 }
-/** One JSON list, and `<name>-truncated` where entries at its end had to go. */
-function outputs_list(name, entries) {
-    const kept = [];
-    let length = 2;
-    for (const entry of entries) {
-        const text = JSON.stringify(entry);
-        if (length + text.length + 1 > LIST_LENGTH)
-            break;
-        length += text.length + 1;
-        kept.push(text);
+/** One element of the output `executions`, with the names that the database uses. */
+function executionOutput(execution) {
+    return {
+        job_id: execution.jobId,
+        execution_id: execution.executionId,
+        name: execution.name,
+        job_type: execution.jobType,
+        queue: execution.queue,
+        attempt: execution.attempt,
+        max_retries: execution.maxRetries,
+        outcome: execution.outcome,
+        failure_kind: execution.failureKind,
+        job_status: execution.jobStatus,
+        next_run_at: execution.nextRunAt,
+        duration_seconds: execution.durationSeconds,
+        result: execution.result,
+        error: execution.error,
+        result_file: execution.resultFile,
+    };
+}
+/**
+ * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
+ * @param env the environment of this process: `@actions/core`, loaded only here, looks there as well.
+ * @returns what was left out, to be logged as warnings.
+ */
+async function writeOutputs(outputs, env, redact) {
+    const { values, warnings } = encodeOutputs(outputs, redact);
+    if (env.GITHUB_OUTPUT) {
+        const core = await __nccwpck_require__.e(/* import() */ 421).then(__nccwpck_require__.bind(__nccwpck_require__, 6421));
+        for (const [name, value] of values)
+            core.setOutput(name, value);
     }
-    const cut = kept.length < entries.length;
-    return { [name]: `[${kept.join(',')}]`, ...(cut ? { [`${name}-truncated`]: 'true' } : {}) };
+    return warnings;
 }
 
-;// CONCATENATED MODULE: ./lib/action/format.js
-/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
-function format_duration(seconds) {
-    if (seconds < 9.95)
-        return `${seconds.toFixed(1)} s`;
-    if (seconds < 59.5)
-        return `${Math.round(seconds)} s`;
-    const minutes = Math.floor(seconds / 60);
-    if (seconds < 3600) {
-        const rest = Math.round(seconds - minutes * 60);
-        return rest > 0 && rest < 60 ? `${minutes} min ${rest} s` : `${minutes} min`;
-    }
-    const hours = Math.floor(seconds / 3600);
-    if (hours < 48) {
-        const rest = Math.round((seconds - hours * 3600) / 60);
-        return rest > 0 && rest < 60 ? `${hours} h ${rest} min` : `${hours} h`;
-    }
-    return `${Math.round(hours / 24)} days`;
-}
-/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
-function moment(iso, now) {
-    if (!iso)
-        return '';
-    const at = new Date(iso);
-    const seconds = (at.getTime() - now.getTime()) / 1000;
-    const stamp = at.toISOString();
-    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
-    if (Math.abs(seconds) < 5)
-        return `now (${clock})`;
-    return seconds > 0 ? `in ${format_duration(seconds)} (${clock})` : `${format_duration(-seconds)} ago (${clock})`;
-}
-/** `1 job`, `3 jobs`. */
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-;// CONCATENATED MODULE: ./lib/action/summary/escape.js
+;// CONCATENATED MODULE: ./lib/action/pages/escape.js
 
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
@@ -52159,7 +52343,42 @@ function table(head, rows) {
 /** What opens at a click. Title and body must be safe already. */
 const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 
-;// CONCATENATED MODULE: ./lib/action/summary/run-page.js
+;// CONCATENATED MODULE: ./lib/action/pages/format.js
+/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
+function format_duration(seconds) {
+    if (seconds < 9.95)
+        return `${seconds.toFixed(1)} s`;
+    if (seconds < 59.5)
+        return `${Math.round(seconds)} s`;
+    const minutes = Math.floor(seconds / 60);
+    if (seconds < 3600) {
+        const rest = Math.round(seconds - minutes * 60);
+        return rest > 0 && rest < 60 ? `${minutes} min ${rest} s` : `${minutes} min`;
+    }
+    const hours = Math.floor(seconds / 3600);
+    if (hours < 48) {
+        const rest = Math.round((seconds - hours * 3600) / 60);
+        return rest > 0 && rest < 60 ? `${hours} h ${rest} min` : `${hours} h`;
+    }
+    return `${Math.round(hours / 24)} days`;
+}
+/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
+function moment(iso, now) {
+    if (!iso)
+        return '';
+    const at = new Date(iso);
+    const seconds = (at.getTime() - now.getTime()) / 1000;
+    const stamp = at.toISOString();
+    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
+    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+    if (Math.abs(seconds) < 5)
+        return `now (${clock})`;
+    return seconds > 0 ? `in ${format_duration(seconds)} (${clock})` : `${format_duration(-seconds)} ago (${clock})`;
+}
+/** `1 job`, `3 jobs`. */
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+;// CONCATENATED MODULE: ./lib/action/pages/run-page.js
 
 
 const ROWS = 200;
@@ -52293,7 +52512,7 @@ function failures(executions) {
         .map((execution) => details(`${SIGN[execution.outcome]}: ${words(execution.name, 80)}`, `Job <code>${words(execution.jobId)}</code>, kind <code>${words(execution.failureKind ?? 'none')}</code>.\n\n${block(execution.error ?? '')}`));
 }
 
-;// CONCATENATED MODULE: ./lib/action/summary/page.js
+;// CONCATENATED MODULE: ./lib/action/pages/page.js
 
 
 
@@ -52447,7 +52666,7 @@ function fitPage(parts) {
 async function runAction(deps) {
     const { env } = deps;
     const redactor = createRedactor((value) => deps.write(command('add-mask', value)));
-    const log = createGithubLog({ write: deps.write, redact: redactor.redact });
+    const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
     try {
         redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
         const { options, warnings } = readInputs(env);
@@ -52471,7 +52690,8 @@ async function runAction(deps) {
         });
         const text = redactor.redact(page(answer, new Date()));
         await writeSummary(env, text);
-        await writeOutputs(env, redactor.redactJson(outputsOf(answer)));
+        for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson))
+            log.warning(cut);
         if (answer.command === 'run') {
             const { report } = answer;
             for (const failed of report.executions.filter((e) => e.outcome === 'failed' || e.outcome === 'cancelled')) {
@@ -52489,23 +52709,42 @@ async function runAction(deps) {
                 .replace(/<[^>]*>/g, '')
                 .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code))));
         }
+        log.end();
         return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
     }
     catch (error) {
         const message = redactor.redact(error instanceof OptionsError ? error.message : describe(error));
         log.error(message, 'cloud-jobs');
         await writeSummary(env, errorPage(message)).catch((cause) => log.warning(describe(cause)));
+        log.end();
         return 1;
     }
 }
-// The toolkit is loaded when it is needed: it takes about 80 ms, which a run with nothing to do should not pay twice.
-async function writeOutputs(env, outputs) {
-    if (!env.GITHUB_OUTPUT)
-        return;
-    const { setOutput } = await __nccwpck_require__.e(/* import() */ 421).then(__nccwpck_require__.bind(__nccwpck_require__, 6421));
-    for (const [name, value] of Object.entries(outputs))
-        setOutput(name, value);
+function outputsOf(answer) {
+    switch (answer.command) {
+        case 'run':
+            return runOutputs(answer.report);
+        case 'dry-run':
+            return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+        case 'create':
+            return { 'job-id': answer.jobId };
+        case 'list':
+            return { jobs: answer.reply.jobs };
+        case 'show':
+            return {
+                'job-id': answer.reply.job?.job_id ?? '',
+                jobs: answer.reply.job ? [answer.reply.job] : [],
+                executions: answer.reply.executions,
+            };
+        case 'stats':
+            return { stats: answer.reply };
+        case 'verb':
+            return { 'job-id': answer.reply.job_id };
+        case 'doctor':
+            return {};
+    }
 }
+// The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.
 async function writeSummary(env, text) {
     if (!env.GITHUB_STEP_SUMMARY)
         return;
@@ -52547,7 +52786,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4242);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(832);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 
@@ -52697,6 +52936,36 @@ const VERSION = '0.1.0';
 /******/ 	};
 /******/ })();
 /******/ 
+/******/ /* webpack/runtime/create fake namespace object */
+/******/ (() => {
+/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
+/******/ 	var leafPrototypes;
+/******/ 	// create a fake namespace object
+/******/ 	// mode & 1: value is a module id, require it
+/******/ 	// mode & 2: merge all properties of value into the ns
+/******/ 	// mode & 4: return value when already ns object
+/******/ 	// mode & 16: return value when it's Promise-like
+/******/ 	// mode & 8|1: behave like require
+/******/ 	__nccwpck_require__.t = function(value, mode) {
+/******/ 		if(mode & 1) value = this(value);
+/******/ 		if(mode & 8) return value;
+/******/ 		if(typeof value === 'object' && value) {
+/******/ 			if((mode & 4) && value.__esModule) return value;
+/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
+/******/ 		}
+/******/ 		var ns = Object.create(null);
+/******/ 		__nccwpck_require__.r(ns);
+/******/ 		var def = {};
+/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
+/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
+/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
+/******/ 		}
+/******/ 		def['default'] = () => (value);
+/******/ 		__nccwpck_require__.d(ns, def);
+/******/ 		return ns;
+/******/ 	};
+/******/ })();
+/******/ 
 /******/ /* webpack/runtime/define property getters */
 /******/ (() => {
 /******/ 	// define getter functions for harmony exports
@@ -52734,6 +53003,17 @@ const VERSION = '0.1.0';
 /******/ /* webpack/runtime/hasOwnProperty shorthand */
 /******/ (() => {
 /******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/make namespace object */
+/******/ (() => {
+/******/ 	// define __esModule on exports
+/******/ 	__nccwpck_require__.r = (exports) => {
+/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
+/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
+/******/ 		}
+/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
+/******/ 	};
 /******/ })();
 /******/ 
 /******/ /* webpack/runtime/import chunk loading */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
 import { openWorker, type Place } from '../commands/open-worker.ts';
 import { OptionsError } from '../commands/options.ts';
@@ -8,10 +9,10 @@ import { describe } from '../worker/attempt.ts';
 import { command } from './command.ts';
 import { readInputs } from './inputs.ts';
 import { createJobOutput } from './job-output.ts';
-import { createGithubLog } from './log.ts';
-import { outputsOf } from './outputs.ts';
+import { createGitHubLog } from './log.ts';
+import { type Outputs, runOutputs, writeOutputs } from './outputs.ts';
+import { errorPage, page } from './pages/page.ts';
 import { createRedactor } from './redact.ts';
-import { errorPage, page } from './summary/page.ts';
 
 export interface ActionDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -28,7 +29,7 @@ export interface ActionDeps {
 export async function runAction(deps: ActionDeps): Promise<number> {
   const { env } = deps;
   const redactor = createRedactor((value) => deps.write(command('add-mask', value)));
-  const log = createGithubLog({ write: deps.write, redact: redactor.redact });
+  const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
   try {
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
     const { options, warnings } = readInputs(env);
@@ -53,7 +54,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     });
     const text = redactor.redact(page(answer, new Date()));
     await writeSummary(env, text);
-    await writeOutputs(env, redactor.redactJson(outputsOf(answer)));
+    for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {
       const { report } = answer;
       for (const failed of report.executions.filter(
@@ -74,22 +75,43 @@ export async function runAction(deps: ActionDeps): Promise<number> {
           .replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code))),
       );
     }
+    log.end();
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
   } catch (error) {
     const message = redactor.redact(error instanceof OptionsError ? error.message : describe(error));
     log.error(message, 'cloud-jobs');
     await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describe(cause)));
+    log.end();
     return 1;
   }
 }
 
-// The toolkit is loaded when it is needed: it takes about 80 ms, which a run with nothing to do should not pay twice.
-async function writeOutputs(env: ActionDeps['env'], outputs: Record<string, string>): Promise<void> {
-  if (!env.GITHUB_OUTPUT) return;
-  const { setOutput } = await import('@actions/core');
-  for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
+function outputsOf(answer: Answer): Outputs {
+  switch (answer.command) {
+    case 'run':
+      return runOutputs(answer.report);
+    case 'dry-run':
+      return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+    case 'create':
+      return { 'job-id': answer.jobId };
+    case 'list':
+      return { jobs: answer.reply.jobs };
+    case 'show':
+      return {
+        'job-id': answer.reply.job?.job_id ?? '',
+        jobs: answer.reply.job ? [answer.reply.job] : [],
+        executions: answer.reply.executions,
+      };
+    case 'stats':
+      return { stats: answer.reply };
+    case 'verb':
+      return { 'job-id': answer.reply.job_id };
+    case 'doctor':
+      return {};
+  }
 }
 
+// The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.
 async function writeSummary(env: ActionDeps['env'], text: string): Promise<void> {
   if (!env.GITHUB_STEP_SUMMARY) return;
   const { summary } = await import('@actions/core');

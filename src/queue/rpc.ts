@@ -103,7 +103,7 @@ export function createRpc(options: RpcOptions): Rpc {
           fn,
           args,
           reply,
-          Math.min(REQUEST_TIMEOUT_MS, Math.max(SHORTEST_TRY_MS, left(patience.networkMs))),
+          Math.ceil(Math.min(REQUEST_TIMEOUT_MS, Math.max(SHORTEST_TRY_MS, left(patience.networkMs)))),
           patience.signal,
         ),
       {

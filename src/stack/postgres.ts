@@ -246,15 +246,17 @@ function serverSettings({ durable = true, maxConnections = 100 }: PostgresOption
 }
 
 /**
- * Removes a `postmaster.pid` whose number now belongs to a program that is not Postgres. Postgres sorts out a
- * number that nobody has by itself, but takes any living process of its own user for a server.
+ * Removes a `postmaster.pid` whose number now belongs to a program that is not Postgres, or to a dead server that
+ * nobody has collected yet. Postgres sorts out a number that nobody has by itself, but takes any process of its own
+ * user for a server.
  */
 async function forgetDeadServer(dataDir: string): Promise<void> {
   const file = join(dataDir, 'postmaster.pid');
   const text = await readFile(file, 'utf8').catch(() => undefined);
   const pid = Number(text?.split('\n')[0]);
   if (!Number.isInteger(pid) || pid <= 0) return;
-  // Linux only; elsewhere Postgres' own check has to do.
-  const program = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
-  if (program !== undefined && !program.startsWith('postgres')) await rm(file, { force: true });
+  // "PID (name) STATE ...", on Linux only; elsewhere Postgres' own check has to do.
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const [, name, state] = /^\d+ \((.*)\) (\w)/s.exec(stat ?? '') ?? [];
+  if (name !== undefined && (name !== 'postgres' || state === 'Z')) await rm(file, { force: true });
 }

@@ -93,7 +93,11 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
 
 async function call(name: CommandName, given: Record<string, string | boolean>, env: Env): Promise<number> {
   const redactor = createRedactor();
-  const log = createTerminalLog({ write: (line) => process.stderr.write(line), redact: redactor.redact });
+  const log = createTerminalLog({
+    write: (line) => process.stderr.write(line),
+    redact: redactor.redact,
+    colour: process.stderr.isTTY === true,
+  });
   try {
     const { json, ...rest } = given;
     const raw: Record<string, string | undefined> = {

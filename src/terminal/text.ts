@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { duration, moment, plural } from '../action/format.ts';
+import { duration, moment, plural } from '../action/pages/format.ts';
 import type { Answer } from '../commands/answer.ts';
 import type { JobRow } from '../queue/replies.ts';
 import { verdict } from '../worker/verdict.ts';

@@ -1,5 +1,4 @@
 import { AbortReason, type Handler } from '../handlers/handler.ts';
-import { QueueError } from '../queue/errors.ts';
 import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
@@ -88,7 +87,7 @@ interface HandBack {
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
  * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
- * @throws QueueError when the first call fails: nothing was claimed
+ * @throws QueueError when the first call fails: nothing is known to be claimed
  */
 export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promise<RunReport> {
   const started = deps.now();
@@ -301,6 +300,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       if (ended.length + handBack.length > 0) await exchange(0, SHUTDOWN_CALL);
     } catch (error) {
       const left = ended.length + handBack.length;
+      if (left === 0 && !unknownClaim) return;
       deps.warn(
         `${left} jobs could not be recorded or handed back (${describe(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
       );
@@ -342,7 +342,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   } catch (error) {
     if (deps.stop.aborted) {
       await shutDown('signal', 'The runner stopped the worker.');
-    } else if (claimed === 0 && error instanceof QueueError) {
+    } else if (askedAt === Number.NEGATIVE_INFINITY) {
       throw error;
     } else {
       failure = describe(error);

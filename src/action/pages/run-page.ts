@@ -1,7 +1,7 @@
 import type { Json } from '../../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
-import { duration, moment, plural } from '../format.ts';
 import { block, details, link, table, words } from './escape.ts';
+import { duration, moment, plural } from './format.ts';
 
 const ROWS = 200;
 const DETAILS = 25;

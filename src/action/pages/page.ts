@@ -1,7 +1,7 @@
 import type { Answer } from '../../commands/answer.ts';
 import type { JobRow, ShowReply, StatsReply } from '../../queue/replies.ts';
-import { duration, moment, plural } from '../format.ts';
 import { block, details, table, words } from './escape.ts';
+import { duration, moment, plural } from './format.ts';
 import { runPage } from './run-page.ts';
 
 /** A step's summary may have 1 MiB; what is larger is dropped whole by the runner. */
