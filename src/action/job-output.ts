@@ -1,45 +1,38 @@
 import type { JobOutput } from '../worker/attempt.ts';
+import { splitLines, visible } from './disarm.ts';
+import { createLineBuffer, endOf } from './line-buffer.ts';
 import type { Log } from './log.ts';
 
-/** The first and last lines of a job's output are printed; a chatty job must not drown the others. */
-const FIRST_LINES = 200;
-const LAST_LINES = 2_000;
-/** Characters of output that go with the execution row. */
-const TAIL_LENGTH = 16_384;
+/** The most bytes of output that go with the execution row. */
+export const TAIL_BYTES = 16_384;
+/** The most characters of one line that are looked at. */
+const LINE_CHARS = 65_536;
 
 /**
- * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do.
+ * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do. Of a
+ * chatty job the first and the last lines are kept, within bounds of memory.
  * @param title heads the group
  */
 export function createJobOutput(title: string, log: Log): JobOutput {
-  const first: string[] = [];
-  let last: string[] = [];
-  let left = 0;
-  let tail = '';
+  const printed = createLineBuffer();
+  const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
   return {
-    line: (text) => {
-      tail = `${tail}${text}\n`.slice(-TAIL_LENGTH);
-      if (first.length < FIRST_LINES) {
-        first.push(text);
-        return;
-      }
-      last.push(text);
-      // Trimmed now and then, not for every line.
-      if (last.length > LAST_LINES * 2) {
-        left += last.length - LAST_LINES;
-        last = last.slice(-LAST_LINES);
+    line(text) {
+      for (const line of splitLines(text)) {
+        // Hidden before anything is cut: half a secret would not be found any more.
+        const safe = log.redact(line.slice(0, LINE_CHARS));
+        printed.push(safe);
+        last.push(safe.slice(-TAIL_BYTES));
       }
     },
-    end: (verdict) => {
-      if (last.length > LAST_LINES) {
-        left += last.length - LAST_LINES;
-        last = last.slice(-LAST_LINES);
-      }
-      const gap = left > 0 ? [`… ${left} lines left out …`] : [];
-      const lines = [...first, ...gap, ...last];
-      if (lines.length === 0) log.info(`${title}: ${verdict}`);
-      else log.group(title, [...lines, verdict]);
+    tail() {
+      // Again, as a secret may have become known after the line that holds it.
+      const text = log.redact(visible(log.redact(last.kept().join('\n'))));
+      return endOf(text, TAIL_BYTES).trimEnd();
     },
-    tail: () => tail.trimEnd(),
+    end(verdict) {
+      if (printed.isEmpty) log.info(`${title}: ${verdict}`);
+      else log.group(title, [...printed.lines(), verdict]);
+    },
   };
 }

@@ -1,6 +1,5 @@
 import { command } from './command.ts';
 import { disarmLines, LINE_LIMIT, splitLines } from './disarm.ts';
-import { createJobLog, type JobLogOptions, type OpenJobLog } from './job-log.ts';
 
 /** Where a run tells people what it does. Takes any text: secrets are hidden, and nothing in it is a command. */
 export interface Log {
@@ -9,8 +8,8 @@ export interface Log {
   warning(text: string, title?: string): void;
   error(text: string, title?: string): void;
   group(name: string, lines: readonly string[]): void;
-  /** Opens the log of one attempt at a job. */
-  job(name: string, attempt: number, options?: JobLogOptions): OpenJobLog;
+  /** Hides the secrets that are known by now. Everything above does so by itself. */
+  redact(text: string): string;
   /** Call it once, at the very end: says how many errors and warnings there was no annotation left for. */
   end(): void;
 }
@@ -27,18 +26,8 @@ const MESSAGE_LIMIT = 4000;
 /** The log in GitHub's format: groups that fold, warnings and errors as annotations. */
 export function createGitHubLog({ write, redact }: LogDeps): Log {
   const counts = { warning: 0, error: 0 };
-  let openGroups = 0;
 
   const print = (text: string): void => write(`${safeLines(text, redact).join('\n')}\n`);
-  const open = (name: string): void => {
-    openGroups++;
-    write(openGroups === 1 ? command('group', oneLine(name, redact)) : `${oneLine(name, redact)}\n`);
-  };
-  const close = (): void => {
-    openGroups--;
-    // Groups do not nest: the outer one stays open, the inner one is plain lines.
-    if (openGroups === 0) write(command('endgroup'));
-  };
   const annotate = (kind: 'warning' | 'error', text: string, title?: string): void => {
     counts[kind]++;
     // The last one is kept for `end`.
@@ -52,11 +41,11 @@ export function createGitHubLog({ write, redact }: LogDeps): Log {
     warning: (text, title) => annotate('warning', text, title),
     error: (text, title) => annotate('error', text, title),
     group(name, lines) {
-      open(name);
+      write(command('group', oneLine(name, redact)));
       for (const line of lines) print(line);
-      close();
+      write(command('endgroup'));
     },
-    job: (name, attempt, options) => createJobLog({ print, open, close, redact }, name, attempt, options),
+    redact,
     end() {
       for (const kind of ['error', 'warning'] as const) {
         const more = counts[kind] - (ANNOTATIONS - 1);
@@ -71,34 +60,20 @@ export function createGitHubLog({ write, redact }: LogDeps): Log {
 /** The log for a terminal. `colour` only where somebody looks at it. */
 export function createTerminalLog({ write, redact, colour }: LogDeps & { readonly colour: boolean }): Log {
   const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  let indent = '';
-  const print = (text: string): void =>
-    write(
-      safeLines(text, redact)
-        .map((line) => `${indent}${line}\n`)
-        .join(''),
-    );
+  const print = (text: string): void => write(`${safeLines(text, redact).join('\n')}\n`);
   const marked = (mark: string, text: string): void => {
     const [first = '', ...rest] = safeLines(text, redact);
-    write([`${indent}${mark} ${first}\n`, ...rest.map((line) => `${indent}  ${line}\n`)].join(''));
-  };
-  const open = (name: string): void => {
-    write(`${indent}${paint(1, oneLine(name, redact))}\n`);
-    indent += '  ';
-  };
-  const close = (): void => {
-    indent = indent.slice(2);
+    write([`${mark} ${first}\n`, ...rest.map((line) => `  ${line}\n`)].join(''));
   };
   return {
     info: print,
     warning: (text) => marked(paint(33, 'Warning:'), text),
     error: (text) => marked(paint(31, 'Error:'), text),
     group(name, lines) {
-      open(name);
-      for (const line of lines) print(line);
-      close();
+      const inside = lines.flatMap((line) => safeLines(line, redact));
+      write([paint(1, oneLine(name, redact)), ...inside.map((line) => `  ${line}`), ''].join('\n'));
     },
-    job: (name, attempt, options) => createJobLog({ print, open, close, redact }, name, attempt, options),
+    redact,
     end() {},
   };
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { createKeys, type ProjectKeys } from './keys.ts';
@@ -39,8 +39,9 @@ export async function openDataDirectory(dir: string, user: SystemUser | undefine
   const path = resolve(dir);
   const problem = (text: string, cause?: unknown) => new Error(`--data ${dir}: ${text}`, { cause });
   let names: string[];
+  let made: string | undefined;
   try {
-    await mkdir(path, { recursive: true });
+    made = await mkdir(path, { recursive: true });
     names = await readdir(path);
   } catch (cause) {
     const there = await stat(path).catch(() => undefined);
@@ -55,6 +56,7 @@ export async function openDataDirectory(dir: string, user: SystemUser | undefine
   }
   const closed = await closedFolder(path, user);
   if (closed !== undefined) {
+    if (made !== undefined) await rm(made, { recursive: true });
     throw problem(
       `Postgres runs as user "${user?.name}" because it refuses to run as root, and ${closed} is closed to that user. ` +
         'Choose a folder outside of it, for example below /var/tmp.',

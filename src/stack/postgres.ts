@@ -48,7 +48,7 @@ export interface Postgres extends PostgresHandle {
 
 const START_TRIES = 10;
 /** How long a server that a dead stack left behind may take to go away. */
-const TAKEOVER_MS = 10_000;
+const TAKEOVER_MS = 5_000;
 
 /** Uses a cluster that another process has started. */
 export function attachPostgres(adminUrl: string): PostgresHandle {

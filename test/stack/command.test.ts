@@ -240,6 +240,7 @@ describe('--data', () => {
       const end = await refusal(['--data', join(closed, 'data')]);
       expect(end.code).toBe(1);
       expect(end.stderr).toContain(`${closed} is closed to that user`);
+      expect(await readdir(closed)).toEqual([]);
     },
   );
 });
