@@ -1,0 +1,28 @@
+-- DANGER. Read this before you run it.
+--
+-- This lets EVERYBODY who has the project's public anon (publishable) key read, add, change and delete jobs and
+-- executions. That key is in every web page and app that uses the project, so "everybody" means the internet.
+--
+-- A job is an order to a runner that holds your repository's secrets. Whoever can write one decides which of your
+-- handlers runs, with which config, and reads what came out. They can also delete all jobs, or fill the database.
+--
+-- The first cloud-jobs schema was open like this, and clients that were built on it with the anon key need it. Better:
+-- give those clients the secret key if they run on a server, or let them call one function of your own that checks
+-- the user and then calls cloud_jobs_create.
+--
+-- Running sql/install.sql again closes all of it. After an upgrade, run this file again if you still want it.
+begin;
+
+grant select, insert, update, delete on table public.cloud_jobs, public.cloud_job_executions to anon, authenticated;
+grant select on public.job_statistics to anon, authenticated;
+
+-- What the tables call by themselves: the default of their ids, and the triggers of concurrency keys.
+grant execute on function public.cloud_jobs_new_id(), public.cloud_jobs_unblock(text), public.cloud_jobs_key_lock_id(text)
+  to anon, authenticated;
+
+create policy "cloud-jobs: anybody (optional)" on public.cloud_jobs
+  for all to anon, authenticated using (true) with check (true);
+create policy "cloud-jobs: anybody (optional)" on public.cloud_job_executions
+  for all to anon, authenticated using (true) with check (true);
+
+commit;
