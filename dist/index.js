@@ -15990,7 +15990,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 832:
+/***/ 6585:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -51851,51 +51851,6 @@ function rawInputs(env) {
         .map(([name, value]) => [name.slice('INPUT_'.length).toLowerCase(), value]));
 }
 
-;// CONCATENATED MODULE: ./lib/action/job-output.js
-/** The first and last lines of a job's output are printed; a chatty job must not drown the others. */
-const FIRST_LINES = 200;
-const LAST_LINES = 2_000;
-/** Characters of output that go with the execution row. */
-const TAIL_LENGTH = 16_384;
-/**
- * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do.
- * @param title heads the group
- */
-function createJobOutput(title, log) {
-    const first = [];
-    let last = [];
-    let left = 0;
-    let tail = '';
-    return {
-        line: (text) => {
-            tail = `${tail}${text}\n`.slice(-TAIL_LENGTH);
-            if (first.length < FIRST_LINES) {
-                first.push(text);
-                return;
-            }
-            last.push(text);
-            // Trimmed now and then, not for every line.
-            if (last.length > LAST_LINES * 2) {
-                left += last.length - LAST_LINES;
-                last = last.slice(-LAST_LINES);
-            }
-        },
-        end: (verdict) => {
-            if (last.length > LAST_LINES) {
-                left += last.length - LAST_LINES;
-                last = last.slice(-LAST_LINES);
-            }
-            const gap = left > 0 ? [`… ${left} lines left out …`] : [];
-            const lines = [...first, ...gap, ...last];
-            if (lines.length === 0)
-                log.info(`${title}: ${verdict}`);
-            else
-                log.group(title, [...lines, verdict]);
-        },
-        tail: () => tail.trimEnd(),
-    };
-}
-
 // EXTERNAL MODULE: external "node:util"
 var external_node_util_ = __nccwpck_require__(7975);
 ;// CONCATENATED MODULE: ./lib/action/disarm.js
@@ -52020,61 +51975,45 @@ function endOf(text, limit) {
         : end.slice(lineEnd + 1);
 }
 
-;// CONCATENATED MODULE: ./lib/action/job-log.js
+;// CONCATENATED MODULE: ./lib/action/job-output.js
 
 
-/** The most bytes of output that an execution row keeps. */
+/** The most bytes of output that go with the execution row. */
 const TAIL_BYTES = 16_384;
 /** The most characters of one line that are looked at. */
 const LINE_CHARS = 65_536;
-function job_log_createJobLog(printer, name, attempt, { stream = false } = {}) {
-    const title = `${name} (attempt ${attempt})`;
-    const kept = createLineBuffer();
-    const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: 16_384, tailChars: TAIL_BYTES });
-    let ended = false;
-    if (stream)
-        printer.open(title);
+/**
+ * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do. Of a
+ * chatty job the first and the last lines are kept, within bounds of memory.
+ * @param title heads the group
+ */
+function createJobOutput(title, log) {
+    const printed = createLineBuffer();
+    const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
     return {
         line(text) {
-            if (ended)
-                return;
             for (const line of splitLines(text)) {
-                const hidden = printer.redact(line.slice(0, LINE_CHARS).toWellFormed());
-                last.push(hidden.length > TAIL_BYTES ? hidden.slice(-TAIL_BYTES).toWellFormed() : hidden);
-                if (stream)
-                    printer.print(hidden);
-                else
-                    kept.push(hidden);
+                // Hidden before anything is cut: half a secret would not be found any more.
+                const safe = log.redact(line.slice(0, LINE_CHARS));
+                printed.push(safe);
+                last.push(safe.slice(-TAIL_BYTES));
             }
         },
         tail() {
             // Again, as a secret may have become known after the line that holds it.
-            const text = printer.redact(visible(printer.redact(last.kept().join('\n'))));
-            return endOf(text, TAIL_BYTES);
+            const text = log.redact(visible(log.redact(last.kept().join('\n'))));
+            return endOf(text, TAIL_BYTES).trimEnd();
         },
         end(verdict) {
-            if (ended)
-                return;
-            ended = true;
-            if (stream) {
-                printer.close();
-                printer.print(`${title} ${verdict}`);
-            }
-            else if (kept.isEmpty) {
-                printer.print(`${title} ${verdict}`);
-            }
-            else {
-                printer.open(`${title} ${verdict}`);
-                for (const line of kept.lines())
-                    printer.print(line);
-                printer.close();
-            }
+            if (printed.isEmpty)
+                log.info(`${title}: ${verdict}`);
+            else
+                log.group(title, [...printed.lines(), verdict]);
         },
     };
 }
 
 ;// CONCATENATED MODULE: ./lib/action/log.js
-
 
 
 /** What the runner keeps of each kind per step, and of one message. Source: actions/runner, ExecutionContext.cs. */
@@ -52083,18 +52022,7 @@ const MESSAGE_LIMIT = 4000;
 /** The log in GitHub's format: groups that fold, warnings and errors as annotations. */
 function createGitHubLog({ write, redact }) {
     const counts = { warning: 0, error: 0 };
-    let openGroups = 0;
     const print = (text) => write(`${safeLines(text, redact).join('\n')}\n`);
-    const open = (name) => {
-        openGroups++;
-        write(openGroups === 1 ? command('group', log_oneLine(name, redact)) : `${log_oneLine(name, redact)}\n`);
-    };
-    const close = () => {
-        openGroups--;
-        // Groups do not nest: the outer one stays open, the inner one is plain lines.
-        if (openGroups === 0)
-            write(command('endgroup'));
-    };
     const annotate = (kind, text, title) => {
         counts[kind]++;
         // The last one is kept for `end`.
@@ -52108,12 +52036,12 @@ function createGitHubLog({ write, redact }) {
         warning: (text, title) => annotate('warning', text, title),
         error: (text, title) => annotate('error', text, title),
         group(name, lines) {
-            open(name);
+            write(command('group', log_oneLine(name, redact)));
             for (const line of lines)
                 print(line);
-            close();
+            write(command('endgroup'));
         },
-        job: (name, attempt, options) => job_log_createJobLog({ print, open, close, redact }, name, attempt, options),
+        redact,
         end() {
             for (const kind of ['error', 'warning']) {
                 const more = counts[kind] - (ANNOTATIONS - 1);
@@ -52128,32 +52056,20 @@ function createGitHubLog({ write, redact }) {
 /** The log for a terminal. `colour` only where somebody looks at it. */
 function createTerminalLog({ write, redact, colour }) {
     const paint = (code, text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-    let indent = '';
-    const print = (text) => write(safeLines(text, redact)
-        .map((line) => `${indent}${line}\n`)
-        .join(''));
+    const print = (text) => write(`${safeLines(text, redact).join('\n')}\n`);
     const marked = (mark, text) => {
         const [first = '', ...rest] = safeLines(text, redact);
-        write([`${indent}${mark} ${first}\n`, ...rest.map((line) => `${indent}  ${line}\n`)].join(''));
-    };
-    const open = (name) => {
-        write(`${indent}${paint(1, log_oneLine(name, redact))}\n`);
-        indent += '  ';
-    };
-    const close = () => {
-        indent = indent.slice(2);
+        write([`${mark} ${first}\n`, ...rest.map((line) => `  ${line}\n`)].join(''));
     };
     return {
         info: print,
         warning: (text) => marked(paint(33, 'Warning:'), text),
         error: (text) => marked(paint(31, 'Error:'), text),
         group(name, lines) {
-            open(name);
-            for (const line of lines)
-                print(line);
-            close();
+            const inside = lines.flatMap((line) => safeLines(line, redact));
+            write([paint(1, log_oneLine(name, redact)), ...inside.map((line) => `  ${line}`), ''].join('\n'));
         },
-        job: (name, attempt, options) => createJobLog({ print, open, close, redact }, name, attempt, options),
+        redact,
         end() { },
     };
 }
@@ -52786,7 +52702,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(832);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6585);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { locatePostgres, type PostgresPrograms } from './binaries.ts';
 import { type Child, startChild } from './child.ts';
+import { forgetDeadServer, hasCluster, initialiseCluster, SERVER_ENVIRONMENT } from './cluster-files.ts';
 import { quoteName, runSql } from './database.ts';
-import { closedFolder, type SystemUser, serverUser, temporaryFolder } from './places.ts';
+import { type SystemUser, serverUser, temporaryFolder } from './places.ts';
 import { freePort, LOOPBACK, portError, saysPortTaken } from './ports.ts';
 import { ADMIN_ROLE, rolesSql } from './roles.ts';
 import { startWatchdog, type Watchdog } from './watchdog.ts';
@@ -87,7 +88,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   try {
     const programs = await locatePostgres(user, scratch);
     if (!(await hasCluster(dataDir)))
-      await initialise(dataDir, { programs, user, password, scratch, watchdog });
+      await initialiseCluster(dataDir, { programs, user, password, scratch, watchdog });
     const { child, port } = await startServer(dataDir, { ...options, programs, user, watchdog });
     const adminUrl = `postgresql://${ADMIN_ROLE}:${password}@${LOOPBACK}:${port}/postgres`;
     let stopping: Promise<void> | undefined;
@@ -116,74 +117,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     throw error;
   }
 }
-
-async function hasCluster(dataDir: string): Promise<boolean> {
-  return readFile(join(dataDir, 'PG_VERSION'), 'utf8').then(
-    () => true,
-    () => false,
-  );
-}
-
-interface InitialiseContext {
-  readonly programs: PostgresPrograms;
-  readonly user: SystemUser | undefined;
-  readonly password: string;
-  readonly scratch: string;
-  readonly watchdog: Watchdog;
-}
-
-async function initialise(
-  dataDir: string,
-  { programs, user, password, scratch, watchdog }: InitialiseContext,
-) {
-  // Made beside its place and moved there when whole: an interrupted first start leaves no half a cluster.
-  const partial = `${dataDir}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true, mode: 0o700 });
-  const passwordFile = join(scratch, 'password');
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (user) for (const path of [partial, passwordFile]) await chown(path, user.uid, user.gid);
-  const closed = await closedFolder(partial, user);
-  if (closed !== undefined) {
-    await rm(partial, { recursive: true, force: true });
-    throw new Error(
-      `Postgres runs as user "${user?.name}" because it refuses to run as root, and that user may not pass through ` +
-        `${closed} to reach ${dataDir}. Choose a data folder outside of it.`,
-    );
-  }
-  const child = await startChild({
-    name: 'initdb',
-    command: programs.initdb,
-    args: [
-      `--pgdata=${partial}`,
-      `--username=${ADMIN_ROLE}`,
-      `--pwfile=${passwordFile}`,
-      '--auth=scram-sha-256',
-      '--encoding=UTF8',
-      // Built into Postgres 17: the same order of text on every machine, and the same as hosted C.UTF-8.
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-      '--locale=C',
-      '--no-sync',
-      '--no-instructions',
-    ],
-    env: SERVER_ENVIRONMENT,
-    user,
-    stopSignal: 'SIGINT',
-    watchdog,
-  });
-  const ending = await child.exited;
-  await rm(passwordFile, { force: true });
-  if (!(await hasCluster(partial)) || !ending.endsWith('code 0')) {
-    await rm(partial, { recursive: true, force: true });
-    throw new Error(`The database files could not be made in ${dataDir}: initdb ${ending}.\n${child.tail()}`);
-  }
-  // An empty folder in the way is replaced; one that holds anything is not ours to touch.
-  await rename(partial, dataDir);
-}
-
-// Nothing of ours: PGDATA or PGPORT in the caller's environment would change what starts.
-const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
 
 interface ServerContext extends PostgresOptions {
   readonly programs: PostgresPrograms;
@@ -243,20 +176,4 @@ function serverSettings({ durable = true, maxConnections = 100 }: PostgresOption
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-}
-
-/**
- * Removes a `postmaster.pid` whose number now belongs to a program that is not Postgres, or to a dead server that
- * nobody has collected yet. Postgres sorts out a number that nobody has by itself, but takes any process of its own
- * user for a server.
- */
-async function forgetDeadServer(dataDir: string): Promise<void> {
-  const file = join(dataDir, 'postmaster.pid');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  const pid = Number(text?.split('\n')[0]);
-  if (!Number.isInteger(pid) || pid <= 0) return;
-  // "PID (name) STATE ...", on Linux only; elsewhere Postgres' own check has to do.
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  const [, name, state] = /^\d+ \((.*)\) (\w)/s.exec(stat ?? '') ?? [];
-  if (name !== undefined && (name !== 'postgres' || state === 'Z')) await rm(file, { force: true });
 }

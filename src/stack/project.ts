@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runSql } from './database.ts';
 import type { FaultRule } from './faults.ts';
@@ -8,7 +7,8 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { createKeys, type ProjectKeys } from './keys.ts';
 import type { PostgresHandle } from './postgres.ts';
 import { type Postgrest, startPostgrest } from './postgrest.ts';
-import { databaseSql, type GrantRegime, urlAs } from './roles.ts';
+import { reloadSchema } from './reload-schema.ts';
+import { ADMIN_ROLE, databaseSql, type GrantRegime, urlAs } from './roles.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export interface ProjectOptions {
@@ -69,7 +69,7 @@ export async function prepareDatabase(
   database: string,
   { grants = 'current', install = true }: Pick<ProjectOptions, 'grants' | 'install'>,
 ): Promise<void> {
-  await runSql(urlAs(adminUrl, new URL(adminUrl).username, database), databaseSql(grants));
+  await runSql(urlAs(adminUrl, ADMIN_ROLE, database), databaseSql(grants));
   const text = install ? await readInstallSql() : undefined;
   if (text === undefined) return;
   try {
@@ -90,6 +90,7 @@ export async function createProject(
   const keys = options.keys ?? createKeys(new Date());
   const { adminUrl } = postgres;
   const database = options.database ?? `project_${randomBytes(6).toString('hex')}`;
+  const ownAdminUrl = urlAs(adminUrl, ADMIN_ROLE, database);
   const undo: (() => Promise<void>)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -136,11 +137,11 @@ export async function createProject(
       },
       database,
       databaseUrl: urlAs(adminUrl, 'postgres', database),
-      adminUrl: urlAs(adminUrl, new URL(adminUrl).username, database),
+      adminUrl: ownAdminUrl,
       failed: failure.promise,
       restartPostgrest: upstream.restart,
       stopPostgrest: upstream.stop,
-      reloadSchema: () => reloadSchema(urlAs(adminUrl, new URL(adminUrl).username, database), gateway, keys),
+      reloadSchema: () => reloadSchema(ownAdminUrl, gateway.url, keys.serviceKey),
       setFaults: gateway.setFaults,
       stop,
     };
@@ -173,33 +174,4 @@ function superviseUpstream(start: () => Promise<Postgrest>, gateway: Gateway, fa
 async function databaseExists(adminUrl: string, name: string): Promise<boolean> {
   const rows = await runSql(adminUrl, `select datname from pg_catalog.pg_database`);
   return rows.some((row) => row.datname === name);
-}
-
-/**
- * PostgREST does not say when it has reloaded. A function that comes and goes shows it: once it has been seen to
- * go, the cache is younger than everything before, and nothing is left over.
- */
-async function reloadSchema(adminUrl: string, gateway: Gateway, keys: ProjectKeys): Promise<void> {
-  const name = `stack_probe_${randomBytes(6).toString('hex')}`;
-  const until = async (wanted: (status: number, body: string) => boolean) => {
-    const deadline = Date.now() + 10_000;
-    while (Date.now() < deadline) {
-      const reply = await fetch(`${gateway.url}/rest/v1/rpc/${name}`, {
-        headers: { apikey: keys.serviceKey },
-      });
-      if (wanted(reply.status, await reply.text())) return;
-      await delay(10);
-    }
-    throw new Error('PostgREST did not reload its schema cache within 10 s.');
-  };
-  const reload = `notify pgrst, 'reload schema';`;
-  await runSql(
-    adminUrl,
-    `create function public.${name}() returns int language sql immutable as 'select 1';
-     grant execute on function public.${name}() to service_role; ${reload}`,
-  );
-  await until((status) => status === 200);
-  await runSql(adminUrl, `drop function public.${name}(); ${reload}`);
-  // PGRST202 comes from the cache. Before the reload the same 404 comes from Postgres, with 42883.
-  await until((_, body) => body.includes('PGRST202'));
 }
