@@ -41851,8 +41851,10 @@ function readOptions(raw, door) {
             warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
         }
     }
-    if (problems.length > 0 || options === null)
-        throw new OptionsError(problems, door.noun);
+    if (problems.length > 0 || options === null) {
+        // All of each: the advice may quote the value too (`write https://...`).
+        throw new OptionsError(problems.map(door.redact), door.noun);
+    }
     return { options, warnings };
 }
 const ALWAYS = new Set(['supabase-url', 'supabase-key', 'command']);

@@ -73,7 +73,10 @@ export function readOptions(raw: RawOptions, door: Door): ReadOptions {
       );
     }
   }
-  if (problems.length > 0 || options === null) throw new OptionsError(problems, door.noun);
+  if (problems.length > 0 || options === null) {
+    // All of each: the advice may quote the value too (`write https://...`).
+    throw new OptionsError(problems.map(door.redact), door.noun);
+  }
   return { options, warnings };
 }
 

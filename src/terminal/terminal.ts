@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { disarm } from '../action/disarm.ts';
@@ -133,7 +133,9 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
             runId: null,
             runAttempt: null,
             runUrl: null,
-            hostScript: fileURLToPath(new URL(import.meta.resolve('../handlers/custom/host.js'))),
+            hostScript: fileURLToPath(
+              new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
+            ),
             endpoints: {
               ...DEFAULT_PAPER_ENDPOINTS,
               ...(env.CLOUD_JOBS_ARXIV_URL ? { arxiv: env.CLOUD_JOBS_ARXIV_URL } : {}),

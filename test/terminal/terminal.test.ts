@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+let project: TestProject;
+let folder: string;
+
+beforeAll(async () => {
+  project = await startTestProject();
+  folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-terminal-'));
+  writeFileSync(
+    join(folder, '.env'),
+    `SUPABASE_URL=${project.url}\nSUPABASE_SECRET_KEY=${project.secretKey}\n`,
+  );
+  writeFileSync(join(folder, 'hi.mjs'), 'export default (config) => ({ hi: config.who });');
+});
+afterAll(async () => {
+  await project?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Run {
+  code: number;
+  out: string;
+  err: string;
+}
+/** As a user would, in a folder with a `.env` and nothing else. */
+const run = (...args: string[]): Promise<Run> =>
+  new Promise((resolve) =>
+    execFile(
+      process.execPath,
+      [CLI, ...args],
+      { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
+      (error, out, err) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, out, err }),
+    ),
+  );
+
+it('creates, lists, runs, shows and counts, with the project from .env', async () => {
+  const created = await run(
+    'create',
+    '--name',
+    'Hi',
+    '--job-type',
+    'custom',
+    '--config',
+    '{"handler":"hi","who":"you"}',
+    '--json',
+  );
+  expect(created.code).toBe(0);
+  const id = JSON.parse(created.out).job_id;
+  const listed = await run('list');
+  expect(listed).toMatchObject({ code: 0, err: '' });
+  expect(listed.out).toContain('waiting');
+  expect((await run('run', '--handlers', '.', '--dry-run')).out).toContain('1 job due');
+  const ran = await run('run', '--handlers', '.');
+  expect(ran.out).toContain('1 succeeded');
+  expect(ran.code).toBe(0);
+  const shown = await run('show', '--job-id', id, '--json');
+  expect(JSON.parse(shown.out)).toMatchObject({
+    job: { status: 'success' },
+    executions: [{ result: { hi: 'you' } }],
+  });
+  expect((await run('stats')).out).toContain('default');
+  expect((await run('doctor')).code).toBe(0);
+  expect((await run('delete', '--job-id', id)).code).toBe(0);
+});
+
+it('tells what is wrong, with exit code 1', async () => {
+  const wrong = await run('create', '--name', 'x', '--job-type', 'papers');
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).toMatch(/--job-type.*paper_fetch/s);
+  expect((await run('lsit')).code).toBe(1);
+  expect((await run('list', '--supabase-url', 'http://127.0.0.1:9')).err).toContain('Cannot reach');
+});
+
+it('has help with examples', async () => {
+  const help = await run('--help');
+  expect(help.code).toBe(0);
+  expect(help.out).toContain('Examples:');
+});
