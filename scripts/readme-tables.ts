@@ -1,4 +1,4 @@
-/** Writes the tables of inputs and outputs in README.md from action.yml. `--check` writes nothing and fails on a difference. */
+/** Writes the block of inputs and the table of outputs in README.md from action.yml. `--check` writes nothing and fails on a difference. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -14,6 +14,22 @@ const rows = (entries: z.infer<typeof about>): string =>
   Object.entries(entries)
     .map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |`)
     .join('\n');
+/** Every input as a consumer's workflow would set it, each with its meaning above it. */
+const block = (entries: z.infer<typeof about>): string =>
+  [
+    '<!-- inputs: npm run build:readme -->',
+    '```yaml',
+    '- uses: OWNER/cloud-jobs@v1',
+    '  with:',
+    ...Object.entries(entries).flatMap(([name, { description }]) => [
+      `    # ${description.replace(/\s+/g, ' ').trim()}`,
+      `    ${name}: ''`,
+      '',
+    ]),
+  ]
+    .join('\n')
+    .trimEnd()
+    .concat('\n```\n<!-- end of inputs -->');
 const section = (name: string, head: string, body: string): string =>
   `<!-- ${name}: npm run build:readme -->\n| ${head} | meaning |\n| --- | --- |\n${body}\n<!-- end of ${name} -->`;
 
