@@ -35,9 +35,7 @@ const section = (name: string, head: string, body: string): string =>
 
 const text = readFileSync(readme, 'utf8');
 const wanted = text
-  .replace(/<!-- inputs:[\s\S]*?<!-- end of inputs -->/, () =>
-    section('inputs', 'input', rows(action.inputs)),
-  )
+  .replace(/<!-- inputs:[\s\S]*?<!-- end of inputs -->/, () => block(action.inputs))
   .replace(/<!-- outputs:[\s\S]*?<!-- end of outputs -->/, () =>
     section('outputs', 'output', rows(action.outputs)),
   );
