@@ -15990,7 +15990,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 6585:
+/***/ 2820:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39740,20 +39740,21 @@ const ADD_MASK = '::add-mask::';
 /**
  * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
  * ends; the promise settles after that.
+ * @param signal Stops it; in place of `context.signal`, so that closing stops it too.
  * @throws CustomHandlerError when there is no way to start it (`CustomHandlerError.toOutcome`).
  */
-async function runExecutable(handler, context, options) {
+async function runExecutable(handler, context, signal, options) {
     const command = await commandFor(handler, options.env);
     const job = { ...context.job, config: context.config };
     const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey);
     try {
-        return await runCommand(command, handler, context, options, files);
+        return await runCommand(command, handler, context, signal, options, files);
     }
     finally {
         await files.remove();
     }
 }
-async function runCommand(command, handler, context, options, files) {
+async function runCommand(command, handler, context, signal, options, files) {
     const changes = new Changes();
     const errors = new Tail(ERROR_LINES);
     const child = start(command, options, files);
@@ -39782,14 +39783,14 @@ async function runCommand(command, handler, context, options, files) {
     const progress = new ProgressFile(files.progressPath, (value) => context.progress(value), (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'));
     const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
     const onAbort = () => changes.notify();
-    context.signal.addEventListener('abort', onAbort);
+    signal.addEventListener('abort', onAbort);
     const over = () => exit !== null || failed !== null;
     try {
-        await changes.until(() => over() || context.signal.aborted);
+        await changes.until(() => over() || signal.aborted);
         let stop = null;
         let killed = false;
         if (!over()) {
-            stop = readStop(context.signal, options.graceMs);
+            stop = readStop(signal, options.graceMs);
             // To the whole group: a shell waits for the program in its foreground before it obeys a signal.
             if (pid !== undefined)
                 signalGroup(pid, 'SIGTERM');
@@ -39820,7 +39821,7 @@ async function runCommand(command, handler, context, options, files) {
     }
     finally {
         clearInterval(poll);
-        context.signal.removeEventListener('abort', onAbort);
+        signal.removeEventListener('abort', onAbort);
         memory?.forget();
         child.stdout?.destroy();
         child.stderr?.destroy();
@@ -40410,6 +40411,7 @@ class ModulePool {
 
 
 
+
 /** Loading a handler to check a config may take this long, in milliseconds. */
 const VALIDATE_MS = 30_000;
 /** The handlers that live in the caller's repository. Starts no process until the first job. */
@@ -40422,13 +40424,18 @@ function createCustomHandlers(options) {
         hostScript: options.hostScript,
         ...(options.memoryMb === undefined ? {} : { memoryMb: options.memoryMb }),
     }, options.maxIdle ?? 4);
+    const closing = new AbortController();
+    const executables = new Set();
     async function run(context) {
         const { handler, rest } = readCustomConfig(context.config);
         const located = await locateHandler(options.folder, handler);
         if (context.signal.aborted)
             return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
         if (located.kind === 'executable') {
-            return runExecutable(located, context, { ...shared, scratchDir: options.scratchDir });
+            const signal = AbortSignal.any([context.signal, closing.signal]);
+            const running = runExecutable(located, context, signal, { ...shared, scratchDir: options.scratchDir });
+            executables.add(running);
+            return running.finally(() => executables.delete(running));
         }
         const request = {
             type: 'run',
@@ -40480,7 +40487,10 @@ function createCustomHandlers(options) {
             throw error;
         }),
         validate,
-        close: () => pool.close(),
+        async close() {
+            closing.abort(new AbortReason('shutdown', 'the handlers are closed'));
+            await Promise.all([pool.close(), Promise.allSettled([...executables])]);
+        },
     };
 }
 
@@ -51830,7 +51840,7 @@ function redact_hide(text, ranges) {
 ;// CONCATENATED MODULE: ./lib/action/inputs.js
 
 
-const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_KEY' };
+const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
 /**
  * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
  * kept. The runner passes an empty text for each input of action.yml that nobody set.
@@ -52214,25 +52224,42 @@ async function writeOutputs(outputs, env, redact) {
 
 ;// CONCATENATED MODULE: ./lib/action/pages/escape.js
 
+/** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
+const LONG_WORD = 30;
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
- * Markdown or HTML is written as a character reference, which is shown and never obeyed. Mentions, issue numbers and
- * bare links stay words as well.
+ * Markdown or HTML is written as a character reference, which is shown and never obeyed.
+ *
+ * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
+ * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
+ * @param limit the most characters to show; what is longer ends in `…`
  */
 function words(text, limit = 200) {
-    return shorten(visible(text).replace(/\s+/g, ' ').trim(), limit)
-        .replace(/[&<>|`*_[\]#@~\\!$]/g, (char) => `&#${char.charCodeAt(0)};`)
-        .replace(/:\/\//g, ':&#47;&#47;')
-        .replace(/www\./gi, (match) => `${match.slice(0, 3)}&#46;`);
+    // A character is at most two units long; the rest of a huge text is not looked at.
+    const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
+    return shorten(visible(near).replace(/\s+/g, ' ').trim(), limit)
+        .split(' ')
+        .map((word) => pieces(word).map(references).join('<wbr>'))
+        .join(' ');
 }
-/** The same for a block of lines, as HTML that keeps them. */
+/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
 function block(text, limit = 4_000) {
-    const safe = shorten(visible(text), limit)
-        .replace(/[&<>|`*_[\]#@~\\!$]/g, (char) => `&#${char.charCodeAt(0)};`)
-        .replace(/:\/\//g, ':&#47;&#47;')
-        // A blank line would end the HTML block.
-        .replace(/\r\n|\r|\n/g, '&#10;');
+    const safe = references(shorten(visible(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
     return `<pre>${safe}</pre>`;
+}
+const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
+/** Where a word may be parted: inside what would become a link, and every so often if it is long. */
+function pieces(word) {
+    return word.split(PARTS).flatMap((piece) => {
+        const letters = Array.from(piece);
+        if (letters.length <= LONG_WORD)
+            return [piece];
+        const count = Math.ceil(letters.length / LONG_WORD);
+        return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+    });
+}
+function references(text) {
+    return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 function shorten(text, limit) {
     const letters = Array.from(text);
@@ -52240,18 +52267,14 @@ function shorten(text, limit) {
 }
 /** A link with plain words, or the words alone where the address is not an http(s) one. */
 function escape_link(label, address) {
-    let url;
-    try {
-        url = new URL(address);
-    }
-    catch {
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
         return words(label);
-    }
-    if (url.protocol !== 'https:' && url.protocol !== 'http:')
-        return words(label);
-    const href = url.href.replace(/[&<>"'`|\\()[\]*_~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-    // An ampersand separates parameters; as a reference it still does.
-    return `<a href="${href.replaceAll('%26', '&amp;').replaceAll('%5F', '_').replaceAll('%7E', '~')}">${words(label)}</a>`;
+    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
+    const href = url.href
+        .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+        .replaceAll('&', '&amp;');
+    return `<a href="${href}">${words(label)}</a>`;
 }
 /** A Markdown table. Cells must be safe already. */
 function table(head, rows) {
@@ -52261,30 +52284,84 @@ function table(head, rows) {
 /** What opens at a click. Title and body must be safe already. */
 const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 
+;// CONCATENATED MODULE: ./lib/action/pages/fit.js
+
+/**
+ * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
+ * same step and for masks, which may be longer than what they hide.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+ */
+const PAGE_BYTES = 1_000_000;
+/** Bytes kept free for the notes on what was left out. */
+const NOTES = 1000;
+/**
+ * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * @param limit bytes of UTF-8, at least some thousands
+ */
+function fitPage(sections, limit = PAGE_BYTES) {
+    const kept = [];
+    let left = limit - NOTES;
+    let leftOut = 0;
+    for (const section of sections) {
+        if (section === '')
+            continue;
+        const text = typeof section === 'string' ? section : fitRows(section, left);
+        const size = bytesOf(text) + 2;
+        if (size <= left) {
+            kept.push(text);
+            left -= size;
+        }
+        else {
+            leftOut++;
+        }
+    }
+    if (leftOut > 0) {
+        const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
+        kept.push(`**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`);
+    }
+    return `${kept.join('\n\n')}\n`;
+}
+function fitRows({ head, rows }, limit) {
+    let bytes = bytesOf(table(head, [])) + 200;
+    let count = 0;
+    for (const row of rows) {
+        bytes += bytesOf(table(row, []).split('\n', 1)[0] ?? '') + 1;
+        if (bytes > limit)
+            break;
+        count++;
+    }
+    const note = count < rows.length ? `\n\n… and ${rows.length - count} more, for which there is no room here.` : '';
+    return table(head, rows.slice(0, count)) + note;
+}
+const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
+
 ;// CONCATENATED MODULE: ./lib/action/pages/format.js
 /** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
 function format_duration(seconds) {
     if (seconds < 9.95)
         return `${seconds.toFixed(1)} s`;
-    if (seconds < 59.5)
-        return `${Math.round(seconds)} s`;
-    const minutes = Math.floor(seconds / 60);
-    if (seconds < 3600) {
-        const rest = Math.round(seconds - minutes * 60);
-        return rest > 0 && rest < 60 ? `${minutes} min ${rest} s` : `${minutes} min`;
-    }
-    const hours = Math.floor(seconds / 3600);
-    if (hours < 48) {
-        const rest = Math.round((seconds - hours * 3600) / 60);
-        return rest > 0 && rest < 60 ? `${hours} h ${rest} min` : `${hours} h`;
-    }
-    return `${Math.round(hours / 24)} days`;
+    // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
+    const whole = Math.round(seconds);
+    if (whole < 60)
+        return `${whole} s`;
+    if (whole < 3600)
+        return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 48 * 60)
+        return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+    return `${Math.round(minutes / (24 * 60))} days`;
+}
+function parts(large, largeUnit, small, smallUnit) {
+    return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 /** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
 function moment(iso, now) {
     if (!iso)
         return '';
     const at = new Date(iso);
+    // Postgres knows 'infinity' and years that Date does not.
+    if (Number.isNaN(at.getTime()))
+        return iso;
     const seconds = (at.getTime() - now.getTime()) / 1000;
     const stamp = at.toISOString();
     const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
@@ -52295,6 +52372,43 @@ function moment(iso, now) {
 }
 /** `1 job`, `3 jobs`. */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+;// CONCATENATED MODULE: ./lib/action/pages/job-rows.js
+
+
+/** Jobs as a table. */
+function jobRows(jobs, now) {
+    return {
+        head: ['Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries', 'Error', 'Id'],
+        rows: jobs.map((job) => [
+            words(job.name, 80),
+            statusOf(job),
+            words(job.job_type),
+            words(job.queue),
+            when(job, now),
+            `${job.current_retries} of ${job.max_retries}`,
+            words(job.error_message ?? '', 120),
+            `<code>${words(job.job_id)}</code>`,
+        ]),
+    };
+}
+/** A job's status with what the bare word does not say. Safe text. */
+function statusOf(job) {
+    if (job.blocked)
+        return 'waiting for its key';
+    if (job.lock_expired)
+        return 'locked, expired';
+    if (job.status === 'locked' && job.cancel_requested_at)
+        return 'being cancelled';
+    return job.status;
+}
+function when(job, now) {
+    if (job.status === 'waiting')
+        return moment(job.run_at, now);
+    if (job.status === 'locked')
+        return `started ${moment(job.locked_at, now)}`;
+    return moment(job.finished_at ?? job.last_execution, now);
+}
 
 ;// CONCATENATED MODULE: ./lib/action/pages/run-page.js
 
@@ -52327,13 +52441,15 @@ function runPage(report, now) {
         `### ${headline(report)}`,
         facts(report),
         ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
-        ...(executions.length > 0 ? [executionTable(executions, report, now)] : []),
+        ...(executions.length > 0 ? executionTable(executions, report, now) : []),
         ...(executions.length > 10 ? [chart(report)] : []),
-        ...papers(executions),
         ...failures(executions),
+        ...papers(executions),
     ];
 }
 function headline(report) {
+    if (report.claimed === 0 && report.error)
+        return 'The run could not do its work';
     if (report.claimed === 0)
         return 'Nothing was due';
     if (report.failed > 0)
@@ -52368,15 +52484,17 @@ function executionTable(executions, report, now) {
         .map((execution) => [
         SIGN[execution.outcome],
         words(execution.name, 80),
-        execution.jobType.replace('_', '&#95;'),
+        words(execution.jobType),
         `${execution.attempt} of ${execution.maxRetries + 1}`,
         format_duration(execution.durationSeconds),
         execution.error ? words(execution.error, 160) : words(brief(execution.result), 160),
         moment(execution.nextRunAt, now),
     ]);
     const more = report.claimed - rows.length;
-    const note = more > 0 ? `\n\n… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
-    return `${table(['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows)}${note}`;
+    return [
+        { head: ['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows },
+        more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
+    ];
 }
 /** A result in a few words: what a person would read out of it. */
 function brief(result) {
@@ -52430,17 +52548,110 @@ function failures(executions) {
         .map((execution) => details(`${SIGN[execution.outcome]}: ${words(execution.name, 80)}`, `Job <code>${words(execution.jobId)}</code>, kind <code>${words(execution.failureKind ?? 'none')}</code>.\n\n${block(execution.error ?? '')}`));
 }
 
+;// CONCATENATED MODULE: ./lib/action/pages/show-page.js
+
+
+
+const show_page_OUTPUTS = 3;
+/** The page of one job: what it is, how it is doing, and its executions, newest first. */
+function showPage({ job, executions }, now) {
+    if (!job)
+        return ['### There is no such job'];
+    return [
+        `### ${words(job.name)}: ${statusOf(job)}`,
+        words(job.description, 1000),
+        show_page_facts(job, now),
+        jobRows([job], now),
+        job.error_message ? `The last error:\n\n${block(job.error_message)}` : '',
+        executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
+        executions.length === 0
+            ? ''
+            : {
+                head: ['Status', 'Attempt', 'Started', 'Took', 'Result or error', 'Run'],
+                rows: executions.map((execution) => executionCells(execution, now)),
+            },
+        details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
+        ...executions
+            .filter((execution) => execution.output)
+            .slice(0, show_page_OUTPUTS)
+            .map((execution) => details(outputTitle(execution, now), block(execution.output ?? '', 20_000))),
+    ];
+}
+function show_page_facts(job, now) {
+    const parts = [
+        job.schedule ? `Schedule <code>${words(job.schedule)}</code> in ${words(job.timezone ?? 'UTC')}.` : '',
+        job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
+        job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
+        job.timeout_seconds === null ? '' : `Each attempt may take ${format_duration(job.timeout_seconds)}.`,
+        job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
+        job.lock_expires_at ? `The lock ends ${moment(job.lock_expires_at, now)} unless it is renewed.` : '',
+        `Created ${moment(job.created_at, now)}.`,
+    ];
+    return parts.filter((part) => part !== '').join(' ');
+}
+function executionCells(execution, now) {
+    return [
+        execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
+        String(execution.attempt),
+        moment(execution.started_at, now),
+        execution.duration_seconds === null ? '' : format_duration(execution.duration_seconds),
+        words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200),
+        execution.run_url ? escape_link('run', execution.run_url) : '',
+    ];
+}
+function outputTitle(execution, now) {
+    return `Output of attempt ${execution.attempt}, started ${moment(execution.started_at, now)}`;
+}
+
+;// CONCATENATED MODULE: ./lib/action/pages/stats-page.js
+
+
+/** The page of the whole queue, or of the one that was asked for. */
+function statsPage(stats) {
+    return [
+        `### ${plural(stats.total, 'job')}: ${stats.due} due now`,
+        {
+            head: ['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
+            rows: stats.queues.map((queue) => [
+                words(queue.queue),
+                String(queue.due),
+                queue.oldest_due_seconds === null ? '' : `${format_duration(queue.oldest_due_seconds)} ago`,
+                ...[queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
+            ]),
+        },
+        `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
+        recent(stats.executions_24h),
+        stats.expired_locks > 0
+            ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
+            : '',
+    ];
+}
+function recent(executions) {
+    const kinds = Object.entries(executions.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
+    const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
+    const took = executions.average_seconds === null
+        ? ''
+        : `; ${format_duration(executions.average_seconds)} on average, 95 % within ${format_duration(executions.p95_seconds ?? 0)}`;
+    return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
+}
+
 ;// CONCATENATED MODULE: ./lib/action/pages/page.js
 
 
 
-/** A step's summary may have 1 MiB; what is larger is dropped whole by the runner. */
-const MAX_PAGE_BYTES = 1_000_000;
-/** The page that a person reads on the run's summary. @param now for "in 4 min" */
+
+
+
+
+/**
+ * The page that a person reads on the run's summary.
+ * @param answer with its secrets hidden already: once escaped and cut, they would not be found
+ * @param now for "in 4 min"
+ */
 function page(answer, now) {
-    return fitPage(sections(answer, now).filter((section) => section !== ''));
+    return fitPage(sections(answer, now));
 }
-/** The page of a call that failed. */
+/** The page of a call that failed. @param message with its secrets hidden already */
 const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(message)}\n`;
 function sections(answer, now) {
     switch (answer.command) {
@@ -52449,20 +52660,24 @@ function sections(answer, now) {
         case 'dry-run':
             return [
                 `### Dry run: ${plural(answer.peek.due, 'job')} due`,
-                'Nothing was claimed. A run would take them in this order:',
-                jobTable(answer.peek.jobs, now),
+                answer.peek.due > answer.peek.jobs.length
+                    ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
+                    : 'Nothing was claimed. A run would take them in this order:',
+                jobRows(answer.peek.jobs, now),
             ];
         case 'create':
             return [
                 `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
                 `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
             ];
-        case 'list':
+        case 'list': {
+            const { jobs, next } = answer.reply;
             return [
-                `### ${plural(answer.reply.jobs.length, 'job')}${answer.reply.next ? ', and more' : ''}`,
-                answer.reply.jobs.length > 0 ? jobTable(answer.reply.jobs, now) : 'No job fits.',
-                answer.reply.next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
+                `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
+                jobs.length > 0 ? jobRows(jobs, now) : 'No job fits.',
+                next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
             ];
+        }
         case 'show':
             return showPage(answer.reply, now);
         case 'stats':
@@ -52473,96 +52688,24 @@ function sections(answer, now) {
                 `Job <code>${words(answer.reply.job_id)}</code> is ${words(answer.reply.status ?? 'not there')}.${answer.reply.reason ? ` ${words(answer.reply.reason, 400)}` : ''}`,
             ];
         case 'doctor':
-            return [
-                `### ${answer.checks.every((check) => check.state !== 'bad') ? 'All is well' : 'Something needs attention'}`,
-                table(['', 'Check', 'What was found', 'What to do'], answer.checks.map((check) => [
-                    { good: '✅', warning: '⚠️', bad: '❌' }[check.state],
-                    words(check.name),
-                    words(check.found, 600),
-                    words(check.advice, 600),
-                ])),
-            ];
+            return [`### ${page_verdict(answer.checks)}`, checkRows(answer.checks)];
     }
 }
-function jobTable(jobs, now) {
-    return table(['Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries', 'Error', 'Id'], jobs.map((job) => [
-        words(job.name, 80),
-        page_status(job),
-        job.job_type.replace('_', '&#95;'),
-        words(job.queue),
-        job.status === 'waiting' ? moment(job.run_at, now) : moment(job.finished_at ?? job.last_execution, now),
-        `${job.current_retries} of ${job.max_retries}`,
-        words(job.error_message ?? '', 120),
-        `<code>${words(job.job_id)}</code>`,
-    ]));
+function page_verdict(checks) {
+    if (checks.some((check) => check.state === 'bad'))
+        return 'Something needs attention';
+    return checks.some((check) => check.state === 'warning') ? 'It works, with a warning' : 'All is well';
 }
-function page_status(job) {
-    if (job.blocked)
-        return 'waiting for its key';
-    if (job.lock_expired)
-        return 'locked, expired';
-    return job.status;
-}
-function showPage(reply, now) {
-    const { job } = reply;
-    if (!job)
-        return ['### There is no such job'];
-    const rows = reply.executions.map((execution) => [
-        execution.status === 'failed' ? `failed: ${execution.failure_kind ?? ''}` : execution.status,
-        String(execution.attempt),
-        moment(execution.started_at, now),
-        execution.duration_seconds === null ? '' : format_duration(execution.duration_seconds),
-        words(execution.error_message ?? JSON.stringify(execution.result) ?? '', 200),
-    ]);
-    return [
-        `### ${words(job.name)}: ${page_status(job)}`,
-        jobTable([job], now),
-        job.error_message ? block(job.error_message) : '',
-        details('Config', block(JSON.stringify(job.config, null, 2))),
-        rows.length > 0
-            ? `#### Executions\n\n${table(['Status', 'Attempt', 'Started', 'Took', 'Result or error'], rows)}`
-            : 'It has not run yet.',
-        ...reply.executions
-            .filter((execution) => execution.output)
-            .slice(0, 3)
-            .map((execution) => details(`Output of attempt ${execution.attempt}`, block(execution.output ?? '', 16_000))),
-    ];
-}
-function statsPage(stats) {
-    const recent = stats.executions_24h;
-    const kinds = Object.entries(recent.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
-    return [
-        `### ${plural(stats.total, 'job')}: ${stats.due} due now`,
-        table(['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'], stats.queues.map((queue) => [
-            words(queue.queue),
-            String(queue.due),
-            queue.oldest_due_seconds === null ? '' : `${format_duration(queue.oldest_due_seconds)} ago`,
-            String(queue.waiting),
-            String(queue.locked),
-            String(queue.success),
-            String(queue.failed),
-            String(queue.disabled),
-        ])),
-        `Last 24 hours: ${recent.success} executions succeeded, ${recent.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}, ${recent.running} running${recent.average_seconds === null ? '' : `; ${format_duration(recent.average_seconds)} on average, 95 % within ${format_duration(recent.p95_seconds ?? 0)}`}.`,
-        stats.expired_locks > 0
-            ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
-            : '',
-    ];
-}
-/** Sections until the page is full. What does not fit is said, never dropped in silence. */
-function fitPage(parts) {
-    const kept = [];
-    let bytes = 0;
-    for (const part of parts) {
-        const size = Buffer.byteLength(part, 'utf8') + 2;
-        if (bytes + size > MAX_PAGE_BYTES) {
-            kept.push('**The rest does not fit on this page**: see the log, and the table cloud&#95;job&#95;executions.');
-            break;
-        }
-        kept.push(part);
-        bytes += size;
-    }
-    return `${kept.join('\n\n')}\n`;
+function checkRows(checks) {
+    return {
+        head: ['', 'Check', 'What was found', 'What to do'],
+        rows: checks.map((check) => [
+            { good: '✅', warning: '⚠️', bad: '❌' }[check.state],
+            words(check.name),
+            words(check.found, 600),
+            words(check.advice, 600),
+        ]),
+    };
 }
 
 ;// CONCATENATED MODULE: ./lib/action/action.js
@@ -52606,7 +52749,8 @@ async function runAction(deps) {
                 stop: deps.stop,
             }),
         });
-        const text = redactor.redact(page(answer, new Date()));
+        // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
+        const text = page(redactor.redactJson(answer), new Date());
         await writeSummary(env, text);
         for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson))
             log.warning(cut);
@@ -52704,7 +52848,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6585);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2820);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 

@@ -52,7 +52,8 @@ export async function runAction(deps: ActionDeps): Promise<number> {
           stop: deps.stop,
         }),
     });
-    const text = redactor.redact(page(answer, new Date()));
+    // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
+    const text = page(redactor.redactJson(answer), new Date());
     await writeSummary(env, text);
     for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {

@@ -3,7 +3,7 @@ import { createRedactor } from './redact.ts';
 
 export type ParsedInputs = ReadOptions;
 
-const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_KEY' } as const;
+const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;
 
 /**
  * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens

@@ -242,7 +242,10 @@ describe('wrong inputs', () => {
       { 'supabase-url': KEY, 'supabase-key': 'https://x.supabase.co' },
       'are supabase-url and supabase-key swapped?',
     ],
-    [{ 'supabase-key': '' }, 'which gets no secrets'],
+    [
+      { 'supabase-key': '' },
+      'the secret SUPABASE_SECRET_KEY is not set in this repository, or the workflow runs from a fork, which gets no secrets',
+    ],
     [{ 'supabase-key': '***' }, '`supabase-key` is a masked value'],
     [
       { 'supabase-key': 'sb_publishable_abcdefgh' },

@@ -95,7 +95,9 @@ describe('the main job', () => {
       const stats = await step({ command: 'stats' });
       expect(JSON.parse(stats.outputs.stats ?? '')).toMatchObject({ total: 1, jobs: { success: 1 } });
       const shown = await step({ command: 'show', name: 'First Test Job' });
-      expect(shown.summary).toContain('Executions');
+      expect(shown.summary).toContain('First Test Job');
+      expect(shown.summary).toMatch(/^#### .*execution/m);
+      expect(shown.summary).toContain('https://github.com/octo/consumer/actions/runs/42/attempts/1');
     } finally {
       await arxiv.close();
     }
@@ -167,16 +169,18 @@ describe('custom jobs', () => {
     expect(await executions(id)).toMatchObject([{ result: { leaked: [] } }]);
   });
 
-  it('may return what Postgres cannot hold, and more than its row may', async () => {
-    const odd = await create('nul', { handler: 'nul' });
+  it('that return what Postgres cannot hold fail alone, and say so; a result too large is kept in a file', async () => {
+    const odd = await create('nul', { handler: 'nul' }, { 'max-retries': '0' });
     const large = await create('large', { handler: 'large' });
     const ran = await step({ command: 'run', handlers });
-    expect(ran).toMatchObject({ code: 0, outputs: { claimed: '2', succeeded: ran.outputs.succeeded } });
-    expect((await executions(odd))[0]?.status).toMatch(/success|failed/);
+    expect(ran).toMatchObject({ code: 1, outputs: { claimed: '2', succeeded: '1', failed: '1' } });
+    expect(await executions(odd)).toMatchObject([
+      { status: 'failed', failure_kind: 'error', error_message: expect.stringContaining('result.text') },
+    ]);
     expect(await executions(large)).toMatchObject([
       { status: 'success', result: { result_too_large: true } },
     ]);
-    expect(JSON.parse(ran.outputs['result-files'] ?? '[]')).toHaveLength(1);
+    expect(JSON.parse(ran.outputs['result-files'] ?? '[]')).toMatchObject([{ job_id: large }]);
   });
 
   it('are stopped at their timeout', async () => {
@@ -331,4 +335,24 @@ it('the bundle is whole', async () => {
   const { readFileSync } = await import('node:fs');
   const text = readFileSync(new URL('../../dist/index.js', import.meta.url), 'utf8');
   expect(text).not.toContain('webpackMissingModule');
+});
+
+it('cancel reaches a running job at the next heartbeat', { timeout: 40_000 }, async () => {
+  await project.sql('truncate cloud_jobs cascade');
+  const id = await create('cancelled', { handler: 'sleeps' });
+  const running = startStep({
+    'supabase-url': project.url,
+    'supabase-key': project.secretKey,
+    command: 'run',
+    handlers,
+    // The shortest lock, so the shortest time between heartbeats: ten seconds.
+    'lock-minutes': '0.5',
+  });
+  await until(async () => (await job(id))?.status === 'locked');
+  const asked = await step({ command: 'cancel', 'job-id': id });
+  expect(asked.log).toContain('heartbeat');
+  const ended = await running.done;
+  expect(ended).toMatchObject({ code: 1, outputs: { claimed: '1', failed: '1' } });
+  expect(await job(id)).toMatchObject({ status: 'failed', current_retries: 0, locked_by: null });
+  expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'cancelled' }]);
 });

@@ -1,25 +1,47 @@
 import { visible } from '../disarm.ts';
 
+/** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
+const LONG_WORD = 30;
+
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
- * Markdown or HTML is written as a character reference, which is shown and never obeyed. Mentions, issue numbers and
- * bare links stay words as well.
+ * Markdown or HTML is written as a character reference, which is shown and never obeyed.
+ *
+ * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
+ * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
+ * @param limit the most characters to show; what is longer ends in `…`
  */
 export function words(text: string, limit = 200): string {
-  return shorten(visible(text).replace(/\s+/g, ' ').trim(), limit)
-    .replace(/[&<>|`*_[\]#@~\\!$]/g, (char) => `&#${char.charCodeAt(0)};`)
-    .replace(/:\/\//g, ':&#47;&#47;')
-    .replace(/www\./gi, (match) => `${match.slice(0, 3)}&#46;`);
+  // A character is at most two units long; the rest of a huge text is not looked at.
+  const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
+  return shorten(visible(near).replace(/\s+/g, ' ').trim(), limit)
+    .split(' ')
+    .map((word) => pieces(word).map(references).join('<wbr>'))
+    .join(' ');
 }
 
-/** The same for a block of lines, as HTML that keeps them. */
+/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
 export function block(text: string, limit = 4_000): string {
-  const safe = shorten(visible(text), limit)
-    .replace(/[&<>|`*_[\]#@~\\!$]/g, (char) => `&#${char.charCodeAt(0)};`)
-    .replace(/:\/\//g, ':&#47;&#47;')
-    // A blank line would end the HTML block.
-    .replace(/\r\n|\r|\n/g, '&#10;');
+  const safe = references(shorten(visible(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
   return `<pre>${safe}</pre>`;
+}
+
+const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
+
+/** Where a word may be parted: inside what would become a link, and every so often if it is long. */
+function pieces(word: string): string[] {
+  return word.split(PARTS).flatMap((piece) => {
+    const letters = Array.from(piece);
+    if (letters.length <= LONG_WORD) return [piece];
+    const count = Math.ceil(letters.length / LONG_WORD);
+    return Array.from({ length: count }, (_, at) =>
+      letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''),
+    );
+  });
+}
+
+function references(text: string): string {
+  return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 function shorten(text: string, limit: number): string {
@@ -29,19 +51,13 @@ function shorten(text: string, limit: number): string {
 
 /** A link with plain words, or the words alone where the address is not an http(s) one. */
 export function link(label: string, address: string): string {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    return words(label);
-  }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return words(label);
-  const href = url.href.replace(
-    /[&<>"'`|\\()[\]*_~]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  // An ampersand separates parameters; as a reference it still does.
-  return `<a href="${href.replaceAll('%26', '&amp;').replaceAll('%5F', '_').replaceAll('%7E', '~')}">${words(label)}</a>`;
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return words(label);
+  // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
+  const href = url.href
+    .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('&', '&amp;');
+  return `<a href="${href}">${words(label)}</a>`;
 }
 
 /** A Markdown table. Cells must be safe already. */

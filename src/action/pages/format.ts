@@ -1,24 +1,25 @@
 /** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (seconds < 3600) {
-    const rest = Math.round(seconds - minutes * 60);
-    return rest > 0 && rest < 60 ? `${minutes} min ${rest} s` : `${minutes} min`;
-  }
-  const hours = Math.floor(seconds / 3600);
-  if (hours < 48) {
-    const rest = Math.round((seconds - hours * 3600) / 60);
-    return rest > 0 && rest < 60 ? `${hours} h ${rest} min` : `${hours} h`;
-  }
-  return `${Math.round(hours / 24)} days`;
+  // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60) return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  return `${Math.round(minutes / (24 * 60))} days`;
+}
+
+function parts(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
 /** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
 export function moment(iso: string | null | undefined, now: Date): string {
   if (!iso) return '';
   const at = new Date(iso);
+  // Postgres knows 'infinity' and years that Date does not.
+  if (Number.isNaN(at.getTime())) return iso;
   const seconds = (at.getTime() - now.getTime()) / 1000;
   const stamp = at.toISOString();
   const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);

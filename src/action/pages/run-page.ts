@@ -1,6 +1,7 @@
 import type { Json } from '../../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
-import { block, details, link, table, words } from './escape.ts';
+import { block, details, link, words } from './escape.ts';
+import type { Section } from './fit.ts';
 import { duration, moment, plural } from './format.ts';
 
 const ROWS = 200;
@@ -27,7 +28,7 @@ const ORDER: readonly ExecutionReport['outcome'][] = [
 ];
 
 /** The page of a run, as sections from the most to the least important. */
-export function runPage(report: RunReport, now: Date): string[] {
+export function runPage(report: RunReport, now: Date): Section[] {
   const executions = [...report.executions].sort(
     (a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome),
   );
@@ -35,14 +36,15 @@ export function runPage(report: RunReport, now: Date): string[] {
     `### ${headline(report)}`,
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
-    ...(executions.length > 0 ? [executionTable(executions, report, now)] : []),
+    ...(executions.length > 0 ? executionTable(executions, report, now) : []),
     ...(executions.length > 10 ? [chart(report)] : []),
-    ...papers(executions),
     ...failures(executions),
+    ...papers(executions),
   ];
 }
 
 function headline(report: RunReport): string {
+  if (report.claimed === 0 && report.error) return 'The run could not do its work';
   if (report.claimed === 0) return 'Nothing was due';
   if (report.failed > 0) return `${plural(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
   if (report.retried > 0) {
@@ -71,22 +73,23 @@ function facts(report: RunReport): string {
   return `${parts.join(' · ')}.${why}`;
 }
 
-function executionTable(executions: readonly ExecutionReport[], report: RunReport, now: Date): string {
+function executionTable(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
   const rows = executions
     .slice(0, ROWS)
     .map((execution) => [
       SIGN[execution.outcome],
       words(execution.name, 80),
-      execution.jobType.replace('_', '&#95;'),
+      words(execution.jobType),
       `${execution.attempt} of ${execution.maxRetries + 1}`,
       duration(execution.durationSeconds),
       execution.error ? words(execution.error, 160) : words(brief(execution.result), 160),
       moment(execution.nextRunAt, now),
     ]);
   const more = report.claimed - rows.length;
-  const note =
-    more > 0 ? `\n\n… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
-  return `${table(['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows)}${note}`;
+  return [
+    { head: ['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows },
+    more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
+  ];
 }
 
 /** A result in a few words: what a person would read out of it. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import type { Json } from '../../queue/types.ts';
-import type { Handler, HandlerContext, HandlerOutcome } from '../handler.ts';
+import { AbortReason, type Handler, type HandlerContext, type HandlerOutcome } from '../handler.ts';
 import { childEnv, type Env } from './child-env.ts';
 import { CustomHandlerError } from './errors.ts';
 import { runExecutable } from './executable.ts';
@@ -42,7 +42,10 @@ export interface CustomHandlers {
    * @throws CustomHandlerError with everything that is wrong in its message.
    */
   validate(config: Json): Promise<void>;
-  /** Kills all processes and settles when they are gone. Safe to call twice. */
+  /**
+   * Ends all processes and settles when they are gone. The worker stops its jobs first; an executable that still
+   * runs gets the grace of a shutdown. Safe to call twice.
+   */
   close(): Promise<void>;
 }
 
@@ -60,12 +63,18 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
     options.maxIdle ?? 4,
   );
 
+  const closing = new AbortController();
+  const executables = new Set<Promise<HandlerOutcome>>();
+
   async function run(context: HandlerContext): Promise<HandlerOutcome> {
     const { handler, rest } = readCustomConfig(context.config);
     const located = await locateHandler(options.folder, handler);
     if (context.signal.aborted) return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
     if (located.kind === 'executable') {
-      return runExecutable(located, context, { ...shared, scratchDir: options.scratchDir });
+      const signal = AbortSignal.any([context.signal, closing.signal]);
+      const running = runExecutable(located, context, signal, { ...shared, scratchDir: options.scratchDir });
+      executables.add(running);
+      return running.finally(() => executables.delete(running));
     }
     const request = {
       type: 'run',
@@ -118,6 +127,9 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
         throw error;
       }),
     validate,
-    close: () => pool.close(),
+    async close() {
+      closing.abort(new AbortReason('shutdown', 'the handlers are closed'));
+      await Promise.all([pool.close(), Promise.allSettled([...executables])]);
+    },
   };
 }

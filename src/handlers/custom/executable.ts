@@ -29,18 +29,20 @@ export interface ExecutableOptions {
 /**
  * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
  * ends; the promise settles after that.
+ * @param signal Stops it; in place of `context.signal`, so that closing stops it too.
  * @throws CustomHandlerError when there is no way to start it (`CustomHandlerError.toOutcome`).
  */
 export async function runExecutable(
   handler: LocatedHandler,
   context: HandlerContext,
+  signal: AbortSignal,
   options: ExecutableOptions,
 ): Promise<HandlerOutcome> {
   const command = await commandFor(handler, options.env);
   const job = { ...context.job, config: context.config };
   const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey);
   try {
-    return await runCommand(command, handler, context, options, files);
+    return await runCommand(command, handler, context, signal, options, files);
   } finally {
     await files.remove();
   }
@@ -50,6 +52,7 @@ async function runCommand(
   command: Command,
   handler: LocatedHandler,
   context: HandlerContext,
+  signal: AbortSignal,
   options: ExecutableOptions,
   files: JobFiles,
 ): Promise<HandlerOutcome> {
@@ -83,14 +86,14 @@ async function runCommand(
   );
   const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
   const onAbort = () => changes.notify();
-  context.signal.addEventListener('abort', onAbort);
+  signal.addEventListener('abort', onAbort);
   const over = () => exit !== null || failed !== null;
   try {
-    await changes.until(() => over() || context.signal.aborted);
+    await changes.until(() => over() || signal.aborted);
     let stop: ReturnType<typeof readStop> | null = null;
     let killed = false;
     if (!over()) {
-      stop = readStop(context.signal, options.graceMs);
+      stop = readStop(signal, options.graceMs);
       // To the whole group: a shell waits for the program in its foreground before it obeys a signal.
       if (pid !== undefined) signalGroup(pid, 'SIGTERM');
       killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
@@ -115,7 +118,7 @@ async function runCommand(
     });
   } finally {
     clearInterval(poll);
-    context.signal.removeEventListener('abort', onAbort);
+    signal.removeEventListener('abort', onAbort);
     memory?.forget();
     child.stdout?.destroy();
     child.stderr?.destroy();

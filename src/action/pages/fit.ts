@@ -1,0 +1,63 @@
+import { table } from './escape.ts';
+
+/** A table that may lose rows at its end when the page is full. Cells must be safe already. */
+export interface Rows {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Part of a page: safe text, or a table. */
+export type Section = string | Rows;
+
+/**
+ * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
+ * same step and for masks, which may be longer than what they hide.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+ */
+export const PAGE_BYTES = 1_000_000;
+
+/** Bytes kept free for the notes on what was left out. */
+const NOTES = 1000;
+
+/**
+ * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * @param limit bytes of UTF-8, at least some thousands
+ */
+export function fitPage(sections: readonly Section[], limit = PAGE_BYTES): string {
+  const kept: string[] = [];
+  let left = limit - NOTES;
+  let leftOut = 0;
+  for (const section of sections) {
+    if (section === '') continue;
+    const text = typeof section === 'string' ? section : fitRows(section, left);
+    const size = bytesOf(text) + 2;
+    if (size <= left) {
+      kept.push(text);
+      left -= size;
+    } else {
+      leftOut++;
+    }
+  }
+  if (leftOut > 0) {
+    const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
+    kept.push(
+      `**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`,
+    );
+  }
+  return `${kept.join('\n\n')}\n`;
+}
+
+function fitRows({ head, rows }: Rows, limit: number): string {
+  let bytes = bytesOf(table(head, [])) + 200;
+  let count = 0;
+  for (const row of rows) {
+    bytes += bytesOf(table(row, []).split('\n', 1)[0] ?? '') + 1;
+    if (bytes > limit) break;
+    count++;
+  }
+  const note =
+    count < rows.length ? `\n\n… and ${rows.length - count} more, for which there is no room here.` : '';
+  return table(head, rows.slice(0, count)) + note;
+}
+
+const bytesOf = (text: string): number => Buffer.byteLength(text, 'utf8');

@@ -1,0 +1,64 @@
+import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
+import { block, details, link, words } from './escape.ts';
+import type { Section } from './fit.ts';
+import { duration, moment } from './format.ts';
+import { jobRows, statusOf } from './job-rows.ts';
+
+type Job = NonNullable<ShowReply['job']>;
+
+const OUTPUTS = 3;
+
+/** The page of one job: what it is, how it is doing, and its executions, newest first. */
+export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
+  if (!job) return ['### There is no such job'];
+  return [
+    `### ${words(job.name)}: ${statusOf(job)}`,
+    words(job.description, 1000),
+    facts(job, now),
+    jobRows([job], now),
+    job.error_message ? `The last error:\n\n${block(job.error_message)}` : '',
+    executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
+    executions.length === 0
+      ? ''
+      : {
+          head: ['Status', 'Attempt', 'Started', 'Took', 'Result or error', 'Run'],
+          rows: executions.map((execution) => executionCells(execution, now)),
+        },
+    details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
+    ...executions
+      .filter((execution) => execution.output)
+      .slice(0, OUTPUTS)
+      .map((execution) => details(outputTitle(execution, now), block(execution.output ?? '', 20_000))),
+  ];
+}
+
+function facts(job: Job, now: Date): string {
+  const parts = [
+    job.schedule ? `Schedule <code>${words(job.schedule)}</code> in ${words(job.timezone ?? 'UTC')}.` : '',
+    job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
+    job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
+    job.timeout_seconds === null ? '' : `Each attempt may take ${duration(job.timeout_seconds)}.`,
+    job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
+    job.lock_expires_at ? `The lock ends ${moment(job.lock_expires_at, now)} unless it is renewed.` : '',
+    `Created ${moment(job.created_at, now)}.`,
+  ];
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function executionCells(execution: ExecutionRow, now: Date): string[] {
+  return [
+    execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
+    String(execution.attempt),
+    moment(execution.started_at, now),
+    execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
+    words(
+      execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)),
+      200,
+    ),
+    execution.run_url ? link('run', execution.run_url) : '',
+  ];
+}
+
+function outputTitle(execution: ExecutionRow, now: Date): string {
+  return `Output of attempt ${execution.attempt}, started ${moment(execution.started_at, now)}`;
+}
