@@ -96,7 +96,7 @@ describe('the main job', () => {
       expect(JSON.parse(stats.outputs.stats ?? '')).toMatchObject({ total: 1, jobs: { success: 1 } });
       const shown = await step({ command: 'show', name: 'First Test Job' });
       expect(shown.summary).toContain('First Test Job');
-      expect(shown.summary).toMatch(/^#### .*execution/m);
+      expect(shown.summary).toMatch(/^#### Executions/m);
       expect(shown.summary).toContain('https://github.com/octo/consumer/actions/runs/42/attempts/1');
     } finally {
       await arxiv.close();
