@@ -39157,7 +39157,9 @@ async function createJobFiles(scratchDir, job, idempotencyKey) {
         progress: (0,external_node_path_.join)(folder, 'progress'),
     };
     const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey });
-    await (0,promises_namespaceObject.writeFile)(paths.job, json, { mode: 0o600 });
+    // With a line end: the shell's `read` fails on a line without one.
+    const input = `${json}\n`;
+    await (0,promises_namespaceObject.writeFile)(paths.job, input, { mode: 0o600 });
     // It is there from the start, so that ">>" and a check for the file both work.
     await (0,promises_namespaceObject.writeFile)(paths.progress, '', { mode: 0o600 });
     const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
@@ -39171,7 +39173,7 @@ async function createJobFiles(scratchDir, job, idempotencyKey) {
             CLOUD_JOBS_ATTEMPT: String(job.attempt),
             CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
         },
-        json,
+        input,
         resultPath: paths.result,
         progressPath: paths.progress,
         // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
@@ -39194,7 +39196,9 @@ async function readResult(path) {
     catch (error) {
         if (hasCode(error, 'ENOENT'))
             return null;
-        throw error;
+        if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP'))
+            throw error;
+        throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
     }
     if (text.trim() === '')
         return null;
@@ -39228,7 +39232,7 @@ async function exitOutcome(end) {
             return { outcome: 'success', result: await readResult(end.resultPath) };
         }
         catch (error) {
-            const message = `The handler "${name}" ended well, but ${lowerFirst(messageOf(error))}`;
+            const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
             return { outcome: 'failure', kind: 'error', message };
         }
     }
@@ -39278,9 +39282,6 @@ function hint(code, binary) {
 }
 function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
-}
-function lowerFirst(text) {
-    return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 ;// CONCATENATED MODULE: external "node:fs"
@@ -39464,38 +39465,45 @@ function signalGroup(pid, signal) {
     sendSignal(-pid, signal);
 }
 /**
+ * Every child gets this variable with a value of its own. What it starts inherits it, so that a daemon, which has
+ * left group and session and whose parent is dead, is still known (the runner finds orphans in the same way).
+ */
+const MARK_NAME = 'CLOUD_JOBS_PROCESS';
+/**
  * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
  * process in an uninterruptible system call cannot die).
  *
  * On Linux /proc tells who belongs to it: the group, the session (a shell with job control makes new groups in
- * it) and the descendants by parent. A process that left both group and session and whose parent is dead cannot
- * be found by anyone. Elsewhere on POSIX it is the group; on Windows `taskkill /T` walks the tree.
+ * it), the descendants by parent and the mark in the environment. Elsewhere on POSIX it is the group; on Windows
+ * `taskkill /T` walks the tree.
+ * @param mark The value of `MARK_NAME` in the environment of the child.
  */
-async function killTree(pid, waitMs = 2_000) {
+async function killTree(pid, mark, waitMs = 2_000) {
     if (process.platform === 'win32')
         return taskkill(pid);
-    const doomed = new Set(process_tree_members(pid, new Set()));
-    signalGroup(pid, 'SIGKILL');
+    const known = new Set();
     const deadline = Date.now() + waitMs;
     for (let pause = 1;; pause = Math.min(pause * 2, 50)) {
-        for (const member of doomed)
-            sendSignal(member, 'SIGKILL');
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause);
-        const alive = process.platform === 'linux' ? process_tree_members(pid, doomed) : groupLives(pid) ? [pid] : [];
+        // Before each kill: once a parent is dead, nothing tells whose child a process was.
+        const alive = process.platform === 'linux' ? process_tree_members(pid, mark, known) : groupLives(pid) ? [-pid] : [];
         if (alive.length === 0 || Date.now() > deadline)
             return;
-        for (const member of alive)
-            doomed.add(member);
+        signalGroup(pid, 'SIGKILL');
+        for (const member of alive) {
+            known.add(member);
+            sendSignal(member, 'SIGKILL');
+        }
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause);
     }
 }
-/** The living processes that belong to the child `pid`, or that are in `known` or descend from it. */
-function process_tree_members(pid, known) {
-    if (process.platform !== 'linux')
-        return [];
+/** The living processes that belong to the child `pid`, or that are in `known` or descend from one of them. */
+function process_tree_members(pid, mark, known) {
     const rows = livingProcesses();
     const found = new Set();
     for (const row of rows) {
-        if (row.pid === pid || row.group === pid || row.session === pid || known.has(row.pid))
+        // Not by `pid` itself: the child leads its group, and a number that is free again may be a stranger's.
+        const belongs = row.group === pid || row.session === pid || known.has(row.pid) || hasMark(row.pid, mark);
+        if (belongs)
             found.add(row.pid);
     }
     for (let before = -1; before !== found.size;) {
@@ -39505,6 +39513,15 @@ function process_tree_members(pid, known) {
                 found.add(row.pid);
     }
     return [...found];
+}
+function hasMark(pid, mark) {
+    try {
+        return (0,external_node_fs_namespaceObject.readFileSync)(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
+    }
+    catch {
+        // Of another user, or gone.
+        return false;
+    }
 }
 function livingProcesses() {
     const rows = [];
@@ -39635,6 +39652,7 @@ class ProgressFile {
     #path;
     #report;
     #complain;
+    #reading = Promise.resolve();
     #seen = '';
     #complained = false;
     constructor(path, report, complain) {
@@ -39643,7 +39661,12 @@ class ProgressFile {
         this.#complain = complain;
     }
     /** @param last True for the last reading, which takes a line without its line end too. */
-    async read(last) {
+    read(last) {
+        // One after the other, so that an older reading never reports after a newer one.
+        this.#reading = this.#reading.then(() => this.#readOnce(last));
+        return this.#reading;
+    }
+    async #readOnce(last) {
         const text = await this.#readEnd();
         if (text === null)
             return;
@@ -39731,6 +39754,7 @@ function stoppedOutcome(stop, how) {
 
 
 
+
 /** Lines of stderr that an error keeps. */
 const ERROR_LINES = 10;
 const PROGRESS_POLL_MS = 500;
@@ -39757,14 +39781,15 @@ async function runExecutable(handler, context, signal, options) {
 async function runCommand(command, handler, context, signal, options, files) {
     const changes = new Changes();
     const errors = new Tail(ERROR_LINES);
-    const child = start(command, options, files);
+    const mark = (0,external_node_crypto_.randomUUID)();
+    const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
     if (child instanceof Error)
         return startFailure(handler, command, child);
     const { pid } = child;
     let failed = null;
     let exit = null;
     let closed = false;
-    child.once('error', (error) => {
+    child.on('error', (error) => {
         if (pid === undefined)
             failed = error;
         changes.notify();
@@ -39778,7 +39803,7 @@ async function runCommand(command, handler, context, signal, options, files) {
         changes.notify();
     });
     const splitters = ['stdout', 'stderr'].map((stream) => follow(child, stream, context, errors));
-    feed(child, files.json);
+    feed(child, files.input);
     const memory = pid === undefined ? null : remember(pid);
     const progress = new ProgressFile(files.progressPath, (value) => context.progress(value), (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'));
     const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
@@ -39797,7 +39822,7 @@ async function runCommand(command, handler, context, signal, options, files) {
             killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
         }
         if (pid !== undefined)
-            await killTree(pid);
+            await killTree(pid, mark);
         await changes.until(() => (closed && over()) || failed !== null, DRAIN_MS);
         for (const splitter of splitters)
             splitter.flush();
@@ -39827,7 +39852,7 @@ async function runCommand(command, handler, context, signal, options, files) {
         child.stderr?.destroy();
     }
 }
-function start(command, options, files) {
+function start(command, options, env) {
     try {
         return (0,external_node_child_process_namespaceObject.spawn)(command.program, [...command.args], {
             // A group of its own, so that all it starts can be signalled and killed with it.
@@ -39835,7 +39860,7 @@ function start(command, options, files) {
             windowsHide: true,
             stdio: ['pipe', 'pipe', 'pipe'],
             // Python holds output back when it goes to a pipe; progress and log would come at the end only.
-            env: { PYTHONUNBUFFERED: '1', ...options.env, ...files.env },
+            env: { PYTHONUNBUFFERED: '1', ...options.env, ...env },
             ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         });
     }
@@ -39861,10 +39886,10 @@ function follow(child, stream, context, errors) {
     child[stream]?.on('error', () => { });
     return splitter;
 }
-function feed(child, json) {
+function feed(child, input) {
     // EPIPE: the handler does not read its standard input, or ended before it did. Both are fine.
     child.stdin?.on('error', () => { });
-    child.stdin?.end(json);
+    child.stdin?.end(input);
 }
 function startFailure(handler, command, error) {
     const code = 'code' in error ? String(error.code) : '';
@@ -40173,12 +40198,14 @@ class JobOutput {
 
 
 
+
 /** How long output may take to arrive once the handler has ended or its process is gone, in milliseconds. */
 const module_child_DRAIN_MS = 2_000;
 /** One host process. Runs one request at a time. */
 class ModuleChild {
     #child;
     #graceMs;
+    #mark = (0,external_node_crypto_.randomUUID)();
     #changes = new Changes();
     #streams = { stdout: new JobOutput(), stderr: new JobOutput() };
     #forget;
@@ -40193,7 +40220,7 @@ class ModuleChild {
             windowsHide: true,
             serialization: 'json',
             stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-            env: { ...options.env },
+            env: { ...options.env, [MARK_NAME]: this.#mark },
             execArgv: [
                 // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
                 '--disable-warning=ExperimentalWarning',
@@ -40205,7 +40232,8 @@ class ModuleChild {
         const { pid } = this.#child;
         this.#forget = pid === undefined ? () => { } : remember(pid).forget;
         this.#child.on('message', (message) => this.#onMessage?.(message));
-        this.#child.once('error', (error) => {
+        // Every time: an `error` event (of a failed kill, say) that nobody hears would end the worker.
+        this.#child.on('error', (error) => {
             if (pid === undefined)
                 this.#leave({ code: null, signal: null, error });
         });
@@ -40304,7 +40332,7 @@ class ModuleChild {
         const { pid } = this.#child;
         if (this.#gone !== null || pid === undefined)
             return;
-        await killTree(pid);
+        await killTree(pid, this.#mark);
         // `exit` follows the death; the wait is bounded for a process that even SIGKILL cannot end.
         await this.#changes.until(() => this.#gone !== null, module_child_DRAIN_MS);
     }
@@ -40321,7 +40349,7 @@ class ModuleChild {
             this.#changes.notify();
         });
         if (pid !== undefined)
-            await killTree(pid);
+            await killTree(pid, this.#mark);
         // A process that left the group may hold the pipes open for ever.
         await this.#changes.until(() => closed, module_child_DRAIN_MS);
         this.#child.stdout?.destroy();

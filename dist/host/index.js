@@ -475,7 +475,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 /** The bundle must not turn `import()` into a lookup among its own modules. */
 const importModule = (url) => import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ url));
-/** Longer secrets would not fit a mark line and go over the channel alone. */
+/** In bytes. Longer secrets would not fit a mark line and go over the channel alone. */
 const MAX_MARK_SECRET = 8_000;
 /** What keeps working after its job: such a process is not used again. Idle sockets (keep-alive) are fine. */
 const LEFT_RUNNING = new Set(['Timeout', 'Immediate', 'ProcessWrap', 'Worker']);
@@ -556,7 +556,7 @@ async function perform(mine, handler) {
         sendProgress: (progress) => send({ type: 'progress', run, progress }),
         sendSecret: (value) => {
             // In the output, ahead of whatever is printed after it, and over the channel for what is not printed.
-            if (value.length <= MAX_MARK_SECRET)
+            if (Buffer.byteLength(value) <= MAX_MARK_SECRET)
                 mark(run, { kind: 'secret', value });
             send({ type: 'secret', run, value });
         },

@@ -127,7 +127,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
         openWorker(
           run,
           {
-            env,
+            env: withoutKeys(env),
             scratchDir: join(tmpdir(), 'cloud-jobs'),
             repository: null,
             runId: null,
@@ -163,6 +163,12 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
     log.error(describe(error));
     return 1;
   }
+}
+
+/** What handlers get: the Supabase key is for the worker alone. */
+function withoutKeys(env: Env): Env {
+  const { SUPABASE_SECRET_KEY, SUPABASE_SERVICE_ROLE_KEY, ...rest } = env;
+  return rest;
 }
 
 /** `.env` beside the caller adds what the environment lacks. */

@@ -17,7 +17,10 @@ beforeAll(async () => {
     join(folder, '.env'),
     `SUPABASE_URL=${project.url}\nSUPABASE_SECRET_KEY=${project.secretKey}\n`,
   );
-  writeFileSync(join(folder, 'hi.mjs'), 'export default (config) => ({ hi: config.who });');
+  writeFileSync(
+    join(folder, 'hi.mjs'),
+    'export default (config) => ({ hi: config.who, keys: Object.keys(process.env).filter((name) => name.includes("KEY")) });',
+  );
 });
 afterAll(async () => {
   await project?.stop();
@@ -64,7 +67,7 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
   const shown = await run('show', '--job-id', id, '--json');
   expect(JSON.parse(shown.out)).toMatchObject({
     job: { status: 'success' },
-    executions: [{ result: { hi: 'you' } }],
+    executions: [{ result: { hi: 'you', keys: [] } }],
   });
   expect((await run('stats')).out).toContain('default');
   expect((await run('doctor')).code).toBe(0);

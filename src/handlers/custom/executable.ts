@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
 import { Changes } from './changes.ts';
 import { exitOutcome } from './exit-outcome.ts';
@@ -7,7 +8,7 @@ import { createJobFiles, type JobFiles } from './job-files.ts';
 import { LineSplitter, Tail } from './lines.ts';
 import { remember } from './live-children.ts';
 import type { LocatedHandler } from './locate.ts';
-import { killTree, signalGroup } from './process-tree.ts';
+import { killTree, MARK_NAME, signalGroup } from './process-tree.ts';
 import { ProgressFile } from './progress-file.ts';
 import { readStop, stoppedOutcome } from './stop.ts';
 
@@ -58,13 +59,14 @@ async function runCommand(
 ): Promise<HandlerOutcome> {
   const changes = new Changes();
   const errors = new Tail(ERROR_LINES);
-  const child = start(command, options, files);
+  const mark = randomUUID();
+  const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
   if (child instanceof Error) return startFailure(handler, command, child);
   const { pid } = child;
   let failed: Error | null = null;
   let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | null = null;
   let closed = false;
-  child.once('error', (error) => {
+  child.on('error', (error) => {
     if (pid === undefined) failed = error;
     changes.notify();
   });
@@ -77,7 +79,7 @@ async function runCommand(
     changes.notify();
   });
   const splitters = (['stdout', 'stderr'] as const).map((stream) => follow(child, stream, context, errors));
-  feed(child, files.json);
+  feed(child, files.input);
   const memory = pid === undefined ? null : remember(pid);
   const progress = new ProgressFile(
     files.progressPath,
@@ -98,7 +100,7 @@ async function runCommand(
       if (pid !== undefined) signalGroup(pid, 'SIGTERM');
       killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
     }
-    if (pid !== undefined) await killTree(pid);
+    if (pid !== undefined) await killTree(pid, mark);
     await changes.until(() => (closed && over()) || failed !== null, DRAIN_MS);
     for (const splitter of splitters) splitter.flush();
     await progress.read(true);
@@ -125,7 +127,7 @@ async function runCommand(
   }
 }
 
-function start(command: Command, options: ExecutableOptions, files: JobFiles): ChildProcess | Error {
+function start(command: Command, options: ExecutableOptions, env: JobFiles['env']): ChildProcess | Error {
   try {
     return spawn(command.program, [...command.args], {
       // A group of its own, so that all it starts can be signalled and killed with it.
@@ -133,7 +135,7 @@ function start(command: Command, options: ExecutableOptions, files: JobFiles): C
       windowsHide: true,
       stdio: ['pipe', 'pipe', 'pipe'],
       // Python holds output back when it goes to a pipe; progress and log would come at the end only.
-      env: { PYTHONUNBUFFERED: '1', ...options.env, ...files.env },
+      env: { PYTHONUNBUFFERED: '1', ...options.env, ...env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
   } catch (error) {
@@ -163,10 +165,10 @@ function follow(
   return splitter;
 }
 
-function feed(child: ChildProcess, json: string): void {
+function feed(child: ChildProcess, input: string): void {
   // EPIPE: the handler does not read its standard input, or ended before it did. Both are fine.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(json);
+  child.stdin?.end(input);
 }
 
 function startFailure(handler: LocatedHandler, command: Command, error: Error): HandlerOutcome {

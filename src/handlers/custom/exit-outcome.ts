@@ -28,7 +28,7 @@ export async function exitOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
     try {
       return { outcome: 'success', result: await readResult(end.resultPath) };
     } catch (error) {
-      const message = `The handler "${name}" ended well, but ${lowerFirst(messageOf(error))}`;
+      const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
       return { outcome: 'failure', kind: 'error', message };
     }
   }
@@ -78,8 +78,4 @@ function hint(code: number, binary: boolean): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -12,8 +12,8 @@ const MAX_RESULT_BYTES = 16 * 1024 * 1024;
 export interface JobFiles {
   /** What tells the handler about its job. */
   readonly env: Readonly<Record<string, string>>;
-  /** The job as JSON, for standard input. */
-  readonly json: string;
+  /** The job as a line of JSON, for standard input. */
+  readonly input: string;
   readonly resultPath: string;
   readonly progressPath: string;
   remove(): Promise<void>;
@@ -33,7 +33,9 @@ export async function createJobFiles(
     progress: join(folder, 'progress'),
   };
   const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey });
-  await writeFile(paths.job, json, { mode: 0o600 });
+  // With a line end: the shell's `read` fails on a line without one.
+  const input = `${json}\n`;
+  await writeFile(paths.job, input, { mode: 0o600 });
   // It is there from the start, so that ">>" and a check for the file both work.
   await writeFile(paths.progress, '', { mode: 0o600 });
   const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
@@ -47,7 +49,7 @@ export async function createJobFiles(
       CLOUD_JOBS_ATTEMPT: String(job.attempt),
       CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
     },
-    json,
+    input,
     resultPath: paths.result,
     progressPath: paths.progress,
     // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
@@ -71,7 +73,8 @@ export async function readResult(path: string): Promise<Json> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null;
-    throw error;
+    if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP')) throw error;
+    throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
   }
   if (text.trim() === '') return null;
   let value: unknown;

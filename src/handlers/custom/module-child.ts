@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '../../queue/types.ts';
 import type { HandlerOutcome, JobLogStream } from '../handler.ts';
@@ -7,7 +8,7 @@ import { crashOutcome } from './crash.ts';
 import { JobOutput } from './job-output.ts';
 import { Tail } from './lines.ts';
 import { remember } from './live-children.ts';
-import { killTree } from './process-tree.ts';
+import { killTree, MARK_NAME } from './process-tree.ts';
 import type { FromHost, RunRequest, ToHost } from './protocol.ts';
 import { readStop, stoppedOutcome } from './stop.ts';
 
@@ -43,6 +44,7 @@ export interface RunEnd {
 export class ModuleChild {
   readonly #child: ChildProcess;
   readonly #graceMs: number;
+  readonly #mark = randomUUID();
   readonly #changes = new Changes();
   readonly #streams = { stdout: new JobOutput(), stderr: new JobOutput() };
   readonly #forget: () => void;
@@ -62,7 +64,7 @@ export class ModuleChild {
       windowsHide: true,
       serialization: 'json',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...options.env },
+      env: { ...options.env, [MARK_NAME]: this.#mark },
       execArgv: [
         // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
         '--disable-warning=ExperimentalWarning',
@@ -74,7 +76,8 @@ export class ModuleChild {
     const { pid } = this.#child;
     this.#forget = pid === undefined ? () => {} : remember(pid).forget;
     this.#child.on('message', (message) => this.#onMessage?.(message as FromHost));
-    this.#child.once('error', (error) => {
+    // Every time: an `error` event (of a failed kill, say) that nobody hears would end the worker.
+    this.#child.on('error', (error) => {
       if (pid === undefined) this.#leave({ code: null, signal: null, error });
     });
     this.#child.once('exit', (code, signal) => void this.#afterExit(code, signal));
@@ -169,7 +172,7 @@ export class ModuleChild {
   async kill(): Promise<void> {
     const { pid } = this.#child;
     if (this.#gone !== null || pid === undefined) return;
-    await killTree(pid);
+    await killTree(pid, this.#mark);
     // `exit` follows the death; the wait is bounded for a process that even SIGKILL cannot end.
     await this.#changes.until(() => this.#gone !== null, DRAIN_MS);
   }
@@ -191,7 +194,7 @@ export class ModuleChild {
       closed = true;
       this.#changes.notify();
     });
-    if (pid !== undefined) await killTree(pid);
+    if (pid !== undefined) await killTree(pid, this.#mark);
     // A process that left the group may hold the pipes open for ever.
     await this.#changes.until(() => closed, DRAIN_MS);
     this.#child.stdout?.destroy();

@@ -19,40 +19,60 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
+ * Every child gets this variable with a value of its own. What it starts inherits it, so that a daemon, which has
+ * left group and session and whose parent is dead, is still known (the runner finds orphans in the same way).
+ */
+export const MARK_NAME = 'CLOUD_JOBS_PROCESS';
+
+/**
  * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
  * process in an uninterruptible system call cannot die).
  *
  * On Linux /proc tells who belongs to it: the group, the session (a shell with job control makes new groups in
- * it) and the descendants by parent. A process that left both group and session and whose parent is dead cannot
- * be found by anyone. Elsewhere on POSIX it is the group; on Windows `taskkill /T` walks the tree.
+ * it), the descendants by parent and the mark in the environment. Elsewhere on POSIX it is the group; on Windows
+ * `taskkill /T` walks the tree.
+ * @param mark The value of `MARK_NAME` in the environment of the child.
  */
-export async function killTree(pid: number, waitMs = 2_000): Promise<void> {
+export async function killTree(pid: number, mark: string, waitMs = 2_000): Promise<void> {
   if (process.platform === 'win32') return taskkill(pid);
-  const doomed = new Set(members(pid, new Set()));
-  signalGroup(pid, 'SIGKILL');
+  const known = new Set<number>();
   const deadline = Date.now() + waitMs;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-    for (const member of doomed) sendSignal(member, 'SIGKILL');
-    await sleep(pause);
-    const alive = process.platform === 'linux' ? members(pid, doomed) : groupLives(pid) ? [pid] : [];
+    // Before each kill: once a parent is dead, nothing tells whose child a process was.
+    const alive = process.platform === 'linux' ? members(pid, mark, known) : groupLives(pid) ? [-pid] : [];
     if (alive.length === 0 || Date.now() > deadline) return;
-    for (const member of alive) doomed.add(member);
+    signalGroup(pid, 'SIGKILL');
+    for (const member of alive) {
+      known.add(member);
+      sendSignal(member, 'SIGKILL');
+    }
+    await sleep(pause);
   }
 }
 
-/** The living processes that belong to the child `pid`, or that are in `known` or descend from it. */
-function members(pid: number, known: ReadonlySet<number>): readonly number[] {
-  if (process.platform !== 'linux') return [];
+/** The living processes that belong to the child `pid`, or that are in `known` or descend from one of them. */
+function members(pid: number, mark: string, known: ReadonlySet<number>): readonly number[] {
   const rows = livingProcesses();
   const found = new Set<number>();
   for (const row of rows) {
-    if (row.pid === pid || row.group === pid || row.session === pid || known.has(row.pid)) found.add(row.pid);
+    // Not by `pid` itself: the child leads its group, and a number that is free again may be a stranger's.
+    const belongs = row.group === pid || row.session === pid || known.has(row.pid) || hasMark(row.pid, mark);
+    if (belongs) found.add(row.pid);
   }
   for (let before = -1; before !== found.size; ) {
     before = found.size;
     for (const row of rows) if (found.has(row.parent)) found.add(row.pid);
   }
   return [...found];
+}
+
+function hasMark(pid: number, mark: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
+  } catch {
+    // Of another user, or gone.
+    return false;
+  }
 }
 
 function livingProcesses(): readonly ProcessRow[] {

@@ -52,6 +52,7 @@ export class ProgressFile {
   readonly #path: string;
   readonly #report: (progress: Progress) => void;
   readonly #complain: (line: string) => void;
+  #reading: Promise<void> = Promise.resolve();
   #seen = '';
   #complained = false;
 
@@ -62,7 +63,13 @@ export class ProgressFile {
   }
 
   /** @param last True for the last reading, which takes a line without its line end too. */
-  async read(last: boolean): Promise<void> {
+  read(last: boolean): Promise<void> {
+    // One after the other, so that an older reading never reports after a newer one.
+    this.#reading = this.#reading.then(() => this.#readOnce(last));
+    return this.#reading;
+  }
+
+  async #readOnce(last: boolean): Promise<void> {
     const text = await this.#readEnd();
     if (text === null) return;
     const lines = text.split('\n');

@@ -48,8 +48,9 @@ export interface Run {
 
 export interface Running {
   readonly ended: Promise<Run>;
-  /** Lines so far. */
-  readonly lines: string[];
+  /** Lines and progress so far. */
+  readonly lines: readonly string[];
+  readonly progress: readonly Progress[];
   abort(cause: AbortCause): void;
 }
 
@@ -123,6 +124,7 @@ export function openHandlers(
     };
     return {
       lines,
+      progress,
       abort: (cause) => controller.abort(new AbortReason(cause, `stopped by the test (${cause})`)),
       ended: handlers.handler(context).then((outcome) => ({ outcome, lines, progress, secrets })),
     };
