@@ -33,7 +33,7 @@ do $$
 declare
   patience constant interval := current_setting('lock_timeout');
 begin
-  perform set_config('lock_timeout', '300ms', true);
+  perform set_config('lock_timeout', '100ms', true);
   loop
     begin
       if to_regclass('public.cloud_jobs') is not null and to_regclass('public.cloud_job_executions') is not null then
@@ -45,7 +45,7 @@ begin
         raise;
       end if;
     end;
-    perform pg_sleep(0.1);
+    perform pg_sleep(0.05);
   end loop;
   perform set_config('lock_timeout', (extract(epoch from patience) * 1000)::integer::text, true);
 end
@@ -1243,7 +1243,8 @@ begin
     'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
     'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
     'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
-    'run_at', j.run_at, 'created_at', j.created_at
+    -- A row of the seed may have no created_at.
+    'run_at', j.run_at, 'created_at', coalesce(j.created_at, j.run_at)
     ) order by j.locked_execution_id)
   into jobs
   from public.cloud_jobs j
@@ -1505,14 +1506,20 @@ begin
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
       when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
         then 'has a schedule without run_at, its first occurrence'
-      when i.item->>'job_id' is not null and row_number() over (partition by i.item->>'job_id' order by i.ordinal) > 1
-        then 'has the job_id of another job of the batch'
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
   where checked.reason is not null
   order by checked.ordinal
   limit 1;
+  if not found then
+    select max(i.ordinal) as ordinal, max(i.item->>'name') as name, 'has the job_id of another job of the batch' as reason
+    into wrong
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    where i.item->>'job_id' is not null
+    group by i.item->>'job_id' having count(*) > 1
+    limit 1;
+  end if;
   if found then
     perform public.cloud_jobs_refuse(400,
       format('Job %s of the batch (%s) %s.', wrong.ordinal, coalesce(to_json(left(wrong.name, 80))::text, 'no name'), wrong.reason),
@@ -1797,7 +1804,7 @@ begin
     if before_param !~ '^[^|]+\|.+$' then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end if;
-    before_created := split_part(before_param, '|', 1);
+    before_created := split_part(before_param, '|', 1)::timestamptz;
     before_id := substr(before_param, strpos(before_param, '|') + 1);
   end if;
   select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
@@ -1965,6 +1972,9 @@ returns jsonb
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+-- Oldest first through the index, whatever stale statistics say about the size of the history.
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   executions integer := 0;

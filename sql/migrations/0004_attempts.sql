@@ -485,7 +485,8 @@ begin
     'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
     'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
     'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
-    'run_at', j.run_at, 'created_at', j.created_at
+    -- A row of the seed may have no created_at.
+    'run_at', j.run_at, 'created_at', coalesce(j.created_at, j.run_at)
     ) order by j.locked_execution_id)
   into jobs
   from public.cloud_jobs j

@@ -60,14 +60,20 @@ begin
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
       when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
         then 'has a schedule without run_at, its first occurrence'
-      when i.item->>'job_id' is not null and row_number() over (partition by i.item->>'job_id' order by i.ordinal) > 1
-        then 'has the job_id of another job of the batch'
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
   where checked.reason is not null
   order by checked.ordinal
   limit 1;
+  if not found then
+    select max(i.ordinal) as ordinal, max(i.item->>'name') as name, 'has the job_id of another job of the batch' as reason
+    into wrong
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    where i.item->>'job_id' is not null
+    group by i.item->>'job_id' having count(*) > 1
+    limit 1;
+  end if;
   if found then
     perform public.cloud_jobs_refuse(400,
       format('Job %s of the batch (%s) %s.', wrong.ordinal, coalesce(to_json(left(wrong.name, 80))::text, 'no name'), wrong.reason),

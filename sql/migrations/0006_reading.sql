@@ -42,7 +42,7 @@ begin
     if before_param !~ '^[^|]+\|.+$' then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end if;
-    before_created := split_part(before_param, '|', 1);
+    before_created := split_part(before_param, '|', 1)::timestamptz;
     before_id := substr(before_param, strpos(before_param, '|') + 1);
   end if;
   select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
@@ -210,6 +210,9 @@ returns jsonb
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
+-- Oldest first through the index, whatever stale statistics say about the size of the history.
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   executions integer := 0;

@@ -33,7 +33,7 @@ do $$
 declare
   patience constant interval := current_setting('lock_timeout');
 begin
-  perform set_config('lock_timeout', '300ms', true);
+  perform set_config('lock_timeout', '100ms', true);
   loop
     begin
       if to_regclass('public.cloud_jobs') is not null and to_regclass('public.cloud_job_executions') is not null then
@@ -45,7 +45,7 @@ begin
         raise;
       end if;
     end;
-    perform pg_sleep(0.1);
+    perform pg_sleep(0.05);
   end loop;
   perform set_config('lock_timeout', (extract(epoch from patience) * 1000)::integer::text, true);
 end

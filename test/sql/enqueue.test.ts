@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { CallError, call, queueOf } from './support.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project?.stop());
+const newQueue = () => queueOf(project);
+const big = (bytes: number) => 'x'.repeat(bytes);
+
+describe('enqueue', () => {
+  it('refuses a batch whole, naming the job by number and name, and what is wrong with it', async () => {
+    const q = newQueue();
+    const wrong: [Record<string, unknown>, RegExp][] = [
+      [{ name: undefined }, /Job 2 of the batch \(no name\) has no name/],
+      [{ name: '  ' }, /\(" {2}"\) has no name/],
+      [{ name: 5 }, /has no name/],
+      [{ name: big(501) }, /has a name longer than 500 characters/],
+      [{ job_type: undefined }, /\("a job"\) has the job_type null: use paper_fetch, maintenance or custom/],
+      [{ job_type: 'email' }, /has the job_type email/],
+      [{ jobtype: 'custom' }, /has the unknown key "jobtype"/],
+      [{ status: 'success' }, /has the unknown key "status"/],
+      [{ config: big(262_143) }, /has a config of more than 256 KiB/],
+      [{ description: big(10_001) }, /has a description longer than 10000 characters/],
+      [{ max_retries: -1 }, /has a max_retries that is not a number from 0 to 9999/],
+      [{ max_retries: 1.5 }, /has a max_retries/],
+      [{ max_retries: '3' }, /has a max_retries/],
+      [{ max_retries: 10_000 }, /has a max_retries/],
+      [{ priority: 101 }, /has a priority that is not a whole number from -100 to 100/],
+      [{ priority: -101 }, /has a priority/],
+      [{ priority: 'high' }, /has a priority/],
+      [{ priority: 99_999_999_999 }, /has a priority/],
+      [{ timeout_seconds: 0 }, /has a timeout_seconds that is not a whole number from 1 to 9999999/],
+      [{ timeout_seconds: 0.5 }, /has a timeout_seconds/],
+      [{ timeout_seconds: 10_000_000 }, /has a timeout_seconds/],
+      [{ run_at: '2030-01-01T00:00:00Z', delay_seconds: 5 }, /has both run_at and delay_seconds/],
+      [{ run_at: 'tomorrow' }, /has a run_at that is not a time with its zone/],
+      [{ run_at: 'infinity' }, /has a run_at/],
+      [{ run_at: '2030-01-01T00:00:00' }, /has a run_at/],
+      [{ run_at: 1_700_000_000 }, /has a run_at/],
+      [{ delay_seconds: -1 }, /has a delay_seconds that is not a number from 0 to ten years/],
+      [{ delay_seconds: '5' }, /has a delay_seconds/],
+      [{ delay_seconds: 315_576_001 }, /has a delay_seconds/],
+      [{ queue: '' }, /has a queue that is not 1 to 100 letters/],
+      [{ queue: 'a b' }, /has a queue/],
+      [{ queue: big(101) }, /has a queue/],
+      [{ unique_key: '' }, /has a unique_key that is empty or longer than 500/],
+      [{ unique_key: big(501) }, /has a unique_key/],
+      [{ concurrency_key: '' }, /has a concurrency_key that is empty or longer than 500/],
+      [{ concurrency_key: big(501) }, /has a concurrency_key/],
+      [{ schedule: '* * * * *' }, /has a schedule without run_at, its first occurrence/],
+      [{ schedule: '', delay_seconds: 1 }, /has a schedule that is empty/],
+      [{ schedule: 5 }, /has a schedule without run_at/],
+      [{ timezone: big(101) }, /has a timezone/],
+      [{ job_id: 'a b' }, /has a job_id that is not 1 to 100 letters/],
+      [{ job_id: big(101) }, /has a job_id/],
+    ];
+    for (const [job, message] of wrong) {
+      const error = await q.add({}, job, {}).catch((caught: unknown) => caught);
+      expect(error, JSON.stringify(job).slice(0, 80)).toBeInstanceOf(CallError);
+      expect(error).toMatchObject({
+        status: 400,
+        code: 'PT400',
+        message: expect.stringMatching(message),
+        hint: 'Nothing was enqueued. Correct the job and send the batch again.',
+      });
+    }
+    expect(await project.sql('select from cloud_jobs where queue = $1', [q.queue])).toEqual([]);
+  });
+
+  it('refuses what is no array of objects, a job id twice, an impossible time, and more than 50000 jobs', async () => {
+    const q = newQueue();
+    const send = (items: unknown) => call(project, 'cloud_jobs_enqueue', { items_param: items });
+    await expect(send({})).rejects.toMatchObject({ status: 400, message: 'items_param is not an array.' });
+    await expect(send(null)).rejects.toMatchObject({ status: 400 });
+    for (const item of [1, 'job', null, ['a']]) {
+      await expect(send([item])).rejects.toMatchObject({
+        status: 400,
+        message: 'Job 1 of the batch (no name) is not an object.',
+      });
+    }
+    await expect(q.add({ job_id: 'a', name: 'A' }, { job_id: 'a', name: 'B' })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/has the job_id of another job of the batch/),
+    });
+    await expect(q.add({}, { run_at: '2030-02-31T00:00:00Z' })).rejects.toMatchObject({ status: 400 });
+    await expect(send(Array.from({ length: 50_001 }, () => 0))).rejects.toMatchObject({
+      status: 413,
+      code: 'PT413',
+    });
+    expect(await project.sql('select from cloud_jobs where queue = $1', [q.queue])).toEqual([]);
+    expect(await q.add()).toEqual([]);
+  });
+
+  it('takes every key at its limits, and null as left out', async () => {
+    const q = newQueue();
+    const full = {
+      name: big(500),
+      job_type: 'paper_fetch',
+      config: { a: [1] },
+      description: big(10_000),
+      max_retries: 9999,
+      priority: -100,
+      run_at: '2030-01-31T09:30:00.5+02:00',
+      timeout_seconds: 9_999_999,
+      unique_key: big(500),
+      concurrency_key: big(500),
+      schedule: '0 6 * * 1',
+      timezone: 'Europe/Berlin',
+      job_id: `A_.:-${big(95)}`,
+      delay_seconds: null,
+    };
+    const empty = Object.fromEntries(
+      [
+        'config',
+        'description',
+        'max_retries',
+        'priority',
+        'run_at',
+        'delay_seconds',
+        'timeout_seconds',
+        'unique_key',
+        'concurrency_key',
+        'schedule',
+        'timezone',
+        'job_id',
+      ].map((key) => [key, null]),
+    );
+    const [one, two] = await q.add(full, empty);
+    const { run_at, delay_seconds, ...same } = full;
+    expect(await q.job(one ?? '')).toMatchObject({
+      ...same,
+      run_at: new Date(run_at),
+      status: 'waiting',
+      queue: q.queue,
+    });
+    expect(await q.job(two ?? '')).toMatchObject({
+      config: {},
+      description: '',
+      max_retries: 3,
+      current_retries: 0,
+      priority: 0,
+      timeout_seconds: null,
+      unique_key: null,
+      concurrency_key: null,
+      schedule: null,
+      timezone: null,
+      blocked: false,
+      occurrence: 1,
+    });
+    const [bare] = (
+      (await call(project, 'cloud_jobs_enqueue', {
+        items_param: [{ name: 'n', job_type: 'custom', queue: null, schedule: 's', delay_seconds: 0 }],
+      })) as { jobs: { job_id: string }[] }
+    ).jobs;
+    expect(await q.job(bare?.job_id ?? '')).toMatchObject({ queue: 'default', timezone: 'UTC' });
+  });
+
+  it('keeps one unfinished job of a unique key in its queue: waiting, locked and disabled count, finished do not', async () => {
+    const q = newQueue();
+    const key = { unique_key: 'u' };
+    const id = await q.addOne(key);
+    expect(await q.add(key, key)).toEqual([id, id]);
+    expect(await queueOf(project, `${q.queue}-2`).add(key)).not.toEqual([id]);
+    const { execution_id } = await q.take('w');
+    expect(await q.add(key)).toEqual([id]);
+    await q.end('w', execution_id, 'failure');
+    expect(await q.add(key)).toEqual([id]);
+    await q.verb('disable', id);
+    expect(await q.add(key)).toEqual([id]);
+    await q.verb('enable', id);
+    await q.due(id);
+    await q.end('w', (await q.take('w')).execution_id, 'success');
+    const next = await q.addOne(key);
+    expect(next).not.toBe(id);
+    await q.verb('cancel', next);
+    expect(await q.add(key)).not.toEqual([next]);
+  });
+
+  it('of two jobs with one unique key in a batch adds the first, and says which is new', async () => {
+    const q = newQueue();
+    const items = [
+      { name: 'first', unique_key: 'z' },
+      { name: 'second', unique_key: 'z' },
+      { name: 'third', unique_key: 'a' },
+      { name: 'plain' },
+    ].map((item) => ({ ...item, job_type: 'custom', queue: q.queue }));
+    const reply = (await call(project, 'cloud_jobs_enqueue', { items_param: items })) as {
+      jobs: { job_id: string; created: boolean }[];
+    };
+    expect(reply.jobs.map((job) => job.created)).toEqual([true, false, true, true]);
+    expect(reply.jobs[1]?.job_id).toBe(reply.jobs[0]?.job_id);
+    expect((await q.claim('w', 9)).jobs.map((job) => job.name)).toEqual(['first', 'third', 'plain']);
+  });
+
+  it('cloud_jobs_create does the same for one job, in SQL', async () => {
+    const q = newQueue();
+    const create = `select cloud_jobs_create('Nightly report', 'custom', '{"handler": "report"}', queue_param => $1,
+      unique_key_param => 'u', run_at_param => now() + interval '1 h') as id`;
+    const [one] = await project.sql<{ id: string }>(create, [q.queue]);
+    expect(await project.sql(create, [q.queue])).toEqual([one]);
+    const job = await q.job(one?.id ?? '');
+    expect(job).toMatchObject({ name: 'Nightly report', config: { handler: 'report' } });
+    expect(job.due_in).toBeGreaterThan(3500);
+    await expect(project.sql(`select cloud_jobs_create('x', 'email')`)).rejects.toThrow(
+      /has the job_type email/,
+    );
+  });
+});

@@ -1,0 +1,298 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { listReply, pruneReply, showReply, statsReply } from '../../src/queue/replies.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { call, queueOf } from './support.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project?.stop());
+const newQueue = () => queueOf(project);
+
+describe('what people ask for', () => {
+  const finished = async (q: ReturnType<typeof newQueue>, outcome: string, item: object = {}) => {
+    const id = await q.addOne({ ...item, max_retries: 1 });
+    await q.end('w', (await q.take('w')).execution_id, outcome, { error: 'e' });
+    return id;
+  };
+
+  it('run again: a finished job starts afresh, as if it were new', async () => {
+    for (const outcome of ['success', 'discard']) {
+      const q = newQueue();
+      const id = await finished(q, outcome);
+      await project.sql('update cloud_jobs set current_retries = 1 where job_id = $1', [id]);
+      expect(await q.verb('retry', id)).toMatchObject({ applied: true, changed: true, status: 'waiting' });
+      const job = await q.job(id);
+      expect(job).toMatchObject({
+        current_retries: 0,
+        error_message: null,
+        last_execution: null,
+        finished: false,
+        occurrence: 2,
+      });
+      expect(job.due_in).toBeLessThanOrEqual(0);
+      expect(await q.verb('retry', id)).toMatchObject({ applied: true, changed: false });
+      expect(await q.take('w')).toMatchObject({ attempt: 1, occurrence: 2 });
+      expect(await q.verb('retry', id)).toMatchObject({
+        applied: false,
+        reason: 'It is running. Cancel it first, or wait until it ends.',
+      });
+    }
+  });
+
+  it('run again: a job that waits for later is due now', async () => {
+    const q = newQueue();
+    const id = await q.addOne({ delay_seconds: 3600 });
+    expect(await q.verb('retry', id)).toMatchObject({ applied: true, changed: true });
+    expect((await q.take('w')).job_id).toBe(id);
+  });
+
+  it('run again: refused while another job has its unique key', async () => {
+    const q = newQueue();
+    const id = await finished(q, 'success', { unique_key: 'u' });
+    const twin = await q.addOne({ unique_key: 'u' });
+    expect(await q.verb('retry', id)).toMatchObject({
+      applied: false,
+      changed: false,
+      reason: `Job ${twin} has the same unique key and is unfinished.`,
+    });
+    expect(await q.verb('disable', id)).toMatchObject({
+      applied: false,
+      reason: 'Another unfinished job has the same unique key.',
+    });
+  });
+
+  it('disable and enable: waiting, failed and success, not what runs', async () => {
+    const q = newQueue();
+    const waiting = await q.addOne({ delay_seconds: 3600 });
+    const done = await finished(q, 'success');
+    const failed = await finished(q, 'discard');
+    for (const id of [waiting, done, failed]) {
+      expect(await q.verb('disable', id)).toMatchObject({ applied: true, changed: true, status: 'disabled' });
+      expect(await q.verb('disable', id)).toMatchObject({ applied: true, changed: false });
+      expect(await q.verb('retry', id)).toMatchObject({
+        applied: false,
+        reason: 'It is disabled. Enable it first.',
+      });
+    }
+    await project.sql(`update cloud_jobs set run_at = now() where queue = $1`, [q.queue]);
+    expect(await q.claim('w', 9)).toMatchObject({ jobs: [], more: false });
+    for (const id of [waiting, done, failed]) {
+      expect(await q.verb('enable', id)).toMatchObject({ applied: true, changed: true, status: 'waiting' });
+      expect(await q.verb('enable', id)).toMatchObject({ applied: true, changed: false });
+    }
+    expect((await q.claim('w', 9)).jobs).toHaveLength(3);
+    expect(await q.verb('disable', waiting)).toMatchObject({ applied: false, status: 'locked' });
+  });
+
+  it('enable: what a client of the first schema left of a lock does not hold the job up', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    await q.take('w');
+    await project.sql(`update cloud_jobs set status = 'disabled' where job_id = $1`, [id]);
+    await q.verb('enable', id);
+    expect((await q.take('v')).job_id).toBe(id);
+  });
+
+  it('cancel: a waiting job fails at once; finished and recurring ones are left alone', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    expect(await q.verb('cancel', id)).toMatchObject({ applied: true, changed: true, status: 'failed' });
+    expect(await q.job(id)).toMatchObject({
+      status: 'failed',
+      finished: true,
+      error_message: 'Cancelled before it ran.',
+    });
+    expect(await q.verb('cancel', id)).toMatchObject({
+      applied: false,
+      reason: 'It is failed, so there is nothing to cancel.',
+    });
+    const recurring = await q.addOne({ schedule: '* * * * *', delay_seconds: 0 });
+    expect(await q.verb('cancel', recurring)).toMatchObject({ applied: false, status: 'waiting' });
+    await project.sql(`select from get_next_available_job('old')`);
+    const other = await queueOf(project, 'default').addOne();
+    await project.sql(`select from get_next_available_job('old')`);
+    expect(await q.verb('cancel', other)).toMatchObject({
+      applied: false,
+      reason: expect.stringMatching(/cannot be told/),
+    });
+  });
+
+  it('delete: with its history, but not while it runs', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    await q.take('w');
+    expect(await q.verb('delete', id)).toMatchObject({ applied: false, status: 'locked' });
+    await q.expire(id);
+    expect(await q.verb('delete', id)).toMatchObject({ applied: true, changed: true });
+    expect(await q.verb('delete', id)).toMatchObject({ applied: true, changed: false });
+    expect(await q.executions(id)).toEqual([]);
+  });
+
+  it.each(['cancel', 'retry', 'disable', 'enable'] as const)(
+    '%s of a job that is not there says so',
+    async (verb) => {
+      expect(await newQueue().verb(verb, 'nobody')).toMatchObject({
+        applied: false,
+        status: null,
+        reason: 'There is no job with this id.',
+      });
+    },
+  );
+});
+
+describe('list', () => {
+  it('pages through everything once, newest first, rows of the first schema without an age last', async () => {
+    const q = newQueue();
+    const ids = await q.add(...Array.from({ length: 23 }, (_, n) => ({ name: n % 2 ? 'odd' : 'even' })));
+    await project.sql(`update cloud_jobs set created_at = null where job_id = any ($1)`, [ids.slice(10, 17)]);
+    await project.sql(`update cloud_jobs set created_at = now() - interval '1 h' where job_id = any ($1)`, [
+      ids.slice(0, 5),
+    ]);
+    const page = async (more: object) =>
+      listReply.parse(await call(project, 'cloud_jobs_list', { queue_param: q.queue, ...more }));
+    const seen: string[] = [];
+    let next: string | null = null;
+    do {
+      const reply: Awaited<ReturnType<typeof page>> = await page({ limit_param: 4, before_param: next });
+      seen.push(...reply.jobs.map((job) => job.job_id));
+      next = reply.next;
+    } while (next !== null);
+    const newest = (some: string[]) => [...some].reverse();
+    expect(seen).toEqual([
+      ...newest([...ids.slice(5, 10), ...ids.slice(17)]),
+      ...newest(ids.slice(0, 5)),
+      ...newest(ids.slice(10, 17)),
+    ]);
+    expect((await page({ limit_param: 23 })).next).toBeNull();
+    expect((await page({ name_param: 'odd' })).jobs).toHaveLength(11);
+    expect((await page({ status_param: 'locked' })).jobs).toEqual([]);
+    expect((await page({ job_type_param: 'maintenance' })).jobs).toEqual([]);
+  });
+
+  it.each([
+    [{ limit_param: 0 }, /limit_param is 0/],
+    [{ limit_param: 1001 }, /limit_param is 1001/],
+    [{ before_param: 'x' }, /before_param is not the "next" of a page/],
+  ])('refuses %j', async (args, message) => {
+    await expect(call(project, 'cloud_jobs_list', args)).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+it('show gives a job with its config and its newest executions; null for none', async () => {
+  const q = newQueue();
+  const id = await q.addOne({ config: { a: 1 } });
+  for (let n = 0; n < 3; n += 1) {
+    await q.end('w', (await q.take('w')).execution_id, 'release', { error: `time ${n}` });
+  }
+  const shown = showReply.parse(await call(project, 'cloud_jobs_show', { job_id_param: id, limit_param: 2 }));
+  expect(shown.job).toMatchObject({ job_id: id, config: { a: 1 }, due: true });
+  expect(shown.executions.map((execution) => execution.error_message)).toEqual(['time 2', 'time 1']);
+  expect(
+    showReply.parse(await call(project, 'cloud_jobs_show', { job_id_param: randomUUID() })),
+  ).toMatchObject({ job: null, executions: [] });
+});
+
+it('stats count by status, what is due, scheduled, blocked and expired, and how the last day went', async () => {
+  const q = newQueue();
+  const stats = async () =>
+    statsReply.parse(await call(project, 'cloud_jobs_stats', { queue_param: q.queue }));
+  expect(await stats()).toMatchObject({
+    total: 0,
+    due: 0,
+    oldest_due_seconds: null,
+    queues: [],
+    executions_24h: { running: 0, p95_seconds: null },
+  });
+  await q.add(
+    { delay_seconds: 60 },
+    ...[1, 2, 3].map(() => ({ concurrency_key: q.queue })),
+    { priority: -2 },
+    { priority: -1 },
+  );
+  const [one, two] = (await q.claim('w', 2)).jobs;
+  await q.end('w', one?.execution_id ?? '', 'success', { duration_seconds: 2 });
+  await q.claim('w', 1);
+  await q.expire(two?.job_id ?? '');
+  expect(await stats()).toMatchObject({
+    total: 6,
+    jobs: { waiting: 3, locked: 2, success: 1, failed: 0, disabled: 0 },
+    due: 2,
+    scheduled: 1,
+    blocked: 2,
+    expired_locks: 1,
+    queues: [{ queue: q.queue, due: 2, waiting: 3, locked: 2 }],
+    executions_24h: { running: 2, success: 1, failed: 0, average_seconds: 2, p95_seconds: 2 },
+  });
+});
+
+describe('prune', () => {
+  let q: ReturnType<typeof newQueue>;
+  beforeEach(async () => {
+    await project.sql('truncate cloud_jobs cascade');
+    q = newQueue();
+  });
+  const prune = async (executions: number | null, jobs: number | null, limit = 1000) =>
+    pruneReply.parse(
+      await call(project, 'cloud_jobs_prune', {
+        executions_days_param: executions,
+        jobs_days_param: jobs,
+        limit_param: limit,
+      }),
+    );
+  const AGE_ALL = `update cloud_job_executions set started_at = started_at - interval '30 d', finished_at = finished_at - interval '30 d';
+    update cloud_jobs set finished_at = finished_at - interval '30 d', created_at = created_at - interval '30 d', run_at = run_at - interval '30 d'`;
+
+  it('never touches what runs, waits, is disabled or recurs, however old', async () => {
+    const [running, disabled, recurring, waiting] = await q.add(
+      { priority: -9 },
+      {},
+      { schedule: '* * * * *', delay_seconds: 0, priority: -8 },
+      {},
+    );
+    const [first, second] = (await q.claim('w', 2)).jobs;
+    await q.end('w', second?.execution_id ?? '', 'success', { next_run_at: '2030-01-01T00:00:00Z' });
+    await q.verb('disable', disabled ?? '');
+    await project.asPostgres(AGE_ALL);
+    expect(await prune(0, 0)).toEqual({ v: 1, executions: 1, jobs: 0, more: false });
+    const left = await project.sql<{ job_id: string }>('select job_id from cloud_jobs');
+    expect(left.map((job) => job.job_id).sort()).toEqual([running, disabled, recurring, waiting].sort());
+    expect(await q.executions(running ?? '')).toMatchObject([
+      { execution_id: first?.execution_id, status: 'running' },
+    ]);
+  });
+
+  it('removes by age, each kind by its own, in bounded batches', async () => {
+    await q.add(...Array.from({ length: 25 }, () => ({})));
+    const { jobs } = await q.claim('w', 25);
+    await q.finish(
+      'w',
+      jobs.map(({ execution_id }, n) => ({ execution_id, outcome: n % 2 ? 'success' : 'discard' })),
+    );
+    expect(await prune(1, 1)).toEqual({ v: 1, executions: 0, jobs: 0, more: false });
+    await project.asPostgres(AGE_ALL);
+    expect(await prune(31, 31)).toEqual({ v: 1, executions: 0, jobs: 0, more: false });
+    expect(await prune(null, null)).toEqual({ v: 1, executions: 0, jobs: 0, more: false });
+    expect(await prune(29, null, 10)).toEqual({ v: 1, executions: 10, jobs: 0, more: true });
+    expect(await prune(null, 29, 10)).toEqual({ v: 1, executions: 0, jobs: 10, more: true });
+    expect(await prune(29, 29)).toMatchObject({ jobs: 15, more: false });
+    expect(await project.sql('select from cloud_job_executions')).toEqual([]);
+  });
+
+  it.each([
+    [-1, null, 10, /number of days is negative/],
+    [null, -0.5, 10, /number of days is negative/],
+    [1, 1, 0, /limit_param is 0/],
+    [1, 1, 10_001, /limit_param is 10001/],
+  ])('refuses %j, %j, %j', async (executions, jobs, limit, message) => {
+    await expect(prune(executions, jobs, limit)).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(message),
+    });
+  });
+});
