@@ -156,7 +156,8 @@ describe('executables', () => {
   test('SIGTERM lets a shell clean up', async () => {
     const { start, scratchDir } = openHandlers(
       {
-        '*tidy.sh': '#!/bin/sh\ntrap "echo cleaned; exit 3" TERM\necho pid=$$\nsleep 1000\n',
+        // Waiting, and not in front: a signal that comes just before the program starts would be heard only after it.
+        '*tidy.sh': '#!/bin/sh\ntrap "echo cleaned; exit 3" TERM\nsleep 1000 &\necho pid=$$\nwait\n',
       },
       PATIENT,
     );
