@@ -20,7 +20,7 @@ export interface Recorded {
 export interface Tally {
   add(recorded: Recorded): ExecutionReport;
   counts(): Pick<RunReport, 'succeeded' | 'failed' | 'retried'>;
-  /** Whether an attempt failed, for good or not. */
+  /** The reports that were kept, up to some hundreds of each outcome. */
   executions(): ExecutionReport[];
 }
 
