@@ -25,6 +25,7 @@ const text = [
   ...migrations.map(
     (name) => `-- ==== ${name} ${'='.repeat(90 - name.length)}\n\n${read(`migrations/${name}`)}`,
   ),
+  `-- ==== access ${'='.repeat(83)}\n\n${read('parts/access.sql')}`,
   `-- ==== the end ${'='.repeat(82)}\n\n${read('parts/end.sql').replace(':ROWS:', () => rows)}`,
 ]
   .map((part) => `${part}\n`)

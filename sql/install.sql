@@ -2118,7 +2118,19 @@ select
   now() as calculated_at
 from public.cloud_jobs;
 
--- ==== 0008_access.sql ===========================================================================
+-- ==== 0008_schedules.sql ========================================================================
+
+-- Recurring jobs: what becomes of occurrences that no worker started in time.
+alter table public.cloud_jobs
+  -- once: late by one or by fifty, it runs once. skip: an occurrence later than its grace is recorded as skipped.
+  -- all: each one, oldest first, up to a cap.
+  add column if not exists missed text not null default 'once',
+  -- How late an occurrence may start before "skip" skips it.
+  add column if not exists missed_grace_seconds integer not null default 900,
+  -- The occurrence that the row stands for. run_at moves on with every retry, this does not.
+  add column if not exists scheduled_for timestamptz;
+
+-- ==== access ===================================================================================
 
 -- Who may do what: service_role everything that the worker and the commands need, nobody else anything.
 --
@@ -2160,7 +2172,7 @@ insert into public.cloud_jobs_schema (version, name) values
   (5, 'jobs'),
   (6, 'reading'),
   (7, 'seed_clients'),
-  (8, 'access')
+  (8, 'schedules')
 on conflict (version) do nothing;
 
 -- PostgREST learns of the functions.
