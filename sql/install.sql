@@ -161,6 +161,16 @@ alter table public.cloud_jobs
   -- Cron expression and IANA time zone of a recurring job.
   add column if not exists schedule text,
   add column if not exists timezone text,
+  -- What becomes of occurrences that no worker started in time. once: late by one or by fifty, it runs once.
+  -- skip: one later than its grace is recorded as skipped. all: each, oldest first, the newest hundred at most.
+  add column if not exists missed text not null default 'once',
+  add column if not exists missed_grace_seconds integer not null default 900,
+  -- The occurrence that a recurring job stands for. run_at moves on with every retry, this does not.
+  add column if not exists scheduled_for timestamptz,
+  -- Disabled while it was running: it stops when the attempt ends.
+  add column if not exists disable_requested_at timestamptz,
+  -- The jobs file that the job comes from, so that what is gone from the file can be found.
+  add column if not exists source text,
   -- The longest that one attempt may take. Null: as long as the worker lives.
   add column if not exists timeout_seconds integer,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
@@ -182,7 +192,7 @@ alter table public.cloud_job_executions
   -- 1 for the first run of an occurrence.
   add column if not exists attempt integer not null default 1,
   add column if not exists occurrence integer not null default 1,
-  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled: null while running and on success.
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
   add column if not exists failure_kind text,
   add column if not exists error_details jsonb,
   -- The last part of what the job printed, redacted by the worker.
@@ -208,9 +218,16 @@ begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_timeout_positive') then
     alter table public.cloud_jobs add constraint cloud_jobs_timeout_positive check (timeout_seconds > 0);
   end if;
-  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass and conname = 'cloud_job_executions_failure_kind') then
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_missed') then
+    alter table public.cloud_jobs add constraint cloud_jobs_missed
+      check (missed in ('once', 'skip', 'all') and missed_grace_seconds between 0 and 31536000);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
+    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%skipped%')
+  then
+    alter table public.cloud_job_executions drop constraint if exists cloud_job_executions_failure_kind;
     alter table public.cloud_job_executions add constraint cloud_job_executions_failure_kind check (failure_kind in
-      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled'));
+      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped'));
   end if;
 end
 $$;
@@ -231,6 +248,10 @@ create unique index if not exists cloud_jobs_concurrency_key on public.cloud_job
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
   where status = 'waiting' and blocked;
+-- Occurrences that "skip" leaves out once their grace is over.
+create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
+  where missed = 'skip' and status = 'waiting' and schedule is not null;
+create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
 -- For people and pruning: newest first (rows of the seed may have no created_at), and finished jobs by age.
@@ -776,9 +797,10 @@ $$;
 -- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
---          "duration_seconds", "progress", "output", "next_run_at", "job_id", "instance_id"}]
+--          "duration_seconds", "progress", "output", "job_id", "instance_id"}]
 -- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
--- lock may be one of a seed client, which has no execution.
+-- lock may be one of a seed client, which has no execution. The occurrence of a recurring job is over with its last
+-- attempt, however that ended, and the next one is due by the schedule; what it leaves out is recorded as skipped.
 -- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
 -- "run_at"}, or applied = false where the execution no longer holds the lock. Of two items about one execution the
 -- first counts.
@@ -794,25 +816,27 @@ declare
 begin
   with item as materialized (
     select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
-      i.duration_seconds, i.progress, i.output, i.next_run_at,
+      i.duration_seconds, i.progress, i.output,
       coalesce(i.instance_id, instance_id_param) as instance_id,
       coalesce(i.job_id, e.job_id) as job_id,
       row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
     from rows from (jsonb_to_recordset(items_param) as (
       execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
-      delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
-      job_id text, instance_id text)) with ordinality as i (
+      delay_seconds double precision, duration_seconds real, progress jsonb, output text, job_id text,
+      instance_id text)) with ordinality as i (
       execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
-      output, next_run_at, job_id, instance_id, ordinal)
+      output, job_id, instance_id, ordinal)
     left join public.cloud_job_executions e on e.execution_id = i.execution_id
     order by coalesce(i.job_id, e.job_id)
   ),
   -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
   held as materialized (
-    select item.*, j.current_retries, j.max_retries, j.schedule, j.locked_at, j.attempts_left, j.was_cancelled
+    select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
+      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted
     from item
     cross join lateral (
-      select c.current_retries, c.max_retries, c.schedule, c.locked_at,
+      select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
+        c.scheduled_for, c.locked_at, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
@@ -835,11 +859,23 @@ begin
       end as decision
     from held
   ),
+  turned as materialized (
+    select decided.*, t.next as next_occurrence, coalesce(t.skipped, 0) as skipped, t.first_skipped, t.last_skipped, t.fault
+    from decided
+    left join lateral (
+      select turn.* from public.cloud_jobs_turn(schedule, timezone, missed, missed_grace_seconds,
+        coalesce(scheduled_for, locked_at), locked_at) as turn
+      where decided.schedule is not null and decided.decision in ('done', 'dead', 'cancelled')
+    ) t on true
+  ),
   next as materialized (
-    select decided.*,
+    select turned.*,
       case
+        when disable_wanted and schedule is not null then 'disabled'
+        -- A schedule that cannot be read any more (a time zone that was abolished) must not pass for one that ended.
+        when fault is not null then 'failed'
         when decision in ('again', 'retry') then 'waiting'
-        when schedule is not null then 'waiting'
+        when next_occurrence is not null then 'waiting'
         when decision = 'done' then 'success'
         else 'failed'
       end as new_status,
@@ -848,8 +884,7 @@ begin
         when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
           -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
           least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
-        -- The worker computes the next occurrence. Where none could (it is dead), the job is looked at again soon.
-        when schedule is not null then coalesce(next_run_at, now() + interval '5 minutes')
+        else next_occurrence
       end as new_run_at,
       case
         when decision = 'done' then null
@@ -865,7 +900,7 @@ begin
         else coalesce(error, case when outcome = 'lost'
           then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
       end as new_error
-    from decided
+    from turned
   ),
   job as (
     update public.cloud_jobs c set
@@ -874,16 +909,15 @@ begin
       current_retries = case
         when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
         when next.decision = 'again' then c.current_retries
-        when next.schedule is not null then 0
+        when next.next_occurrence is not null then 0
         else c.current_retries
       end,
-      occurrence = case
-        when next.decision in ('done', 'dead', 'cancelled') and next.schedule is not null then c.occurrence + 1
-        else c.occurrence
-      end,
+      occurrence = case when next.next_occurrence is not null then c.occurrence + 1 else c.occurrence end,
+      scheduled_for = coalesce(next.next_occurrence, c.scheduled_for),
+      disable_requested_at = null,
       last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
       finished_at = case when next.new_status in ('success', 'failed') then now() end,
-      error_message = next.new_error,
+      error_message = nullif(concat_ws(' ', next.new_error, next.fault), ''),
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
       cancel_requested_at = null
     from next
@@ -909,6 +943,16 @@ begin
         -- A seed client writes execution rows of its own: close those of a lock that expired.
         or (next.execution_id is null and e.job_id = next.job_id))
     returning e.execution_id
+  ),
+  skipped as (
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, instance_id, occurrence, scheduled_for, job_status, next_run_at)
+    select next.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(next.skipped, next.first_skipped, next.last_skipped, next.missed, next.missed_grace_seconds),
+      jsonb_build_object('skipped', next.skipped, 'first', next.first_skipped, 'last', next.last_skipped), 'skipped',
+      next.instance_id, next.occurrence, next.first_skipped, next.new_status, next.new_run_at
+    from next
+    where next.skipped > 0
   )
   select coalesce(jsonb_agg(
     case
@@ -984,6 +1028,77 @@ begin
 end
 $$;
 
+create or replace function public.cloud_jobs_skipped_words(
+  skipped_param integer, first_param timestamptz, last_param timestamptz, missed_param text, grace_param integer)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('Skipped %s from %s to %s UTC: %s.',
+    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
+      else skipped_param || ' occurrences' end,
+    to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+    case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
+      else 'of a longer line only the newest hundred run' end)
+$$;
+
+-- Moves recurring jobs with missed = 'skip' on whose occurrence is later than its grace and has never been started,
+-- and records what was skipped. A bounded number at a time. Returns how many jobs.
+create or replace function public.cloud_jobs_skip_missed(
+  queues_param text[], job_types_param text[], limit_param integer default 200)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  late record;
+  turn record;
+  moved integer := 0;
+begin
+  for late in
+    select j.*
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+    cross join lateral (
+      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for
+      from public.cloud_jobs c
+      where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
+        and c.queue = q.queue and c.job_type = t.job_type
+        and c.run_at < now() and c.run_at < now() - make_interval(secs => c.missed_grace_seconds)
+        -- An occurrence that was begun is late for another reason, and goes on.
+        and c.run_at = c.scheduled_for
+      order by c.run_at limit limit_param
+      for update skip locked
+    ) j
+  loop
+    select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
+      late.scheduled_for - interval '1 microsecond', null) as t;
+    -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
+    if turn.first_skipped is distinct from late.scheduled_for then
+      turn.first_skipped := late.scheduled_for;
+      turn.last_skipped := coalesce(turn.last_skipped, late.scheduled_for);
+      turn.skipped := turn.skipped + 1;
+    end if;
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+    values (late.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, 'skip', late.missed_grace_seconds),
+      jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
+      late.occurrence, turn.first_skipped, case when turn.next is null then 'failed' else 'waiting' end, turn.next);
+    update public.cloud_jobs set
+      status = case when turn.next is null then 'failed' else 'waiting' end,
+      finished_at = case when turn.next is null then now() end,
+      run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
+    where job_id = late.job_id;
+    moved := moved + 1;
+  end loop;
+  return moved;
+end
+$$;
+
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 -- The rows are locked until the end of the transaction; the caller changes their state.
 create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
@@ -1051,6 +1166,9 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
+            -- Too late to run, and in too long a line to be recorded as skipped by this claim already.
+            and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
+              and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
           order by c.run_at, c.job_id
           limit limit_param - cardinality(picked)
           for update of c skip locked
@@ -1216,6 +1334,7 @@ begin
     where j.job_id = any (picked);
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
     picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
     with locked as (
       update public.cloud_jobs j set
@@ -1228,12 +1347,13 @@ begin
         finished_at = null
       from unnest(picked) with ordinality as p (job_id, position)
       where j.job_id = p.job_id and j.status in ('waiting', 'failed')
-      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence, j.run_at
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
     )
     insert into public.cloud_job_executions
       (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, run_url_param, l.run_at
+      l.occurrence, run_url_param, l.scheduled_for
     from locked l;
   end if;
 
@@ -1242,7 +1362,9 @@ begin
     'config', j.config, 'description', coalesce(j.description, ''), 'queue', j.queue, 'priority', j.priority,
     'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
     'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
-    'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
+    'schedule', j.schedule, 'timezone', j.timezone,
+    'scheduled_for', case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end,
+    'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
     -- A row of the seed may have no created_at.
     'run_at', j.run_at, 'created_at', coalesce(j.created_at, j.run_at)
     ) order by j.locked_execution_id)
@@ -1374,7 +1496,7 @@ $$;
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 --   "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds",
---   "progress", "output", "next_run_at"}]
+--   "progress", "output"}]
 -- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 -- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}
 create or replace function public.cloud_jobs_finish(
@@ -1448,7 +1570,8 @@ $$;
 
 -- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
 -- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
--- "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+-- "missed", "missed_grace_seconds", "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+-- A recurring job is due first at the next occurrence of its schedule, or at run_at where that is given.
 --
 -- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
 -- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
@@ -1461,11 +1584,13 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
-    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone'];
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
+    'missed', 'missed_grace_seconds'];
   wrong record;
   items jsonb;
   reply jsonb;
   missing boolean;
+  zone text;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
@@ -1504,8 +1629,13 @@ begin
       when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
       when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
-      when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
-        then 'has a schedule without run_at, its first occurrence'
+      when i.item->>'schedule' is null and i.item->>'timezone' is not null then 'has a timezone without a schedule'
+      when coalesce(i.item->>'missed', 'once') not in ('once', 'skip', 'all') then 'has a missed that is not once, skip or all'
+      when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
+        or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
+        then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'schedule' is not null
+        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
@@ -1526,6 +1656,17 @@ begin
       'Nothing was enqueued. Correct the job and send the batch again.');
   end if;
 
+  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
+  select i.item->>'timezone' into zone
+  from jsonb_array_elements(items_param) as i (item)
+  where i.item->>'timezone' is not null
+    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
+      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
+  end if;
+
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
   select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
   into items
@@ -1534,17 +1675,20 @@ begin
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
-      timeout_seconds, unique_key, concurrency_key, schedule, timezone)
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
-      case when i.schedule is not null then coalesce(i.timezone, 'UTC') else i.timezone end
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
+      case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
-      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
+      missed_grace_seconds integer))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
-        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
@@ -1570,7 +1714,9 @@ $$;
 
 -- The same for one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
 -- '{"handler": "report"}', queue_param => 'reports'). Returns the job id: the new one, or that of the unfinished job
--- with the same unique key.
+-- with the same unique key. A recurring one: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param => 'Europe/Berlin').
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 create or replace function public.cloud_jobs_create(
   name_param text,
   job_type_param text,
@@ -1582,7 +1728,11 @@ create or replace function public.cloud_jobs_create(
   queue_param text default 'default',
   timeout_seconds_param integer default null,
   unique_key_param text default null,
-  concurrency_key_param text default null)
+  concurrency_key_param text default null,
+  schedule_param text default null,
+  timezone_param text default null,
+  missed_param text default 'once',
+  missed_grace_seconds_param integer default 900)
 returns text
 language sql
 set search_path = ''
@@ -1591,7 +1741,8 @@ as $$
     'name', name_param, 'job_type', job_type_param, 'description', description_param,
     'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
-    'concurrency_key', concurrency_key_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- The answer of every verb about one job: applied says whether the job is now as asked, changed whether this call
@@ -1654,11 +1805,13 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
-  elsif job.status = 'waiting' and job.schedule is null and job.run_at <= now() then
+  elsif job.status = 'waiting' and job.run_at <= now() then
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
   elsif job.status = 'waiting' then
-    -- A retry in hours, an occurrence tomorrow: run it now.
-    update public.cloud_jobs set run_at = now() where job_id = job_id_param;
+    -- A retry in hours: run it now. An occurrence tomorrow: run it now as well, and tomorrow all the same.
+    update public.cloud_jobs set run_at = now(),
+      scheduled_for = case when schedule is not null and run_at = scheduled_for then now() else scheduled_for end
+    where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
   elsif job.status not in ('failed', 'success') then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, case job.status
@@ -1675,7 +1828,7 @@ begin
   end if;
   begin
     update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
-      error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -1686,7 +1839,8 @@ begin
 end
 $$;
 
--- Takes a job out of the queue until it is enabled again. A running one is left alone.
+-- Takes a job out of the queue until it is enabled again. A recurring one that is running is taken out when the run
+-- ends; another one that is running is left alone.
 create or replace function public.cloud_jobs_disable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -1700,6 +1854,10 @@ begin
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
   elsif job.status = 'disabled' then
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
+  elsif job.status = 'locked' and job.schedule is not null and job.locked_execution_id is not null then
+    update public.cloud_jobs set disable_requested_at = coalesce(disable_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, job.disable_requested_at is null,
+      'It is running, and disabled when this run ends.');
   elsif job.status = 'locked' then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
   end if;
@@ -1713,7 +1871,8 @@ begin
 end
 $$;
 
--- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh.
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh. A recurring one waits for its
+-- next occurrence: those that came and went while it was disabled were not missed.
 create or replace function public.cloud_jobs_enable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -1725,12 +1884,18 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.disable_requested_at is not null then
+    update public.cloud_jobs set disable_requested_at = null where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, true);
   elsif job.status <> 'disabled' then
     return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
       format('It is %s, not disabled.', job.status));
   end if;
-  update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
-    error_message = null, finished_at = null, cancel_requested_at = null,
+  if job.schedule is not null and job.run_at <= now() then
+    job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
+  end if;
+  update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
+    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
     -- What a seed client that disabled it while it was locked has left.
     locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
   where job_id = job_id_param;
@@ -1774,6 +1939,8 @@ as $$
     'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
+    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'scheduled_for', job.scheduled_for,
+    'source', job.source, 'disable_requested_at', job.disable_requested_at,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
     'created_at', job.created_at, 'last_execution', job.last_execution, 'finished_at', job.finished_at,
     'locked_at', job.locked_at, 'locked_by', job.locked_by, 'lock_expires_at', job.lock_expires_at,
@@ -2120,15 +2287,352 @@ from public.cloud_jobs;
 
 -- ==== 0008_schedules.sql ========================================================================
 
--- Recurring jobs: what becomes of occurrences that no worker started in time.
-alter table public.cloud_jobs
-  -- once: late by one or by fifty, it runs once. skip: an occurrence later than its grace is recorded as skipped.
-  -- all: each one, oldest first, up to a cap.
-  add column if not exists missed text not null default 'once',
-  -- How late an occurrence may start before "skip" skips it.
-  add column if not exists missed_grace_seconds integer not null default 900,
-  -- The occurrence that the row stands for. run_at moves on with every retry, this does not.
-  add column if not exists scheduled_for timestamptz;
+-- Recurring jobs: when a schedule is due, and what becomes of occurrences that no worker started in time.
+--
+-- Occurrences are computed here, by the database's clock, in the statement that ends the one before: a worker that
+-- died, a client with a wrong clock and a trigger in plain SQL all get the same answer. The grammar and the treatment
+-- of daylight saving time are those of croner (https://croner.56k.guru), against which tests compare this file.
+
+-- One field of a cron expression as the sorted numbers that it stands for.
+create or replace function public.cloud_jobs_cron_field(
+  field_param text, name_param text, min_param integer, max_param integer, names_param text[] default '{}')
+returns integer[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  part text;
+  found text[];
+  low integer;
+  high integer;
+  step integer;
+  span constant integer := case when name_param = 'day of week' then 7 else max_param - min_param + 1 end;
+  numbers integer[] := '{}';
+begin
+  foreach part in array string_to_array(field_param, ',') loop
+    -- Names to numbers: mon is 1 in 0-based weekdays, jan is 1 in months. A range may end with Sunday, as 7.
+    for position in 1..cardinality(names_param) loop
+      part := regexp_replace(part, '(^|-)' || names_param[position] || '($|-|/)',
+        '\1' || (position - 1 + case when min_param = 1 then 1 else 0 end)::text || '\2', 'i');
+    end loop;
+    if name_param = 'day of week' then
+      part := regexp_replace(part, '^([1-6])-0($|/)', '\1-7\2');
+    end if;
+    found := regexp_match(part, '^(?:(\*)|(\d{1,3})(?:-(\d{1,3}))?)(?:/(\d{1,3}))?$');
+    if found is null or (found[4] is not null and found[1] is null and found[3] is null) then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", cannot be read', name_param, left(field_param, 100)),
+        'Write * or */5, numbers, ranges such as 1-5 or 0-30/10, and lists of these.');
+    end if;
+    low := case when found[1] is not null then min_param else found[2]::integer end;
+    high := case when found[1] is not null then max_param else coalesce(found[3], found[2])::integer end;
+    step := coalesce(found[4]::integer, 1);
+    if low < min_param or high > max_param then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", is outside of %s to %s', name_param, left(field_param, 100), min_param, max_param));
+    elsif low > high then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a range that runs backwards', name_param, left(field_param, 100)));
+    elsif step not between 1 and span then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a step that is not 1 to %s', name_param, left(field_param, 100), span));
+    end if;
+    numbers := numbers || array(select generate_series(low, high, step));
+  end loop;
+  if name_param = 'day of week' then
+    -- Sunday is 0 and 7.
+    numbers := array(select n % 7 from unnest(numbers) as n);
+  end if;
+  return array(select distinct n from unnest(numbers) as n order by n);
+end
+$$;
+
+-- A cron expression of five fields, or a nickname, taken apart. Raises PT400 with the reason where it is not valid.
+create or replace function public.cloud_jobs_cron(
+  schedule_param text, out minutes integer[], out hours integer[], out days integer[], out months integer[],
+  out weekdays integer[], out any_day boolean, out any_weekday boolean, out fixed boolean)
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  expression constant text := lower(btrim(schedule_param));
+  field text[];
+begin
+  field := regexp_split_to_array(case expression
+    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' when '@monthly' then '0 0 1 * *'
+    when '@weekly' then '0 0 * * 0' when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
+    when '@hourly' then '0 * * * *' else expression end, '\s+');
+  if expression like '@%' and cardinality(field) = 1 then
+    perform public.cloud_jobs_refuse(400, format('is not valid: "%s" is not a nickname', left(schedule_param, 100)),
+      'The nicknames are @yearly, @monthly, @weekly, @daily and @hourly.');
+  elsif cardinality(field) <> 5 then
+    perform public.cloud_jobs_refuse(400, format('is not valid: it has %s fields and not 5', cardinality(field)),
+      'Write minute, hour, day of month, month and day of week, such as 30 6 * * 1-5.');
+  end if;
+  minutes := public.cloud_jobs_cron_field(field[1], 'minute', 0, 59);
+  hours := public.cloud_jobs_cron_field(field[2], 'hour', 0, 23);
+  days := public.cloud_jobs_cron_field(field[3], 'day of month', 1, 31);
+  months := public.cloud_jobs_cron_field(field[4], 'month', 1, 12,
+    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := public.cloud_jobs_cron_field(field[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+  any_day := field[3] = '*';
+  any_weekday := field[5] = '*';
+  -- "At half past two" is meant once a day, "every ten minutes" goes by the clock on the wall.
+  fixed := field[1] !~ '[*/]' and field[2] !~ '[*/]';
+end
+$$;
+
+-- How far the clocks of a time zone are ahead of UTC at a moment.
+create or replace function public.cloud_jobs_utc_offset(at_param timestamptz, timezone_param text)
+returns interval
+language sql
+stable
+set search_path = ''
+as $$
+  select (at_param at time zone timezone_param) - (at_param at time zone 'UTC')
+$$;
+
+-- The moments at which the clocks of a time zone show a local time: one; none, where clocks were set forward over it;
+-- two, where they were set back over it. For a fixed time of day it is always one: the first of two, and where there
+-- is none the end of the gap.
+create or replace function public.cloud_jobs_local_moments(local_param timestamp, timezone_param text, fixed_param boolean)
+returns setof timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  wall constant timestamptz := local_param at time zone 'UTC';
+  before constant interval := public.cloud_jobs_utc_offset(wall - interval '1 day', timezone_param);
+  after constant interval := public.cloud_jobs_utc_offset(wall + interval '1 day', timezone_param);
+  -- Read with the offset from before the change, and with the one from after it.
+  early timestamptz := wall - before;
+  late timestamptz := wall - after;
+begin
+  if before = after then
+    return next early;
+    return;
+  end if;
+  early := case when (early at time zone timezone_param) = local_param then early end;
+  late := case when (late at time zone timezone_param) = local_param then late end;
+  if early is not null and late is not null and early <> late then
+    return next least(early, late);
+    if not fixed_param then
+      return next greatest(early, late);
+    end if;
+  elsif early is not null or late is not null then
+    return next coalesce(early, late);
+  elsif fixed_param then
+    return query select m
+      from generate_series(wall - greatest(before, after), wall - least(before, after), interval '1 minute') as m
+      where public.cloud_jobs_utc_offset(m, timezone_param) = after
+      order by m limit 1;
+  end if;
+end
+$$;
+
+-- The occurrences of a schedule after one moment and up to another, oldest first (or newest first), at most so many.
+-- Looks nine years far at most: the longest way from one 29 February to the next.
+create or replace function public.cloud_jobs_occurrences(
+  schedule_param text, timezone_param text, after_param timestamptz, until_param timestamptz default null,
+  limit_param integer default 1, newest_first_param boolean default false)
+returns setof timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  cron record;
+  -- The search begins here and goes in this direction.
+  anchor constant timestamptz := case when newest_first_param then until_param else after_param end;
+  direction constant integer := case when newest_first_param then -1 else 1 end;
+  -- Near a change of clocks a later local time may be an earlier moment: begin a day before, and take all of it.
+  near constant boolean := public.cloud_jobs_utc_offset(anchor - interval '2 days', timezone_param)
+    <> public.cloud_jobs_utc_offset(anchor + interval '2 days', timezone_param);
+  beginning constant timestamp := (anchor at time zone timezone_param)
+    - direction * case when near then interval '26 hours' else interval '1 minute' end;
+  wanted integer := limit_param + case when near then 1800 else 1 end;
+  span interval;
+  local_times timestamp[];
+  found timestamptz[];
+begin
+  select c.* into cron from public.cloud_jobs_cron(schedule_param) as c;
+  foreach span in array array[interval '3 days', interval '400 days', interval '9 years'] loop
+    loop
+      select array_agg(t.local_time) into local_times
+      from (
+        select day.day + make_interval(hours => hour, mins => minute) as local_time
+        from (
+          select d as day
+          from generate_series(beginning::date::timestamp, beginning::date::timestamp + direction * span, direction * interval '1 day') as d
+          where extract(month from d)::integer = any (cron.months)
+            -- As in every cron: where both days are restricted, either will do.
+            and case
+              when cron.any_day then extract(dow from d)::integer = any (cron.weekdays)
+              when cron.any_weekday then extract(day from d)::integer = any (cron.days)
+              else extract(dow from d)::integer = any (cron.weekdays) or extract(day from d)::integer = any (cron.days)
+            end
+          limit 2 + wanted / (cardinality(cron.hours) * cardinality(cron.minutes))
+        ) day
+        cross join unnest(cron.hours) as hour
+        cross join unnest(cron.minutes) as minute
+        where (day.day + make_interval(hours => hour, mins => minute) - beginning) * direction >= interval '0'
+        order by extract(epoch from day.day + make_interval(hours => hour, mins => minute)) * direction
+        limit wanted
+      ) t;
+      select array_agg(m.moment order by m.moment) into found
+      from (
+        select distinct moment
+        from unnest(local_times) as local_time
+        cross join lateral public.cloud_jobs_local_moments(local_time, timezone_param, cron.fixed) as moment
+        where moment > after_param and (until_param is null or moment <= until_param)
+      ) m;
+      -- A local time that does not exist was counted and gave nothing: look further.
+      exit when cardinality(found) >= limit_param or coalesce(cardinality(local_times), 0) < wanted
+        or (not newest_first_param and local_times[wanted] > (until_param at time zone timezone_param) + interval '26 hours')
+        or (newest_first_param and local_times[wanted] < (after_param at time zone timezone_param) - interval '26 hours');
+      wanted := wanted * 2;
+    end loop;
+    exit when cardinality(found) >= limit_param
+      or (not newest_first_param and beginning + span > (until_param at time zone timezone_param) + interval '26 hours')
+      or (newest_first_param and beginning - span < (after_param at time zone timezone_param) - interval '26 hours');
+  end loop;
+  return query select m from unnest(found) as m order by extract(epoch from m) * direction limit limit_param;
+end
+$$;
+
+-- The next occurrence after a moment; null where there is none within nine years. Raises PT400 where the schedule is
+-- not valid, and Postgres' own error where the time zone is not.
+create or replace function public.cloud_jobs_next_occurrence(schedule_param text, timezone_param text, after_param timestamptz)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+  select o from public.cloud_jobs_occurrences(schedule_param, coalesce(timezone_param, 'UTC'), after_param) as o
+$$;
+
+-- What is wrong with a schedule and its time zone, to be read after "has a schedule that"; null where nothing is.
+create or replace function public.cloud_jobs_schedule_fault(schedule_param text, timezone_param text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  reason text;
+  hint text;
+begin
+  perform now() at time zone coalesce(timezone_param, 'UTC');
+  if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
+    return format('is never due: "%s" has no occurrence in the next nine years', left(schedule_param, 100));
+  end if;
+  return null;
+exception
+  when sqlstate 'PT400' then
+    get stacked diagnostics reason = message_text, hint = pg_exception_hint;
+    return reason || case when hint <> '' then '. ' || rtrim(hint, '.') else '' end;
+  when invalid_parameter_value then
+    return format('goes with the time zone "%s", which this database does not know. Write an IANA name, such as Europe/Berlin', left(timezone_param, 100));
+end
+$$;
+
+-- Which occurrence comes after one that is over, by the policy for those that nobody started in time.
+--
+-- once: the next one after the last start, since that start stood for all that had been due by then.
+-- skip: the next one, unless it is later than its grace already: then the first that is not.
+-- all:  the next one, however late; of a long line the newest hundred.
+-- skipped, first_skipped and last_skipped tell of those left out (skipped counts to 1000 and stops there). fault is
+-- set where the schedule cannot be evaluated: an attempt must end whatever has become of its schedule.
+create or replace function public.cloud_jobs_turn(
+  schedule_param text, timezone_param text, missed_param text, grace_param integer,
+  after_param timestamptz, started_param timestamptz,
+  out next timestamptz, out skipped integer, out first_skipped timestamptz, out last_skipped timestamptz, out fault text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  moment constant interval := interval '1 microsecond';
+  grace constant interval := make_interval(secs => grace_param);
+  oldest timestamptz;
+begin
+  skipped := 0;
+  next := public.cloud_jobs_next_occurrence(schedule_param, timezone_param,
+    case when missed_param = 'once' then greatest(after_param, started_param) else after_param end);
+  if missed_param = 'skip' and next < now() - grace then
+    oldest := public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now() - grace - moment);
+  elsif missed_param = 'all' and next < now() - interval '100 minutes' then
+    select min(o) into oldest
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, after_param, now(), 100, true) as o;
+  end if;
+  if oldest > next then
+    first_skipped := next;
+    select o into last_skipped
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1, true) as o;
+    select count(*) into skipped
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1000) as o;
+    next := oldest;
+  end if;
+  if next is null then
+    fault := format('Its schedule "%s" has no occurrence in the next nine years, so it has ended.', schedule_param);
+  end if;
+exception when others then
+  next := null;
+  skipped := 0;
+  fault := format('Its schedule "%s" in %s cannot be evaluated, so it has ended: %s', schedule_param, timezone_param, sqlerrm);
+end
+$$;
+
+-- A recurring job is due at an occurrence of its schedule, whoever writes the row: a function here, or a plain insert
+-- or update. Changing the schedule puts the job to the next occurrence of the new one.
+create or replace function public.cloud_jobs_anchor()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  fault text;
+begin
+  new.timezone := coalesce(new.timezone, 'UTC');
+  fault := public.cloud_jobs_schedule_fault(new.schedule, new.timezone);
+  if fault is not null then
+    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, fault),
+      'Nothing was changed. Correct the schedule or the time zone.');
+  end if;
+  if tg_op = 'INSERT' then
+    -- A first occurrence of the writer's choice stands; the default of run_at is none.
+    if new.scheduled_for is null and new.run_at = now() then
+      new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    end if;
+    new.scheduled_for := coalesce(new.scheduled_for, new.run_at);
+  elsif new.status in ('waiting', 'disabled') then
+    new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    new.scheduled_for := new.run_at;
+    new.current_retries := 0;
+    new.error_message := null;
+    new.occurrence := new.occurrence + 1;
+  else
+    -- It is running: what was due by the old schedule is over with this run.
+    new.scheduled_for := greatest(new.scheduled_for, now());
+  end if;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_anchor_insert
+  before insert on public.cloud_jobs
+  for each row
+  when (new.schedule is not null)
+  execute function public.cloud_jobs_anchor();
+
+create or replace trigger cloud_jobs_anchor_update
+  before update of schedule, timezone on public.cloud_jobs
+  for each row
+  when (new.schedule is not null and (new.schedule, new.timezone) is distinct from (old.schedule, old.timezone))
+  execute function public.cloud_jobs_anchor();
+
+-- Recurring jobs from before this file stand for the time that they wait for.
+update public.cloud_jobs set scheduled_for = run_at, timezone = coalesce(timezone, 'UTC')
+where schedule is not null and scheduled_for is null;
 
 -- ==== access ===================================================================================
 

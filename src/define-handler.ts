@@ -35,6 +35,8 @@ export interface Job {
   readonly timeout_seconds: number | null;
   readonly schedule: string | null;
   readonly timezone: string | null;
+  /** The occurrence of its schedule that this run stands for; of another job, when it had been due (ISO 8601). */
+  readonly scheduled_for: string;
   readonly unique_key: string | null;
   readonly concurrency_key: string | null;
   readonly run_at: string;

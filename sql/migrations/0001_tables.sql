@@ -78,6 +78,16 @@ alter table public.cloud_jobs
   -- Cron expression and IANA time zone of a recurring job.
   add column if not exists schedule text,
   add column if not exists timezone text,
+  -- What becomes of occurrences that no worker started in time. once: late by one or by fifty, it runs once.
+  -- skip: one later than its grace is recorded as skipped. all: each, oldest first, the newest hundred at most.
+  add column if not exists missed text not null default 'once',
+  add column if not exists missed_grace_seconds integer not null default 900,
+  -- The occurrence that a recurring job stands for. run_at moves on with every retry, this does not.
+  add column if not exists scheduled_for timestamptz,
+  -- Disabled while it was running: it stops when the attempt ends.
+  add column if not exists disable_requested_at timestamptz,
+  -- The jobs file that the job comes from, so that what is gone from the file can be found.
+  add column if not exists source text,
   -- The longest that one attempt may take. Null: as long as the worker lives.
   add column if not exists timeout_seconds integer,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
@@ -99,7 +109,7 @@ alter table public.cloud_job_executions
   -- 1 for the first run of an occurrence.
   add column if not exists attempt integer not null default 1,
   add column if not exists occurrence integer not null default 1,
-  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled: null while running and on success.
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
   add column if not exists failure_kind text,
   add column if not exists error_details jsonb,
   -- The last part of what the job printed, redacted by the worker.
@@ -125,9 +135,16 @@ begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_timeout_positive') then
     alter table public.cloud_jobs add constraint cloud_jobs_timeout_positive check (timeout_seconds > 0);
   end if;
-  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass and conname = 'cloud_job_executions_failure_kind') then
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_missed') then
+    alter table public.cloud_jobs add constraint cloud_jobs_missed
+      check (missed in ('once', 'skip', 'all') and missed_grace_seconds between 0 and 31536000);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
+    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%skipped%')
+  then
+    alter table public.cloud_job_executions drop constraint if exists cloud_job_executions_failure_kind;
     alter table public.cloud_job_executions add constraint cloud_job_executions_failure_kind check (failure_kind in
-      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled'));
+      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped'));
   end if;
 end
 $$;
@@ -148,6 +165,10 @@ create unique index if not exists cloud_jobs_concurrency_key on public.cloud_job
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
   where status = 'waiting' and blocked;
+-- Occurrences that "skip" leaves out once their grace is over.
+create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
+  where missed = 'skip' and status = 'waiting' and schedule is not null;
+create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
 -- For people and pruning: newest first (rows of the seed may have no created_at), and finished jobs by age.

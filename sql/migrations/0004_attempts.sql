@@ -18,9 +18,10 @@ $$;
 -- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
---          "duration_seconds", "progress", "output", "next_run_at", "job_id", "instance_id"}]
+--          "duration_seconds", "progress", "output", "job_id", "instance_id"}]
 -- outcome: success | failure | discard | snooze | release | lost. job_id and instance_id are for "lost", where the
--- lock may be one of a seed client, which has no execution.
+-- lock may be one of a seed client, which has no execution. The occurrence of a recurring job is over with its last
+-- attempt, however that ended, and the next one is due by the schedule; what it leaves out is recorded as skipped.
 -- Returns one element for each item, in order: {"execution_id", "job_id", "applied", "status", "failure_kind",
 -- "run_at"}, or applied = false where the execution no longer holds the lock. Of two items about one execution the
 -- first counts.
@@ -36,25 +37,27 @@ declare
 begin
   with item as materialized (
     select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
-      i.duration_seconds, i.progress, i.output, i.next_run_at,
+      i.duration_seconds, i.progress, i.output,
       coalesce(i.instance_id, instance_id_param) as instance_id,
       coalesce(i.job_id, e.job_id) as job_id,
       row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
     from rows from (jsonb_to_recordset(items_param) as (
       execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
-      delay_seconds double precision, duration_seconds real, progress jsonb, output text, next_run_at timestamptz,
-      job_id text, instance_id text)) with ordinality as i (
+      delay_seconds double precision, duration_seconds real, progress jsonb, output text, job_id text,
+      instance_id text)) with ordinality as i (
       execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
-      output, next_run_at, job_id, instance_id, ordinal)
+      output, job_id, instance_id, ordinal)
     left join public.cloud_job_executions e on e.execution_id = i.execution_id
     order by coalesce(i.job_id, e.job_id)
   ),
   -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
   held as materialized (
-    select item.*, j.current_retries, j.max_retries, j.schedule, j.locked_at, j.attempts_left, j.was_cancelled
+    select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
+      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted
     from item
     cross join lateral (
-      select c.current_retries, c.max_retries, c.schedule, c.locked_at,
+      select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
+        c.scheduled_for, c.locked_at, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
@@ -77,11 +80,23 @@ begin
       end as decision
     from held
   ),
+  turned as materialized (
+    select decided.*, t.next as next_occurrence, coalesce(t.skipped, 0) as skipped, t.first_skipped, t.last_skipped, t.fault
+    from decided
+    left join lateral (
+      select turn.* from public.cloud_jobs_turn(schedule, timezone, missed, missed_grace_seconds,
+        coalesce(scheduled_for, locked_at), locked_at) as turn
+      where decided.schedule is not null and decided.decision in ('done', 'dead', 'cancelled')
+    ) t on true
+  ),
   next as materialized (
-    select decided.*,
+    select turned.*,
       case
+        when disable_wanted and schedule is not null then 'disabled'
+        -- A schedule that cannot be read any more (a time zone that was abolished) must not pass for one that ended.
+        when fault is not null then 'failed'
         when decision in ('again', 'retry') then 'waiting'
-        when schedule is not null then 'waiting'
+        when next_occurrence is not null then 'waiting'
         when decision = 'done' then 'success'
         else 'failed'
       end as new_status,
@@ -90,8 +105,7 @@ begin
         when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
           -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
           least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
-        -- The worker computes the next occurrence. Where none could (it is dead), the job is looked at again soon.
-        when schedule is not null then coalesce(next_run_at, now() + interval '5 minutes')
+        else next_occurrence
       end as new_run_at,
       case
         when decision = 'done' then null
@@ -107,7 +121,7 @@ begin
         else coalesce(error, case when outcome = 'lost'
           then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
       end as new_error
-    from decided
+    from turned
   ),
   job as (
     update public.cloud_jobs c set
@@ -116,16 +130,15 @@ begin
       current_retries = case
         when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
         when next.decision = 'again' then c.current_retries
-        when next.schedule is not null then 0
+        when next.next_occurrence is not null then 0
         else c.current_retries
       end,
-      occurrence = case
-        when next.decision in ('done', 'dead', 'cancelled') and next.schedule is not null then c.occurrence + 1
-        else c.occurrence
-      end,
+      occurrence = case when next.next_occurrence is not null then c.occurrence + 1 else c.occurrence end,
+      scheduled_for = coalesce(next.next_occurrence, c.scheduled_for),
+      disable_requested_at = null,
       last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
       finished_at = case when next.new_status in ('success', 'failed') then now() end,
-      error_message = next.new_error,
+      error_message = nullif(concat_ws(' ', next.new_error, next.fault), ''),
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
       cancel_requested_at = null
     from next
@@ -151,6 +164,16 @@ begin
         -- A seed client writes execution rows of its own: close those of a lock that expired.
         or (next.execution_id is null and e.job_id = next.job_id))
     returning e.execution_id
+  ),
+  skipped as (
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, instance_id, occurrence, scheduled_for, job_status, next_run_at)
+    select next.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(next.skipped, next.first_skipped, next.last_skipped, next.missed, next.missed_grace_seconds),
+      jsonb_build_object('skipped', next.skipped, 'first', next.first_skipped, 'last', next.last_skipped), 'skipped',
+      next.instance_id, next.occurrence, next.first_skipped, next.new_status, next.new_run_at
+    from next
+    where next.skipped > 0
   )
   select coalesce(jsonb_agg(
     case
@@ -226,6 +249,77 @@ begin
 end
 $$;
 
+create or replace function public.cloud_jobs_skipped_words(
+  skipped_param integer, first_param timestamptz, last_param timestamptz, missed_param text, grace_param integer)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('Skipped %s from %s to %s UTC: %s.',
+    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
+      else skipped_param || ' occurrences' end,
+    to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+    case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
+      else 'of a longer line only the newest hundred run' end)
+$$;
+
+-- Moves recurring jobs with missed = 'skip' on whose occurrence is later than its grace and has never been started,
+-- and records what was skipped. A bounded number at a time. Returns how many jobs.
+create or replace function public.cloud_jobs_skip_missed(
+  queues_param text[], job_types_param text[], limit_param integer default 200)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+as $$
+declare
+  late record;
+  turn record;
+  moved integer := 0;
+begin
+  for late in
+    select j.*
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+    cross join lateral (
+      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for
+      from public.cloud_jobs c
+      where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
+        and c.queue = q.queue and c.job_type = t.job_type
+        and c.run_at < now() and c.run_at < now() - make_interval(secs => c.missed_grace_seconds)
+        -- An occurrence that was begun is late for another reason, and goes on.
+        and c.run_at = c.scheduled_for
+      order by c.run_at limit limit_param
+      for update skip locked
+    ) j
+  loop
+    select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
+      late.scheduled_for - interval '1 microsecond', null) as t;
+    -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
+    if turn.first_skipped is distinct from late.scheduled_for then
+      turn.first_skipped := late.scheduled_for;
+      turn.last_skipped := coalesce(turn.last_skipped, late.scheduled_for);
+      turn.skipped := turn.skipped + 1;
+    end if;
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+    values (late.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, 'skip', late.missed_grace_seconds),
+      jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
+      late.occurrence, turn.first_skipped, case when turn.next is null then 'failed' else 'waiting' end, turn.next);
+    update public.cloud_jobs set
+      status = case when turn.next is null then 'failed' else 'waiting' end,
+      finished_at = case when turn.next is null then now() end,
+      run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
+    where job_id = late.job_id;
+    moved := moved + 1;
+  end loop;
+  return moved;
+end
+$$;
+
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 -- The rows are locked until the end of the transaction; the caller changes their state.
 create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
@@ -293,6 +387,9 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
+            -- Too late to run, and in too long a line to be recorded as skipped by this claim already.
+            and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
+              and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
           order by c.run_at, c.job_id
           limit limit_param - cardinality(picked)
           for update of c skip locked
@@ -458,6 +555,7 @@ begin
     where j.job_id = any (picked);
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
     picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
     with locked as (
       update public.cloud_jobs j set
@@ -470,12 +568,13 @@ begin
         finished_at = null
       from unnest(picked) with ordinality as p (job_id, position)
       where j.job_id = p.job_id and j.status in ('waiting', 'failed')
-      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence, j.run_at
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
     )
     insert into public.cloud_job_executions
       (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, run_url_param, l.run_at
+      l.occurrence, run_url_param, l.scheduled_for
     from locked l;
   end if;
 
@@ -484,7 +583,9 @@ begin
     'config', j.config, 'description', coalesce(j.description, ''), 'queue', j.queue, 'priority', j.priority,
     'attempt', coalesce(j.current_retries, 0) + 1, 'current_retries', coalesce(j.current_retries, 0),
     'max_retries', coalesce(j.max_retries, 3), 'occurrence', j.occurrence, 'timeout_seconds', j.timeout_seconds,
-    'schedule', j.schedule, 'timezone', j.timezone, 'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
+    'schedule', j.schedule, 'timezone', j.timezone,
+    'scheduled_for', case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end,
+    'unique_key', j.unique_key, 'concurrency_key', j.concurrency_key,
     -- A row of the seed may have no created_at.
     'run_at', j.run_at, 'created_at', coalesce(j.created_at, j.run_at)
     ) order by j.locked_execution_id)
@@ -616,7 +717,7 @@ $$;
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 --   "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds",
---   "progress", "output", "next_run_at"}]
+--   "progress", "output"}]
 -- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 -- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}
 create or replace function public.cloud_jobs_finish(

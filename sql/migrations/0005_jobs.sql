@@ -2,7 +2,8 @@
 
 -- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
 -- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
--- "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+-- "missed", "missed_grace_seconds", "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+-- A recurring job is due first at the next occurrence of its schedule, or at run_at where that is given.
 --
 -- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
 -- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
@@ -15,11 +16,13 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
-    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone'];
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
+    'missed', 'missed_grace_seconds'];
   wrong record;
   items jsonb;
   reply jsonb;
   missing boolean;
+  zone text;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
@@ -58,8 +61,13 @@ begin
       when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
       when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
-      when i.item->>'schedule' is not null and coalesce(i.item->>'run_at', i.item->>'delay_seconds') is null
-        then 'has a schedule without run_at, its first occurrence'
+      when i.item->>'schedule' is null and i.item->>'timezone' is not null then 'has a timezone without a schedule'
+      when coalesce(i.item->>'missed', 'once') not in ('once', 'skip', 'all') then 'has a missed that is not once, skip or all'
+      when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
+        or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
+        then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'schedule' is not null
+        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
@@ -80,6 +88,17 @@ begin
       'Nothing was enqueued. Correct the job and send the batch again.');
   end if;
 
+  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
+  select i.item->>'timezone' into zone
+  from jsonb_array_elements(items_param) as i (item)
+  where i.item->>'timezone' is not null
+    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
+      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
+  end if;
+
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
   select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
   into items
@@ -88,17 +107,20 @@ begin
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
-      timeout_seconds, unique_key, concurrency_key, schedule, timezone)
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
-      case when i.schedule is not null then coalesce(i.timezone, 'UTC') else i.timezone end
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
+      case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
-      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text))
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
+      missed_grace_seconds integer))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
-        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, ordinal)
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
@@ -124,7 +146,9 @@ $$;
 
 -- The same for one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
 -- '{"handler": "report"}', queue_param => 'reports'). Returns the job id: the new one, or that of the unfinished job
--- with the same unique key.
+-- with the same unique key. A recurring one: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param => 'Europe/Berlin').
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 create or replace function public.cloud_jobs_create(
   name_param text,
   job_type_param text,
@@ -136,7 +160,11 @@ create or replace function public.cloud_jobs_create(
   queue_param text default 'default',
   timeout_seconds_param integer default null,
   unique_key_param text default null,
-  concurrency_key_param text default null)
+  concurrency_key_param text default null,
+  schedule_param text default null,
+  timezone_param text default null,
+  missed_param text default 'once',
+  missed_grace_seconds_param integer default 900)
 returns text
 language sql
 set search_path = ''
@@ -145,7 +173,8 @@ as $$
     'name', name_param, 'job_type', job_type_param, 'description', description_param,
     'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
-    'concurrency_key', concurrency_key_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- The answer of every verb about one job: applied says whether the job is now as asked, changed whether this call
@@ -208,11 +237,13 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
-  elsif job.status = 'waiting' and job.schedule is null and job.run_at <= now() then
+  elsif job.status = 'waiting' and job.run_at <= now() then
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
   elsif job.status = 'waiting' then
-    -- A retry in hours, an occurrence tomorrow: run it now.
-    update public.cloud_jobs set run_at = now() where job_id = job_id_param;
+    -- A retry in hours: run it now. An occurrence tomorrow: run it now as well, and tomorrow all the same.
+    update public.cloud_jobs set run_at = now(),
+      scheduled_for = case when schedule is not null and run_at = scheduled_for then now() else scheduled_for end
+    where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
   elsif job.status not in ('failed', 'success') then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, case job.status
@@ -229,7 +260,7 @@ begin
   end if;
   begin
     update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
-      error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -240,7 +271,8 @@ begin
 end
 $$;
 
--- Takes a job out of the queue until it is enabled again. A running one is left alone.
+-- Takes a job out of the queue until it is enabled again. A recurring one that is running is taken out when the run
+-- ends; another one that is running is left alone.
 create or replace function public.cloud_jobs_disable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -254,6 +286,10 @@ begin
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
   elsif job.status = 'disabled' then
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
+  elsif job.status = 'locked' and job.schedule is not null and job.locked_execution_id is not null then
+    update public.cloud_jobs set disable_requested_at = coalesce(disable_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, job.disable_requested_at is null,
+      'It is running, and disabled when this run ends.');
   elsif job.status = 'locked' then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
   end if;
@@ -267,7 +303,8 @@ begin
 end
 $$;
 
--- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh.
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh. A recurring one waits for its
+-- next occurrence: those that came and went while it was disabled were not missed.
 create or replace function public.cloud_jobs_enable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -279,12 +316,18 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.disable_requested_at is not null then
+    update public.cloud_jobs set disable_requested_at = null where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, true);
   elsif job.status <> 'disabled' then
     return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
       format('It is %s, not disabled.', job.status));
   end if;
-  update public.cloud_jobs set status = 'waiting', run_at = greatest(run_at, now()), current_retries = 0,
-    error_message = null, finished_at = null, cancel_requested_at = null,
+  if job.schedule is not null and job.run_at <= now() then
+    job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
+  end if;
+  update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
+    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
     -- What a seed client that disabled it while it was locked has left.
     locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
   where job_id = job_id_param;

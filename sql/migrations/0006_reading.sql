@@ -12,6 +12,8 @@ as $$
     'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
+    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'scheduled_for', job.scheduled_for,
+    'source', job.source, 'disable_requested_at', job.disable_requested_at,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
     'created_at', job.created_at, 'last_execution', job.last_execution, 'finished_at', job.finished_at,
     'locked_at', job.locked_at, 'locked_by', job.locked_by, 'lock_expires_at', job.lock_expires_at,

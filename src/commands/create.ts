@@ -4,7 +4,7 @@ import { PAPER_FETCH_CONCURRENCY_KEY } from '../handlers/paper-fetch/arxiv.ts';
 import { parsePaperFetchConfig } from '../handlers/paper-fetch/config.ts';
 import type { NewJob, Queue } from '../queue/queue.ts';
 import { type Answer, CommandError } from './answer.ts';
-import type { CreateOptions } from './option-types.ts';
+import type { CreateOptions, Recurrence } from './option-types.ts';
 
 /**
  * Adds a job. Its config is checked for what its type needs, so that a typo is told now and not by a failed run.
@@ -27,6 +27,7 @@ export async function create(options: CreateOptions, queue: Queue): Promise<Answ
         : { delay_seconds: options.runAt.delaySeconds }),
     ...(options.uniqueKey === null ? {} : { unique_key: options.uniqueKey }),
     ...(concurrencyKey === null ? {} : { concurrency_key: concurrencyKey }),
+    ...recurrenceColumns(options.recurrence),
     ...(options.timeoutSeconds === null
       ? {}
       : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
@@ -36,6 +37,20 @@ export async function create(options: CreateOptions, queue: Queue): Promise<Answ
   if (!added)
     throw new CommandError('The database took the job but named none. This is a defect: please report it.');
   return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
+}
+
+/** The columns of a job that say when it recurs. */
+export function recurrenceColumns(
+  recurrence: Recurrence | null,
+): Pick<NewJob, 'schedule' | 'timezone' | 'missed' | 'missed_grace_seconds'> {
+  if (recurrence === null) return {};
+  const { schedule, timezone, missed, missedGraceSeconds } = recurrence;
+  return {
+    schedule,
+    timezone,
+    missed,
+    ...(missedGraceSeconds === null ? {} : { missed_grace_seconds: missedGraceSeconds }),
+  };
 }
 
 /** @returns the concurrency key that the type asks for, or null */

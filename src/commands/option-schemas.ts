@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JOB_STATUSES, JOB_TYPES, type JobType, type Json } from '../queue/types.ts';
+import { JOB_STATUSES, JOB_TYPES, type JobType, type Json, MISSED } from '../queue/types.ts';
 import { keySchema, urlSchema } from './connection.ts';
 import { jsonPlace } from './json-place.ts';
 import { nearest, type OptionName } from './option-names.ts';
@@ -128,6 +128,10 @@ export const SCHEMAS = {
   'unique-key': text(500),
   'concurrency-key': text(500),
   'timeout-minutes': minutes(0, 360),
+  schedule: text(500),
+  timezone: text(100),
+  missed: oneOf(MISSED),
+  'missed-grace-minutes': minutes(0, 525_600),
   status: oneOf(JOB_STATUSES),
   'job-id': matching(
     /^[A-Za-z0-9_.:-]{1,100}$/,

@@ -1,4 +1,4 @@
-import type { JobStatus, JobType, Json } from '../queue/types.ts';
+import type { JobStatus, JobType, Json, Missed } from '../queue/types.ts';
 import type { Connection } from './connection.ts';
 import type { CommandName, VerbName } from './option-names.ts';
 import type { FailOn } from './option-schemas.ts';
@@ -58,6 +58,19 @@ export interface CreateOptions extends Common<'create'> {
   readonly concurrencyKey: string | null;
   /** 1 to 21,600; null for none of its own. */
   readonly timeoutSeconds: number | null;
+  /** Null for a job that runs once. */
+  readonly recurrence: Recurrence | null;
+}
+
+/** When a recurring job is due. */
+export interface Recurrence {
+  /** Five-field cron expression or a nickname, known to be valid and due at some time. */
+  readonly schedule: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly missed: Missed;
+  /** How late an occurrence may start before `skip` leaves it out, 0 to 31,536,000; null for the default (900). */
+  readonly missedGraceSeconds: number | null;
 }
 
 export interface ListOptions extends Common<'list'> {

@@ -1,3 +1,4 @@
+import { scheduleFault } from '../schedule/schedule-fault.ts';
 import { looksLikeKey, mismatch } from './connection.ts';
 import {
   COMMANDS,
@@ -9,7 +10,7 @@ import {
   USED,
 } from './option-names.ts';
 import { type OptionValues, SCHEMAS } from './option-schemas.ts';
-import type { Options } from './option-types.ts';
+import type { Options, Recurrence } from './option-types.ts';
 
 /** Options by name as text, as a door got them. Absent, empty and blank mean the same: not given. */
 export type RawOptions = Readonly<Record<string, string | undefined>>;
@@ -201,6 +202,7 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         uniqueKey: values['unique-key'] ?? null,
         concurrencyKey: values['concurrency-key'] ?? null,
         timeoutSeconds: values['timeout-minutes'] ?? null,
+        recurrence: recurrenceOf(values, door, problems),
       };
     case 'list':
       return {
@@ -232,6 +234,27 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
     default:
       return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
   }
+}
+
+function recurrenceOf(values: OptionValues, door: Door, problems: string[]): Recurrence | null {
+  const { schedule, timezone = 'UTC', missed = 'once' } = values;
+  const grace = values['missed-grace-minutes'] ?? null;
+  if (schedule === undefined) {
+    for (const name of ['timezone', 'missed', 'missed-grace-minutes'] as const) {
+      if (values[name] === undefined) continue;
+      problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
+    }
+    return null;
+  }
+  const fault = scheduleFault(schedule, timezone);
+  if (fault !== null) {
+    const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
+    problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+  }
+  if (grace !== null && missed !== 'skip') {
+    problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
+  }
+  return { schedule, timezone, missed, missedGraceSeconds: grace };
 }
 
 const EXAMPLES: Partial<Record<OptionName, string>> = {

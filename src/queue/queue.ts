@@ -27,7 +27,7 @@ import {
   versionReply,
 } from './replies.ts';
 import type { Patience, Rpc } from './rpc.ts';
-import type { FailureKind, JobStatus, JobType, Json, Progress } from './types.ts';
+import type { FailureKind, JobStatus, JobType, Json, Missed, Progress } from './types.ts';
 
 /** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
 export interface NewJob {
@@ -46,6 +46,12 @@ export interface NewJob {
   readonly timeout_seconds?: number;
   readonly unique_key?: string;
   readonly concurrency_key?: string;
+  /** Five-field cron expression or a nickname. The first occurrence is the next one, or `run_at` where that is given. */
+  readonly schedule?: string;
+  /** IANA name; UTC unless given. Only with `schedule`. */
+  readonly timezone?: string;
+  readonly missed?: Missed;
+  readonly missed_grace_seconds?: number;
 }
 
 export interface ClaimRequest {
@@ -70,8 +76,6 @@ export interface FinishItem {
   readonly duration_seconds?: number;
   readonly progress?: Progress;
   readonly output?: string;
-  /** The next occurrence of a schedule. */
-  readonly next_run_at?: string;
 }
 
 export interface ListFilter {

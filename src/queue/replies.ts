@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES, type Json } from './types.ts';
+import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES, type Json, MISSED } from './types.ts';
 
 /**
  * What the SQL functions answer, checked at the door: a reply in another shape is an error, never "no jobs".
@@ -35,6 +35,8 @@ export const claimedJob = z.object({
   timeout_seconds: z.number().nullable(),
   schedule: z.string().nullable(),
   timezone: z.string().nullable(),
+  /** The occurrence that a recurring job stands for; of another job, when it had been due. */
+  scheduled_for: instant,
   unique_key: z.string().nullable(),
   concurrency_key: z.string().nullable(),
   run_at: instant,
@@ -115,6 +117,13 @@ export const jobRow = z.object({
   timeout_seconds: z.number().nullable(),
   schedule: z.string().nullable(),
   timezone: z.string().nullable(),
+  missed: z.enum(MISSED),
+  missed_grace_seconds: z.number(),
+  scheduled_for: instant.nullable(),
+  /** The jobs file that it comes from. */
+  source: z.string().nullable(),
+  /** Asked for while it ran: it is disabled when the run ends. */
+  disable_requested_at: instant.nullable(),
   unique_key: z.string().nullable(),
   concurrency_key: z.string().nullable(),
   error_message: z.string().nullable(),

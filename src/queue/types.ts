@@ -8,6 +8,10 @@ export type JobType = (typeof JOB_TYPES)[number];
 export const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/** What becomes of occurrences of a schedule that no worker started in time. */
+export const MISSED = ['once', 'skip', 'all'] as const;
+export type Missed = (typeof MISSED)[number];
+
 export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
@@ -21,6 +25,7 @@ export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
  * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
  * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
  * - `cancelled`: somebody cancelled the job; no more retries.
+ * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
  */
 export const FAILURE_KINDS = [
   'error',
@@ -31,6 +36,7 @@ export const FAILURE_KINDS = [
   'released',
   'lost',
   'cancelled',
+  'skipped',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
@@ -54,6 +60,8 @@ export interface ClaimedJob {
   readonly timeout_seconds: number | null;
   readonly schedule: string | null;
   readonly timezone: string | null;
+  /** The occurrence that a recurring job stands for; of another job, when it had been due (ISO 8601). */
+  readonly scheduled_for: string;
   readonly unique_key: string | null;
   readonly concurrency_key: string | null;
   /** When the job became due, by the database's clock (ISO 8601). */

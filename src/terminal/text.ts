@@ -2,6 +2,8 @@ import Table from 'cli-table3';
 import { duration, moment, plural } from '../action/pages/format.ts';
 import type { Answer } from '../commands/answer.ts';
 import type { JobRow } from '../queue/replies.ts';
+import { comingOccurrences, missedWords } from '../schedule/coming.ts';
+import { scheduleInWords } from '../schedule/in-words.ts';
 import { verdict } from '../worker/verdict.ts';
 
 /** An answer as a person reads it in a terminal. */
@@ -39,8 +41,15 @@ export function text(answer: Answer, now: Date): string {
           (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
         ]),
       );
+      const next = comingOccurrences(job, now);
       return [
         jobs([job], now),
+        ...(job.schedule === null
+          ? []
+          : [
+              `Schedule: ${job.schedule}: ${scheduleInWords(job.schedule, job.timezone)}; missed occurrences: ${missedWords(job)}`,
+            ]),
+        ...(next.length === 0 ? [] : [`Next: ${next.map((at) => moment(at, now)).join(', ')}`]),
         `Config: ${JSON.stringify(job.config, null, 2)}`,
         executions.length > 0 ? history : 'It has not run yet.',
       ].join('\n');
@@ -107,7 +116,8 @@ function jobs(rows: readonly JobRow[], now: Date): string {
       job.blocked ? 'waiting for its key' : job.status,
       job.job_type,
       job.queue,
-      moment(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
+      moment(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now) +
+        (job.schedule === null ? '' : `\n${scheduleInWords(job.schedule, job.timezone)}`),
       `${job.current_retries}/${job.max_retries}`,
     ]),
   );

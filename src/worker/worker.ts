@@ -7,7 +7,6 @@ import { type Attempt, describe, type JobOutput, startAttempt } from './attempt.
 import { createBatchSize } from './batch-size.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { MAX_BATCH } from './limits.ts';
-import { withNextOccurrence } from './next-occurrence.ts';
 import { record } from './recorder.ts';
 import type { RunReport, StopCause } from './report.ts';
 import { type Ending, type Settled, settle } from './settle.ts';
@@ -105,7 +104,6 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 
   let claimed = 0;
   let expired = 0;
-  let databaseNow = { time: Date.now(), at: started };
   let nothingDue = false;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
@@ -224,9 +222,8 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
             runUrl: options.runUrl,
           }
         : null;
-    const clock = new Date(databaseNow.time + deps.now() - databaseNow.at);
     const items: FinishItem[] = [
-      ...batch.map(({ attempt, settled }) => withNextOccurrence(attempt.job, settled.item, clock)),
+      ...batch.map(({ settled }) => settled.item),
       ...returned.map(
         ({ job, reason }): FinishItem => ({
           execution_id: job.execution_id,
@@ -264,7 +261,6 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 
   function take(claim: ClaimReply, limit: number): void {
     const at = deps.now();
-    databaseNow = { time: Date.parse(claim.now), at };
     askedAt = at;
     claimed += claim.jobs.length;
     expired += claim.expired;

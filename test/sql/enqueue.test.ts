@@ -50,9 +50,18 @@ describe('enqueue', () => {
       [{ unique_key: big(501) }, /has a unique_key/],
       [{ concurrency_key: '' }, /has a concurrency_key that is empty or longer than 500/],
       [{ concurrency_key: big(501) }, /has a concurrency_key/],
-      [{ schedule: '* * * * *' }, /has a schedule without run_at, its first occurrence/],
       [{ schedule: '', delay_seconds: 1 }, /has a schedule that is empty/],
-      [{ schedule: 5 }, /has a schedule without run_at/],
+      [{ schedule: 5 }, /has a schedule that is not valid: it has 1 fields and not 5/],
+      [{ schedule: '61 * * * *' }, /its minute, "61", is outside of 0 to 59/],
+      [{ schedule: '0 0 31 2 *' }, /has a schedule that is never due/],
+      [
+        { schedule: '* * * * *', timezone: 'Mars/Olympus' },
+        /time zone "Mars\/Olympus", which this database does not know/,
+      ],
+      [{ timezone: 'UTC' }, /has a timezone without a schedule/],
+      [{ missed: 'never' }, /has a missed that is not once, skip or all/],
+      [{ missed_grace_seconds: -1 }, /has a missed_grace_seconds that is not a whole number/],
+      [{ missed_grace_seconds: 40_000_000 }, /has a missed_grace_seconds/],
       [{ timezone: big(101) }, /has a timezone/],
       [{ job_id: 'a b' }, /has a job_id that is not 1 to 100 letters/],
       [{ job_id: big(101) }, /has a job_id/],
@@ -152,7 +161,7 @@ describe('enqueue', () => {
     });
     const [bare] = (
       (await call(project, 'cloud_jobs_enqueue', {
-        items_param: [{ name: 'n', job_type: 'custom', queue: null, schedule: 's', delay_seconds: 0 }],
+        items_param: [{ name: 'n', job_type: 'custom', queue: null, schedule: '@hourly', delay_seconds: 0 }],
       })) as { jobs: { job_id: string }[] }
     ).jobs;
     expect(await q.job(bare?.job_id ?? '')).toMatchObject({ queue: 'default', timezone: 'UTC' });

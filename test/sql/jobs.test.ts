@@ -256,7 +256,7 @@ describe('prune', () => {
       {},
     );
     const [first, second] = (await q.claim('w', 2)).jobs;
-    await q.end('w', second?.execution_id ?? '', 'success', { next_run_at: '2030-01-01T00:00:00Z' });
+    await q.end('w', second?.execution_id ?? '', 'success');
     await q.verb('disable', disabled ?? '');
     await project.asPostgres(AGE_ALL);
     expect(await prune(0, 0)).toEqual({ v: 1, executions: 1, jobs: 0, more: false });

@@ -1,4 +1,5 @@
 import type { JobRow } from '../../queue/replies.ts';
+import { scheduleInWords } from '../../schedule/in-words.ts';
 import { words } from './escape.ts';
 import type { Rows } from './fit.ts';
 import { moment } from './format.ts';
@@ -12,7 +13,7 @@ export function jobRows(jobs: readonly JobRow[], now: Date): Rows {
       statusOf(job),
       words(job.job_type),
       words(job.queue),
-      when(job, now),
+      when(job, now) + schedule(job),
       `${job.current_retries} of ${job.max_retries}`,
       words(job.error_message ?? '', 120),
       `<code>${words(job.job_id)}</code>`,
@@ -23,10 +24,14 @@ export function jobRows(jobs: readonly JobRow[], now: Date): Rows {
 /** A job's status with what the bare word does not say. Safe text. */
 export function statusOf(job: JobRow): string {
   if (job.blocked) return 'waiting for its key';
+  if (job.status === 'locked' && job.disable_requested_at) return 'locked, then disabled';
   if (job.lock_expired) return 'locked, expired';
   if (job.status === 'locked' && job.cancel_requested_at) return 'being cancelled';
   return job.status;
 }
+
+const schedule = (job: JobRow): string =>
+  job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 120)}`;
 
 function when(job: JobRow, now: Date): string {
   if (job.status === 'waiting') return moment(job.run_at, now);

@@ -1,4 +1,6 @@
 import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
+import { comingOccurrences, missedWords } from '../../schedule/coming.ts';
+import { scheduleInWords } from '../../schedule/in-words.ts';
 import { block, details, link, words } from './escape.ts';
 import type { Section } from './fit.ts';
 import { duration, moment } from './format.ts';
@@ -34,7 +36,11 @@ export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
 
 function facts(job: Job, now: Date): string {
   const parts = [
-    job.schedule ? `Schedule <code>${words(job.schedule)}</code> in ${words(job.timezone ?? 'UTC')}.` : '',
+    job.schedule
+      ? `Schedule <code>${words(job.schedule)}</code>: ${words(scheduleInWords(job.schedule, job.timezone))}. Missed occurrences: ${words(missedWords(job))}.`
+      : '',
+    upcoming(job, now),
+    job.source ? `From <code>${words(job.source)}</code>.` : '',
     job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
     job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
     job.timeout_seconds === null ? '' : `Each attempt may take ${duration(job.timeout_seconds)}.`,
@@ -45,11 +51,16 @@ function facts(job: Job, now: Date): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
+function upcoming(job: Job, now: Date): string {
+  const next = comingOccurrences(job, now);
+  return next.length === 0 ? '' : `Next: ${next.map((at) => moment(at, now)).join(', ')}.`;
+}
+
 function executionCells(execution: ExecutionRow, now: Date): string[] {
   return [
     execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
     String(execution.attempt),
-    moment(execution.started_at, now),
+    `${moment(execution.started_at, now)}${lateness(execution)}`,
     execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
     words(
       execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)),
@@ -57,6 +68,13 @@ function executionCells(execution: ExecutionRow, now: Date): string[] {
     ),
     execution.run_url ? link('run', execution.run_url) : '',
   ];
+}
+
+/** How late it started, where that is worth a word. */
+function lateness({ scheduled_for, started_at, attempt, failure_kind }: ExecutionRow): string {
+  if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped') return '';
+  const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
+  return seconds >= 60 ? `, ${duration(seconds)} late` : '';
 }
 
 function outputTitle(execution: ExecutionRow, now: Date): string {

@@ -35,6 +35,7 @@ export const JOB: ClaimedJob = {
   unique_key: null,
   concurrency_key: null,
   run_at: '2026-01-02T03:04:05.000Z',
+  scheduled_for: '2026-01-02T03:04:05.000Z',
   created_at: '2026-01-02T03:00:00.000Z',
 };
 

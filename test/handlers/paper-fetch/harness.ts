@@ -96,6 +96,7 @@ export function testContext(config: Json): TestContext {
         unique_key: null,
         concurrency_key: null,
         run_at: '2026-11-24T06:00:00Z',
+        scheduled_for: '2026-11-24T06:00:00Z',
         created_at: '2026-11-24T06:00:00Z',
       },
       config,
