@@ -16986,6 +16986,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
 
 /***/ }),
 
+/***/ 181:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("buffer");
+
+/***/ }),
+
 /***/ 5317:
 /***/ ((module) => {
 
@@ -17203,6 +17210,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
 
 /***/ }),
 
+/***/ 932:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("process");
+
+/***/ }),
+
 /***/ 3193:
 /***/ ((module) => {
 
@@ -17231,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 6645:
+/***/ 2444:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -17240,6 +17254,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   C: () => (/* binding */ runAction)
 });
 
+;// CONCATENATED MODULE: external "node:fs/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./lib/handlers/handler.js
@@ -27252,14 +27268,14 @@ const ZodTuple = /*@__PURE__*/ $constructor("ZodTuple", (inst, def) => {
     },
 });
 function tuple(items, _paramsOrRest, _params) {
-    const hasRest = _paramsOrRest instanceof core.$ZodType;
+    const hasRest = _paramsOrRest instanceof $ZodType;
     const params = hasRest ? _params : _paramsOrRest;
     const rest = hasRest ? _paramsOrRest : null;
     return new ZodTuple({
         type: "tuple",
         items: items,
         rest,
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 const ZodRecord = /*@__PURE__*/ $constructor("ZodRecord", (inst, def) => {
@@ -39756,8 +39772,19 @@ function config_refuse(message) {
  * @throws CommandError when the config does not fit the job type
  */
 async function create(options, queue) {
+    const reply = await queue.enqueue([newJob(options)]);
+    const added = reply.jobs[0];
+    if (!added)
+        throw new CommandError('The database took the job but named none. This is a defect: please report it.');
+    return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
+}
+/**
+ * The job that the options describe.
+ * @throws CommandError when the config does not fit the job type
+ */
+function newJob(options) {
     const concurrencyKey = options.concurrencyKey ?? checkConfig(options);
-    const job = {
+    return {
         name: options.name,
         job_type: options.jobType,
         config: options.config,
@@ -39777,11 +39804,6 @@ async function create(options, queue) {
             ? {}
             : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
     };
-    const reply = await queue.enqueue([job]);
-    const added = reply.jobs[0];
-    if (!added)
-        throw new CommandError('The database took the job but named none. This is a defect: please report it.');
-    return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
 }
 /** The columns of a job that say when it recurs. */
 function recurrenceColumns(recurrence) {
@@ -39812,6 +39834,957 @@ function checkConfig(options) {
             return parsed.config.sources.includes('arxiv') ? PAPER_FETCH_CONCURRENCY_KEY : null;
         }
     }
+}
+
+;// CONCATENATED MODULE: ./lib/commands/option-names.js
+/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
+const COMMANDS = [
+    'run',
+    'create',
+    'apply',
+    'list',
+    'show',
+    'stats',
+    'cancel',
+    'retry',
+    'enable',
+    'disable',
+    'delete',
+    'doctor',
+];
+/** The commands that do one thing to one job. */
+const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry', 'enable', 'disable', 'delete']));
+const OPTIONS = [
+    'supabase-url',
+    'supabase-key',
+    'command',
+    'name',
+    'job-type',
+    'config',
+    'description',
+    'max-retries',
+    'priority',
+    'run-at',
+    'queue',
+    'unique-key',
+    'concurrency-key',
+    'timeout-minutes',
+    'schedule',
+    'timezone',
+    'missed',
+    'missed-grace-minutes',
+    'file',
+    'prune',
+    'status',
+    'job-id',
+    'limit',
+    'queues',
+    'job-types',
+    'max-jobs',
+    'concurrency',
+    'lock-minutes',
+    'time-budget-minutes',
+    'instance-id',
+    'handlers',
+    'dry-run',
+    'fail-on',
+];
+const VERB_OPTIONS = ['job-id'];
+/** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
+const USED = {
+    run: [
+        'queues',
+        'job-types',
+        'max-jobs',
+        'concurrency',
+        'lock-minutes',
+        'time-budget-minutes',
+        'instance-id',
+        'handlers',
+        'dry-run',
+        'fail-on',
+    ],
+    create: [
+        'name',
+        'job-type',
+        'config',
+        'description',
+        'max-retries',
+        'priority',
+        'run-at',
+        'queue',
+        'unique-key',
+        'concurrency-key',
+        'timeout-minutes',
+        'schedule',
+        'timezone',
+        'missed',
+        'missed-grace-minutes',
+    ],
+    apply: ['file', 'prune', 'dry-run'],
+    list: ['name', 'job-type', 'queue', 'status', 'limit'],
+    show: ['job-id', 'name', 'limit'],
+    stats: ['queue'],
+    cancel: VERB_OPTIONS,
+    retry: VERB_OPTIONS,
+    enable: VERB_OPTIONS,
+    disable: VERB_OPTIONS,
+    delete: VERB_OPTIONS,
+    doctor: [],
+};
+/** Words that people use for something that has another name here. */
+const SYNONYMS = {
+    add: 'create',
+    new: 'create',
+    insert: 'create',
+    enqueue: 'create',
+    start: 'run',
+    work: 'run',
+    execute: 'run',
+    process: 'run',
+    ls: 'list',
+    jobs: 'list',
+    get: 'show',
+    describe: 'show',
+    info: 'show',
+    statistics: 'stats',
+    status: 'stats',
+    stop: 'cancel',
+    abort: 'cancel',
+    rerun: 'retry',
+    requeue: 'retry',
+    pause: 'disable',
+    resume: 'enable',
+    remove: 'delete',
+    rm: 'delete',
+    check: 'doctor',
+    test: 'doctor',
+};
+/** The command that was probably meant by an unknown word, or null. */
+function nearestCommand(word) {
+    const lower = word.toLowerCase();
+    return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
+}
+/**
+ * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
+ * null. Case, `_` and `-` do not count.
+ */
+function nearest(word, words) {
+    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
+    const wanted = plain(word).slice(0, 60);
+    let best = null;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const candidate of words) {
+        const target = plain(candidate);
+        const gap = distance(wanted, target);
+        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
+            best = candidate;
+            bestDistance = gap;
+        }
+    }
+    return best;
+}
+/** Damerau-Levenshtein distance, adjacent swaps only. */
+function distance(a, b) {
+    let before = [];
+    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+            }
+            row.push(cost);
+        }
+        before = last;
+        last = row;
+    }
+    return last[b.length] ?? 0;
+}
+
+;// CONCATENATED MODULE: ./node_modules/croner/dist/croner.js
+function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
+
+;// CONCATENATED MODULE: ./lib/schedule/schedule-fault.js
+
+const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
+/**
+ * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
+ * @param schedule what the user wrote
+ * @param timezone IANA name
+ * @returns null where both can be used
+ */
+function scheduleFault(schedule, timezone) {
+    if (!isZone(timezone)) {
+        return {
+            part: 'timezone',
+            reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+        };
+    }
+    const wrong = (reason) => ({ part: 'schedule', reason });
+    const text = schedule.trim();
+    if (text.startsWith('@')) {
+        return NICKNAMES.includes(text.toLowerCase())
+            ? null
+            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
+    }
+    const fields = text.split(/\s+/);
+    if (fields.length !== 5) {
+        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
+    }
+    // Letters that croner reads beyond the five-field standard, and that the database does not.
+    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
+    if (extra !== -1) {
+        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
+    }
+    try {
+        const cron = new j(text, { timezone, mode: '5-part' });
+        return cron.nextRun() === null ? wrong('it is never due: no such day comes in the next years') : null;
+    }
+    catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
+    }
+}
+const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
+const withoutNames = (field) => field.replace(NAMES, '');
+function isZone(name) {
+    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
+    if (/^[+-]/.test(name))
+        return false;
+    try {
+        new Intl.DateTimeFormat('en-US', { timeZone: name });
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/commands/connection.js
+
+const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
+const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
+/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
+const urlSchema = schemas_string().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return NEVER;
+    };
+    const given = text.trim();
+    if (/^\*+$/.test(given))
+        return fail(`is a masked value, not an address. ${WHERE_URL}`);
+    if (/^(sb_|eyJ)/.test(given))
+        return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
+    if (/^postgres(ql)?:/i.test(given)) {
+        return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
+    }
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
+        const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
+        return fail(`has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`);
+    }
+    if (!URL.canParse(given))
+        return fail(`is not a valid address. ${WHERE_URL}`);
+    const url = new URL(given);
+    const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
+    if (/(^|\.)supabase\.com$/.test(url.hostname)) {
+        const wanted = project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
+        return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
+    }
+    if (url.protocol !== 'https:' && url.protocol !== 'http:')
+        return fail(`must start with https://. ${WHERE_URL}`);
+    if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
+        return fail(`would send the key unencrypted: write https://${url.host}`);
+    }
+    if (url.username !== '' || url.password !== '') {
+        return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
+    }
+    if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
+        return fail(`has something after the host that does not belong there: use ${url.origin}`);
+    }
+    return url.origin;
+});
+/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
+function isPrivateHost(host) {
+    if (host === 'localhost' ||
+        host.endsWith('.localhost') ||
+        host.endsWith('.local') ||
+        host.endsWith('.internal')) {
+        return true;
+    }
+    // Names without a dot are those of a container network.
+    if (/^[a-z0-9-]+$/i.test(host))
+        return true;
+    if (host.startsWith('['))
+        return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
+    return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
+}
+/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
+const keySchema = schemas_string().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return NEVER;
+    };
+    const key = text.trim();
+    if (/^\*+$/.test(key))
+        return fail(`is a masked value, not a key. ${WHERE_KEY}`);
+    if (/^[a-z]+:\/\//i.test(key))
+        return fail(`is an address, not a key. ${WHERE_KEY}`);
+    if (/\s/.test(key))
+        return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
+    if (key.startsWith('sbp_'))
+        return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
+    const weak = weakKind(key);
+    if (weak !== null)
+        return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
+    return key;
+});
+function weakKind(key) {
+    if (key.startsWith('sb_publishable_'))
+        return 'publishable';
+    const role = claimsOf(key)?.role;
+    return role === 'anon' || role === 'authenticated' ? role : null;
+}
+/** The payload of a JWT, unchecked: good for messages only. */
+function claimsOf(key) {
+    const parts = key.split('.');
+    if (parts.length !== 3 || !key.startsWith('eyJ'))
+        return null;
+    try {
+        const claims = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
+        return claims !== null && typeof claims === 'object' ? { ...claims } : null;
+    }
+    catch {
+        // Not a JWT then; the project's API will say what it thinks of it.
+        return null;
+    }
+}
+/** What does not fit between url and key (a JWT names its project), or null. */
+function mismatch(connection) {
+    const ref = claimsOf(connection.key)?.ref;
+    const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
+    if (typeof ref !== 'string' || !/^[a-z0-9]{20}$/.test(ref) || project === undefined || ref === project)
+        return null;
+    return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
+}
+/** True for the two kinds of keys that Supabase gives out. */
+function looksLikeKey(key) {
+    return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
+}
+
+;// CONCATENATED MODULE: ./lib/queue/types.js
+/** The words of the queue as types. Shapes only: nothing here runs. */
+const JOB_TYPES = ['paper_fetch', 'maintenance', 'custom'];
+const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
+/** What becomes of occurrences of a schedule that no worker started in time. */
+const MISSED = ['once', 'skip', 'all'];
+const EXECUTION_STATUSES = ['running', 'success', 'failed'];
+/**
+ * Why an execution ended without success.
+ * - `error`: the handler threw, exited non-zero or returned something that is not a result.
+ * - `timeout`: the job ran longer than its timeout and was stopped.
+ * - `crashed`: the process that ran the handler died (signal, out of memory, `process.exit`).
+ * - `discarded`: the handler asked for no more retries.
+ * - `snoozed`: the handler asked to run again later; no retry is spent.
+ * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
+ * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
+ * - `cancelled`: somebody cancelled the job; no more retries.
+ * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
+ */
+const FAILURE_KINDS = [
+    'error',
+    'timeout',
+    'crashed',
+    'discarded',
+    'snoozed',
+    'released',
+    'lost',
+    'cancelled',
+    'skipped',
+];
+
+;// CONCATENATED MODULE: ./lib/commands/json-place.js
+/**
+ * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
+ * the text, which can be long or hold a secret, and gives a position only sometimes.
+ */
+function jsonPlace(source) {
+    const message = complaint(source);
+    const given = /at position (\d+)/.exec(message)?.[1];
+    const position = given === undefined ? firstUnexpected(source) : Number(given);
+    if (position >= source.trimEnd().length)
+        return 'it ends too early';
+    const lines = source.slice(0, position).split('\n');
+    const char = String.fromCodePoint(source.codePointAt(position) ?? 0);
+    return `unexpected ${JSON.stringify(char)} at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+}
+function complaint(text) {
+    try {
+        JSON.parse(text);
+        return '';
+    }
+    catch (error) {
+        return error instanceof Error ? error.message : '';
+    }
+}
+/** A text stays wrong whatever follows its first unexpected token, so halving finds that token. */
+function firstUnexpected(source) {
+    const isWrong = (length) => complaint(source.slice(0, length)).startsWith('Unexpected token');
+    let right = 0;
+    let wrong = source.length;
+    if (!isWrong(wrong))
+        return wrong;
+    while (wrong - right > 1) {
+        const middle = (right + wrong) >> 1;
+        if (isWrong(middle))
+            wrong = middle;
+        else
+            right = middle;
+    }
+    return right;
+}
+
+;// CONCATENATED MODULE: ./lib/commands/run-at.js
+
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+/** What the database takes as a delay: ten years. */
+const LONGEST = 315_576_000;
+const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
+const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
+const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
+const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
+const HOW = 'write a time with its zone (2026-03-01T08:00:00Z, 2026-03-01T09:00:00+01:00) or a time span (90m, in 2h30m)';
+/** `now`, a time span (`90m`, `in 2h 30m`, `1 day`), or an instant in ISO 8601 with its zone. */
+const runAtSchema = schemas_string().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return NEVER;
+    };
+    const given = text.trim();
+    if (/^now$/i.test(given))
+        return { delaySeconds: 0 };
+    const span = SPAN.exec(given)?.[1];
+    if (span !== undefined) {
+        const seconds = spanSeconds(span);
+        if (seconds === null)
+            return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
+        if (seconds > LONGEST)
+            return fail('is more than ten years away');
+        return { delaySeconds: seconds };
+    }
+    const iso = ISO.exec(given);
+    if (iso === null)
+        return fail(`is neither a time nor a time span: ${HOW}`);
+    const [, day = '', time, zone] = iso;
+    if (zone === undefined || time === undefined) {
+        return fail(`has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`);
+    }
+    const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
+    const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
+    // Date rolls the 31st of a short month over into the next one.
+    const exists = new Date(`${day}T00:00:00Z`);
+    if (Number.isNaN(instant.getTime()) ||
+        Number.isNaN(exists.getTime()) ||
+        !exists.toISOString().startsWith(day)) {
+        return fail(`is not a day and time that exists: ${HOW}`);
+    }
+    return { instant: instant.toISOString() };
+});
+function spanSeconds(span) {
+    let seconds = 0;
+    for (const [, amount = '', unit = ''] of span.matchAll(PART)) {
+        const letter = UNIT.exec(unit)
+            ?.slice(1)
+            .find((group) => group !== undefined);
+        const length = UNITS[letter?.toLowerCase() ?? ''];
+        if (length === undefined)
+            return null;
+        seconds += Number(amount) * length;
+    }
+    return Math.round(seconds);
+}
+
+;// CONCATENATED MODULE: ./lib/commands/option-schemas.js
+
+
+
+
+
+
+/** When the exit code of `run` is 1. */
+const FAIL_ON = ['failed', 'any', 'never'];
+const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
+const QUEUE_RULE = 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit';
+/** What the database takes for a job's config. */
+const CONFIG_LIMIT = 262_144;
+const option_schemas_text = (most) => schemas_string()
+    .transform((value) => value.trim())
+    .pipe(schemas_string()
+    .max(most, `must have at most ${most} characters`)
+    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'));
+const matching = (pattern, rule) => schemas_string()
+    .transform((value) => value.trim())
+    .pipe(schemas_string().regex(pattern, rule));
+/** Numbers as people write them, and nothing that JavaScript would take for one besides (`0x10`, `1e3`). */
+const option_schemas_number = (rule, min, max, whole) => schemas_string()
+    .transform((value) => value.trim())
+    .pipe(schemas_string().regex(whole ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule))
+    .transform(Number)
+    .pipe(schemas_number().min(min, rule).max(max, rule));
+const option_schemas_wholeNumber = (min, max) => option_schemas_number(`must be a whole number from ${min} to ${max}`, min, max, true);
+/** Minutes, fractions allowed, as whole seconds of at least one. */
+const minutes = (min, max) => option_schemas_number(`must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max, false).transform((value) => Math.max(1, Math.round(value * 60)));
+const oneOf = (words) => schemas_string().transform((value, context) => {
+    const wanted = value.trim();
+    const found = words.find((word) => word === wanted.toLowerCase());
+    if (found !== undefined)
+        return found;
+    context.addIssue({ code: 'custom', message: unknownWord(wanted, words) });
+    return NEVER;
+});
+function unknownWord(wanted, words) {
+    const near = nearest(wanted, words);
+    return `is not one of ${words.join(', ')}${near === null ? '' : `. Did you mean ${near}?`}`;
+}
+/** Separated by commas or line ends; the same item twice counts once. */
+const list = (item) => schemas_string()
+    .transform((value) => [
+    ...new Set(value
+        .split(/[,\r\n]/)
+        .map((part) => part.trim())
+        .filter((part) => part !== '')),
+])
+    .pipe(array(item).min(1, 'names nothing').max(100, 'must name at most 100'));
+const option_schemas_yesOrNo = schemas_string().transform((value, context) => {
+    const word = value.trim().toLowerCase();
+    if (word === 'true' || word === 'yes')
+        return true;
+    if (word === 'false' || word === 'no')
+        return false;
+    context.addIssue({ code: 'custom', message: 'must be true or false' });
+    return NEVER;
+});
+const option_schemas_config = schemas_string().transform((value, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return NEVER;
+    };
+    let parsed;
+    try {
+        parsed = JSON.parse(value);
+    }
+    catch {
+        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
+    }
+    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
+        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
+        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
+    }
+    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
+        return fail('is larger than 256 KiB');
+    // Postgres cannot store it.
+    if (/\\u0000/.test(JSON.stringify(parsed)))
+        return fail('holds a NUL character (\\u0000), which cannot be stored');
+    return schemas_record(schemas_string(), json()).parse(parsed);
+});
+/**
+ * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
+ * value, so they begin with a verb and do not repeat the value.
+ */
+const SCHEMAS = {
+    'supabase-url': urlSchema,
+    'supabase-key': keySchema,
+    name: option_schemas_text(500),
+    'job-type': oneOf(JOB_TYPES),
+    config: option_schemas_config,
+    description: option_schemas_text(10_000),
+    'max-retries': option_schemas_wholeNumber(0, 100),
+    priority: option_schemas_wholeNumber(-100, 100),
+    'run-at': runAtSchema,
+    queue: matching(QUEUE, QUEUE_RULE),
+    'unique-key': option_schemas_text(500),
+    'concurrency-key': option_schemas_text(500),
+    'timeout-minutes': minutes(0, 360),
+    schedule: option_schemas_text(500),
+    timezone: option_schemas_text(100),
+    missed: oneOf(MISSED),
+    'missed-grace-minutes': minutes(0, 525_600),
+    file: option_schemas_text(4096),
+    prune: option_schemas_yesOrNo,
+    status: oneOf(JOB_STATUSES),
+    'job-id': matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the `list` command shows the ids)'),
+    limit: option_schemas_wholeNumber(1, 1000),
+    queues: list(matching(QUEUE, QUEUE_RULE)),
+    'job-types': list(oneOf(JOB_TYPES)),
+    'max-jobs': option_schemas_wholeNumber(1, 100_000),
+    concurrency: option_schemas_wholeNumber(1, 64),
+    'lock-minutes': minutes(0.5, 60),
+    'time-budget-minutes': minutes(0.1, 350),
+    'instance-id': option_schemas_text(200),
+    handlers: option_schemas_text(4096),
+    'dry-run': option_schemas_yesOrNo,
+    'fail-on': oneOf(FAIL_ON),
+};
+
+;// CONCATENATED MODULE: ./lib/commands/options.js
+
+
+
+
+/** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
+class OptionsError extends Error {
+    name = 'OptionsError';
+    problems;
+    constructor(problems, noun) {
+        const intro = `${problems.length} ${noun}s need attention:`;
+        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
+        this.problems = problems;
+    }
+}
+/**
+ * Reads and checks the options of one call.
+ * @throws OptionsError with every problem found, not only the first.
+ */
+function readOptions(raw, door) {
+    const problems = [];
+    const warnings = [];
+    const given = Object.entries(raw).filter(([, value]) => value !== undefined && value.trim() !== '');
+    for (const [name] of given) {
+        if (!isOption(name))
+            problems.push(unknownOption(name, door));
+    }
+    const command = readCommand(raw.command, door, problems);
+    const values = options_parse(given, command, door, problems, warnings);
+    const used = command === null ? null : new Set(USED[command]);
+    if (command !== null && used !== null) {
+        for (const [name] of given) {
+            if (isOption(name) && !used.has(name) && !ALWAYS.has(name))
+                ignore(name, command, values, door, problems, warnings);
+        }
+    }
+    const options = command === null ? null : build(command, values, door, problems);
+    if (options !== null && options.connection.key !== '') {
+        const wrong = mismatch(options.connection);
+        if (wrong !== null)
+            problems.push(wrong);
+        if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
+            warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
+        }
+    }
+    if (problems.length > 0 || options === null) {
+        // All of each: the advice may quote the value too (`write https://...`).
+        throw new OptionsError(problems.map(door.redact), door.noun);
+    }
+    return { options, warnings };
+}
+const ALWAYS = new Set(['supabase-url', 'supabase-key', 'command']);
+const DEFAULT_QUEUE = 'default';
+/** Beside the handlers. */
+const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
+const MOST_EXECUTIONS = 200;
+function isOption(name) {
+    return OPTIONS.includes(name);
+}
+function unknownOption(name, door) {
+    const near = nearest(name, OPTIONS);
+    const hint = near === null ? `The ${door.noun}s are: ${OPTIONS.join(', ')}.` : `Did you mean ${door.label(near)}?`;
+    return `There is no ${door.noun} ${door.label(name)}. ${hint}`;
+}
+function readCommand(raw, door, problems) {
+    const word = raw?.trim() ?? '';
+    if (word === '')
+        return 'run';
+    const found = COMMANDS.find((command) => command === word.toLowerCase());
+    if (found !== undefined)
+        return found;
+    const near = nearestCommand(word);
+    problems.push(`${door.label('command')} is ${quote(word, door)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${COMMANDS.join(', ')}.`);
+    return null;
+}
+function options_parse(given, command, door, problems, warnings) {
+    const values = {};
+    const texts = new Map(given);
+    for (const name of ['supabase-url', 'supabase-key']) {
+        if (!texts.has(name))
+            problems.push(`${door.label(name)} is empty. ${door.missing(name)}`);
+    }
+    for (const name of OPTIONS) {
+        const value = texts.get(name);
+        if (name === 'command' || value === undefined)
+            continue;
+        // What a command does not read cannot make it fail.
+        if (command !== null && !ALWAYS.has(name) && !USED[command].includes(name))
+            continue;
+        const result = SCHEMAS[name].safeParse(value);
+        if (result.success) {
+            values[name] = result.data;
+        }
+        else {
+            const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
+            const shown = name === 'supabase-key' ? '' : ` is ${quote(value, door)}: it`;
+            problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
+        }
+        if (name === 'supabase-key' && value !== value.trim()) {
+            warnings.push(`${door.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
+        }
+    }
+    return values;
+}
+/** The options of `run` that do what another command's option seems to do. */
+const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
+function ignore(name, command, values, door, problems, warnings) {
+    const instead = command === 'run' ? FOR_RUN[name] : undefined;
+    const users = COMMANDS.filter((other) => USED[other].includes(name));
+    if (instead !== undefined && values[instead] === undefined) {
+        // A warning would come too late: the run would have executed jobs that it was not meant to.
+        problems.push(`${door.label(name)} is only used by ${join(users)}. To limit what run executes, use ${door.label(instead)}.`);
+    }
+    else if (command === 'create' && name === 'job-id') {
+        problems.push(`${door.label(name)} cannot be chosen for a new job. Use ${door.label('unique-key')} so that the job is not created twice.`);
+    }
+    else {
+        warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
+    }
+}
+function build(command, values, door, problems) {
+    const connection = { url: values['supabase-url'] ?? '', key: values['supabase-key'] ?? '' };
+    switch (command) {
+        case 'run':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxJobs: values['max-jobs'] ?? null,
+                concurrency: values.concurrency ?? 4,
+                lockSeconds: values['lock-minutes'] ?? 300,
+                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
+                instanceId: values['instance-id'] ?? null,
+                handlers: values.handlers ?? null,
+                dryRun: values['dry-run'] ?? false,
+                failOn: values['fail-on'] ?? 'failed',
+            };
+        case 'create':
+            return {
+                command,
+                connection,
+                name: needed('name', values.name, '', command, door, problems),
+                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
+                config: values.config ?? {},
+                description: values.description ?? '',
+                maxRetries: values['max-retries'] ?? null,
+                priority: values.priority ?? 0,
+                runAt: values['run-at'] ?? null,
+                queue: values.queue ?? DEFAULT_QUEUE,
+                uniqueKey: values['unique-key'] ?? null,
+                concurrencyKey: values['concurrency-key'] ?? null,
+                timeoutSeconds: values['timeout-minutes'] ?? null,
+                recurrence: recurrenceOf(values, door, problems),
+            };
+        case 'apply':
+            return {
+                command,
+                connection,
+                file: values.file ?? DEFAULT_JOBS_FILE,
+                prune: values.prune ?? false,
+                dryRun: values['dry-run'] ?? false,
+            };
+        case 'list':
+            return {
+                command,
+                connection,
+                name: values.name ?? null,
+                jobType: values['job-type'] ?? null,
+                queue: values.queue ?? null,
+                status: values.status ?? null,
+                limit: values.limit ?? 50,
+            };
+        case 'show': {
+            const jobId = values['job-id'] ?? null;
+            const name = values.name ?? null;
+            if ((jobId === null) === (name === null)) {
+                const both = `${door.label('job-id')} or ${door.label('name')}`;
+                problems.push(jobId === null
+                    ? `show needs ${both}; the list command shows both.`
+                    : `show takes ${both}, not both.`);
+            }
+            return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
+        }
+        case 'stats':
+            return { command, connection, queue: values.queue ?? null };
+        case 'doctor':
+            return { command, connection };
+        default:
+            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
+    }
+}
+function recurrenceOf(values, door, problems) {
+    const { schedule, timezone = 'UTC', missed = 'once' } = values;
+    const grace = values['missed-grace-minutes'] ?? null;
+    if (schedule === undefined) {
+        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
+            if (values[name] === undefined)
+                continue;
+            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
+        }
+        return null;
+    }
+    const fault = scheduleFault(schedule, timezone);
+    if (fault !== null) {
+        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
+        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+    }
+    if (grace !== null && missed !== 'skip') {
+        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
+    }
+    return { schedule, timezone, missed, missedGraceSeconds: grace };
+}
+const EXAMPLES = {
+    name: 'Name the job, such as "Nightly report".',
+    'job-type': 'Use paper_fetch, maintenance or custom.',
+    'job-id': 'The list command shows the ids.',
+};
+/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
+function needed(name, value, stand, command, door, problems) {
+    if (value !== undefined)
+        return value;
+    // A value that was given and is wrong has its own problem already.
+    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
+        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
+    }
+    return stand;
+}
+function quote(value, door) {
+    const redacted = door.redact(value.trim());
+    const letters = Array.from(redacted);
+    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
+}
+function join(words) {
+    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+function endSentence(text) {
+    return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+
+;// CONCATENATED MODULE: ./lib/commands/jobs-file.js
+
+
+
+
+
+/** What a job in the file may say: what create takes, without what the file's own form says. */
+const KEYS = USED.create.filter((name) => name !== 'unique-key' && name !== 'run-at');
+const MOST_JOBS = 1000;
+/**
+ * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
+ * @param text YAML 1.2
+ * @param file how to call it in errors
+ * @throws CommandError with every problem that it has, each with its job and its line where that is known
+ */
+async function readJobsFile(text, file, connection, redact) {
+    // Loaded here, since no other command needs it.
+    const { LineCounter, parseDocument, isMap } = await __nccwpck_require__.e(/* import() */ 815).then(__nccwpck_require__.t.bind(__nccwpck_require__, 8815, 19));
+    const lines = new LineCounter();
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const problems = [...document.errors, ...document.warnings].map((error) => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`);
+    if (problems.length > 0)
+        throw fault(file, problems);
+    const content = document.toJS({ maxAliasCount: 100 });
+    if (!isRecord(content) || !isRecord(content.jobs)) {
+        throw fault(file, ['it has no "jobs:" with an entry for each job under its key']);
+    }
+    const others = Object.keys(content).filter((key) => key !== 'jobs');
+    if (others.length > 0)
+        problems.push(`"${others[0]}" is not known here: only "jobs" is`);
+    const entries = Object.entries(content.jobs);
+    if (entries.length > MOST_JOBS)
+        problems.push(`it has ${entries.length} jobs; ${MOST_JOBS} are the most`);
+    const nodes = document.get('jobs');
+    const lineOf = (key) => {
+        const pair = isMap(nodes) ? nodes.items.find((item) => String(item.key) === key) : undefined;
+        const offset = pair?.key?.range?.[0];
+        return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
+    };
+    const jobs = [];
+    for (const [key, value] of entries) {
+        const place = `${key}${lineOf(key)}`;
+        try {
+            jobs.push(readJob(key, value, connection, redact));
+        }
+        catch (error) {
+            const found = error instanceof OptionsError ? error.problems : [describe(error)];
+            problems.push(...found.map((problem) => `${place}: ${problem}`));
+        }
+    }
+    if (problems.length > 0)
+        throw fault(file, problems);
+    return jobs;
+}
+function readJob(key, value, connection, redact) {
+    if (!isRecord(value))
+        throw new CommandError('it is not a list of "name: value" pairs');
+    const raw = {};
+    for (const [name, given] of Object.entries(value)) {
+        if (!KEYS.includes(name)) {
+            throw new CommandError(`"${name}" is not known here. Known are: ${KEYS.join(', ')}`);
+        }
+        raw[name] = asText(name, given);
+    }
+    if ((raw.schedule ?? '').trim() === '') {
+        throw new CommandError('it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply');
+    }
+    const options = {
+        name: key,
+        ...raw,
+        command: 'create',
+        'unique-key': key,
+        'supabase-url': connection.url,
+        'supabase-key': connection.key,
+    };
+    const read = readOptions(options, { ...DOOR, redact });
+    if (read.options.command !== 'create')
+        throw new CommandError('it cannot be read');
+    return newJob(read.options);
+}
+const DOOR = { label: (name) => name, noun: 'input', missing: () => '' };
+/** A value as the text that the same input of the action would have. */
+function asText(name, value) {
+    if (value === null || value === undefined)
+        return '';
+    if (name === 'config')
+        return JSON.stringify(value);
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+        return String(value);
+    throw new CommandError(`its ${name} is not a text or a number`);
+}
+const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+function fault(file, problems) {
+    const list = problems.map((problem) => `- ${problem}`).join('\n');
+    return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
+}
+
+;// CONCATENATED MODULE: ./lib/commands/apply.js
+
+
+/**
+ * Makes the recurring jobs in the database what the jobs file says. Everything is checked before anything is changed.
+ * @throws CommandError with all that is wrong with the file
+ */
+async function apply(options, deps) {
+    const { file, prune, dryRun, connection } = options;
+    let text;
+    try {
+        text = await deps.readFile(file);
+    }
+    catch (cause) {
+        throw new CommandError(`The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`, { cause });
+    }
+    const jobs = await readJobsFile(text, file, connection, deps.redact);
+    const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
+    return { command: 'apply', source, prune, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }
 
 ;// CONCATENATED MODULE: ./lib/commands/doctor.js
@@ -39920,6 +40893,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 /**
  * Does what the options ask for.
@@ -39932,6 +40906,8 @@ async function execute(options, deps) {
             return await run(options, deps);
         case 'create':
             return await create(options, queue);
+        case 'apply':
+            return await apply(options, deps);
         case 'list':
             return {
                 command: 'list',
@@ -40027,8 +41003,6 @@ function exitCodeOf(answer, failOn) {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: external "node:fs/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/rng.js
@@ -40840,7 +41814,7 @@ function parseProgress(line) {
     const [, done, total, note = ''] = /^(\d+(?:\.\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?(?:\s+(.*))?$/.exec(text) ?? [];
     if (done === undefined)
         return null;
-    return build(Number(done), total === undefined ? undefined : Number(total), note);
+    return progress_file_build(Number(done), total === undefined ? undefined : Number(total), note);
 }
 function parseJson(text) {
     let value;
@@ -40855,12 +41829,12 @@ function parseJson(text) {
         return null;
     if (note !== undefined && typeof note !== 'string')
         return null;
-    return build(done, total, note ?? '');
+    return progress_file_build(done, total, note ?? '');
 }
 function isAmount(value) {
     return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
-function build(done, total, note) {
+function progress_file_build(done, total, note) {
     const shown = note.trim().replaceAll('\0', '\ufffd').toWellFormed();
     return {
         done,
@@ -42558,823 +43532,6 @@ function instanceId(place) {
     return parts.filter((part) => part !== null).join('/');
 }
 
-;// CONCATENATED MODULE: ./node_modules/croner/dist/croner.js
-function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
-
-;// CONCATENATED MODULE: ./lib/schedule/schedule-fault.js
-
-const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
-/**
- * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
- * @param schedule what the user wrote
- * @param timezone IANA name
- * @returns null where both can be used
- */
-function scheduleFault(schedule, timezone) {
-    if (!isZone(timezone)) {
-        return {
-            part: 'timezone',
-            reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-        };
-    }
-    const wrong = (reason) => ({ part: 'schedule', reason });
-    const text = schedule.trim();
-    if (text.startsWith('@')) {
-        return NICKNAMES.includes(text.toLowerCase())
-            ? null
-            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
-    }
-    const fields = text.split(/\s+/);
-    if (fields.length !== 5) {
-        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
-    }
-    // Letters that croner reads beyond the five-field standard, and that the database does not.
-    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
-    if (extra !== -1) {
-        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
-    }
-    try {
-        const cron = new j(text, { timezone, mode: '5-part' });
-        return cron.nextRun() === null ? wrong('it is never due: no such day comes in the next years') : null;
-    }
-    catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
-    }
-}
-const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
-const withoutNames = (field) => field.replace(NAMES, '');
-function isZone(name) {
-    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
-    if (/^[+-]/.test(name))
-        return false;
-    try {
-        new Intl.DateTimeFormat('en-US', { timeZone: name });
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/commands/connection.js
-
-const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
-const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
-/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
-const urlSchema = schemas_string().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return NEVER;
-    };
-    const given = text.trim();
-    if (/^\*+$/.test(given))
-        return fail(`is a masked value, not an address. ${WHERE_URL}`);
-    if (/^(sb_|eyJ)/.test(given))
-        return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
-    if (/^postgres(ql)?:/i.test(given)) {
-        return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
-    }
-    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
-        const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
-        return fail(`has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`);
-    }
-    if (!URL.canParse(given))
-        return fail(`is not a valid address. ${WHERE_URL}`);
-    const url = new URL(given);
-    const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
-    if (/(^|\.)supabase\.com$/.test(url.hostname)) {
-        const wanted = project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
-        return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
-    }
-    if (url.protocol !== 'https:' && url.protocol !== 'http:')
-        return fail(`must start with https://. ${WHERE_URL}`);
-    if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
-        return fail(`would send the key unencrypted: write https://${url.host}`);
-    }
-    if (url.username !== '' || url.password !== '') {
-        return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
-    }
-    if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
-        return fail(`has something after the host that does not belong there: use ${url.origin}`);
-    }
-    return url.origin;
-});
-/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
-function isPrivateHost(host) {
-    if (host === 'localhost' ||
-        host.endsWith('.localhost') ||
-        host.endsWith('.local') ||
-        host.endsWith('.internal')) {
-        return true;
-    }
-    // Names without a dot are those of a container network.
-    if (/^[a-z0-9-]+$/i.test(host))
-        return true;
-    if (host.startsWith('['))
-        return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
-    return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
-}
-/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
-const keySchema = schemas_string().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return NEVER;
-    };
-    const key = text.trim();
-    if (/^\*+$/.test(key))
-        return fail(`is a masked value, not a key. ${WHERE_KEY}`);
-    if (/^[a-z]+:\/\//i.test(key))
-        return fail(`is an address, not a key. ${WHERE_KEY}`);
-    if (/\s/.test(key))
-        return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
-    if (key.startsWith('sbp_'))
-        return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
-    const weak = weakKind(key);
-    if (weak !== null)
-        return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
-    return key;
-});
-function weakKind(key) {
-    if (key.startsWith('sb_publishable_'))
-        return 'publishable';
-    const role = claimsOf(key)?.role;
-    return role === 'anon' || role === 'authenticated' ? role : null;
-}
-/** The payload of a JWT, unchecked: good for messages only. */
-function claimsOf(key) {
-    const parts = key.split('.');
-    if (parts.length !== 3 || !key.startsWith('eyJ'))
-        return null;
-    try {
-        const claims = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
-        return claims !== null && typeof claims === 'object' ? { ...claims } : null;
-    }
-    catch {
-        // Not a JWT then; the project's API will say what it thinks of it.
-        return null;
-    }
-}
-/** What does not fit between url and key (a JWT names its project), or null. */
-function mismatch(connection) {
-    const ref = claimsOf(connection.key)?.ref;
-    const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
-    if (typeof ref !== 'string' || !/^[a-z0-9]{20}$/.test(ref) || project === undefined || ref === project)
-        return null;
-    return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
-}
-/** True for the two kinds of keys that Supabase gives out. */
-function looksLikeKey(key) {
-    return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
-}
-
-;// CONCATENATED MODULE: ./lib/commands/option-names.js
-/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
-const COMMANDS = [
-    'run',
-    'create',
-    'list',
-    'show',
-    'stats',
-    'cancel',
-    'retry',
-    'enable',
-    'disable',
-    'delete',
-    'doctor',
-];
-/** The commands that do one thing to one job. */
-const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry', 'enable', 'disable', 'delete']));
-const OPTIONS = [
-    'supabase-url',
-    'supabase-key',
-    'command',
-    'name',
-    'job-type',
-    'config',
-    'description',
-    'max-retries',
-    'priority',
-    'run-at',
-    'queue',
-    'unique-key',
-    'concurrency-key',
-    'timeout-minutes',
-    'schedule',
-    'timezone',
-    'missed',
-    'missed-grace-minutes',
-    'status',
-    'job-id',
-    'limit',
-    'queues',
-    'job-types',
-    'max-jobs',
-    'concurrency',
-    'lock-minutes',
-    'time-budget-minutes',
-    'instance-id',
-    'handlers',
-    'dry-run',
-    'fail-on',
-];
-const VERB_OPTIONS = ['job-id'];
-/** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
-const USED = {
-    run: [
-        'queues',
-        'job-types',
-        'max-jobs',
-        'concurrency',
-        'lock-minutes',
-        'time-budget-minutes',
-        'instance-id',
-        'handlers',
-        'dry-run',
-        'fail-on',
-    ],
-    create: [
-        'name',
-        'job-type',
-        'config',
-        'description',
-        'max-retries',
-        'priority',
-        'run-at',
-        'queue',
-        'unique-key',
-        'concurrency-key',
-        'timeout-minutes',
-        'schedule',
-        'timezone',
-        'missed',
-        'missed-grace-minutes',
-    ],
-    list: ['name', 'job-type', 'queue', 'status', 'limit'],
-    show: ['job-id', 'name', 'limit'],
-    stats: ['queue'],
-    cancel: VERB_OPTIONS,
-    retry: VERB_OPTIONS,
-    enable: VERB_OPTIONS,
-    disable: VERB_OPTIONS,
-    delete: VERB_OPTIONS,
-    doctor: [],
-};
-/** Words that people use for something that has another name here. */
-const SYNONYMS = {
-    add: 'create',
-    new: 'create',
-    insert: 'create',
-    enqueue: 'create',
-    start: 'run',
-    work: 'run',
-    execute: 'run',
-    process: 'run',
-    ls: 'list',
-    jobs: 'list',
-    get: 'show',
-    describe: 'show',
-    info: 'show',
-    statistics: 'stats',
-    status: 'stats',
-    stop: 'cancel',
-    abort: 'cancel',
-    rerun: 'retry',
-    requeue: 'retry',
-    pause: 'disable',
-    resume: 'enable',
-    remove: 'delete',
-    rm: 'delete',
-    check: 'doctor',
-    test: 'doctor',
-};
-/** The command that was probably meant by an unknown word, or null. */
-function nearestCommand(word) {
-    const lower = word.toLowerCase();
-    return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
-}
-/**
- * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
- * null. Case, `_` and `-` do not count.
- */
-function nearest(word, words) {
-    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
-    const wanted = plain(word).slice(0, 60);
-    let best = null;
-    let bestDistance = Number.POSITIVE_INFINITY;
-    for (const candidate of words) {
-        const target = plain(candidate);
-        const gap = distance(wanted, target);
-        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
-            best = candidate;
-            bestDistance = gap;
-        }
-    }
-    return best;
-}
-/** Damerau-Levenshtein distance, adjacent swaps only. */
-function distance(a, b) {
-    let before = [];
-    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-        const row = [i];
-        for (let j = 1; j <= b.length; j++) {
-            const same = a[i - 1] === b[j - 1] ? 0 : 1;
-            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-            }
-            row.push(cost);
-        }
-        before = last;
-        last = row;
-    }
-    return last[b.length] ?? 0;
-}
-
-;// CONCATENATED MODULE: ./lib/queue/types.js
-/** The words of the queue as types. Shapes only: nothing here runs. */
-const JOB_TYPES = ['paper_fetch', 'maintenance', 'custom'];
-const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
-/** What becomes of occurrences of a schedule that no worker started in time. */
-const MISSED = ['once', 'skip', 'all'];
-const EXECUTION_STATUSES = ['running', 'success', 'failed'];
-/**
- * Why an execution ended without success.
- * - `error`: the handler threw, exited non-zero or returned something that is not a result.
- * - `timeout`: the job ran longer than its timeout and was stopped.
- * - `crashed`: the process that ran the handler died (signal, out of memory, `process.exit`).
- * - `discarded`: the handler asked for no more retries.
- * - `snoozed`: the handler asked to run again later; no retry is spent.
- * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
- * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
- * - `cancelled`: somebody cancelled the job; no more retries.
- * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
- */
-const FAILURE_KINDS = [
-    'error',
-    'timeout',
-    'crashed',
-    'discarded',
-    'snoozed',
-    'released',
-    'lost',
-    'cancelled',
-    'skipped',
-];
-
-;// CONCATENATED MODULE: ./lib/commands/json-place.js
-/**
- * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
- * the text, which can be long or hold a secret, and gives a position only sometimes.
- */
-function jsonPlace(source) {
-    const message = complaint(source);
-    const given = /at position (\d+)/.exec(message)?.[1];
-    const position = given === undefined ? firstUnexpected(source) : Number(given);
-    if (position >= source.trimEnd().length)
-        return 'it ends too early';
-    const lines = source.slice(0, position).split('\n');
-    const char = String.fromCodePoint(source.codePointAt(position) ?? 0);
-    return `unexpected ${JSON.stringify(char)} at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
-}
-function complaint(text) {
-    try {
-        JSON.parse(text);
-        return '';
-    }
-    catch (error) {
-        return error instanceof Error ? error.message : '';
-    }
-}
-/** A text stays wrong whatever follows its first unexpected token, so halving finds that token. */
-function firstUnexpected(source) {
-    const isWrong = (length) => complaint(source.slice(0, length)).startsWith('Unexpected token');
-    let right = 0;
-    let wrong = source.length;
-    if (!isWrong(wrong))
-        return wrong;
-    while (wrong - right > 1) {
-        const middle = (right + wrong) >> 1;
-        if (isWrong(middle))
-            wrong = middle;
-        else
-            right = middle;
-    }
-    return right;
-}
-
-;// CONCATENATED MODULE: ./lib/commands/run-at.js
-
-const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-/** What the database takes as a delay: ten years. */
-const LONGEST = 315_576_000;
-const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
-const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
-const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
-const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
-const HOW = 'write a time with its zone (2026-03-01T08:00:00Z, 2026-03-01T09:00:00+01:00) or a time span (90m, in 2h30m)';
-/** `now`, a time span (`90m`, `in 2h 30m`, `1 day`), or an instant in ISO 8601 with its zone. */
-const runAtSchema = schemas_string().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return NEVER;
-    };
-    const given = text.trim();
-    if (/^now$/i.test(given))
-        return { delaySeconds: 0 };
-    const span = SPAN.exec(given)?.[1];
-    if (span !== undefined) {
-        const seconds = spanSeconds(span);
-        if (seconds === null)
-            return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
-        if (seconds > LONGEST)
-            return fail('is more than ten years away');
-        return { delaySeconds: seconds };
-    }
-    const iso = ISO.exec(given);
-    if (iso === null)
-        return fail(`is neither a time nor a time span: ${HOW}`);
-    const [, day = '', time, zone] = iso;
-    if (zone === undefined || time === undefined) {
-        return fail(`has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`);
-    }
-    const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
-    const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
-    // Date rolls the 31st of a short month over into the next one.
-    const exists = new Date(`${day}T00:00:00Z`);
-    if (Number.isNaN(instant.getTime()) ||
-        Number.isNaN(exists.getTime()) ||
-        !exists.toISOString().startsWith(day)) {
-        return fail(`is not a day and time that exists: ${HOW}`);
-    }
-    return { instant: instant.toISOString() };
-});
-function spanSeconds(span) {
-    let seconds = 0;
-    for (const [, amount = '', unit = ''] of span.matchAll(PART)) {
-        const letter = UNIT.exec(unit)
-            ?.slice(1)
-            .find((group) => group !== undefined);
-        const length = UNITS[letter?.toLowerCase() ?? ''];
-        if (length === undefined)
-            return null;
-        seconds += Number(amount) * length;
-    }
-    return Math.round(seconds);
-}
-
-;// CONCATENATED MODULE: ./lib/commands/option-schemas.js
-
-
-
-
-
-
-/** When the exit code of `run` is 1. */
-const FAIL_ON = ['failed', 'any', 'never'];
-const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
-const QUEUE_RULE = 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit';
-/** What the database takes for a job's config. */
-const CONFIG_LIMIT = 262_144;
-const option_schemas_text = (most) => schemas_string()
-    .transform((value) => value.trim())
-    .pipe(schemas_string()
-    .max(most, `must have at most ${most} characters`)
-    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'));
-const matching = (pattern, rule) => schemas_string()
-    .transform((value) => value.trim())
-    .pipe(schemas_string().regex(pattern, rule));
-/** Numbers as people write them, and nothing that JavaScript would take for one besides (`0x10`, `1e3`). */
-const option_schemas_number = (rule, min, max, whole) => schemas_string()
-    .transform((value) => value.trim())
-    .pipe(schemas_string().regex(whole ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule))
-    .transform(Number)
-    .pipe(schemas_number().min(min, rule).max(max, rule));
-const option_schemas_wholeNumber = (min, max) => option_schemas_number(`must be a whole number from ${min} to ${max}`, min, max, true);
-/** Minutes, fractions allowed, as whole seconds of at least one. */
-const minutes = (min, max) => option_schemas_number(`must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max, false).transform((value) => Math.max(1, Math.round(value * 60)));
-const oneOf = (words) => schemas_string().transform((value, context) => {
-    const wanted = value.trim();
-    const found = words.find((word) => word === wanted.toLowerCase());
-    if (found !== undefined)
-        return found;
-    context.addIssue({ code: 'custom', message: unknownWord(wanted, words) });
-    return NEVER;
-});
-function unknownWord(wanted, words) {
-    const near = nearest(wanted, words);
-    return `is not one of ${words.join(', ')}${near === null ? '' : `. Did you mean ${near}?`}`;
-}
-/** Separated by commas or line ends; the same item twice counts once. */
-const list = (item) => schemas_string()
-    .transform((value) => [
-    ...new Set(value
-        .split(/[,\r\n]/)
-        .map((part) => part.trim())
-        .filter((part) => part !== '')),
-])
-    .pipe(array(item).min(1, 'names nothing').max(100, 'must name at most 100'));
-const option_schemas_yesOrNo = schemas_string().transform((value, context) => {
-    const word = value.trim().toLowerCase();
-    if (word === 'true' || word === 'yes')
-        return true;
-    if (word === 'false' || word === 'no')
-        return false;
-    context.addIssue({ code: 'custom', message: 'must be true or false' });
-    return NEVER;
-});
-const option_schemas_config = schemas_string().transform((value, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return NEVER;
-    };
-    let parsed;
-    try {
-        parsed = JSON.parse(value);
-    }
-    catch {
-        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
-    }
-    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
-        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
-        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
-    }
-    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
-        return fail('is larger than 256 KiB');
-    // Postgres cannot store it.
-    if (/\\u0000/.test(JSON.stringify(parsed)))
-        return fail('holds a NUL character (\\u0000), which cannot be stored');
-    return schemas_record(schemas_string(), json()).parse(parsed);
-});
-/**
- * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
- * value, so they begin with a verb and do not repeat the value.
- */
-const SCHEMAS = {
-    'supabase-url': urlSchema,
-    'supabase-key': keySchema,
-    name: option_schemas_text(500),
-    'job-type': oneOf(JOB_TYPES),
-    config: option_schemas_config,
-    description: option_schemas_text(10_000),
-    'max-retries': option_schemas_wholeNumber(0, 100),
-    priority: option_schemas_wholeNumber(-100, 100),
-    'run-at': runAtSchema,
-    queue: matching(QUEUE, QUEUE_RULE),
-    'unique-key': option_schemas_text(500),
-    'concurrency-key': option_schemas_text(500),
-    'timeout-minutes': minutes(0, 360),
-    schedule: option_schemas_text(500),
-    timezone: option_schemas_text(100),
-    missed: oneOf(MISSED),
-    'missed-grace-minutes': minutes(0, 525_600),
-    status: oneOf(JOB_STATUSES),
-    'job-id': matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the `list` command shows the ids)'),
-    limit: option_schemas_wholeNumber(1, 1000),
-    queues: list(matching(QUEUE, QUEUE_RULE)),
-    'job-types': list(oneOf(JOB_TYPES)),
-    'max-jobs': option_schemas_wholeNumber(1, 100_000),
-    concurrency: option_schemas_wholeNumber(1, 64),
-    'lock-minutes': minutes(0.5, 60),
-    'time-budget-minutes': minutes(0.1, 350),
-    'instance-id': option_schemas_text(200),
-    handlers: option_schemas_text(4096),
-    'dry-run': option_schemas_yesOrNo,
-    'fail-on': oneOf(FAIL_ON),
-};
-
-;// CONCATENATED MODULE: ./lib/commands/options.js
-
-
-
-
-/** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
-class OptionsError extends Error {
-    name = 'OptionsError';
-    problems;
-    constructor(problems, noun) {
-        const intro = `${problems.length} ${noun}s need attention:`;
-        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
-        this.problems = problems;
-    }
-}
-/**
- * Reads and checks the options of one call.
- * @throws OptionsError with every problem found, not only the first.
- */
-function readOptions(raw, door) {
-    const problems = [];
-    const warnings = [];
-    const given = Object.entries(raw).filter(([, value]) => value !== undefined && value.trim() !== '');
-    for (const [name] of given) {
-        if (!isOption(name))
-            problems.push(unknownOption(name, door));
-    }
-    const command = readCommand(raw.command, door, problems);
-    const values = options_parse(given, command, door, problems, warnings);
-    const used = command === null ? null : new Set(USED[command]);
-    if (command !== null && used !== null) {
-        for (const [name] of given) {
-            if (isOption(name) && !used.has(name) && !ALWAYS.has(name))
-                ignore(name, command, values, door, problems, warnings);
-        }
-    }
-    const options = command === null ? null : options_build(command, values, door, problems);
-    if (options !== null && options.connection.key !== '') {
-        const wrong = mismatch(options.connection);
-        if (wrong !== null)
-            problems.push(wrong);
-        if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
-            warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
-        }
-    }
-    if (problems.length > 0 || options === null) {
-        // All of each: the advice may quote the value too (`write https://...`).
-        throw new OptionsError(problems.map(door.redact), door.noun);
-    }
-    return { options, warnings };
-}
-const ALWAYS = new Set(['supabase-url', 'supabase-key', 'command']);
-const DEFAULT_QUEUE = 'default';
-const MOST_EXECUTIONS = 200;
-function isOption(name) {
-    return OPTIONS.includes(name);
-}
-function unknownOption(name, door) {
-    const near = nearest(name, OPTIONS);
-    const hint = near === null ? `The ${door.noun}s are: ${OPTIONS.join(', ')}.` : `Did you mean ${door.label(near)}?`;
-    return `There is no ${door.noun} ${door.label(name)}. ${hint}`;
-}
-function readCommand(raw, door, problems) {
-    const word = raw?.trim() ?? '';
-    if (word === '')
-        return 'run';
-    const found = COMMANDS.find((command) => command === word.toLowerCase());
-    if (found !== undefined)
-        return found;
-    const near = nearestCommand(word);
-    problems.push(`${door.label('command')} is ${quote(word, door)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${COMMANDS.join(', ')}.`);
-    return null;
-}
-function options_parse(given, command, door, problems, warnings) {
-    const values = {};
-    const texts = new Map(given);
-    for (const name of ['supabase-url', 'supabase-key']) {
-        if (!texts.has(name))
-            problems.push(`${door.label(name)} is empty. ${door.missing(name)}`);
-    }
-    for (const name of OPTIONS) {
-        const value = texts.get(name);
-        if (name === 'command' || value === undefined)
-            continue;
-        // What a command does not read cannot make it fail.
-        if (command !== null && !ALWAYS.has(name) && !USED[command].includes(name))
-            continue;
-        const result = SCHEMAS[name].safeParse(value);
-        if (result.success) {
-            values[name] = result.data;
-        }
-        else {
-            const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-            const shown = name === 'supabase-key' ? '' : ` is ${quote(value, door)}: it`;
-            problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
-        }
-        if (name === 'supabase-key' && value !== value.trim()) {
-            warnings.push(`${door.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
-        }
-    }
-    return values;
-}
-/** The options of `run` that do what another command's option seems to do. */
-const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
-function ignore(name, command, values, door, problems, warnings) {
-    const instead = command === 'run' ? FOR_RUN[name] : undefined;
-    const users = COMMANDS.filter((other) => USED[other].includes(name));
-    if (instead !== undefined && values[instead] === undefined) {
-        // A warning would come too late: the run would have executed jobs that it was not meant to.
-        problems.push(`${door.label(name)} is only used by ${join(users)}. To limit what run executes, use ${door.label(instead)}.`);
-    }
-    else if (command === 'create' && name === 'job-id') {
-        problems.push(`${door.label(name)} cannot be chosen for a new job. Use ${door.label('unique-key')} so that the job is not created twice.`);
-    }
-    else {
-        warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
-    }
-}
-function options_build(command, values, door, problems) {
-    const connection = { url: values['supabase-url'] ?? '', key: values['supabase-key'] ?? '' };
-    switch (command) {
-        case 'run':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
-                maxJobs: values['max-jobs'] ?? null,
-                concurrency: values.concurrency ?? 4,
-                lockSeconds: values['lock-minutes'] ?? 300,
-                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
-                instanceId: values['instance-id'] ?? null,
-                handlers: values.handlers ?? null,
-                dryRun: values['dry-run'] ?? false,
-                failOn: values['fail-on'] ?? 'failed',
-            };
-        case 'create':
-            return {
-                command,
-                connection,
-                name: needed('name', values.name, '', command, door, problems),
-                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
-                config: values.config ?? {},
-                description: values.description ?? '',
-                maxRetries: values['max-retries'] ?? null,
-                priority: values.priority ?? 0,
-                runAt: values['run-at'] ?? null,
-                queue: values.queue ?? DEFAULT_QUEUE,
-                uniqueKey: values['unique-key'] ?? null,
-                concurrencyKey: values['concurrency-key'] ?? null,
-                timeoutSeconds: values['timeout-minutes'] ?? null,
-                recurrence: recurrenceOf(values, door, problems),
-            };
-        case 'list':
-            return {
-                command,
-                connection,
-                name: values.name ?? null,
-                jobType: values['job-type'] ?? null,
-                queue: values.queue ?? null,
-                status: values.status ?? null,
-                limit: values.limit ?? 50,
-            };
-        case 'show': {
-            const jobId = values['job-id'] ?? null;
-            const name = values.name ?? null;
-            if ((jobId === null) === (name === null)) {
-                const both = `${door.label('job-id')} or ${door.label('name')}`;
-                problems.push(jobId === null
-                    ? `show needs ${both}; the list command shows both.`
-                    : `show takes ${both}, not both.`);
-            }
-            return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
-        }
-        case 'stats':
-            return { command, connection, queue: values.queue ?? null };
-        case 'doctor':
-            return { command, connection };
-        default:
-            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
-    }
-}
-function recurrenceOf(values, door, problems) {
-    const { schedule, timezone = 'UTC', missed = 'once' } = values;
-    const grace = values['missed-grace-minutes'] ?? null;
-    if (schedule === undefined) {
-        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
-            if (values[name] === undefined)
-                continue;
-            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
-        }
-        return null;
-    }
-    const fault = scheduleFault(schedule, timezone);
-    if (fault !== null) {
-        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
-    }
-    if (grace !== null && missed !== 'skip') {
-        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
-    }
-    return { schedule, timezone, missed, missedGraceSeconds: grace };
-}
-const EXAMPLES = {
-    name: 'Name the job, such as "Nightly report".',
-    'job-type': 'Use paper_fetch, maintenance or custom.',
-    'job-id': 'The list command shows the ids.',
-};
-/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
-function needed(name, value, stand, command, door, problems) {
-    if (value !== undefined)
-        return value;
-    // A value that was given and is wrong has its own problem already.
-    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
-        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
-    }
-    return stand;
-}
-function quote(value, door) {
-    const redacted = door.redact(value.trim());
-    const letters = Array.from(redacted);
-    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
-}
-function join(words) {
-    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
-function endSentence(text) {
-    return /[.?!]$/.test(text) ? text : `${text}.`;
-}
-
-
 ;// CONCATENATED MODULE: ./lib/queue/replies.js
 
 
@@ -43386,7 +43543,7 @@ const replies_json = json();
 const instant = schemas_string();
 const replies_count = coerce_number();
 /** The number of the newest migration that this code needs in the database. */
-const CLIENT_SCHEMA = 8;
+const CLIENT_SCHEMA = 9;
 const versionReply = object({
     v: literal(1),
     schema: schemas_number().int(),
@@ -43568,6 +43725,25 @@ const doctorReply = object({
     open_functions: array(schemas_string()),
     missing_grants: array(schemas_string()),
 });
+const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'];
+const applyReply = object({
+    v: literal(1),
+    now: instant,
+    dry_run: schemas_boolean(),
+    jobs: array(object({
+        key: schemas_string(),
+        /** Null for a job that a dry run did not create. */
+        job_id: schemas_string().nullable(),
+        name: schemas_string(),
+        queue: schemas_string(),
+        /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
+        action: schemas_enum(APPLY_ACTIONS),
+        status: schemas_enum(JOB_STATUSES),
+        run_at: instant,
+        /** Old and new value by column. */
+        changes: schemas_record(schemas_string(), tuple([replies_json.nullable(), replies_json.nullable()])),
+    })),
+});
 const pruneReply = object({
     v: literal(1),
     executions: schemas_number().int(),
@@ -43641,6 +43817,7 @@ function createQueue(rpc, newId) {
         }, finishReply, patience),
         renew: (instanceId, items, lockSeconds, patience) => explained('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
         enqueue: (jobs) => explained('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
+        apply: (source, jobs, { prune, dryRun }) => explained('cloud_jobs_apply', { source_param: source, items_param: jobs, prune_param: prune, dry_run_param: dryRun }, applyReply),
         verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
         list: (filter) => explained('cloud_jobs_list', {
             status_param: filter.status,
@@ -53581,6 +53758,29 @@ async function writeOutputs(outputs, env, redact) {
     return warnings;
 }
 
+;// CONCATENATED MODULE: ./lib/commands/apply-words.js
+const apply_words_VERBS = {
+    create: ['created', 'to create'],
+    update: ['updated', 'to update'],
+    enable: ['enabled', 'to enable'],
+    disable: ['disabled', 'to disable'],
+    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
+    unchanged: ['unchanged', 'unchanged'],
+};
+/** `Applied: 2 created, 1 updated, 5 unchanged.` */
+function applyVerdict({ reply }) {
+    const counts = Object.keys(apply_words_VERBS).flatMap((action) => {
+        const count = reply.jobs.filter((job) => job.action === action).length;
+        return count === 0 ? [] : [`${count} ${apply_words_VERBS[action][reply.dry_run ? 1 : 0]}`];
+    });
+    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
+    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
+}
+/** `schedule: "0 3 * * *" -> "0 4 * * *"`, one for each column that changes. */
+function changesInWords(job) {
+    return Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
+}
+
 ;// CONCATENATED MODULE: ./lib/action/pages/escape.js
 
 /** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
@@ -54089,6 +54289,7 @@ function recent(executions) {
 
 
 
+
 /**
  * The page that a person reads on the run's summary.
  * @param answer with its secrets hidden already: once escaped and cut, they would not be found
@@ -54115,6 +54316,21 @@ function sections(answer, now) {
             return [
                 `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
                 `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+            ];
+        case 'apply':
+            return [
+                `### ${words(applyVerdict(answer), 200)}`,
+                `From <code>${words(answer.source)}</code>.`,
+                {
+                    head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
+                    rows: answer.reply.jobs.map((job) => [
+                        words(job.key, 80),
+                        job.action,
+                        words(job.queue),
+                        job.status === 'waiting' ? moment(job.run_at, now) : job.status,
+                        words(changesInWords(job).join('; '), 400),
+                    ]),
+                },
             ];
         case 'list': {
             const { jobs, next } = answer.reply;
@@ -54169,6 +54385,7 @@ function checkRows(checks) {
 
 
 
+
 /** One call of the action, from its inputs to its summary. @returns the exit code */
 async function runAction(deps) {
     const { env } = deps;
@@ -54182,6 +54399,9 @@ async function runAction(deps) {
         const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
         const answer = await execute(options, {
             queue,
+            readFile: (path) => (0,promises_namespaceObject.readFile)((0,external_node_path_.resolve)(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
+            repository: env.GITHUB_REPOSITORY || null,
+            redact: redactor.redact,
             now: () => new Date(),
             openWorker: (run) => openWorker(run, place(deps), {
                 queue,
@@ -54236,6 +54456,7 @@ function outputsOf(answer) {
             return { remaining: answer.peek.due, jobs: answer.peek.jobs };
         case 'create':
             return { 'job-id': answer.jobId };
+        case 'apply':
         case 'list':
             return { jobs: answer.reply.jobs };
         case 'show':
@@ -54294,7 +54515,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6645);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2444);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 

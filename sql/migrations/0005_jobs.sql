@@ -1,27 +1,16 @@
 -- What people and applications do with jobs: enqueue, cancel, run again, enable, disable, delete.
 
--- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
--- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
--- "missed", "missed_grace_seconds", "job_id"}]; name and job_type are required, the rest has the defaults of the table.
--- A recurring job is due first at the next occurrence of its schedule, or at run_at where that is given.
---
--- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
--- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
--- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
-create or replace function public.cloud_jobs_enqueue(items_param jsonb)
-returns jsonb
+-- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
+create or replace function public.cloud_jobs_check_items(items_param jsonb)
+returns void
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
 as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds'];
   wrong record;
-  items jsonb;
-  reply jsonb;
-  missing boolean;
   zone text;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -98,6 +87,29 @@ begin
     perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
       'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
   end if;
+end
+$$;
+
+-- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
+-- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
+-- "missed", "missed_grace_seconds", "job_id"}]; name and job_type are required, the rest has the defaults of the table.
+-- A recurring job is due first at the next occurrence of its schedule, or at run_at where that is given.
+--
+-- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
+-- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+create or replace function public.cloud_jobs_enqueue(items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  items jsonb;
+  reply jsonb;
+  missing boolean;
+begin
+  perform public.cloud_jobs_check_items(items_param);
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
   select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)

@@ -75,7 +75,8 @@ begin
     perform public.cloud_jobs_refuse(400, format('is not valid: "%s" is not a nickname', left(schedule_param, 100)),
       'The nicknames are @yearly, @monthly, @weekly, @daily and @hourly.');
   elsif cardinality(field) <> 5 then
-    perform public.cloud_jobs_refuse(400, format('is not valid: it has %s fields and not 5', cardinality(field)),
+    perform public.cloud_jobs_refuse(400, format('is not valid: it has %s and not 5',
+        case cardinality(field) when 1 then '1 field' else cardinality(field) || ' fields' end),
       'Write minute, hour, day of month, month and day of week, such as 30 6 * * 1-5.');
   end if;
   minutes := public.cloud_jobs_cron_field(field[1], 'minute', 0, 59);

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
 import { openWorker, type Place } from '../commands/open-worker.ts';
@@ -37,6 +38,9 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
     const answer = await execute(options, {
       queue,
+      readFile: (path) => readFile(resolve(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
+      repository: env.GITHUB_REPOSITORY || null,
+      redact: redactor.redact,
       now: () => new Date(),
       openWorker: (run) =>
         openWorker(run, place(deps), {
@@ -95,6 +99,7 @@ function outputsOf(answer: Answer): Outputs {
       return { remaining: answer.peek.due, jobs: answer.peek.jobs };
     case 'create':
       return { 'job-id': answer.jobId };
+    case 'apply':
     case 'list':
       return { jobs: answer.reply.jobs };
     case 'show':

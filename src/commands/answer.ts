@@ -1,5 +1,5 @@
 import type { JobVerb } from '../queue/queue.ts';
-import type { ListReply, PeekReply, ShowReply, StatsReply, VerbReply } from '../queue/replies.ts';
+import type { ApplyReply, ListReply, PeekReply, ShowReply, StatsReply, VerbReply } from '../queue/replies.ts';
 import type { RunReport } from '../worker/report.ts';
 
 /** One thing that doctor looked at. */
@@ -16,6 +16,12 @@ export type Answer =
   | { readonly command: 'run'; readonly report: RunReport }
   | { readonly command: 'dry-run'; readonly peek: PeekReply }
   | { readonly command: 'create'; readonly jobId: string; readonly name: string; readonly created: boolean }
+  | {
+      readonly command: 'apply';
+      readonly source: string;
+      readonly prune: boolean;
+      readonly reply: ApplyReply;
+    }
   | { readonly command: 'list'; readonly reply: ListReply }
   | { readonly command: 'show'; readonly reply: ShowReply }
   | { readonly command: 'stats'; readonly reply: StatsReply }

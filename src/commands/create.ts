@@ -11,8 +11,20 @@ import type { CreateOptions, Recurrence } from './option-types.ts';
  * @throws CommandError when the config does not fit the job type
  */
 export async function create(options: CreateOptions, queue: Queue): Promise<Answer> {
+  const reply = await queue.enqueue([newJob(options)]);
+  const added = reply.jobs[0];
+  if (!added)
+    throw new CommandError('The database took the job but named none. This is a defect: please report it.');
+  return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
+}
+
+/**
+ * The job that the options describe.
+ * @throws CommandError when the config does not fit the job type
+ */
+export function newJob(options: CreateOptions): NewJob {
   const concurrencyKey = options.concurrencyKey ?? checkConfig(options);
-  const job: NewJob = {
+  return {
     name: options.name,
     job_type: options.jobType,
     config: options.config,
@@ -32,11 +44,6 @@ export async function create(options: CreateOptions, queue: Queue): Promise<Answ
       ? {}
       : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
   };
-  const reply = await queue.enqueue([job]);
-  const added = reply.jobs[0];
-  if (!added)
-    throw new CommandError('The database took the job but named none. This is a defect: please report it.');
-  return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
 }
 
 /** The columns of a job that say when it recurs. */

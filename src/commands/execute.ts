@@ -1,13 +1,13 @@
 import type { Queue } from '../queue/queue.ts';
 import { runWorker, type WorkerDeps } from '../worker/worker.ts';
 import { type Answer, CommandError } from './answer.ts';
+import { type ApplyDeps, apply } from './apply.ts';
 import { create } from './create.ts';
 import { doctor } from './doctor.ts';
 import type { Options, RunOptions } from './option-types.ts';
 
 /** What the commands take from the door. */
-export interface CommandDeps {
-  readonly queue: Queue;
+export interface CommandDeps extends ApplyDeps {
   readonly now: () => Date;
   /** Makes what a run needs; closed when the run is over. Called for `run` alone. */
   readonly openWorker: (options: RunOptions) => Promise<OpenedWorker>;
@@ -32,6 +32,8 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
       return await run(options, deps);
     case 'create':
       return await create(options, queue);
+    case 'apply':
+      return await apply(options, deps);
     case 'list':
       return {
         command: 'list',

@@ -132,6 +132,8 @@ export const SCHEMAS = {
   timezone: text(100),
   missed: oneOf(MISSED),
   'missed-grace-minutes': minutes(0, 525_600),
+  file: text(4096),
+  prune: yesOrNo,
   status: oneOf(JOB_STATUSES),
   'job-id': matching(
     /^[A-Za-z0-9_.:-]{1,100}$/,

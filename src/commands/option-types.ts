@@ -10,6 +10,7 @@ export type { Connection, FailOn, RunAt };
 export type Options =
   | RunOptions
   | CreateOptions
+  | ApplyOptions
   | ListOptions
   | ShowOptions
   | StatsOptions
@@ -60,6 +61,14 @@ export interface CreateOptions extends Common<'create'> {
   readonly timeoutSeconds: number | null;
   /** Null for a job that runs once. */
   readonly recurrence: Recurrence | null;
+}
+
+export interface ApplyOptions extends Common<'apply'> {
+  /** The jobs file as it was written: relative to the workspace or absolute. */
+  readonly file: string;
+  /** Disables jobs that came from this file and are gone from it. */
+  readonly prune: boolean;
+  readonly dryRun: boolean;
 }
 
 /** When a recurring job is due. */

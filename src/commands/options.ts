@@ -83,6 +83,8 @@ export function readOptions(raw: RawOptions, door: Door): ReadOptions {
 
 const ALWAYS: ReadonlySet<string> = new Set<OptionName>(['supabase-url', 'supabase-key', 'command']);
 const DEFAULT_QUEUE = 'default';
+/** Beside the handlers. */
+const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
 const MOST_EXECUTIONS = 200;
 
 function isOption(name: string): name is OptionName {
@@ -203,6 +205,14 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         concurrencyKey: values['concurrency-key'] ?? null,
         timeoutSeconds: values['timeout-minutes'] ?? null,
         recurrence: recurrenceOf(values, door, problems),
+      };
+    case 'apply':
+      return {
+        command,
+        connection,
+        file: values.file ?? DEFAULT_JOBS_FILE,
+        prune: values.prune ?? false,
+        dryRun: values['dry-run'] ?? false,
       };
     case 'list':
       return {

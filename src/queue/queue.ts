@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { QueueError } from './errors.ts';
 import {
+  type ApplyReply,
+  applyReply,
   CLIENT_SCHEMA,
   type ClaimReply,
   claimReply,
@@ -107,6 +109,16 @@ export interface Queue {
     patience?: Patience,
   ): Promise<RenewReply>;
   enqueue(jobs: readonly NewJob[]): Promise<EnqueueReply>;
+  /**
+   * Makes the recurring jobs of a source what it says, all or nothing.
+   * @param source names where they come from; jobs of other sources are left alone
+   * @param jobs each with `schedule` and `unique_key`
+   */
+  apply(
+    source: string,
+    jobs: readonly NewJob[],
+    how: { readonly prune: boolean; readonly dryRun: boolean },
+  ): Promise<ApplyReply>;
   verb(verb: JobVerb, jobId: string): Promise<VerbReply>;
   list(filter: ListFilter): Promise<ListReply>;
   show(jobId: string, executions?: number): Promise<ShowReply>;
@@ -217,6 +229,12 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         'cloud_jobs_enqueue',
         { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) },
         enqueueReply,
+      ),
+    apply: (source, jobs, { prune, dryRun }) =>
+      explained(
+        'cloud_jobs_apply',
+        { source_param: source, items_param: jobs, prune_param: prune, dry_run_param: dryRun },
+        applyReply,
       ),
     verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
     list: (filter) =>

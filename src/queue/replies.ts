@@ -11,7 +11,7 @@ const instant = z.string();
 const count = z.coerce.number();
 
 /** The number of the newest migration that this code needs in the database. */
-export const CLIENT_SCHEMA = 8;
+export const CLIENT_SCHEMA = 9;
 
 export const versionReply = z.object({
   v: z.literal(1),
@@ -222,6 +222,30 @@ export const doctorReply = z.object({
   missing_grants: z.array(z.string()),
 });
 export type DoctorReply = z.infer<typeof doctorReply>;
+
+export const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'] as const;
+
+export const applyReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  dry_run: z.boolean(),
+  jobs: z.array(
+    z.object({
+      key: z.string(),
+      /** Null for a job that a dry run did not create. */
+      job_id: z.string().nullable(),
+      name: z.string(),
+      queue: z.string(),
+      /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
+      action: z.enum(APPLY_ACTIONS),
+      status: z.enum(JOB_STATUSES),
+      run_at: instant,
+      /** Old and new value by column. */
+      changes: z.record(z.string(), z.tuple([json.nullable(), json.nullable()])),
+    }),
+  ),
+});
+export type ApplyReply = z.infer<typeof applyReply>;
 
 export const pruneReply = z.object({
   v: z.literal(1),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +22,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const ABOUT: Readonly<Record<CommandName, string>> = {
   run: 'claim and execute what is due, until nothing is',
   create: 'add a job',
+  apply: 'make the recurring jobs what a jobs file says',
   list: 'list jobs, newest first',
   show: 'show one job with its executions',
   stats: 'count jobs by queue and status',
@@ -31,7 +33,7 @@ const ABOUT: Readonly<Record<CommandName, string>> = {
   delete: 'delete a job and its history',
   doctor: 'check url, key, schema, grants and clock, and say what to do',
 };
-const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run']);
+const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run', 'prune']);
 
 const EXAMPLES = `
 Examples:
@@ -122,6 +124,9 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
     const { queue, paperRpc, requests } = openQueue(options.connection, VERSION);
     const answer = await execute(options, {
       queue,
+      readFile: (path) => readFile(path, 'utf8'),
+      repository: null,
+      redact: redactor.redact,
       now: () => new Date(),
       openWorker: (run) =>
         openWorker(

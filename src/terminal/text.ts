@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { duration, moment, plural } from '../action/pages/format.ts';
 import type { Answer } from '../commands/answer.ts';
+import { applyVerdict, changesInWords } from '../commands/apply-words.ts';
 import type { JobRow } from '../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
@@ -24,6 +25,19 @@ export function text(answer: Answer, now: Date): string {
       return answer.created
         ? `Created ${answer.name}: ${answer.jobId}`
         : `Nothing added: the unfinished job ${answer.jobId} has the same unique key.`;
+    case 'apply':
+      return [
+        applyVerdict(answer),
+        table(
+          ['Key', 'Action', 'Runs', 'Changes'],
+          answer.reply.jobs.map((job) => [
+            job.key,
+            job.action,
+            job.status === 'waiting' ? moment(job.run_at, now) : job.status,
+            changesInWords(job).join('\n'),
+          ]),
+        ),
+      ].join('\n');
     case 'list':
       return answer.reply.jobs.length === 0
         ? 'No job fits.'

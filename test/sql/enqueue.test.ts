@@ -51,7 +51,7 @@ describe('enqueue', () => {
       [{ concurrency_key: '' }, /has a concurrency_key that is empty or longer than 500/],
       [{ concurrency_key: big(501) }, /has a concurrency_key/],
       [{ schedule: '', delay_seconds: 1 }, /has a schedule that is empty/],
-      [{ schedule: 5 }, /has a schedule that is not valid: it has 1 fields and not 5/],
+      [{ schedule: 5 }, /has a schedule that is not valid: it has 1 field and not 5/],
       [{ schedule: '61 * * * *' }, /its minute, "61", is outside of 0 to 59/],
       [{ schedule: '0 0 31 2 *' }, /has a schedule that is never due/],
       [

@@ -1,7 +1,8 @@
 import type { Answer, Check } from '../../commands/answer.ts';
+import { applyVerdict, changesInWords } from '../../commands/apply-words.ts';
 import { block, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
-import { plural } from './format.ts';
+import { moment, plural } from './format.ts';
 import { jobRows } from './job-rows.ts';
 import { runPage } from './run-page.ts';
 import { showPage } from './show-page.ts';
@@ -36,6 +37,21 @@ function sections(answer: Answer, now: Date): Section[] {
       return [
         `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
         `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+      ];
+    case 'apply':
+      return [
+        `### ${words(applyVerdict(answer), 200)}`,
+        `From <code>${words(answer.source)}</code>.`,
+        {
+          head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
+          rows: answer.reply.jobs.map((job) => [
+            words(job.key, 80),
+            job.action,
+            words(job.queue),
+            job.status === 'waiting' ? moment(job.run_at, now) : job.status,
+            words(changesInWords(job).join('; '), 400),
+          ]),
+        },
       ];
     case 'list': {
       const { jobs, next } = answer.reply;

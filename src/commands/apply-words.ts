@@ -1,0 +1,28 @@
+import type { ApplyReply } from '../queue/replies.ts';
+import type { Answer } from './answer.ts';
+
+const VERBS = {
+  create: ['created', 'to create'],
+  update: ['updated', 'to update'],
+  enable: ['enabled', 'to enable'],
+  disable: ['disabled', 'to disable'],
+  gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
+  unchanged: ['unchanged', 'unchanged'],
+} as const;
+
+/** `Applied: 2 created, 1 updated, 5 unchanged.` */
+export function applyVerdict({ reply }: Extract<Answer, { command: 'apply' }>): string {
+  const counts = (Object.keys(VERBS) as (keyof typeof VERBS)[]).flatMap((action) => {
+    const count = reply.jobs.filter((job) => job.action === action).length;
+    return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
+  });
+  const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
+  return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
+}
+
+/** `schedule: "0 3 * * *" -> "0 4 * * *"`, one for each column that changes. */
+export function changesInWords(job: ApplyReply['jobs'][number]): string[] {
+  return Object.entries(job.changes).map(
+    ([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
+  );
+}

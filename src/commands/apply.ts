@@ -1,0 +1,33 @@
+import type { Queue } from '../queue/queue.ts';
+import { type Answer, CommandError } from './answer.ts';
+import { readJobsFile } from './jobs-file.ts';
+import type { ApplyOptions } from './option-types.ts';
+
+export interface ApplyDeps {
+  readonly queue: Queue;
+  /** Reads a file of the workspace as UTF-8. @throws the file system's error */
+  readonly readFile: (path: string) => Promise<string>;
+  /** `owner/repository`, or null outside of GitHub. */
+  readonly repository: string | null;
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Makes the recurring jobs in the database what the jobs file says. Everything is checked before anything is changed.
+ * @throws CommandError with all that is wrong with the file
+ */
+export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Answer> {
+  const { file, prune, dryRun, connection } = options;
+  let text: string;
+  try {
+    text = await deps.readFile(file);
+  } catch (cause) {
+    throw new CommandError(
+      `The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`,
+      { cause },
+    );
+  }
+  const jobs = await readJobsFile(text, file, connection, deps.redact);
+  const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
+  return { command: 'apply', source, prune, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
+}

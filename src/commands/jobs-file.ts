@@ -1,0 +1,111 @@
+import type { NewJob } from '../queue/queue.ts';
+import { describe } from '../worker/attempt.ts';
+import { CommandError } from './answer.ts';
+import type { Connection } from './connection.ts';
+import { newJob } from './create.ts';
+import { type OptionName, USED } from './option-names.ts';
+import { type Door, OptionsError, type RawOptions, readOptions } from './options.ts';
+
+/** What a job in the file may say: what create takes, without what the file's own form says. */
+const KEYS = USED.create.filter((name) => name !== 'unique-key' && name !== 'run-at');
+const MOST_JOBS = 1000;
+
+/**
+ * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
+ * @param text YAML 1.2
+ * @param file how to call it in errors
+ * @throws CommandError with every problem that it has, each with its job and its line where that is known
+ */
+export async function readJobsFile(
+  text: string,
+  file: string,
+  connection: Connection,
+  redact: (text: string) => string,
+): Promise<NewJob[]> {
+  // Loaded here, since no other command needs it.
+  const { LineCounter, parseDocument, isMap } = await import('yaml');
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problems = [...document.errors, ...document.warnings].map(
+    (error) => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`,
+  );
+  if (problems.length > 0) throw fault(file, problems);
+  const content = document.toJS({ maxAliasCount: 100 }) as unknown;
+  if (!isRecord(content) || !isRecord(content.jobs)) {
+    throw fault(file, ['it has no "jobs:" with an entry for each job under its key']);
+  }
+  const others = Object.keys(content).filter((key) => key !== 'jobs');
+  if (others.length > 0) problems.push(`"${others[0]}" is not known here: only "jobs" is`);
+  const entries = Object.entries(content.jobs);
+  if (entries.length > MOST_JOBS) problems.push(`it has ${entries.length} jobs; ${MOST_JOBS} are the most`);
+
+  const nodes = document.get('jobs');
+  const lineOf = (key: string): string => {
+    const pair = isMap(nodes) ? nodes.items.find((item) => String(item.key) === key) : undefined;
+    const offset = (pair?.key as { range?: readonly number[] } | undefined)?.range?.[0];
+    return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
+  };
+  const jobs: NewJob[] = [];
+  for (const [key, value] of entries) {
+    const place = `${key}${lineOf(key)}`;
+    try {
+      jobs.push(readJob(key, value, connection, redact));
+    } catch (error) {
+      const found = error instanceof OptionsError ? error.problems : [describe(error)];
+      problems.push(...found.map((problem) => `${place}: ${problem}`));
+    }
+  }
+  if (problems.length > 0) throw fault(file, problems);
+  return jobs;
+}
+
+function readJob(
+  key: string,
+  value: unknown,
+  connection: Connection,
+  redact: (text: string) => string,
+): NewJob {
+  if (!isRecord(value)) throw new CommandError('it is not a list of "name: value" pairs');
+  const raw: Record<string, string> = {};
+  for (const [name, given] of Object.entries(value)) {
+    if (!(KEYS as readonly string[]).includes(name)) {
+      throw new CommandError(`"${name}" is not known here. Known are: ${KEYS.join(', ')}`);
+    }
+    raw[name] = asText(name as OptionName, given);
+  }
+  if ((raw.schedule ?? '').trim() === '') {
+    throw new CommandError(
+      'it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply',
+    );
+  }
+  const options: RawOptions = {
+    name: key,
+    ...raw,
+    command: 'create',
+    'unique-key': key,
+    'supabase-url': connection.url,
+    'supabase-key': connection.key,
+  };
+  const read = readOptions(options, { ...DOOR, redact });
+  if (read.options.command !== 'create') throw new CommandError('it cannot be read');
+  return newJob(read.options);
+}
+
+const DOOR: Omit<Door, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
+
+/** A value as the text that the same input of the action would have. */
+function asText(name: OptionName, value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (name === 'config') return JSON.stringify(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
+  throw new CommandError(`its ${name} is not a text or a number`);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function fault(file: string, problems: readonly string[]): CommandError {
+  const list = problems.map((problem) => `- ${problem}`).join('\n');
+  return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
+}

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readJobsFile } from '../src/commands/jobs-file.ts';
+import { startTestProject } from './support/stack.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const blocks = (text: string, language: string): string[] =>
+  [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].filter((m) => m[1] === language).map((m) => m[2] ?? '');
+const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}` };
+const jobsOf = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
+
+describe('docs/schedules.md', () => {
+  const text = read('docs/schedules.md');
+
+  it('has SQL that runs', async () => {
+    const project = await startTestProject();
+    try {
+      for (const sql of blocks(text, 'sql')) await project.asPostgres(sql);
+      expect(await project.sql('select name from cloud_jobs order by name')).toEqual([
+        { name: 'Every hour' },
+        { name: 'Report of the day' },
+      ]);
+    } finally {
+      await project.stop();
+    }
+  });
+
+  it('has a jobs file that can be applied', async () => {
+    for (const yaml of blocks(text, 'yaml')) {
+      expect(await jobsOf(yaml)).toMatchObject([{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }]);
+    }
+  });
+});
+
+describe('examples/schedules', () => {
+  it('has a jobs file that can be applied', async () => {
+    expect(await jobsOf(read('examples/schedules/jobs.yml'))).toMatchObject([
+      { unique_key: 'nightly-cleanup', job_type: 'maintenance' },
+      { unique_key: 'weekday-report', missed: 'skip', missed_grace_seconds: 7200 },
+    ]);
+  });
+
+  it('has a workflow that names inputs and files that exist', () => {
+    const workflow = parse(read('examples/schedules/apply-jobs.yml'));
+    const inputs = Object.keys(parse(read('action.yml')).inputs);
+    const step = workflow.jobs.apply.steps.at(-1);
+    expect(Object.keys(step.with).filter((name) => !inputs.includes(name))).toEqual([]);
+    expect(step.with.command).toBe('apply');
+  });
+});
+
+it.each(['README.md', 'docs/handlers.md', 'docs/schedules.md'])('%s links to files that exist', (path) => {
+  const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
+  expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
+});

@@ -1,0 +1,202 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runStep } from '../support/runner.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+
+let project: TestProject;
+let workspace: string;
+beforeAll(async () => {
+  project = await startTestProject();
+  workspace = mkdtempSync(join(tmpdir(), 'cloud-jobs-workspace-'));
+});
+afterAll(async () => {
+  await project?.stop();
+  rmSync(workspace, { recursive: true, force: true });
+});
+
+const step = (inputs: Record<string, string>) =>
+  runStep(
+    { 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs },
+    { GITHUB_WORKSPACE: workspace, GITHUB_REPOSITORY: 'octo/reports' },
+  );
+
+describe('create with a schedule', () => {
+  it('makes a job that is due at the next occurrence, and show says when, in words', async () => {
+    const created = await step({
+      command: 'create',
+      name: 'Nightly',
+      'job-type': 'maintenance',
+      schedule: '30 3 * * mon-fri',
+      timezone: 'Europe/Berlin',
+      missed: 'skip',
+      'missed-grace-minutes': '45',
+    });
+    expect(created.log).not.toContain('::error');
+    const [row] = await project.sql('select * from cloud_jobs where name = $1', ['Nightly']);
+    expect(row).toMatchObject({
+      schedule: '30 3 * * mon-fri',
+      timezone: 'Europe/Berlin',
+      missed: 'skip',
+      missed_grace_seconds: 2700,
+    });
+    expect(row?.run_at).toEqual(row?.scheduled_for);
+    const shown = await step({ command: 'show', name: 'Nightly' });
+    expect(shown.summary).toContain('At 03:30, Monday through Friday');
+    expect(shown.summary).toContain('skipped when more than 45 min late');
+    expect(
+      shown.summary.match(/in \d+ [^,]*?\(20\d\d-\d\d-\d\d 0[12]:30 UTC\)/g)?.length,
+    ).toBeGreaterThanOrEqual(3);
+    expect((await step({ command: 'list', name: 'Nightly' })).summary).toContain(
+      'At 03:30, Monday through Friday',
+    );
+  });
+
+  it.each([
+    [{ schedule: '61 * * * *' }, 'schedule is "61 * * * *": it is not valid'],
+    [{ schedule: '0 0 31 2 *' }, 'it is never due'],
+    [{ schedule: '* * * * * *' }, 'it has 6 fields and not 5'],
+    [{ schedule: '0 0 L * *' }, 'L, W, #, + and ? are not used here'],
+    [{ schedule: '@reboot' }, 'it is not a nickname'],
+    [{ schedule: '@daily', timezone: 'Mars/Olympus' }, 'timezone is "Mars/Olympus": it is not a time zone'],
+    [{ timezone: 'UTC' }, 'timezone is for recurring jobs. Give schedule too.'],
+    [{ schedule: '@daily', 'missed-grace-minutes': '5' }, 'missed-grace-minutes goes with missed skip.'],
+  ])('refuses %o', async (inputs, message) => {
+    const refused = await step({ command: 'create', name: 'Refused', 'job-type': 'maintenance', ...inputs });
+    expect(refused.code).toBe(1);
+    expect(refused.log.replaceAll('`', '')).toContain(message);
+    expect(await project.sql("select 1 from cloud_jobs where name = 'Refused'")).toEqual([]);
+  });
+});
+
+describe('apply', () => {
+  const write = (text: string) => writeFileSync(join(workspace, 'jobs.yml'), text);
+  const apply = (more: Record<string, string> = {}) => step({ command: 'apply', file: 'jobs.yml', ...more });
+  const jobs = () =>
+    project.sql(
+      'select unique_key as key, name, status, schedule, config, source from cloud_jobs where unique_key is not null order by 1',
+    );
+  const TWO = `
+jobs:
+  nightly-cleanup:
+    job-type: maintenance
+    schedule: "30 3 * * *"
+    config: { cleanup_days: 30 }
+  report:
+    name: Weekly report
+    job-type: custom
+    schedule: "0 6 * * mon"
+    timezone: Europe/Berlin
+    config:
+      handler: report.mjs
+`;
+
+  it('shows a plan, creates, changes nothing the second time, updates in place, and prunes', async () => {
+    write(TWO);
+    const plan = await apply({ 'dry-run': 'true' });
+    expect(plan.log).not.toContain('::error');
+    expect(plan.summary).toContain('Plan, nothing was changed: 2 to create.');
+    expect(await jobs()).toEqual([]);
+
+    expect((await apply()).summary).toContain('Applied: 2 created.');
+    expect(await jobs()).toMatchObject([
+      {
+        key: 'nightly-cleanup',
+        name: 'nightly-cleanup',
+        source: 'octo/reports:jobs.yml',
+        config: { cleanup_days: 30 },
+      },
+      { key: 'report', name: 'Weekly report', status: 'waiting' },
+    ]);
+    expect((await apply()).summary).toContain('Applied: 2 unchanged.');
+
+    const [before] = await project.sql(
+      "select job_id, run_at from cloud_jobs where unique_key = 'nightly-cleanup'",
+    );
+    write(TWO.replace('30 3', '45 4').replace('cleanup_days: 30', 'cleanup_days: 7'));
+    const updated = await apply();
+    expect(updated.summary).toContain('Applied: 1 updated, 1 unchanged.');
+    expect(updated.summary).toContain('30 3');
+    const [after] = await project.sql("select * from cloud_jobs where unique_key = 'nightly-cleanup'");
+    expect(after).toMatchObject({
+      job_id: before?.job_id,
+      schedule: '45 4 * * *',
+      config: { cleanup_days: 7 },
+    });
+    expect(after?.run_at).not.toEqual(before?.run_at);
+
+    write(TWO.slice(0, TWO.indexOf('  report:')));
+    expect((await apply()).summary).toContain('1 gone from the file and left alone');
+    expect(await jobs()).toMatchObject([{ status: 'waiting' }, { status: 'waiting' }]);
+    expect((await apply({ prune: 'true' })).summary).toContain('1 disabled');
+    expect(await jobs()).toMatchObject([{ status: 'waiting' }, { status: 'disabled' }]);
+
+    // Back in the file it runs again; what a person disabled stays so.
+    write(TWO);
+    expect((await apply()).summary).toContain('1 enabled');
+    await step({ command: 'disable', 'job-id': String(after?.job_id) });
+    expect((await apply()).summary).toContain('2 unchanged');
+    expect(await jobs()).toMatchObject([{ status: 'disabled' }, { status: 'waiting' }]);
+  });
+
+  it('tells all that is wrong at once, with job and line, and changes nothing', async () => {
+    const before = await jobs();
+    write(`jobs:
+  good:
+    job-type: maintenance
+    schedule: "@daily"
+  no-schedule:
+    job-type: maintenance
+  bad-schedule:
+    job-type: maintenance
+    schedule: "0 0 31 2 *"
+  bad-config:
+    job-type: maintenance
+    schedule: "@daily"
+    config: { cleanup: 1 }
+  unknown:
+    job_type: maintenance
+`);
+    const refused = await apply();
+    expect(refused.code).toBe(1);
+    for (const text of [
+      'no-schedule (line 5): it has no schedule',
+      'bad-schedule (line 7): schedule is "0 0 31 2 *": it is never due',
+      'bad-config (line 10): ',
+      'unknown (line 14): "job_type" is not known here. Known are: name, job-type',
+    ]) {
+      expect(refused.log).toContain(text);
+    }
+    expect(refused.log).not.toContain('good (line');
+    expect(await jobs()).toEqual(before);
+  });
+
+  it.each([
+    ['jobs: [', 'line 1'],
+    ['a: 1', 'it has no "jobs:"'],
+    ['jobs:\n  a: 1\n  a: 2\n', 'line 3'],
+  ])('refuses %o', async (text, message) => {
+    write(text);
+    const refused = await apply();
+    expect(refused.code).toBe(1);
+    expect(refused.log.replaceAll('`', '')).toContain(message);
+  });
+
+  it('says what to do where there is no such file', async () => {
+    const refused = await step({ command: 'apply', file: 'none.yml' });
+    expect(refused.code).toBe(1);
+    expect(refused.log).toContain('The jobs file "none.yml" cannot be read.');
+  });
+
+  it('leaves jobs of other sources alone', async () => {
+    await project.sql("select cloud_jobs_apply('other/repo:jobs.yml', $1)", [
+      JSON.stringify([{ name: 'o', job_type: 'custom', unique_key: 'other', schedule: '@daily' }]),
+    ]);
+    write(TWO);
+    await apply({ prune: 'true' });
+    expect(await project.sql("select status from cloud_jobs where unique_key = 'other'")).toEqual([
+      { status: 'waiting' },
+    ]);
+  });
+});
