@@ -165,7 +165,7 @@ describe('wrong inputs', () => {
   test.each<[Readonly<Record<string, string>>, string]>([
     [{ command: 'crate' }, '`command` is "crate", which is not a command. Did you mean create?'],
     [{ command: 'rm' }, 'Did you mean delete?'],
-    [{ command: 'xyzzy' }, 'The commands are: run, create, list'],
+    [{ command: 'xyzzy' }, 'The commands are: run, create, apply, list'],
     [{ jobtype: 'custom' }, 'There is no input `jobtype`. Did you mean `job-type`?'],
     [{ job_type: 'custom' }, 'There is no input `job_type`. Did you mean `job-type`?'],
     [{ completelyother: '1' }, 'The inputs are: supabase-url'],
