@@ -27813,6 +27813,8 @@ const schema = strictObject({
     /** Age in days at which finished one-off jobs go, with their executions. Left out: they stay. */
     cleanup_jobs_days: days.optional(),
     release_locks: flag.default(true),
+    /** Reports the size and bloat of tables and indexes, and what to do. */
+    reindex_advice: flag.default(false),
 });
 class MaintenanceConfigError extends Error {
     name = 'MaintenanceConfigError';
@@ -27823,7 +27825,7 @@ function parseMaintenanceConfig(config) {
     if (parsed.success)
         return parsed.data;
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`);
-    throw new MaintenanceConfigError(`The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days and release_locks.`);
+    throw new MaintenanceConfigError(`The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days, release_locks and reindex_advice.`);
 }
 /**
  * Prunes history in bounded batches and ends the attempts of dead workers. Never touches running executions. A part
@@ -27839,6 +27841,7 @@ function createMaintenanceHandler(store) {
             return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
         }
         const done = {};
+        let advice = [];
         const part = async (task, work) => {
             done[task] = 0;
             try {
@@ -27868,9 +27871,22 @@ function createMaintenanceHandler(store) {
         const jobsDays = config.cleanup_jobs_days;
         if (jobsDays !== undefined)
             await part('deleted_jobs', () => prune('deleted_jobs', { jobs: jobsDays }));
+        if (config.reindex_advice) {
+            await part('relations_measured', async () => {
+                advice = [...(await store.bloat()).relations];
+                done.relations_measured = advice.length;
+            });
+        }
         for (const [task, count] of Object.entries(done))
             context.log.line(`${task}: ${count}`);
-        return { outcome: 'success', result: done };
+        for (const { name, bytes, advice: statement } of advice) {
+            if (statement !== null)
+                context.log.line(`${name} has ${Math.round(bytes / 1048576)} MiB: ${statement}`);
+        }
+        const result = config.reindex_advice
+            ? { ...done, reindex_advice: advice.map((one) => ({ ...one })) }
+            : done;
+        return { outcome: 'success', result };
     };
 }
 
@@ -43543,7 +43559,7 @@ const replies_json = json();
 const instant = schemas_string();
 const replies_count = coerce_number();
 /** The number of the newest migration that this code needs in the database. */
-const CLIENT_SCHEMA = 9;
+const CLIENT_SCHEMA = 10;
 const versionReply = object({
     v: literal(1),
     schema: schemas_number().int(),
@@ -43750,6 +43766,21 @@ const pruneReply = object({
     jobs: schemas_number().int(),
     more: schemas_boolean(),
 });
+const bloatReply = object({
+    v: literal(1),
+    now: instant,
+    relations: array(object({
+        name: schemas_string(),
+        kind: schemas_enum(['table', 'index']),
+        bytes: schemas_number(),
+        rows: schemas_number(),
+        dead_rows: schemas_number().nullable(),
+        /** About what it would have when freshly built; null for a table and for an index on an expression. */
+        expected_bytes: schemas_number().nullable(),
+        /** A statement for the SQL Editor, or null where there is nothing to do. */
+        advice: schemas_string().nullable(),
+    })),
+});
 const peekReply = object({ v: literal(1), now: instant, due: replies_count, jobs: array(jobRow) });
 
 ;// CONCATENATED MODULE: ./lib/queue/queue.js
@@ -43832,6 +43863,7 @@ function createQueue(rpc, newId) {
         doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
         peek: (queues, jobTypes, limit, patience) => explained('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
         prune: (days, limit) => explained('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
+        bloat: () => explained('cloud_jobs_bloat', {}, bloatReply),
         releaseExpiredLocks: () => explained('release_expired_locks', {}, schemas_number().int()),
     };
 }

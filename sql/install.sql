@@ -62,8 +62,8 @@ do $$
 declare
   installed integer := (select max(version) from public.cloud_jobs_schema);
 begin
-  if installed > 9 then
-    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 9.', installed
+  if installed > 10 then
+    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 10.', installed
       using hint = 'Use the sql/install.sql of the release that your action runs.';
   end if;
 end
@@ -76,7 +76,7 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select '{"v": 1, "schema": 9, "requires": 1}'::jsonb
+  select '{"v": 1, "schema": 10, "requires": 1}'::jsonb
 $$;
 
 -- ==== 0001_tables.sql ===========================================================================
@@ -2778,6 +2778,59 @@ begin
 end
 $$;
 
+-- ==== 0010_bloat.sql ============================================================================
+
+-- How much of the tables and indexes of cloud-jobs is dead weight, and what to do about it. Changes nothing.
+--
+-- An estimate from the statistics of Postgres, as fresh as the last ANALYZE: a B-tree of so many rows with keys of so
+-- many bytes should be so large. Indexes on expressions have no such statistics and get no estimate.
+-- Reply: {"v", "now", "relations": [{"name", "kind", "bytes", "rows", "dead_rows", "expected_bytes", "advice"}]}, the
+-- largest first; advice is null where there is nothing to do.
+create or replace function public.cloud_jobs_bloat()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with owner as (
+    select c.oid, c.relname, c.reltuples, s.n_live_tup, s.n_dead_tup
+    from pg_catalog.pg_class c
+    left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers')
+  ),
+  index as (
+    select c.oid, c.relname, greatest(c.reltuples, 0) as reltuples,
+      -- 8 bytes of header, 4 of pointer, the key rounded up to 8; leaf pages are filled to 90 %.
+      case when not 0 = any (i.indkey::smallint[]) then (
+        select 12 + 8 * ceil(sum(coalesce(st.avg_width, 16)) / 8.0)
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_stats st on st.schemaname = 'public' and st.tablename = owner.relname and st.attname = a.attname
+        where a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])) / 0.9 end as row_bytes
+    from owner
+    join pg_catalog.pg_index i on i.indrelid = owner.oid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
+  ),
+  relation as (
+    select relname, 'table' as kind, pg_catalog.pg_table_size(oid) as bytes, coalesce(n_live_tup, 0) as tuples,
+      coalesce(n_dead_tup, 0) as dead, null::numeric as expected
+    from owner
+    union all
+    select relname, 'index', pg_catalog.pg_relation_size(oid), reltuples::bigint, null,
+      ceil(reltuples::numeric * row_bytes::numeric / 8192) * 8192 + 16384
+    from index
+  )
+  select jsonb_build_object('v', 1, 'now', now(), 'relations', coalesce(jsonb_agg(jsonb_build_object(
+    'name', relname, 'kind', kind, 'bytes', bytes, 'rows', tuples, 'dead_rows', dead, 'expected_bytes', expected,
+    'advice', case
+      when kind = 'index' and bytes > 8388608 and bytes > 2 * expected
+        then format('reindex index concurrently public.%I;', relname)
+      when kind = 'table' and dead > 10000 and dead > tuples / 5 then format('vacuum (analyze) public.%I;', relname)
+    end) order by bytes desc, relname), '[]'::jsonb))
+  from relation
+$$;
+
 -- ==== access ===================================================================================
 
 -- Who may do what: service_role everything that the worker and the commands need, nobody else anything.
@@ -2821,7 +2874,8 @@ insert into public.cloud_jobs_schema (version, name) values
   (6, 'reading'),
   (7, 'seed_clients'),
   (8, 'schedules'),
-  (9, 'apply')
+  (9, 'apply'),
+  (10, 'bloat')
 on conflict (version) do nothing;
 
 -- PostgREST learns of the functions.

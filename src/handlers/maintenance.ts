@@ -10,6 +10,18 @@ export interface MaintenanceStore {
   }): Promise<{ executions: number; jobs: number; more: boolean }>;
   /** Returns how many attempts of dead workers it ended. */
   releaseExpiredLocks(): Promise<number>;
+  /** Sizes of tables and indexes, with a statement for those that are bloated. Changes nothing. */
+  bloat(): Promise<{ relations: readonly Relation[] }>;
+}
+
+interface Relation {
+  readonly name: string;
+  readonly kind: string;
+  readonly bytes: number;
+  readonly rows: number;
+  readonly dead_rows: number | null;
+  readonly expected_bytes: number | null;
+  readonly advice: string | null;
 }
 
 // Clients of the seed schema stored numbers and booleans as text.
@@ -25,6 +37,8 @@ const schema = z.strictObject({
   /** Age in days at which finished one-off jobs go, with their executions. Left out: they stay. */
   cleanup_jobs_days: days.optional(),
   release_locks: flag.default(true),
+  /** Reports the size and bloat of tables and indexes, and what to do. */
+  reindex_advice: flag.default(false),
 });
 
 export class MaintenanceConfigError extends Error {
@@ -39,7 +53,7 @@ export function parseMaintenanceConfig(config: Json): z.infer<typeof schema> {
     (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,
   );
   throw new MaintenanceConfigError(
-    `The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days and release_locks.`,
+    `The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days, release_locks and reindex_advice.`,
   );
 }
 
@@ -56,6 +70,7 @@ export function createMaintenanceHandler(store: MaintenanceStore): Handler {
       return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
     }
     const done: Record<string, number> = {};
+    let advice: Relation[] = [];
     const part = async (task: string, work: () => Promise<void>): Promise<void> => {
       done[task] = 0;
       try {
@@ -85,7 +100,20 @@ export function createMaintenanceHandler(store: MaintenanceStore): Handler {
     }
     const jobsDays = config.cleanup_jobs_days;
     if (jobsDays !== undefined) await part('deleted_jobs', () => prune('deleted_jobs', { jobs: jobsDays }));
+    if (config.reindex_advice) {
+      await part('relations_measured', async () => {
+        advice = [...(await store.bloat()).relations];
+        done.relations_measured = advice.length;
+      });
+    }
     for (const [task, count] of Object.entries(done)) context.log.line(`${task}: ${count}`);
-    return { outcome: 'success', result: done };
+    for (const { name, bytes, advice: statement } of advice) {
+      if (statement !== null)
+        context.log.line(`${name} has ${Math.round(bytes / 1048576)} MiB: ${statement}`);
+    }
+    const result = config.reindex_advice
+      ? { ...done, reindex_advice: advice.map((one) => ({ ...one })) }
+      : done;
+    return { outcome: 'success', result };
   };
 }

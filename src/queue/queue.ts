@@ -3,6 +3,8 @@ import { QueueError } from './errors.ts';
 import {
   type ApplyReply,
   applyReply,
+  type BloatReply,
+  bloatReply,
   CLIENT_SCHEMA,
   type ClaimReply,
   claimReply,
@@ -133,6 +135,8 @@ export interface Queue {
   ): Promise<PeekReply>;
   /** One bounded batch: call again while `more`. */
   prune(days: { executions?: number; jobs?: number }, limit?: number): Promise<PruneReply>;
+  /** Sizes of tables and indexes with advice; changes nothing. */
+  bloat(): Promise<BloatReply>;
   /** Ends the attempts of dead workers in all queues; returns how many. */
   releaseExpiredLocks(): Promise<number>;
 }
@@ -267,6 +271,7 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit },
         pruneReply,
       ),
+    bloat: () => explained('cloud_jobs_bloat', {}, bloatReply),
     releaseExpiredLocks: () => explained('release_expired_locks', {}, z.number().int()),
   };
 }

@@ -11,7 +11,7 @@ const instant = z.string();
 const count = z.coerce.number();
 
 /** The number of the newest migration that this code needs in the database. */
-export const CLIENT_SCHEMA = 9;
+export const CLIENT_SCHEMA = 10;
 
 export const versionReply = z.object({
   v: z.literal(1),
@@ -254,6 +254,25 @@ export const pruneReply = z.object({
   more: z.boolean(),
 });
 export type PruneReply = z.infer<typeof pruneReply>;
+
+export const bloatReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  relations: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.enum(['table', 'index']),
+      bytes: z.number(),
+      rows: z.number(),
+      dead_rows: z.number().nullable(),
+      /** About what it would have when freshly built; null for a table and for an index on an expression. */
+      expected_bytes: z.number().nullable(),
+      /** A statement for the SQL Editor, or null where there is nothing to do. */
+      advice: z.string().nullable(),
+    }),
+  ),
+});
+export type BloatReply = z.infer<typeof bloatReply>;
 
 export const peekReply = z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) });
 export type PeekReply = z.infer<typeof peekReply>;
