@@ -39787,8 +39787,11 @@ function config_refuse(message) {
  * Adds a job. Its config is checked for what its type needs, so that a typo is told now and not by a failed run.
  * @throws CommandError when the config does not fit the job type
  */
-async function create(options, queue) {
-    const reply = await queue.enqueue([newJob(options)]);
+async function create(options, queue, checkCustom) {
+    const job = newJob(options);
+    if (options.jobType === 'custom')
+        await refuseMisfit([options.config], options.handlers, checkCustom);
+    const reply = await queue.enqueue([job]);
     const added = reply.jobs[0];
     if (!added)
         throw new CommandError('The database took the job but named none. This is a defect: please report it.');
@@ -39820,6 +39823,11 @@ function newJob(options) {
             ? {}
             : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
     };
+}
+async function refuseMisfit(configs, handlers, checkCustom) {
+    const wrong = (await checkCustom(configs, handlers)).find((problem) => problem !== null);
+    if (wrong)
+        throw new CommandError(`The config does not fit its handler: ${wrong}`);
 }
 /** The columns of a job that say when it recurs. */
 function recurrenceColumns(recurrence) {
@@ -39936,8 +39944,9 @@ const USED = {
         'timezone',
         'missed',
         'missed-grace-minutes',
+        'handlers',
     ],
-    apply: ['file', 'prune', 'dry-run'],
+    apply: ['file', 'prune', 'dry-run', 'handlers'],
     list: ['name', 'job-type', 'queue', 'status', 'limit'],
     show: ['job-id', 'name', 'limit'],
     stats: ['queue'],
@@ -40598,6 +40607,7 @@ function build(command, values, door, problems) {
                 concurrencyKey: values['concurrency-key'] ?? null,
                 timeoutSeconds: values['timeout-minutes'] ?? null,
                 recurrence: recurrenceOf(values, door, problems),
+                handlers: values.handlers ?? null,
             };
         case 'apply':
             return {
@@ -40606,6 +40616,7 @@ function build(command, values, door, problems) {
                 file: values.file ?? DEFAULT_JOBS_FILE,
                 prune: values.prune ?? false,
                 dryRun: values['dry-run'] ?? false,
+                handlers: values.handlers ?? null,
             };
         case 'list':
             return {
@@ -40777,6 +40788,7 @@ function asText(name, value) {
     throw new CommandError(`its ${name} is not a text or a number`);
 }
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What is wrong with a jobs file, one line for each problem. */
 function fault(file, problems) {
     const list = problems.map((problem) => `- ${problem}`).join('\n');
     return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
@@ -40799,6 +40811,11 @@ async function apply(options, deps) {
         throw new CommandError(`The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`, { cause });
     }
     const jobs = await readJobsFile(text, file, connection, deps.redact);
+    const custom = jobs.filter((job) => job.job_type === 'custom');
+    const problems = await deps.checkCustom(custom.map((job) => job.config ?? {}), options.handlers);
+    const wrong = custom.flatMap((job, index) => problems[index] ? [`${job.unique_key}: the config does not fit its handler: ${problems[index]}`] : []);
+    if (wrong.length > 0)
+        throw fault(file, wrong);
     const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
     return { command: 'apply', source, prune, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }
@@ -40921,7 +40938,7 @@ async function execute(options, deps) {
         case 'run':
             return await run(options, deps);
         case 'create':
-            return await create(options, queue);
+            return await create(options, queue, deps.checkCustom);
         case 'apply':
             return await apply(options, deps);
         case 'list':
@@ -43499,6 +43516,7 @@ function storable(text) {
 
 
 
+
 /** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
 const DEFAULT_HANDLERS = '.github/cloud-jobs';
 /** Makes the handlers of a run and what the worker needs around them. */
@@ -43541,6 +43559,33 @@ async function openWorker(options, place, deps) {
         },
         [Symbol.asyncDispose]: () => custom.close(),
     };
+}
+/**
+ * Checks the configs of custom jobs by their handlers. A handler that is not here, or cannot be loaded here, may be
+ * in the repository that runs the job: only a config that can never be right is a problem.
+ */
+async function checkCustom(configs, folder, place) {
+    if (configs.length === 0)
+        return [];
+    const custom = createCustomHandlers({
+        folder: folder ?? DEFAULT_HANDLERS,
+        hostScript: place.hostScript,
+        env: place.env,
+        scratchDir: (0,external_node_path_.join)(place.scratchDir, 'jobs'),
+    });
+    try {
+        const problems = [];
+        for (const config of configs) {
+            const error = await custom.validate(config).then(() => null, (reason) => reason);
+            if (error !== null && !(error instanceof CustomHandlerError))
+                throw error;
+            problems.push(error?.final ? error.message : null);
+        }
+        return problems;
+    }
+    finally {
+        await custom.close();
+    }
 }
 /** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
 function instanceId(place) {
@@ -54434,6 +54479,7 @@ async function runAction(deps) {
             readFile: (path) => (0,promises_namespaceObject.readFile)((0,external_node_path_.resolve)(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
             repository: env.GITHUB_REPOSITORY || null,
             redact: redactor.redact,
+            checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
             now: () => new Date(),
             openWorker: (run) => openWorker(run, place(deps), {
                 queue,

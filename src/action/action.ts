@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
-import { openWorker, type Place } from '../commands/open-worker.ts';
+import { checkCustom, openWorker, type Place } from '../commands/open-worker.ts';
 import { OptionsError } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
 import { openQueue } from '../queue/open-queue.ts';
@@ -41,6 +41,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
       readFile: (path) => readFile(resolve(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
       repository: env.GITHUB_REPOSITORY || null,
       redact: redactor.redact,
+      checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
       now: () => new Date(),
       openWorker: (run) =>
         openWorker(run, place(deps), {

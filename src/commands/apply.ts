@@ -1,6 +1,7 @@
 import type { Queue } from '../queue/queue.ts';
 import { type Answer, CommandError } from './answer.ts';
-import { readJobsFile } from './jobs-file.ts';
+import type { CheckCustom } from './create.ts';
+import { fault, readJobsFile } from './jobs-file.ts';
 import type { ApplyOptions } from './option-types.ts';
 
 export interface ApplyDeps {
@@ -10,6 +11,7 @@ export interface ApplyDeps {
   /** `owner/repository`, or null outside of GitHub. */
   readonly repository: string | null;
   readonly redact: (text: string) => string;
+  readonly checkCustom: CheckCustom;
 }
 
 /**
@@ -28,6 +30,15 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
     );
   }
   const jobs = await readJobsFile(text, file, connection, deps.redact);
+  const custom = jobs.filter((job) => job.job_type === 'custom');
+  const problems = await deps.checkCustom(
+    custom.map((job) => job.config ?? {}),
+    options.handlers,
+  );
+  const wrong = custom.flatMap((job, index) =>
+    problems[index] ? [`${job.unique_key}: the config does not fit its handler: ${problems[index]}`] : [],
+  );
+  if (wrong.length > 0) throw fault(file, wrong);
   const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
   return { command: 'apply', source, prune, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }

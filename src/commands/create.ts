@@ -3,6 +3,7 @@ import { parseMaintenanceConfig } from '../handlers/maintenance.ts';
 import { PAPER_FETCH_CONCURRENCY_KEY } from '../handlers/paper-fetch/arxiv.ts';
 import { parsePaperFetchConfig } from '../handlers/paper-fetch/config.ts';
 import type { NewJob, Queue } from '../queue/queue.ts';
+import type { Json } from '../queue/types.ts';
 import { type Answer, CommandError } from './answer.ts';
 import type { CreateOptions, Recurrence } from './option-types.ts';
 
@@ -10,8 +11,14 @@ import type { CreateOptions, Recurrence } from './option-types.ts';
  * Adds a job. Its config is checked for what its type needs, so that a typo is told now and not by a failed run.
  * @throws CommandError when the config does not fit the job type
  */
-export async function create(options: CreateOptions, queue: Queue): Promise<Answer> {
-  const reply = await queue.enqueue([newJob(options)]);
+export async function create(
+  options: CreateOptions,
+  queue: Queue,
+  checkCustom: CheckCustom,
+): Promise<Answer> {
+  const job = newJob(options);
+  if (options.jobType === 'custom') await refuseMisfit([options.config], options.handlers, checkCustom);
+  const reply = await queue.enqueue([job]);
   const added = reply.jobs[0];
   if (!added)
     throw new CommandError('The database took the job but named none. This is a defect: please report it.');
@@ -44,6 +51,24 @@ export function newJob(options: CreateOptions): NewJob {
       ? {}
       : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
   };
+}
+
+/**
+ * Checks the configs of custom jobs by the schemas of their handlers, where those are at hand.
+ * @returns for each what is wrong with it, or null
+ */
+export type CheckCustom = (
+  configs: readonly Json[],
+  handlers: string | null,
+) => Promise<readonly (string | null)[]>;
+
+async function refuseMisfit(
+  configs: readonly Json[],
+  handlers: string | null,
+  checkCustom: CheckCustom,
+): Promise<void> {
+  const wrong = (await checkCustom(configs, handlers)).find((problem) => problem !== null);
+  if (wrong) throw new CommandError(`The config does not fit its handler: ${wrong}`);
 }
 
 /** The columns of a job that say when it recurs. */

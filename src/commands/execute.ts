@@ -31,7 +31,7 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
     case 'run':
       return await run(options, deps);
     case 'create':
-      return await create(options, queue);
+      return await create(options, queue, deps.checkCustom);
     case 'apply':
       return await apply(options, deps);
     case 'list':

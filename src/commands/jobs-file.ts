@@ -105,7 +105,8 @@ function asText(name: OptionName, value: unknown): string {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function fault(file: string, problems: readonly string[]): CommandError {
+/** What is wrong with a jobs file, one line for each problem. */
+export function fault(file: string, problems: readonly string[]): CommandError {
   const list = problems.map((problem) => `- ${problem}`).join('\n');
   return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid7 } from 'uuid';
 import { createCustomHandlers } from '../handlers/custom/custom-handlers.ts';
+import { CustomHandlerError } from '../handlers/custom/errors.ts';
 import { createMaintenanceHandler } from '../handlers/maintenance.ts';
 import type { PaperEndpoints } from '../handlers/paper-fetch/deps.ts';
 import { createPaperFetchHandler } from '../handlers/paper-fetch/handler.ts';
@@ -90,6 +91,38 @@ export async function openWorker(
     },
     [Symbol.asyncDispose]: () => custom.close(),
   };
+}
+
+/**
+ * Checks the configs of custom jobs by their handlers. A handler that is not here, or cannot be loaded here, may be
+ * in the repository that runs the job: only a config that can never be right is a problem.
+ */
+export async function checkCustom(
+  configs: readonly Json[],
+  folder: string | null,
+  place: Pick<Place, 'env' | 'hostScript' | 'scratchDir'>,
+): Promise<(string | null)[]> {
+  if (configs.length === 0) return [];
+  const custom = createCustomHandlers({
+    folder: folder ?? DEFAULT_HANDLERS,
+    hostScript: place.hostScript,
+    env: place.env,
+    scratchDir: join(place.scratchDir, 'jobs'),
+  });
+  try {
+    const problems: (string | null)[] = [];
+    for (const config of configs) {
+      const error = await custom.validate(config).then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      if (error !== null && !(error instanceof CustomHandlerError)) throw error;
+      problems.push(error?.final ? error.message : null);
+    }
+    return problems;
+  } finally {
+    await custom.close();
+  }
 }
 
 /** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */

@@ -61,6 +61,8 @@ export interface CreateOptions extends Common<'create'> {
   readonly timeoutSeconds: number | null;
   /** Null for a job that runs once. */
   readonly recurrence: Recurrence | null;
+  /** The folder as it was written, to check the config of a custom job by its handler. Null: not given. */
+  readonly handlers: string | null;
 }
 
 export interface ApplyOptions extends Common<'apply'> {
@@ -69,6 +71,8 @@ export interface ApplyOptions extends Common<'apply'> {
   /** Disables jobs that came from this file and are gone from it. */
   readonly prune: boolean;
   readonly dryRun: boolean;
+  /** As for create. */
+  readonly handlers: string | null;
 }
 
 /** When a recurring job is due. */

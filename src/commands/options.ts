@@ -205,6 +205,7 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         concurrencyKey: values['concurrency-key'] ?? null,
         timeoutSeconds: values['timeout-minutes'] ?? null,
         recurrence: recurrenceOf(values, door, problems),
+        handlers: values.handlers ?? null,
       };
     case 'apply':
       return {
@@ -213,6 +214,7 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         file: values.file ?? DEFAULT_JOBS_FILE,
         prune: values.prune ?? false,
         dryRun: values['dry-run'] ?? false,
+        handlers: values.handlers ?? null,
       };
     case 'list':
       return {

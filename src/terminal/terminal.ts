@@ -8,7 +8,7 @@ import { createJobOutput } from '../action/job-output.ts';
 import { createTerminalLog } from '../action/log.ts';
 import { createRedactor } from '../action/redact.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
-import { openWorker } from '../commands/open-worker.ts';
+import { checkCustom, openWorker } from '../commands/open-worker.ts';
 import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
 import { readOptions } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
@@ -16,6 +16,10 @@ import { openQueue } from '../queue/open-queue.ts';
 import { VERSION } from '../version.ts';
 import { describe } from '../worker/attempt.ts';
 import { data, text } from './text.ts';
+
+const HOST_SCRIPT = fileURLToPath(
+  new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
+);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -127,6 +131,12 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       readFile: (path) => readFile(path, 'utf8'),
       repository: null,
       redact: redactor.redact,
+      checkCustom: (configs, folder) =>
+        checkCustom(configs, folder, {
+          env: withoutKeys(env),
+          hostScript: HOST_SCRIPT,
+          scratchDir: join(tmpdir(), 'cloud-jobs'),
+        }),
       now: () => new Date(),
       openWorker: (run) =>
         openWorker(
@@ -138,9 +148,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
             runId: null,
             runAttempt: null,
             runUrl: null,
-            hostScript: fileURLToPath(
-              new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
-            ),
+            hostScript: HOST_SCRIPT,
             endpoints: {
               ...DEFAULT_PAPER_ENDPOINTS,
               ...(env.CLOUD_JOBS_ARXIV_URL ? { arxiv: env.CLOUD_JOBS_ARXIV_URL } : {}),

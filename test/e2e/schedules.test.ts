@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -198,5 +198,42 @@ jobs:
     expect(await project.sql("select status from cloud_jobs where unique_key = 'other'")).toEqual([
       { status: 'waiting' },
     ]);
+  });
+});
+
+describe('the config of a custom job', () => {
+  const handlers = () => join(workspace, 'handlers');
+  const HANDLER = `
+    export default {
+      config: { '~standard': { version: 1, vendor: 'test', validate: (value) =>
+        typeof value.who === 'string' ? { value } : { issues: [{ message: 'is not a text', path: ['who'] }] } } },
+      run: () => ({}),
+    };`;
+
+  it.each(['create', 'apply'])('is checked by its handler where that is at hand: %s', async (command) => {
+    mkdirSync(handlers(), { recursive: true });
+    writeFileSync(join(handlers(), 'greet.mjs'), HANDLER);
+    const call = (config: object) => {
+      writeFileSync(
+        join(workspace, 'jobs.yml'),
+        JSON.stringify({ jobs: { checked: { 'job-type': 'custom', schedule: '@daily', config } } }),
+      );
+      return step({
+        command,
+        handlers: handlers(),
+        ...(command === 'apply'
+          ? { file: 'jobs.yml' }
+          : { name: 'checked', 'job-type': 'custom', config: JSON.stringify(config) }),
+      });
+    };
+    const rows = () => project.sql("select 1 from cloud_jobs where name = 'checked'");
+    const before = await rows();
+    const refused = await call({ handler: 'greet', who: 7 });
+    expect(refused.code).toBe(1);
+    expect(refused.log).toContain('is not a text');
+    expect(await rows()).toEqual(before);
+    // Its handler may be in another repository.
+    expect((await call({ handler: 'elsewhere' })).code).toBe(0);
+    expect((await call({ handler: 'greet', who: 'you' })).code).toBe(0);
   });
 });

@@ -30,6 +30,7 @@ async function maintain(config: unknown, enqueue = true) {
     'select e.* from cloud_job_executions e join cloud_jobs j using (job_id) where j.queue = $1',
     [queue],
   );
+  if (!row) throw new Error(`no execution was recorded:\n${run.log}`);
   return { run, row };
 }
 
@@ -83,7 +84,7 @@ describe('maintenance through the packaged action', () => {
     // The job itself writes a few rows: indexes may grow by a page, and must not shrink.
     const before = await sizes();
     const { row } = await maintain({ cleanup_executions: false, release_locks: false, reindex_advice: true });
-    const { reindex_advice: relations, relations_measured: measured } = row?.result as {
+    const { reindex_advice: relations, relations_measured: measured } = row.result as {
       reindex_advice: {
         name: string;
         kind: string;
