@@ -17884,6 +17884,10 @@ const POLL_MS = 15_000;
 const MORE_FIRST_MS = 100;
 /** ... for so long in all. What is left then goes to the next run. */
 const MORE_FOR_MS = 5_000;
+/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+const LINGER_FIRST_MS = 2_000;
+/** ... but at least so often. */
+const LINGER_MOST_MS = 60_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers have so long, counted from the signal, */
@@ -17912,6 +17916,7 @@ async function runWorker(options, deps) {
     let claimed = 0;
     let expired = 0;
     let nothingDue = false;
+    let lingering = null;
     let askedAt = Number.NEGATIVE_INFINITY;
     let more = null;
     /** A claim whose reply was lost: it may have been applied. */
@@ -17994,8 +17999,12 @@ async function runWorker(options, deps) {
         const held = running.size + waiting.length;
         if (more)
             return more.next - deps.now();
-        if (nothingDue)
-            return held > 0 ? askedAt + POLL_MS - deps.now() : Number.POSITIVE_INFINITY;
+        if (nothingDue && held > 0)
+            return askedAt + POLL_MS - deps.now();
+        if (nothingDue) {
+            const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+            return lingering && again <= lingering.until ? again - deps.now() : Number.POSITIVE_INFINITY;
+        }
         return held < options.concurrency || held <= batchSize.target() / 2 ? 0 : Number.POSITIVE_INFINITY;
     }
     /** When to record what has ended, in milliseconds from now. */
@@ -18077,6 +18086,12 @@ async function runWorker(options, deps) {
             const pause = more ? more.pause * 2 : MORE_FIRST_MS;
             more = { since: more?.since ?? at, pause, next: at + pause };
         }
+        if (!nothingDue || running.size + waiting.length > 0)
+            lingering = null;
+        else if (lingering)
+            lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+        else
+            lingering = { until: at + options.lingerSeconds * 1000, pause: LINGER_FIRST_MS };
         fill();
     }
     /** Ends everything that is under way, records what ended and hands the rest back. */
@@ -39908,6 +39923,7 @@ const OPTIONS = [
     'concurrency',
     'lock-minutes',
     'time-budget-minutes',
+    'linger-minutes',
     'instance-id',
     'handlers',
     'dry-run',
@@ -39923,6 +39939,7 @@ const USED = {
         'concurrency',
         'lock-minutes',
         'time-budget-minutes',
+        'linger-minutes',
         'instance-id',
         'handlers',
         'dry-run',
@@ -40447,6 +40464,7 @@ const SCHEMAS = {
     concurrency: option_schemas_wholeNumber(1, 64),
     'lock-minutes': minutes(0.5, 60),
     'time-budget-minutes': minutes(0.1, 350),
+    'linger-minutes': minutes(0, 350),
     'instance-id': option_schemas_text(200),
     handlers: option_schemas_text(4096),
     'dry-run': option_schemas_yesOrNo,
@@ -40586,6 +40604,7 @@ function build(command, values, door, problems) {
                 concurrency: values.concurrency ?? 4,
                 lockSeconds: values['lock-minutes'] ?? 300,
                 timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
+                lingerSeconds: values['linger-minutes'] ?? 0,
                 instanceId: values['instance-id'] ?? null,
                 handlers: values.handlers ?? null,
                 dryRun: values['dry-run'] ?? false,
@@ -40989,6 +41008,7 @@ async function run(options, deps) {
             maxJobs: options.maxJobs,
             lockSeconds: options.lockSeconds,
             timeBudgetSeconds: options.timeBudgetSeconds,
+            lingerSeconds: options.lingerSeconds,
             runUrl: worker.runUrl,
         }, worker.deps);
         return { command: 'run', report };

@@ -80,6 +80,7 @@ async function run(options: RunOptions, deps: CommandDeps): Promise<Answer> {
       maxJobs: options.maxJobs,
       lockSeconds: options.lockSeconds,
       timeBudgetSeconds: options.timeBudgetSeconds,
+      lingerSeconds: options.lingerSeconds,
       runUrl: worker.runUrl,
     },
     worker.deps,

@@ -146,6 +146,7 @@ export const SCHEMAS = {
   concurrency: wholeNumber(1, 64),
   'lock-minutes': minutes(0.5, 60),
   'time-budget-minutes': minutes(0.1, 350),
+  'linger-minutes': minutes(0, 350),
   'instance-id': text(200),
   handlers: text(4096),
   'dry-run': yesOrNo,

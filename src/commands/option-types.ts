@@ -35,6 +35,8 @@ export interface RunOptions extends Common<'run'> {
   readonly lockSeconds: number;
   /** 6 to 21,000. */
   readonly timeBudgetSeconds: number;
+  /** 0 to 21,000; 0 unless given. */
+  readonly lingerSeconds: number;
   /** Null: made from the repository and the run. */
   readonly instanceId: string | null;
   /** The folder as it was written: relative to the workspace or absolute. Null: not given. */

@@ -184,6 +184,7 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         concurrency: values.concurrency ?? 4,
         lockSeconds: values['lock-minutes'] ?? 300,
         timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
+        lingerSeconds: values['linger-minutes'] ?? 0,
         instanceId: values['instance-id'] ?? null,
         handlers: values.handlers ?? null,
         dryRun: values['dry-run'] ?? false,

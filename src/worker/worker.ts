@@ -27,6 +27,8 @@ export interface WorkerOptions {
   readonly lockSeconds: number;
   /** Stop claiming after so long; what runs then may end. */
   readonly timeBudgetSeconds: number;
+  /** Goes on asking for so long after the queue ran empty; 0 to end at once. */
+  readonly lingerSeconds: number;
   /** Page of this run, for people. */
   readonly runUrl: string | null;
 }
@@ -59,6 +61,10 @@ const POLL_MS = 15_000;
 const MORE_FIRST_MS = 100;
 /** ... for so long in all. What is left then goes to the next run. */
 const MORE_FOR_MS = 5_000;
+/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+const LINGER_FIRST_MS = 2_000;
+/** ... but at least so often. */
+const LINGER_MOST_MS = 60_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers have so long, counted from the signal, */
@@ -105,6 +111,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   let claimed = 0;
   let expired = 0;
   let nothingDue = false;
+  let lingering: { readonly until: number; readonly pause: number } | null = null;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
   /** A claim whose reply was lost: it may have been applied. */
@@ -195,7 +202,11 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   function claimDelay(): number {
     const held = running.size + waiting.length;
     if (more) return more.next - deps.now();
-    if (nothingDue) return held > 0 ? askedAt + POLL_MS - deps.now() : Number.POSITIVE_INFINITY;
+    if (nothingDue && held > 0) return askedAt + POLL_MS - deps.now();
+    if (nothingDue) {
+      const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+      return lingering && again <= lingering.until ? again - deps.now() : Number.POSITIVE_INFINITY;
+    }
     return held < options.concurrency || held <= batchSize.target() / 2 ? 0 : Number.POSITIVE_INFINITY;
   }
 
@@ -275,6 +286,9 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const pause = more ? more.pause * 2 : MORE_FIRST_MS;
       more = { since: more?.since ?? at, pause, next: at + pause };
     }
+    if (!nothingDue || running.size + waiting.length > 0) lingering = null;
+    else if (lingering) lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+    else lingering = { until: at + options.lingerSeconds * 1000, pause: LINGER_FIRST_MS };
     fill();
   }
 

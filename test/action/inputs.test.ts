@@ -40,6 +40,7 @@ describe('right inputs', () => {
         concurrency: 4,
         lockSeconds: 300,
         timeBudgetSeconds: 3000,
+        lingerSeconds: 0,
         instanceId: null,
         handlers: null,
         dryRun: false,

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startStep, until } from '../support/runner.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project.stop());
+
+const add = async (name: string): Promise<void> => {
+  await project.sql("select cloud_jobs_create($1, 'maintenance')", [name]);
+};
+const done = (name: string) =>
+  until(async () => {
+    const [row] = await project.sql('select status from cloud_jobs where name = $1', [name]);
+    return row?.status === 'success';
+  });
+
+it('a worker that lingers takes what comes after the queue ran empty, and stops at once when told to', async () => {
+  await add('first');
+  const worker = startStep({
+    'supabase-url': project.url,
+    'supabase-key': project.secretKey,
+    'linger-minutes': '5',
+  });
+  await done('first');
+  await add('second');
+  await done('second');
+  expect(worker.child.exitCode).toBeNull();
+  worker.child.kill('SIGINT');
+  const { outputs, seconds } = await worker.done;
+  expect(outputs).toMatchObject({ claimed: '2', succeeded: '2' });
+  expect(seconds).toBeLessThan(60);
+});
+
+it('without it the worker ends when the queue is empty, and with it when the time is over', async () => {
+  const calls = async (inputs: Record<string, string>) =>
+    (await startStep({ 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs }).done).log;
+  expect(await calls({})).toContain('(1 requests)');
+  // 3 s: asked at the start and after 2 s.
+  expect(await calls({ 'linger-minutes': '0.05' })).toContain('(2 requests)');
+});
