@@ -53,7 +53,10 @@ describe('examples/schedules', () => {
   });
 });
 
-it.each(['README.md', 'docs/handlers.md', 'docs/schedules.md'])('%s links to files that exist', (path) => {
-  const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
-  expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
-});
+it.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/handlers.md', 'docs/schedules.md'])(
+  '%s links to files that exist',
+  (path) => {
+    const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
+    expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
+  },
+);
