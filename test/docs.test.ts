@@ -4,12 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
+import { codeBlocks } from './support/code-blocks.ts';
 import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const blocks = (text: string, language: string): string[] =>
-  [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].filter((m) => m[1] === language).map((m) => m[2] ?? '');
 const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}` };
 const jobsOf = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
 
@@ -19,7 +18,7 @@ describe('docs/schedules.md', () => {
   it('has SQL that runs', async () => {
     const project = await startTestProject();
     try {
-      for (const sql of blocks(text, 'sql')) await project.asPostgres(sql);
+      for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
       expect(await project.sql('select name from cloud_jobs order by name')).toEqual([
         { name: 'Every hour' },
         { name: 'Report of the day' },
@@ -30,7 +29,7 @@ describe('docs/schedules.md', () => {
   });
 
   it('has a jobs file that can be applied', async () => {
-    for (const yaml of blocks(text, 'yaml')) {
+    for (const yaml of codeBlocks(text, 'yaml')) {
       expect(await jobsOf(yaml)).toMatchObject([{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }]);
     }
   });

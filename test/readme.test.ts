@@ -6,14 +6,12 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createCustomHandlers } from '../src/handlers/custom/custom-handlers.ts';
 import { VERSION } from '../src/version.ts';
+import { codeBlocks } from './support/code-blocks.ts';
 import { startTestProject } from './support/stack.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const readme = read('README.md');
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(/^( *)```(\w+)\n([\s\S]*?)^\1```/gm)]
-    .filter((match) => match[2] === language)
-    .map((match) => (match[3] ?? '').replaceAll(new RegExp(`^${match[1]}`, 'gm'), ''));
+const blocks = (language: string): string[] => codeBlocks(readme, language);
 
 it('its workflows name inputs that exist', () => {
   const known = Object.keys(parse(read('action.yml')).inputs);

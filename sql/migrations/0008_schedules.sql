@@ -171,7 +171,7 @@ begin
     loop
       select array_agg(t.local_time) into local_times
       from (
-        select day.day + make_interval(hours => hour, mins => minute) as local_time
+        select clock.local_time
         from (
           select d as day
           from generate_series(beginning::date::timestamp, beginning::date::timestamp + direction * span, direction * interval '1 day') as d
@@ -186,8 +186,9 @@ begin
         ) day
         cross join unnest(cron.hours) as hour
         cross join unnest(cron.minutes) as minute
-        where (day.day + make_interval(hours => hour, mins => minute) - beginning) * direction >= interval '0'
-        order by extract(epoch from day.day + make_interval(hours => hour, mins => minute)) * direction
+        cross join lateral (select day.day + make_interval(hours => hour, mins => minute) as local_time) as clock
+        where (clock.local_time - beginning) * direction >= interval '0'
+        order by extract(epoch from clock.local_time) * direction
         limit wanted
       ) t;
       select array_agg(m.moment order by m.moment) into found

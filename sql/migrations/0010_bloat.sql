@@ -11,7 +11,7 @@ stable
 set search_path = ''
 as $$
   with owner as (
-    select c.oid, c.relname, c.reltuples, s.n_live_tup, s.n_dead_tup
+    select c.oid, c.relname, s.n_live_tup, s.n_dead_tup
     from pg_catalog.pg_class c
     left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'

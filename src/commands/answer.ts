@@ -16,12 +16,7 @@ export type Answer =
   | { readonly command: 'run'; readonly report: RunReport }
   | { readonly command: 'dry-run'; readonly peek: PeekReply }
   | { readonly command: 'create'; readonly jobId: string; readonly name: string; readonly created: boolean }
-  | {
-      readonly command: 'apply';
-      readonly source: string;
-      readonly prune: boolean;
-      readonly reply: ApplyReply;
-    }
+  | { readonly command: 'apply'; readonly source: string; readonly reply: ApplyReply }
   | { readonly command: 'list'; readonly reply: ListReply }
   | { readonly command: 'show'; readonly reply: ShowReply }
   | { readonly command: 'stats'; readonly reply: StatsReply }

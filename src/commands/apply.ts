@@ -40,5 +40,5 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
   );
   if (wrong.length > 0) throw fault(file, wrong);
   const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
-  return { command: 'apply', source, prune, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
+  return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }

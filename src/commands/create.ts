@@ -17,7 +17,10 @@ export async function create(
   checkCustom: CheckCustom,
 ): Promise<Answer> {
   const job = newJob(options);
-  if (options.jobType === 'custom') await refuseMisfit([options.config], options.handlers, checkCustom);
+  if (options.jobType === 'custom') {
+    const [problem] = await checkCustom([options.config], options.handlers);
+    if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
+  }
   const reply = await queue.enqueue([job]);
   const added = reply.jobs[0];
   if (!added)
@@ -62,17 +65,8 @@ export type CheckCustom = (
   handlers: string | null,
 ) => Promise<readonly (string | null)[]>;
 
-async function refuseMisfit(
-  configs: readonly Json[],
-  handlers: string | null,
-  checkCustom: CheckCustom,
-): Promise<void> {
-  const wrong = (await checkCustom(configs, handlers)).find((problem) => problem !== null);
-  if (wrong) throw new CommandError(`The config does not fit its handler: ${wrong}`);
-}
-
 /** The columns of a job that say when it recurs. */
-export function recurrenceColumns(
+function recurrenceColumns(
   recurrence: Recurrence | null,
 ): Pick<NewJob, 'schedule' | 'timezone' | 'missed' | 'missed_grace_seconds'> {
   if (recurrence === null) return {};

@@ -1,4 +1,4 @@
-import { Cron } from 'croner';
+import { nextOccurrences } from './next-occurrence.ts';
 
 export interface ScheduleFault {
   readonly part: 'schedule' | 'timezone';
@@ -42,8 +42,8 @@ export function scheduleFault(schedule: string, timezone: string): ScheduleFault
     return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
   }
   try {
-    const cron = new Cron(text, { timezone, mode: '5-part' });
-    return cron.nextRun() === null ? wrong('it is never due: no such day comes in the next years') : null;
+    const [next] = nextOccurrences(text, timezone, new Date(), 1);
+    return next ? null : wrong('it is never due: no such day comes in the next years');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);

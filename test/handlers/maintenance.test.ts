@@ -13,18 +13,16 @@ const step = (inputs: Record<string, string>) =>
   runStep({ 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs });
 
 /** Runs one maintenance job through the packaged action and returns its execution. */
-async function maintain(config: unknown, enqueue = true) {
+async function maintain(config: unknown) {
   const queue = `q-${randomUUID().slice(0, 8)}`;
-  if (enqueue) {
-    const created = await step({
-      command: 'create',
-      name: 'm',
-      'job-type': 'maintenance',
-      queue,
-      config: JSON.stringify(config),
-    });
-    expect(created.code).toBe(0);
-  }
+  const created = await step({
+    command: 'create',
+    name: 'm',
+    'job-type': 'maintenance',
+    queue,
+    config: JSON.stringify(config),
+  });
+  expect(created.code).toBe(0);
   const run = await step({ queues: queue });
   const [row] = await project.sql(
     'select e.* from cloud_job_executions e join cloud_jobs j using (job_id) where j.queue = $1',
