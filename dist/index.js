@@ -54096,7 +54096,7 @@ function statusOf(job) {
         return 'being cancelled';
     return job.status;
 }
-const schedule = (job) => job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 120)}`;
+const schedule = (job) => job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 110)}`;
 function when(job, now) {
     if (job.status === 'waiting')
         return moment(job.run_at, now);

@@ -31,7 +31,7 @@ export function statusOf(job: JobRow): string {
 }
 
 const schedule = (job: JobRow): string =>
-  job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 120)}`;
+  job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 110)}`;
 
 function when(job: JobRow, now: Date): string {
   if (job.status === 'waiting') return moment(job.run_at, now);
