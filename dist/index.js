@@ -40738,7 +40738,8 @@ function endSentence(text) {
 
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
-const KEYS = USED.create.filter((name) => name !== 'unique-key' && name !== 'run-at');
+const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
+const KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 /**
  * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.

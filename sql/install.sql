@@ -1091,6 +1091,7 @@ begin
     update public.cloud_jobs set
       status = case when turn.next is null then 'failed' else 'waiting' end,
       finished_at = case when turn.next is null then now() end,
+      error_message = coalesce(turn.fault, error_message),
       run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
     where job_id = late.job_id;
     moved := moved + 1;

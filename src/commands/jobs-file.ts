@@ -7,7 +7,8 @@ import { type OptionName, USED } from './option-names.ts';
 import { type Door, OptionsError, type RawOptions, readOptions } from './options.ts';
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
-const KEYS = USED.create.filter((name) => name !== 'unique-key' && name !== 'run-at');
+const NOT_OF_A_JOB: readonly OptionName[] = ['unique-key', 'run-at', 'handlers'];
+const KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 
 /**

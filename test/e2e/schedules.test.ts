@@ -157,6 +157,10 @@ jobs:
     config: { cleanup: 1 }
   unknown:
     job_type: maintenance
+  not-of-a-job:
+    job-type: maintenance
+    schedule: "@daily"
+    handlers: elsewhere
 `);
     const refused = await apply();
     expect(refused.code).toBe(1);
@@ -165,6 +169,7 @@ jobs:
       'bad-schedule (line 7): schedule is "0 0 31 2 *": it is never due',
       'bad-config (line 10): ',
       'unknown (line 14): "job_type" is not known here. Known are: name, job-type',
+      'not-of-a-job (line 16): "handlers" is not known here.',
     ]) {
       expect(refused.log).toContain(text);
     }

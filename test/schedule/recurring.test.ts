@@ -177,6 +177,22 @@ describe('an execution of a recurring job', () => {
   });
 });
 
+it('a job whose skipped occurrence has no next one, since its schedule cannot be evaluated, says why it failed', async () => {
+  const { job_id } = await insert('schedule, missed, missed_grace_seconds', "'@hourly', 'skip', 60");
+  await project.sql(
+    "alter table cloud_jobs disable trigger cloud_jobs_anchor_update; update cloud_jobs set timezone = 'Gone/Zone'; alter table cloud_jobs enable trigger cloud_jobs_anchor_update",
+  );
+  await project.setClock(NOON + 90 * MINUTE);
+  expect(await claim()).toBeUndefined();
+  expect(await job(job_id)).toMatchObject({
+    status: 'failed',
+    error_message: expect.stringContaining('in Gone/Zone cannot be evaluated, so it has ended'),
+  });
+  expect(await project.sql('select failure_kind, scheduled_for from cloud_job_executions')).toEqual([
+    { failure_kind: 'skipped', scheduled_for: at('13T13:00') },
+  ]);
+});
+
 describe('verbs on a recurring job', () => {
   it('disable takes effect when the run ends, and enable takes it back', async () => {
     const { job_id } = await insert('schedule', "'@hourly'");
