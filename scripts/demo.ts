@@ -2,16 +2,14 @@
  * `npm start`: the main job on an embedded real stack. Creates three jobs through the packaged action, runs them as
  * GitHub would, and prints list, summary and statistics. Ends by itself. `--live` asks the real arXiv.
  */
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startPostgres } from '../src/stack/postgres.ts';
 import { createProject } from '../src/stack/project.ts';
 import { startArxivServer } from './demo/arxiv-server.ts';
+import { runStep } from './runner/step.ts';
 
-const action = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const live = process.argv.includes('--live');
 const say = (text: string): void => console.log(text);
 const folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-demo-'));
@@ -32,37 +30,20 @@ const project = await createProject(postgres, {});
 const arxiv = live ? null : await startArxivServer();
 let failed = false;
 
-/** One step of a workflow: the action with its inputs in the environment, files for outputs and summary. */
+/** One step of a workflow, as GitHub would run it. @returns its job summary */
 async function step(inputs: Record<string, string>): Promise<string> {
-  const [output, summary] = [join(folder, 'output'), join(folder, 'summary')];
-  writeFileSync(output, '');
-  writeFileSync(summary, '');
   say(`\n$ uses: cloud-jobs   with: ${JSON.stringify(inputs)}`);
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    HOME: process.env.HOME,
-    GITHUB_OUTPUT: output,
-    GITHUB_STEP_SUMMARY: summary,
-    GITHUB_REPOSITORY: 'you/your-repository',
-    GITHUB_RUN_ID: '1',
-    GITHUB_RUN_ATTEMPT: '1',
-    RUNNER_TEMP: folder,
-    'INPUT_SUPABASE-URL': project.url,
-    'INPUT_SUPABASE-KEY': project.secretKey,
-    ...(arxiv ? { CLOUD_JOBS_ARXIV_URL: arxiv.url } : {}),
-  };
-  for (const [name, value] of Object.entries(inputs)) env[`INPUT_${name.toUpperCase()}`] = value;
-  const child = spawn(process.execPath, [action], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  // The runner hides the key; here there is no runner, so this line is left out.
-  child.stdout.on('data', (data: Buffer) =>
-    process.stdout.write(data.toString().replace(/^::add-mask::.*\n/gm, '')),
+  const { code, summary } = await runStep(
+    { 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs },
+    arxiv ? { CLOUD_JOBS_ARXIV_URL: arxiv.url } : {},
+    // GitHub hides the key; here there is no runner, so this line is left out.
+    (line) => (line.startsWith('::add-mask::') ? undefined : say(line)),
   );
-  const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) {
     failed = true;
     say(`(exit code ${code})`);
   }
-  return readFileSync(summary, 'utf8');
+  return summary;
 }
 
 try {

@@ -1,42 +1,18 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runStep } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-
 let project: TestProject;
-let folder: string;
 beforeAll(async () => {
   project = await startTestProject();
-  folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-secrets-'));
 });
-afterAll(async () => {
-  await project?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => project?.stop());
 
 /** All that one call of the action says: to the log, the summary, the outputs. */
 async function said(inputs: Readonly<Record<string, string>>): Promise<string> {
-  const [output, summary] = [join(folder, 'output'), join(folder, 'summary')];
-  writeFileSync(output, '');
-  writeFileSync(summary, '');
-  const named = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
-  const env = {
-    PATH: process.env.PATH,
-    GITHUB_OUTPUT: output,
-    GITHUB_STEP_SUMMARY: summary,
-    ...Object.fromEntries(named),
-  };
-  const log = await new Promise<string>((resolve) => {
-    execFile(process.execPath, [MAIN], { env }, (_, stdout, stderr) => resolve(stdout + stderr));
-  });
+  const { log, summary, outputs } = await runStep(inputs);
   // The runner takes this line out of the log.
-  const shown = log.replace(/^::add-mask::.*\n/gm, '');
-  return [shown, readFileSync(summary, 'utf8'), readFileSync(output, 'utf8')].join('\n');
+  return [log.replace(/^::add-mask::.*\n/gm, ''), summary, ...Object.values(outputs)].join('\n');
 }
 
 /** Undoes what the page does to text, so that a hidden secret is not only an escaped one. */

@@ -200,8 +200,7 @@ describe('custom jobs', () => {
     });
     await until(async () => (await job(id))?.status === 'locked');
     const asked = performance.now();
-    running.child.kill('SIGINT');
-    const ended = await running.done;
+    const ended = await running.cancel();
     expect((performance.now() - asked) / 1000).toBeLessThan(7.5);
     expect(ended.signal).toBeNull();
     expect(await job(id)).toMatchObject({ status: 'waiting', current_retries: 0, locked_by: null });

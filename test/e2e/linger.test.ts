@@ -28,8 +28,7 @@ it('a worker that lingers takes what comes after the queue ran empty, and stops 
   await add('second');
   await done('second');
   expect(worker.child.exitCode).toBeNull();
-  worker.child.kill('SIGINT');
-  const { outputs, seconds } = await worker.done;
+  const { outputs, seconds } = await worker.cancel();
   expect(outputs).toMatchObject({ claimed: '2', succeeded: '2' });
   expect(seconds).toBeLessThan(60);
 });
