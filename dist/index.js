@@ -43751,6 +43751,10 @@ const jobRow = object({
     lock_expired: schemas_boolean().nullable(),
     cancel_requested_at: instant.nullable(),
 });
+/** Other clients may write there too: what is no progress counts as none. */
+const progress = object({ done: schemas_number(), total: schemas_number().exactOptional(), note: schemas_string().exactOptional() })
+    .nullable()
+    .catch(null);
 const executionRow = object({
     execution_id: schemas_string(),
     status: schemas_enum(EXECUTION_STATUSES),
@@ -43764,7 +43768,7 @@ const executionRow = object({
     error_message: schemas_string().nullable(),
     error_details: replies_json.nullable(),
     output: schemas_string().nullable(),
-    progress: replies_json.nullable(),
+    progress,
     instance_id: schemas_string().nullable(),
     run_url: schemas_string().nullable(),
     scheduled_for: instant.nullable(),
@@ -54045,6 +54049,13 @@ function moment(iso, now) {
 }
 /** `1 job`, `3 jobs`. */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
+function progressInWords(progress) {
+    if (progress === null)
+        return '';
+    const { done, total, note } = progress;
+    return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
+}
 
 // EXTERNAL MODULE: ./node_modules/cronstrue/dist/cronstrue.js
 var cronstrue = __nccwpck_require__(2507);
@@ -54175,6 +54186,8 @@ function facts(report) {
     return `${parts.join(' · ')}.${why}`;
 }
 function executionTable(executions, report, now) {
+    // Most jobs report none: their table does without an empty column.
+    const told = executions.some((execution) => execution.progress !== null);
     const rows = executions
         .slice(0, ROWS)
         .map((execution) => [
@@ -54183,12 +54196,25 @@ function executionTable(executions, report, now) {
         words(execution.jobType),
         `${execution.attempt} of ${execution.maxRetries + 1}`,
         format_duration(execution.durationSeconds),
-        execution.error ? words(execution.error, 160) : words(brief(execution.result), 160),
+        words(execution.error ? execution.error : brief(execution.result), 160),
+        ...(told ? [words(progressInWords(execution.progress), 120)] : []),
         moment(execution.nextRunAt, now),
     ]);
     const more = report.claimed - rows.length;
     return [
-        { head: ['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows },
+        {
+            head: [
+                '',
+                'Job',
+                'Type',
+                'Attempt',
+                'Took',
+                'Result or error',
+                ...(told ? ['Progress'] : []),
+                'Runs next',
+            ],
+            rows,
+        },
         more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
     ];
 }
@@ -54284,6 +54310,7 @@ const show_page_OUTPUTS = 3;
 function showPage({ job, executions }, now) {
     if (!job)
         return ['### There is no such job'];
+    const told = executions.some((execution) => execution.progress !== null);
     return [
         `### ${words(job.name)}: ${statusOf(job)}`,
         words(job.description, 1000),
@@ -54294,8 +54321,16 @@ function showPage({ job, executions }, now) {
         executions.length === 0
             ? ''
             : {
-                head: ['Status', 'Attempt', 'Started', 'Took', 'Result or error', 'Run'],
-                rows: executions.map((execution) => executionCells(execution, now)),
+                head: [
+                    'Status',
+                    'Attempt',
+                    'Started',
+                    'Took',
+                    'Result or error',
+                    ...(told ? ['Progress'] : []),
+                    'Run',
+                ],
+                rows: executions.map((execution) => executionCells(execution, told, now)),
             },
         details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
         ...executions
@@ -54324,13 +54359,14 @@ function upcoming(job, now) {
     const next = comingOccurrences(job, now);
     return next.length === 0 ? '' : `Next: ${next.map((at) => moment(at, now)).join(', ')}.`;
 }
-function executionCells(execution, now) {
+function executionCells(execution, withProgress, now) {
     return [
         execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
         String(execution.attempt),
         `${moment(execution.started_at, now)}${lateness(execution)}`,
         execution.duration_seconds === null ? '' : format_duration(execution.duration_seconds),
         words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200),
+        ...(withProgress ? [words(progressInWords(execution.progress), 120)] : []),
         execution.run_url ? escape_link('run', execution.run_url) : '',
     ];
 }

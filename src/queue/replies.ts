@@ -138,6 +138,12 @@ export const jobRow = z.object({
 });
 export type JobRow = z.infer<typeof jobRow>;
 
+/** Other clients may write there too: what is no progress counts as none. */
+const progress = z
+  .object({ done: z.number(), total: z.number().exactOptional(), note: z.string().exactOptional() })
+  .nullable()
+  .catch(null);
+
 export const executionRow = z.object({
   execution_id: z.string(),
   status: z.enum(EXECUTION_STATUSES),
@@ -151,7 +157,7 @@ export const executionRow = z.object({
   error_message: z.string().nullable(),
   error_details: json.nullable(),
   output: z.string().nullable(),
-  progress: json.nullable(),
+  progress,
   instance_id: z.string().nullable(),
   run_url: z.string().nullable(),
   scheduled_for: instant.nullable(),

@@ -345,6 +345,7 @@ describe('how the pages look', () => {
         outcome: 'retry',
         failureKind: 'timeout',
         error: 'It took too long.\nStopped.',
+        progress: { done: 3, total: 10, note: 'rows | more' },
         nextRunAt: '2026-01-31T12:04:00+00:00',
         attempt: 2,
       }),
@@ -354,10 +355,10 @@ describe('how the pages look', () => {
 
       2 jobs claimed · 1 succeeded · 0 failed for good · 1 to be retried · 0 due and left · 12 s.
 
-      |   | Job | Type | Attempt | Took | Result or error | Runs next |
-      | --- | --- | --- | --- | --- | --- | --- |
-      | 🔁 will retry | Mail &#124; all | custom | 2 of 4 | 1.3 s | It took too long. Stopped. | in 4 min (12:04 UTC) |
-      | ✅ success | Nightly report | custom | 1 of 4 | 1.3 s | sent: 3 |   |
+      |   | Job | Type | Attempt | Took | Result or error | Progress | Runs next |
+      | --- | --- | --- | --- | --- | --- | --- | --- |
+      | 🔁 will retry | Mail &#124; all | custom | 2 of 4 | 1.3 s | It took too long. Stopped. | 3 of 10: rows &#124; more | in 4 min (12:04 UTC) |
+      | ✅ success | Nightly report | custom | 1 of 4 | 1.3 s | sent: 3 |   |   |
 
       <details><summary>🔁 will retry: Mail &#124; all</summary>
 

@@ -1,3 +1,5 @@
+import type { Progress } from '../../queue/types.ts';
+
 /** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -30,3 +32,10 @@ export function moment(iso: string | null | undefined, now: Date): string {
 
 /** `1 job`, `3 jobs`. */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
+export function progressInWords(progress: Progress | null): string {
+  if (progress === null) return '';
+  const { done, total, note } = progress;
+  return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
+}

@@ -2,7 +2,7 @@ import type { Json } from '../../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
 import { block, details, link, words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, moment, plural } from './format.ts';
+import { duration, moment, plural, progressInWords } from './format.ts';
 
 const ROWS = 200;
 const DETAILS = 25;
@@ -74,6 +74,8 @@ function facts(report: RunReport): string {
 }
 
 function executionTable(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
+  // Most jobs report none: their table does without an empty column.
+  const told = executions.some((execution) => execution.progress !== null);
   const rows = executions
     .slice(0, ROWS)
     .map((execution) => [
@@ -82,12 +84,25 @@ function executionTable(executions: readonly ExecutionReport[], report: RunRepor
       words(execution.jobType),
       `${execution.attempt} of ${execution.maxRetries + 1}`,
       duration(execution.durationSeconds),
-      execution.error ? words(execution.error, 160) : words(brief(execution.result), 160),
+      words(execution.error ? execution.error : brief(execution.result), 160),
+      ...(told ? [words(progressInWords(execution.progress), 120)] : []),
       moment(execution.nextRunAt, now),
     ]);
   const more = report.claimed - rows.length;
   return [
-    { head: ['', 'Job', 'Type', 'Attempt', 'Took', 'Result or error', 'Runs next'], rows },
+    {
+      head: [
+        '',
+        'Job',
+        'Type',
+        'Attempt',
+        'Took',
+        'Result or error',
+        ...(told ? ['Progress'] : []),
+        'Runs next',
+      ],
+      rows,
+    },
     more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
   ];
 }

@@ -3,7 +3,7 @@ import { comingOccurrences, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { block, details, link, words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, moment } from './format.ts';
+import { duration, moment, progressInWords } from './format.ts';
 import { jobRows, statusOf } from './job-rows.ts';
 
 type Job = NonNullable<ShowReply['job']>;
@@ -13,6 +13,7 @@ const OUTPUTS = 3;
 /** The page of one job: what it is, how it is doing, and its executions, newest first. */
 export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
   if (!job) return ['### There is no such job'];
+  const told = executions.some((execution) => execution.progress !== null);
   return [
     `### ${words(job.name)}: ${statusOf(job)}`,
     words(job.description, 1000),
@@ -23,8 +24,16 @@ export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
     executions.length === 0
       ? ''
       : {
-          head: ['Status', 'Attempt', 'Started', 'Took', 'Result or error', 'Run'],
-          rows: executions.map((execution) => executionCells(execution, now)),
+          head: [
+            'Status',
+            'Attempt',
+            'Started',
+            'Took',
+            'Result or error',
+            ...(told ? ['Progress'] : []),
+            'Run',
+          ],
+          rows: executions.map((execution) => executionCells(execution, told, now)),
         },
     details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
     ...executions
@@ -56,7 +65,7 @@ function upcoming(job: Job, now: Date): string {
   return next.length === 0 ? '' : `Next: ${next.map((at) => moment(at, now)).join(', ')}.`;
 }
 
-function executionCells(execution: ExecutionRow, now: Date): string[] {
+function executionCells(execution: ExecutionRow, withProgress: boolean, now: Date): string[] {
   return [
     execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
     String(execution.attempt),
@@ -66,6 +75,7 @@ function executionCells(execution: ExecutionRow, now: Date): string[] {
       execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)),
       200,
     ),
+    ...(withProgress ? [words(progressInWords(execution.progress), 120)] : []),
     execution.run_url ? link('run', execution.run_url) : '',
   ];
 }
