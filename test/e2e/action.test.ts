@@ -15,24 +15,12 @@ beforeAll(async () => {
   project = await startTestProject();
   handlers = mkdtempSync(join(tmpdir(), 'cloud-jobs-handlers-'));
   writeFileSync(
-    join(handlers, 'hello.mjs'),
-    `export default async (config) => {
-       console.log('::set-output name=claimed::999');
-       console.log('##[add-mask]success');
-       return { greeted: config.who };
-     };`,
-  );
-  writeFileSync(
     join(handlers, 'fails.mjs'),
     `export default () => { throw new Error('boom <b> | \`x\`'); };`,
   );
   writeFileSync(
     join(handlers, 'sleeps.mjs'),
     `export default () => new Promise((resolve) => setTimeout(resolve, 60000));`,
-  );
-  writeFileSync(
-    join(handlers, 'env.mjs'),
-    `export default () => ({ leaked: Object.keys(process.env).filter((k) => k.startsWith('INPUT_')) });`,
   );
   writeFileSync(join(handlers, 'nul.mjs'), `export default () => ({ text: 'a\\u0000b\\ud800c' });`);
   writeFileSync(join(handlers, 'large.mjs'), `export default () => ({ text: 'x'.repeat(400000) });`);
@@ -112,16 +100,6 @@ describe('the main job', () => {
 });
 
 describe('custom jobs', () => {
-  it('run in their own process, and their output cannot command the runner', async () => {
-    const id = await create('hello', { handler: 'hello', who: 'world' });
-    const ran = await step({ command: 'run', handlers });
-    expect(ran).toMatchObject({ code: 0, outputs: { claimed: '1', succeeded: '1' } });
-    expect(await executions(id)).toMatchObject([{ status: 'success', result: { greeted: 'world' } }]);
-    expect(ran.log).toContain('set-output name=claimed');
-    expect(ran.log).not.toMatch(/^\s*::set-output/m);
-    expect(ran.log).not.toContain('##[add-mask]');
-  });
-
   it('fail, are retried after a backoff, and fail for good', async () => {
     const id = await create('fails', { handler: 'fails' }, { 'max-retries': '1' });
     const first = await step({ command: 'run', handlers });
@@ -163,12 +141,6 @@ describe('custom jobs', () => {
     expect(await job(id)).toMatchObject({ status: 'failed' });
   });
 
-  it('cannot read the inputs of the action', async () => {
-    const id = await create('env', { handler: 'env' });
-    await step({ command: 'run', handlers });
-    expect(await executions(id)).toMatchObject([{ result: { leaked: [] } }]);
-  });
-
   it('that return what Postgres cannot hold fail alone, and say so; a result too large is kept in a file', async () => {
     const odd = await create('nul', { handler: 'nul' }, { 'max-retries': '0' });
     const large = await create('large', { handler: 'large' });
@@ -181,31 +153,6 @@ describe('custom jobs', () => {
       { status: 'success', result: { result_too_large: true } },
     ]);
     expect(JSON.parse(ran.outputs['result-files'] ?? '[]')).toMatchObject([{ job_id: large }]);
-  });
-
-  it('are stopped at their timeout', async () => {
-    const id = await create('slow', { handler: 'sleeps' }, { 'timeout-minutes': '0.02', 'max-retries': '0' });
-    const ran = await step({ command: 'run', handlers });
-    expect(ran.code).toBe(1);
-    expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'timeout' }]);
-  });
-
-  it('are handed back when the runner stops the step, within its 7.5 s', async () => {
-    const id = await create('handed back', { handler: 'sleeps' });
-    const running = startStep({
-      'supabase-url': project.url,
-      'supabase-key': project.secretKey,
-      command: 'run',
-      handlers,
-    });
-    await until(async () => (await job(id))?.status === 'locked');
-    const asked = performance.now();
-    const ended = await running.cancel();
-    expect((performance.now() - asked) / 1000).toBeLessThan(7.5);
-    expect(ended.signal).toBeNull();
-    expect(await job(id)).toMatchObject({ status: 'waiting', current_retries: 0, locked_by: null });
-    expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'released' }]);
-    await step({ command: 'delete', 'job-id': id });
   });
 
   it('are recovered when their worker is killed', async () => {
@@ -334,24 +281,4 @@ it('the bundle is whole', async () => {
   const { readFileSync } = await import('node:fs');
   const text = readFileSync(new URL('../../dist/index.js', import.meta.url), 'utf8');
   expect(text).not.toContain('webpackMissingModule');
-});
-
-it('cancel reaches a running job at the next heartbeat', { timeout: 40_000 }, async () => {
-  await project.sql('truncate cloud_jobs cascade');
-  const id = await create('cancelled', { handler: 'sleeps' });
-  const running = startStep({
-    'supabase-url': project.url,
-    'supabase-key': project.secretKey,
-    command: 'run',
-    handlers,
-    // The shortest lock, so the shortest time between heartbeats: ten seconds.
-    'lock-minutes': '0.5',
-  });
-  await until(async () => (await job(id))?.status === 'locked');
-  const asked = await step({ command: 'cancel', 'job-id': id });
-  expect(asked.log).toContain('heartbeat');
-  const ended = await running.done;
-  expect(ended).toMatchObject({ code: 1, outputs: { claimed: '1', failed: '1' } });
-  expect(await job(id)).toMatchObject({ status: 'failed', current_retries: 0, locked_by: null });
-  expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'cancelled' }]);
 });
