@@ -39600,7 +39600,7 @@ function readPage(run, query, start, asked, knownTotal) {
         signal: run.signal,
     };
     const attempt = async () => {
-        const response = await run.arxivGate(run.signal, () => get(request, run.deps));
+        const response = await run.arxivGate.pass(run.signal, () => get(request, run.deps));
         const answer = readAnswer(response);
         const total = answer.totalResults ?? knownTotal;
         if (answer.entryCount === 0 && total !== null && start < total) {
@@ -42793,27 +42793,36 @@ function createCustomHandlers(options) {
 ;// CONCATENATED MODULE: ./lib/handlers/paper-fetch/gate.js
 /**
  * A gate that lets one request through at a time and starts the next at least `pauseMs` milliseconds after the last
- * one ended. It holds for one process; other workers are kept out by the queue's concurrency key. A caller that
- * aborts leaves the line at once.
+ * one ended. It holds for one process; other workers are kept out by the queue's concurrency key, which a job that
+ * rests before it ends keeps for the pause. A caller that aborts leaves the line at once.
  */
 function createGate(pauseMs, deps) {
     let lastEnd = null;
     let tail = Promise.resolve();
-    return (signal, request) => {
-        const turn = tail.then(async () => {
-            signal.throwIfAborted();
-            const wait = lastEnd === null ? 0 : pauseMs - (deps.monotonic() - lastEnd);
-            if (wait > 0)
-                await deps.sleep(wait, signal);
-            try {
-                return await request();
-            }
-            finally {
-                lastEnd = deps.monotonic();
-            }
-        });
-        tail = turn.catch(() => undefined);
-        return untilAborted(turn, signal);
+    const pause = async (signal) => {
+        const wait = lastEnd === null ? 0 : pauseMs - (deps.monotonic() - lastEnd);
+        if (wait > 0)
+            await deps.sleep(wait, signal);
+    };
+    return {
+        pass(signal, request) {
+            const turn = tail.then(async () => {
+                signal.throwIfAborted();
+                await pause(signal);
+                try {
+                    return await request();
+                }
+                finally {
+                    lastEnd = deps.monotonic();
+                }
+            });
+            tail = turn.catch(() => undefined);
+            return untilAborted(turn, signal);
+        },
+        rest: (signal) => pause(signal).catch((error) => {
+            if (!signal.aborted)
+                throw error;
+        }),
     };
 }
 function untilAborted(promise, signal) {
@@ -43452,7 +43461,7 @@ function createPaperFetchHandler(deps) {
                 context.log.line(warning, 'stderr');
             reports.push(report);
         }
-        return buildOutcome({
+        const outcome = buildOutcome({
             sources: reports,
             totalPapers: await deps.store.count(),
             durationSeconds: (deps.monotonic() - started) / 1000,
@@ -43460,6 +43469,10 @@ function createPaperFetchHandler(deps) {
             now,
             random: deps.random(),
         });
+        // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
+        if (config.sources.includes('arxiv'))
+            await arxivGate.rest(context.signal);
+        return outcome;
     };
 }
 

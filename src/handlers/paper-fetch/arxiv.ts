@@ -69,7 +69,7 @@ function readPage(
     signal: run.signal,
   } as const;
   const attempt = async () => {
-    const response = await run.arxivGate(run.signal, () => get(request, run.deps));
+    const response = await run.arxivGate.pass(run.signal, () => get(request, run.deps));
     const answer = readAnswer(response);
     const total = answer.totalResults ?? knownTotal;
     if (answer.entryCount === 0 && total !== null && start < total) {

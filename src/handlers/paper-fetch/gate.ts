@@ -1,5 +1,10 @@
 /** Runs requests one after another with a pause between them. */
-export type Gate = <T>(signal: AbortSignal, request: () => Promise<T>) => Promise<T>;
+export interface Gate {
+  /** Runs `request` when its turn has come. Rejects with `signal.reason` as soon as the signal aborts. */
+  pass<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T>;
+  /** Waits out the pause after the last request, or until the signal aborts. */
+  rest(signal: AbortSignal): Promise<void>;
+}
 
 export interface GateDeps {
   readonly monotonic: () => number;
@@ -8,25 +13,34 @@ export interface GateDeps {
 
 /**
  * A gate that lets one request through at a time and starts the next at least `pauseMs` milliseconds after the last
- * one ended. It holds for one process; other workers are kept out by the queue's concurrency key. A caller that
- * aborts leaves the line at once.
+ * one ended. It holds for one process; other workers are kept out by the queue's concurrency key, which a job that
+ * rests before it ends keeps for the pause. A caller that aborts leaves the line at once.
  */
 export function createGate(pauseMs: number, deps: GateDeps): Gate {
   let lastEnd: number | null = null;
   let tail: Promise<unknown> = Promise.resolve();
-  return (signal, request) => {
-    const turn = tail.then(async () => {
-      signal.throwIfAborted();
-      const wait = lastEnd === null ? 0 : pauseMs - (deps.monotonic() - lastEnd);
-      if (wait > 0) await deps.sleep(wait, signal);
-      try {
-        return await request();
-      } finally {
-        lastEnd = deps.monotonic();
-      }
-    });
-    tail = turn.catch(() => undefined);
-    return untilAborted(turn, signal);
+  const pause = async (signal: AbortSignal): Promise<void> => {
+    const wait = lastEnd === null ? 0 : pauseMs - (deps.monotonic() - lastEnd);
+    if (wait > 0) await deps.sleep(wait, signal);
+  };
+  return {
+    pass(signal, request) {
+      const turn = tail.then(async () => {
+        signal.throwIfAborted();
+        await pause(signal);
+        try {
+          return await request();
+        } finally {
+          lastEnd = deps.monotonic();
+        }
+      });
+      tail = turn.catch(() => undefined);
+      return untilAborted(turn, signal);
+    },
+    rest: (signal) =>
+      pause(signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      }),
   };
 }
 

@@ -49,7 +49,7 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
       reports.push(report);
     }
 
-    return buildOutcome({
+    const outcome = buildOutcome({
       sources: reports,
       totalPapers: await deps.store.count(),
       durationSeconds: (deps.monotonic() - started) / 1000,
@@ -57,5 +57,8 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
       now,
       random: deps.random(),
     });
+    // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
+    if (config.sources.includes('arxiv')) await arxivGate.rest(context.signal);
+    return outcome;
   };
 }

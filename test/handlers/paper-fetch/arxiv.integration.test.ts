@@ -30,6 +30,8 @@ import { realStore, resultOf, testContext, testDeps } from './harness.ts';
 
 const NOW = new Date('2026-11-24T06:17:00Z');
 const CONFIG = { keywords: ['invented'] };
+/** A job ends with the pause that its last request is owed: no other worker may ask before. */
+const LAST_PAUSE = 3000;
 
 let project: TestProject;
 let store: PaperStore;
@@ -126,7 +128,7 @@ describe('a run that works', () => {
     expect(requests.map((request) => [request.start, request.maxResults])).toEqual(
       Array.from({ length: 10 }, (_, page) => [page * 200, 200]),
     );
-    expect(waits).toEqual(Array.from({ length: 9 }, () => 3000));
+    expect(waits).toEqual([...Array.from({ length: 9 }, () => 3000), LAST_PAUSE]);
     expect(test.progress.map((each) => [each.done, each.total])).toEqual(
       Array.from({ length: 10 }, (_, page) => [(page + 1) * 200, 2000]),
     );
@@ -150,7 +152,7 @@ describe('a run that works', () => {
     const { handler, waits, requests } = await setUp();
     await Promise.all([handler(testContext(CONFIG).context), handler(testContext(CONFIG).context)]);
     expect(requests).toHaveLength(2);
-    expect(waits).toEqual([3000]);
+    expect(waits).toEqual([3000, LAST_PAUSE]);
   });
 
   it('really waits at the gate', async () => {
@@ -272,7 +274,7 @@ describe('throttled', () => {
       details: { new_papers: 0, total_papers: 0, per_source: { arxiv: { status: 'throttled' } } },
     });
     expect(requests).toHaveLength(1);
-    expect(waits).toEqual([]);
+    expect(waits).toEqual([LAST_PAUSE]);
   });
 
   it('spreads the return and honours a longer Retry-After, up to a day', async () => {
@@ -315,7 +317,7 @@ describe('not available for a while', () => {
     const { outcome, waits, requests } = await runOnce({ faultFor: first(fault, 2) });
     expect(resultOf(outcome)).toMatchObject({ new_papers: 30, errors: [] });
     expect(requests).toHaveLength(3);
-    expect(waits).toEqual([10_000, 30_000]);
+    expect(waits).toEqual([10_000, 30_000, LAST_PAUSE]);
   });
 
   it.each<[string, Fault, RegExp]>([
@@ -336,7 +338,7 @@ describe('not available for a while', () => {
     expect(text).toMatch(/\(tried 4 times\)$/);
     expect(text).not.toContain('\n');
     expect(text.length).toBeLessThan(300);
-    expect(waits).toEqual([10_000, 30_000, 60_000]);
+    expect(waits).toEqual([10_000, 30_000, 60_000, LAST_PAUSE]);
   });
 
   it('asks again for an empty page in the middle and loses no paper', async () => {
@@ -454,6 +456,19 @@ describe('stopping', () => {
     });
     await expect(set.handler(set.test.context)).rejects.toMatchObject({ abortCause: 'timeout' });
     expect(await store.count()).toBe(200);
+  });
+
+  it('gives its result when it is stopped in its last pause', async () => {
+    const set = await setUp({
+      deps: {
+        sleep: (_ms, signal) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+            set.test.controller.abort(new AbortReason('shutdown', 'bye'));
+          }),
+      },
+    });
+    expect(resultOf(await set.handler(set.test.context)).new_papers).toBe(30);
   });
 
   it('leaves the line at the gate at once', async () => {
