@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
 import { Command } from 'commander';
 import { disarm } from '../action/disarm.ts';
 import { createJobOutput } from '../action/job-output.ts';
@@ -187,11 +189,11 @@ function withoutKeys(env: Env): Env {
 /** `.env` beside the caller adds what the environment lacks. */
 function loadEnv(env: Env): Env {
   try {
-    process.loadEnvFile();
+    return { ...parseEnv(readFileSync('.env', 'utf8')), ...env };
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return env;
   }
-  return { ...process.env, ...env };
 }
 
 function stopSignal(): AbortSignal {
