@@ -17,6 +17,7 @@ create table if not exists public.papers (
 );
 
 -- Papers of other sources have no arXiv id.
+-- squawk-ignore ban-drop-not-null
 alter table public.papers alter column arxiv_id drop not null;
 
 alter table public.papers

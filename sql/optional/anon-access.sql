@@ -13,6 +13,9 @@
 -- Running sql/install.sql again closes all of it. After an upgrade, run this file again if you still want it.
 begin;
 
+-- A live queue holds short locks only.
+set local lock_timeout = '10s';
+
 grant select, insert, update, delete on table public.cloud_jobs, public.cloud_job_executions to anon, authenticated;
 grant select on public.job_statistics to anon, authenticated;
 

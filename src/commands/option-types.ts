@@ -4,7 +4,7 @@ import type { CommandName, VerbName } from './option-names.ts';
 import type { FailOn } from './option-schemas.ts';
 import type { RunAt } from './run-at.ts';
 
-export type { Connection, FailOn, RunAt };
+export type { FailOn, RunAt };
 
 /** What one call asks for. Optional things that nobody gave are null; defaults are filled in. */
 export type Options =

@@ -307,13 +307,5 @@ function endSentence(text: string): string {
   return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
-export {
-  COMMANDS,
-  type CommandName,
-  OPTIONS,
-  type OptionName,
-  USED,
-  VERBS,
-  type VerbName,
-} from './option-names.ts';
+export { COMMANDS, OPTIONS, USED } from './option-names.ts';
 export type * from './option-types.ts';

@@ -13,7 +13,6 @@ export const MISSED = ['once', 'skip', 'all'] as const;
 export type Missed = (typeof MISSED)[number];
 
 export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
-export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
 /**
  * Why an execution ended without success.
