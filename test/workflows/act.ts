@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { Repository } from './repository.ts';
+import type { Repository } from '../support/repository.ts';
 
 export interface WorkflowRun {
   /** Whether act ended with 0: all of its jobs succeeded or were skipped. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { codeBlocks } from '../support/code-blocks.ts';
+import { copyOfCheckout, makeRepository, type Repository, ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { type Event, runWorkflow, type WorkflowRun } from './act.ts';
-import { copyOfCheckout, makeRepository, type Repository, ROOT } from './repository.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const USES = 'OWNER/cloud-jobs@v1';

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { copyOfCheckout, type Repository, ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { type Event, runWorkflow, type WorkflowRun } from './act.ts';
-import { copyOfCheckout, type Repository, ROOT } from './repository.ts';
 
 const MANAGE = '.github/workflows/manage-jobs.yml';
 const RUN = '.github/workflows/run-jobs.yml';
