@@ -8,6 +8,8 @@ begin;
 -- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
 set local lock_timeout = '10s';
 set local client_min_messages = warning;
+-- Functions name others that come further down.
+set local check_function_bodies = off;
 -- Names without a schema are those of Postgres itself.
 set local search_path = pg_catalog;
 
@@ -62,8 +64,8 @@ do $$
 declare
   installed integer := (select max(version) from public.cloud_jobs_schema);
 begin
-  if installed > 10 then
-    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 10.', installed
+  if installed > 11 then
+    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 11.', installed
       using hint = 'Use the sql/install.sql of the release that your action runs.';
   end if;
 end
@@ -76,7 +78,7 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select '{"v": 1, "schema": 10, "requires": 1}'::jsonb
+  select '{"v": 1, "schema": 11, "requires": 1}'::jsonb
 $$;
 
 -- ==== 0001_tables.sql ===========================================================================
@@ -1289,11 +1291,15 @@ begin
 end
 $$;
 
+-- Its form before trigger_param was added.
+drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+
 -- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
 --
 -- request_id_param, a random UUID, makes the request repeatable: execution ids derive from its first 28 hex digits, and
 -- a request that comes again gets the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
--- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
+-- due jobs may be left, so "no jobs" with more = true is not the end of the queue. "worker" is null unless the worker is
+-- new: see cloud_jobs_see_worker. trigger_param says what started it: "workflow_dispatch", "schedule 17 * * * *".
 create or replace function public.cloud_jobs_claim(
   instance_id_param text,
   limit_param integer default 1,
@@ -1302,7 +1308,8 @@ create or replace function public.cloud_jobs_claim(
   lock_seconds_param double precision default 300,
   request_id_param uuid default null,
   run_url_param text default null,
-  client_schema_param integer default null)
+  client_schema_param integer default null,
+  trigger_param text default null)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1315,6 +1322,7 @@ declare
   repeated boolean := false;
   picked text[];
   jobs jsonb;
+  worker jsonb;
 begin
   perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
     lock_seconds_param, client_schema_param);
@@ -1357,6 +1365,8 @@ begin
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
       l.occurrence, run_url_param, l.scheduled_for
     from locked l;
+    worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
+      trigger_param, run_url_param);
   end if;
 
   select jsonb_agg(jsonb_build_object(
@@ -1375,7 +1385,7 @@ begin
   where j.job_id = any (picked) and j.status = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
 
   return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
-    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired,
+    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired, 'worker', worker,
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param
@@ -2039,7 +2049,7 @@ as $$
 $$;
 
 -- How the queue is doing. Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked",
--- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}}
+-- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -2065,6 +2075,7 @@ as $$
         select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
   )
   select jsonb_build_object('v', 1, 'now', now(), 'total', coalesce(sum(n), 0),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'jobs', jsonb_build_object(
       'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
       'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
@@ -2110,7 +2121,7 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'job_statistics')
   ),
   routine as (
     select p.oid, p.oid::regprocedure::text as name
@@ -2125,6 +2136,10 @@ as $$
     'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'server_version', current_setting('server_version'),
     'statement_timeout', current_setting('statement_timeout'),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
+    'oldest_due_seconds', (
+      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
+      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
     'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
       where relkind = 'r' and not relrowsecurity),
     'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
@@ -2834,6 +2849,177 @@ as $$
   from relation
 $$;
 
+-- ==== 0011_workers.sql ==========================================================================
+
+-- Which workers came, when, and what started them: the record from which late ticks, a silence and a live worker are
+-- told. One small row for each worker, written by its own claims; the newest 300 are kept.
+create table if not exists public.cloud_job_workers (
+  instance_id text primary key,
+  queues      text[] not null,
+  -- GitHub's name of the event that started the run; for a schedule with its cron expression: "schedule 17 * * * *".
+  trigger     text,
+  run_url     text,
+  started_at  timestamptz not null default now(),
+  -- The last claim, to within 30 s; and the last that found jobs.
+  seen_at     timestamptz not null default now(),
+  claimed_at  timestamptz
+);
+alter table public.cloud_job_workers enable row level security;
+create index if not exists cloud_job_workers_seen_at on public.cloud_job_workers (seen_at);
+
+-- The GitHub run that a worker belongs to, whichever attempt, and the repository; null where it has none.
+create or replace function public.cloud_jobs_run_of(run_url_param text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select regexp_replace(run_url_param, '/attempts/\d+$', '')
+$$;
+
+create or replace function public.cloud_jobs_repository_of(run_url_param text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select substring(run_url_param from '([^/]+/[^/]+)/actions/runs/')
+$$;
+
+-- Notes that a worker claims, in the claim's own statement. Writes at most every 30 s for each worker.
+-- Returns null, or for a worker that was not known yet {"last_seen_at": when any other worker of its queues was seen,
+-- "ticks": when the newest runs that the same schedule of the same repository started began, newest first}.
+create or replace function public.cloud_jobs_see_worker(
+  instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known record;
+begin
+  select w.seen_at, w.claimed_at into known from public.cloud_job_workers w where w.instance_id = instance_id_param;
+  if found then
+    if known.seen_at < now() - interval '30 seconds'
+      or (jobs_param > 0 and (known.claimed_at is null or known.claimed_at < now() - interval '30 seconds'))
+    then
+      update public.cloud_job_workers w set seen_at = now(),
+        claimed_at = case when jobs_param > 0 then now() else w.claimed_at end
+      where w.instance_id = instance_id_param;
+    end if;
+    return null;
+  end if;
+  insert into public.cloud_job_workers (instance_id, queues, trigger, run_url, claimed_at)
+  values (instance_id_param, queues_param, left(trigger_param, 200), left(run_url_param, 500),
+    case when jobs_param > 0 then now() end)
+  on conflict (instance_id) do nothing;
+  delete from public.cloud_job_workers where instance_id in (
+    select w.instance_id from public.cloud_job_workers w
+    order by w.seen_at desc offset 300 limit 20
+    for update skip locked);
+  return jsonb_build_object(
+    'last_seen_at', (
+      select max(w.seen_at) from public.cloud_job_workers w
+      where w.queues && queues_param and w.instance_id <> instance_id_param),
+    'ticks', (
+      select coalesce(jsonb_agg(tick.began order by tick.began desc), '[]'::jsonb)
+      from (
+        select min(w.started_at) as began
+        from public.cloud_job_workers w
+        where w.trigger = trigger_param and trigger_param like 'schedule %'
+          and public.cloud_jobs_repository_of(w.run_url) = public.cloud_jobs_repository_of(run_url_param)
+        group by public.cloud_jobs_run_of(w.run_url)
+        order by began desc limit 13
+      ) tick));
+end
+$$;
+
+-- What is known of workers and their ticks, for doctor and stats. Changes nothing.
+create or replace function public.cloud_jobs_workers_state()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'last_seen_at', (select max(w.seen_at) from public.cloud_job_workers w),
+    'schedules', (
+      select coalesce(jsonb_agg(jsonb_build_object('repository', s.repository, 'schedule', s.schedule, 'ticks', s.ticks)
+        order by s.repository, s.schedule), '[]'::jsonb)
+      from (
+        select tick.repository, tick.schedule, jsonb_agg(tick.began order by tick.began desc) as ticks
+        from (
+          select run.repository, run.schedule, run.began,
+            row_number() over (partition by run.repository, run.schedule order by run.began desc) as position
+          from (
+            select public.cloud_jobs_repository_of(w.run_url) as repository, substr(w.trigger, 10) as schedule,
+              min(w.started_at) as began
+            from public.cloud_job_workers w
+            where w.trigger like 'schedule %' and w.run_url is not null
+            group by 1, 2, public.cloud_jobs_run_of(w.run_url)
+          ) run
+        ) tick
+        where tick.position <= 13
+        group by tick.repository, tick.schedule
+      ) s))
+$$;
+
+-- What sql/optional/wake.sql did lately; null where it is not installed, or not for the caller's eyes.
+create or replace function public.cloud_jobs_wake_state()
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  state jsonb;
+begin
+  if not coalesce((
+    select has_schema_privilege(n.oid, 'usage') from pg_catalog.pg_namespace n where n.nspname = 'cloud_jobs_wake'), false)
+  then
+    return null;
+  end if;
+  execute 'select cloud_jobs_wake.state()' into state;
+  return state;
+end
+$$;
+
+-- How much work is due in each queue, and how much of it workers could do side by side: of jobs with the same
+-- concurrency key one at a time. Jobs of dead workers count. Counts to 10000 for each queue and stops there.
+-- Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}
+create or replace function public.cloud_jobs_backlog(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns jsonb
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+  select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
+    'queue', q.queue, 'due', backlog.due, 'side_by_side', backlog.side_by_side) order by q.position), '[]'::jsonb))
+  from (
+    select queue, min(position) as position
+    from unnest(queues_param) with ordinality as given (queue, position) group by queue
+  ) q
+  cross join lateral (
+    select count(*) as due,
+      count(*) filter (where job.concurrency_key is null) + count(distinct job.concurrency_key) as side_by_side
+    from (
+      (select j.concurrency_key
+      from public.cloud_jobs j
+      where j.queue = q.queue and j.job_type = any (job_types_param)
+        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      limit 10000)
+      union all
+      (select j.concurrency_key
+      from public.cloud_jobs j
+      where j.queue = q.queue and j.job_type = any (job_types_param)
+        and j.status = 'locked' and j.lock_expires_at < now()
+      limit 10000)
+    ) job
+  ) backlog
+$$;
+
 -- ==== access ===================================================================================
 
 -- Who may do what: service_role everything that the worker and the commands need, nobody else anything.
@@ -2848,7 +3034,7 @@ begin
     select format('table public.%I', c.relname) as name, c.relkind
     from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_jobs_schema', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_schema', 'job_statistics')
   loop
     execute format('revoke all on %s from public, anon, authenticated', object.name);
     execute format('grant %s on %s to service_role',
@@ -2878,7 +3064,8 @@ insert into public.cloud_jobs_schema (version, name) values
   (7, 'seed_clients'),
   (8, 'schedules'),
   (9, 'apply'),
-  (10, 'bloat')
+  (10, 'bloat'),
+  (11, 'workers')
 on conflict (version) do nothing;
 
 -- PostgREST learns of the functions.

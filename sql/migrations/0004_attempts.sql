@@ -509,11 +509,15 @@ begin
 end
 $$;
 
+-- Its form before trigger_param was added.
+drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+
 -- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
 --
 -- request_id_param, a random UUID, makes the request repeatable: execution ids derive from its first 28 hex digits, and
 -- a request that comes again gets the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
--- due jobs may be left, so "no jobs" with more = true is not the end of the queue.
+-- due jobs may be left, so "no jobs" with more = true is not the end of the queue. "worker" is null unless the worker is
+-- new: see cloud_jobs_see_worker. trigger_param says what started it: "workflow_dispatch", "schedule 17 * * * *".
 create or replace function public.cloud_jobs_claim(
   instance_id_param text,
   limit_param integer default 1,
@@ -522,7 +526,8 @@ create or replace function public.cloud_jobs_claim(
   lock_seconds_param double precision default 300,
   request_id_param uuid default null,
   run_url_param text default null,
-  client_schema_param integer default null)
+  client_schema_param integer default null,
+  trigger_param text default null)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -535,6 +540,7 @@ declare
   repeated boolean := false;
   picked text[];
   jobs jsonb;
+  worker jsonb;
 begin
   perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
     lock_seconds_param, client_schema_param);
@@ -577,6 +583,8 @@ begin
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
       l.occurrence, run_url_param, l.scheduled_for
     from locked l;
+    worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
+      trigger_param, run_url_param);
   end if;
 
   select jsonb_agg(jsonb_build_object(
@@ -595,7 +603,7 @@ begin
   where j.job_id = any (picked) and j.status = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
 
   return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
-    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired,
+    'jobs', coalesce(jobs, '[]'::jsonb), 'expired', expired, 'worker', worker,
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param

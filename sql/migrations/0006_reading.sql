@@ -98,7 +98,7 @@ as $$
 $$;
 
 -- How the queue is doing. Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked",
--- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}}
+-- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -124,6 +124,7 @@ as $$
         select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
   )
   select jsonb_build_object('v', 1, 'now', now(), 'total', coalesce(sum(n), 0),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'jobs', jsonb_build_object(
       'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
       'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
@@ -169,7 +170,7 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'job_statistics')
   ),
   routine as (
     select p.oid, p.oid::regprocedure::text as name
@@ -184,6 +185,10 @@ as $$
     'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'server_version', current_setting('server_version'),
     'statement_timeout', current_setting('statement_timeout'),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
+    'oldest_due_seconds', (
+      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
+      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
     'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
       where relkind = 'r' and not relrowsecurity),
     'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)

@@ -8,6 +8,8 @@ begin;
 -- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
 set local lock_timeout = '10s';
 set local client_min_messages = warning;
+-- Functions name others that come further down.
+set local check_function_bodies = off;
 -- Names without a schema are those of Postgres itself.
 set local search_path = pg_catalog;
 

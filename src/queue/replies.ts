@@ -11,7 +11,7 @@ const instant = z.string();
 const count = z.coerce.number();
 
 /** The number of the newest migration that this code needs in the database. */
-export const CLIENT_SCHEMA = 10;
+export const CLIENT_SCHEMA = 11;
 
 export const versionReply = z.object({
   v: z.literal(1),
