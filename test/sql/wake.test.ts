@@ -1,0 +1,418 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ClockProject, startClockProject } from '../support/clock.ts';
+import { installExtensions, sendRequests } from '../support/extensions.ts';
+import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
+import { startTestProject } from '../support/stack.ts';
+
+const WAKE = readFileSync(new URL('../../sql/optional/wake.sql', import.meta.url), 'utf8');
+/** On the clock that the test sets. */
+const CLOCKED = WAKE.replaceAll(/(?<![\w.])now\(\)/g, 'clock.now()');
+const START = Date.parse('2026-11-02T10:00:30Z');
+const MINUTE = 60_000;
+
+let project: ClockProject;
+let github: GitHubServer;
+let now = START;
+beforeAll(async () => {
+  [project, github] = await Promise.all([startClockProject(), startGitHubServer()]);
+  await installExtensions(project);
+  await project.asPostgres(CLOCKED);
+});
+afterAll(() => Promise.all([project.stop(), github.stop()]));
+beforeEach(async () => {
+  now = START;
+  await project.setClock(now);
+  await project.sql(
+    'truncate cloud_jobs, cloud_job_workers, cloud_jobs_wake.watched, cloud_jobs_wake.call, vault.secrets, net._http_response, net.http_request_queue cascade',
+  );
+  await project.asPostgres(`
+    select vault.create_secret('${github.token}', 'cloud_jobs_github_token');
+    select cloud_jobs_wake.watch('default', 'octo/consumer', api_url_param => '${github.url}/');`);
+});
+afterEach(() => {
+  github.requests.length = 0;
+  github.faults.length = 0;
+});
+
+const add = (name: string, more = '') =>
+  project.sql(`select cloud_jobs_create($1, 'custom'${more}) as id`, [name]);
+const claim = (worker: string, limit = 1) =>
+  project.sql<{ reply: { jobs: { execution_id: string }[] } }>('select cloud_jobs_claim($1, $2) as reply', [
+    worker,
+    limit,
+  ]);
+const pass = async (minutes: number) => {
+  now += minutes * MINUTE;
+  await project.setClock(now);
+};
+/** What pg_cron runs each minute, and what pg_net does with it. */
+async function minute(timeoutMs?: number): Promise<{ collected: number; calls: number }> {
+  const [job] = await project.sql<{ command: string }>(
+    `select command from cron.job where jobname = 'cloud-jobs-wake'`,
+  );
+  const [row] = await project.asPostgres(job?.command ?? '');
+  await sendRequests(project, timeoutMs);
+  return (row as { tick: { collected: number; calls: number } }).tick;
+}
+const calls = () =>
+  project.sql(
+    'select repository, queues, http_status, error, answered_at is not null as answered from cloud_jobs_wake.call order by call_id',
+  );
+const watched = async () =>
+  (
+    await project.sql<{ errors: number; in_vain: number; wait: number }>(
+      'select errors, in_vain, extract(epoch from next_call_at - clock.now())::int as wait from cloud_jobs_wake.watched',
+    )
+  )[0];
+
+describe('when it calls', () => {
+  it('calls GitHub as GitHub wants to be called, when a job is due, and records what came of it', async () => {
+    await add('later', `, run_at_param => clock.now() + interval '1 min'`);
+    expect(await minute()).toEqual({ collected: 0, calls: 0 });
+    expect(github.requests).toEqual([]);
+    await pass(1);
+    expect(await minute()).toEqual({ collected: 0, calls: 1 });
+    expect(github.requests).toEqual([
+      {
+        method: 'POST',
+        path: '/repos/octo/consumer/dispatches',
+        headers: expect.objectContaining({
+          accept: 'application/vnd.github+json',
+          authorization: `Bearer ${github.token}`,
+          'content-type': 'application/json',
+          'user-agent': expect.stringMatching(/./),
+          'x-github-api-version': '2022-11-28',
+        }),
+        body: { event_type: 'cloud-jobs', client_payload: { queues: ['default'] } },
+      },
+    ]);
+    expect(await calls()).toEqual([
+      { repository: 'octo/consumer', queues: ['default'], http_status: null, error: null, answered: false },
+    ]);
+    await pass(1);
+    expect(await minute()).toEqual({ collected: 1, calls: 0 });
+    expect(await calls()).toEqual([
+      { repository: 'octo/consumer', queues: ['default'], http_status: 204, error: null, answered: true },
+    ]);
+  });
+
+  it('not while a worker is there, and again when it is gone and work is left', async () => {
+    await add('first');
+    await minute();
+    await claim('octo/consumer/1');
+    await add('second');
+    // The cool-down is over, the worker holds a lock that it renews.
+    for (const _ of [1, 2, 3]) {
+      await pass(4);
+      await project.sql(
+        `update cloud_jobs set lock_expires_at = clock.now() + interval '5 min' where status = 'locked'`,
+      );
+      expect((await minute()).calls).toBe(0);
+    }
+    // It dies: its lock expires, and both jobs are due.
+    await pass(6);
+    expect((await minute()).calls).toBe(1);
+  });
+
+  it('a lock alone is enough reason once it has expired', async () => {
+    await add('only');
+    await claim('octo/consumer/1');
+    await pass(4.9);
+    expect((await minute()).calls).toBe(0);
+    await pass(0.2);
+    expect((await minute()).calls).toBe(1);
+  });
+
+  it('a worker that lingers is there for 90 s after each question; its queues count and no others', async () => {
+    await project.sql(`select cloud_jobs_claim('w', 1), cloud_jobs_claim('x', 1, '{other}')`);
+    await pass(1.4);
+    await project.sql(`select cloud_jobs_claim('x', 1, '{other}')`);
+    await add('due');
+    expect((await minute()).calls).toBe(0);
+    await pass(0.2);
+    expect((await minute()).calls).toBe(1);
+  });
+
+  it('an hour after it was taken, a lock vouches for its own job alone', async () => {
+    await add('long');
+    await claim('w');
+    await add('waits');
+    await project.sql(
+      `update cloud_jobs set lock_expires_at = clock.now() + interval '3 h' where status = 'locked'`,
+    );
+    await pass(59);
+    expect((await minute()).calls).toBe(0);
+    await pass(2);
+    expect((await minute()).calls).toBe(1);
+  });
+
+  it('calls once for all queues of a repository, and only for what is watched', async () => {
+    await project.asPostgres(`
+      select cloud_jobs_wake.watch('mail', 'octo/consumer', api_url_param => '${github.url}');
+      select cloud_jobs_wake.watch('papers', 'octo/papers', '{paper_fetch}', api_url_param => '${github.url}', event_type_param => 'papers');`);
+    for (const queue of ['default', 'mail', 'papers', 'unwatched'])
+      await add('j', `, queue_param => '${queue}'`);
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests[0]?.body).toMatchObject({ client_payload: { queues: ['default', 'mail'] } });
+    await project.sql(`select cloud_jobs_create('p', 'paper_fetch', queue_param => 'papers')`);
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests[1]).toMatchObject({
+      path: '/repos/octo/papers/dispatches',
+      body: { event_type: 'papers' },
+    });
+    await project.asPostgres(
+      `select cloud_jobs_wake.unwatch('default'); select cloud_jobs_wake.unwatch('mail'); select cloud_jobs_wake.unwatch('papers')`,
+    );
+    await pass(60);
+    expect((await minute()).calls).toBe(0);
+  });
+
+  it('calls less and less often while no worker takes a job, and as often as ever when one did', async () => {
+    await add('stays');
+    const gaps: number[] = [];
+    let last = now;
+    while (gaps.length < 7) {
+      if ((await minute()).calls > 0) {
+        gaps.push(Math.round((now - last) / MINUTE));
+        last = now;
+      }
+      await pass(5);
+    }
+    expect(gaps).toEqual([0, 5, 10, 20, 40, 60, 60]);
+    expect((await watched())?.in_vain).toBe(6);
+    // A worker comes, takes it and dies.
+    await claim('w');
+    await pass(61);
+    expect((await minute()).calls).toBe(1);
+    expect(await watched()).toMatchObject({ in_vain: 0, wait: 300 });
+  });
+});
+
+describe('when GitHub does not do it', () => {
+  const limit = {
+    message: 'API rate limit exceeded for user ID 1.',
+    documentation_url: 'https://docs.github.com',
+  };
+  const faults = [
+    [
+      '401',
+      { status: 401, body: { message: 'Bad credentials' } },
+      401,
+      /HTTP 401: Bad credentials\. The token is wrong or has expired/,
+      300,
+    ],
+    [
+      '403',
+      { status: 403, body: { message: 'Resource not accessible by personal access token' } },
+      403,
+      /403: Resource not accessible.*Contents: read and write/,
+      300,
+    ],
+    [
+      '404',
+      { status: 404, body: { message: 'Not Found' } },
+      404,
+      /does not exist, or the token may not see it/,
+      300,
+    ],
+    ['422', { status: 422, body: { message: 'Invalid request.' } }, 422, /see the event type/, 300],
+    [
+      '500 with a page',
+      { status: 502, body: '<html>Bad gateway</html>' },
+      502,
+      /^GitHub answered HTTP 502\. It is asked again later\.$/,
+      300,
+    ],
+    [
+      'a moved repository',
+      { status: 307, body: { message: 'Moved Permanently' } },
+      307,
+      /watch it by its new name/,
+      300,
+    ],
+    [
+      'a rate limit with Retry-After',
+      { status: 429, body: limit, headers: { 'Retry-After': '1500' } },
+      429,
+      /asked again when the limit is over/,
+      1500,
+    ],
+    [
+      'a rate limit until a time',
+      {
+        status: 403,
+        body: limit,
+        headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String((START + 31 * MINUTE) / 1000) },
+      },
+      403,
+      /rate limit exceeded/,
+      1800,
+    ],
+    [
+      'a limit that is far too long',
+      { status: 403, body: limit, headers: { 'Retry-After': '999999' } },
+      403,
+      /rate limit/,
+      3600,
+    ],
+  ] as const;
+  it.each(faults)('%s is recorded in words, and it waits', async (_, fault, status, words, wait) => {
+    await add('due');
+    github.faults.push(fault);
+    await minute();
+    await pass(1);
+    expect((await minute()).collected).toBe(1);
+    expect(await calls()).toEqual([
+      expect.objectContaining({ http_status: status, error: expect.stringMatching(words) }),
+    ]);
+    expect(await watched()).toMatchObject({ errors: 1, wait });
+    const [{ state } = { state: null }] = await project.sql<{ state: unknown }>(
+      'select cloud_jobs_wake_state() as state',
+    );
+    expect(state).toMatchObject({ calls_24h: 1, errors_24h: 1, watched: [{ queue: 'default', errors: 1 }] });
+    expect(JSON.stringify(state)).not.toContain(github.token);
+  });
+
+  it('a timeout, and an answer that is lost with the database’s crash, are errors too', async () => {
+    await add('due');
+    github.faults.push('hang');
+    await minute(200);
+    await pass(1);
+    await minute();
+    expect(await calls()).toEqual([
+      expect.objectContaining({
+        http_status: null,
+        error: expect.stringMatching(/did not answer: Timeout of 200 ms/),
+      }),
+    ]);
+    await pass(5);
+    expect((await minute()).calls).toBe(1);
+    await project.sql('truncate net._http_response');
+    await pass(9);
+    expect((await minute()).collected).toBe(0);
+    await pass(2);
+    expect((await minute()).collected).toBe(1);
+    expect((await calls())[1]).toMatchObject({
+      answered: true,
+      error: expect.stringMatching(/no record of the request/),
+    });
+    expect((await watched())?.errors).toBe(2);
+  });
+
+  it('errors in a row wait twice as long each, and a success forgets them', async () => {
+    await add('due');
+    for (const wait of [300, 600, 1200]) {
+      github.faults.push({ status: 401, body: { message: 'Bad credentials' } });
+      expect((await minute()).calls).toBe(1);
+      await minute();
+      expect((await watched())?.wait).toBe(wait);
+      await pass(wait / 60);
+    }
+    await minute();
+    await minute();
+    expect((await watched())?.errors).toBe(0);
+  });
+
+  it('without a token it asks nobody and says so', async () => {
+    await project.sql('truncate vault.secrets');
+    await add('due');
+    await minute();
+    expect(github.requests).toEqual([]);
+    expect(await calls()).toEqual([
+      expect.objectContaining({
+        answered: true,
+        error: expect.stringMatching(/Vault has no secret "cloud_jobs_github_token"/),
+      }),
+    ]);
+  });
+});
+
+describe('the file', () => {
+  it('can be run again: what is watched and recorded stays, and there is one cron job', async () => {
+    await add('due');
+    await minute();
+    await project.asPostgres(CLOCKED);
+    await project.asPostgres(CLOCKED);
+    expect(await project.sql('select jobname, schedule, username from cron.job')).toEqual([
+      { jobname: 'cloud-jobs-wake', schedule: '* * * * *', username: expect.any(String) },
+    ]);
+    expect(await calls()).toHaveLength(1);
+    expect(await project.sql('select queue from cloud_jobs_wake.watched')).toEqual([{ queue: 'default' }]);
+  });
+
+  it('is closed: the API’s roles can neither ask, watch nor read more than doctor shows', async () => {
+    const roles = ['anon', 'authenticated', 'service_role'];
+    const open = await project.sql<{ what: string }>(
+      `select r || ' ' || p.proname as what from unnest($1::text[]) r, pg_proc p
+       where p.pronamespace = 'cloud_jobs_wake'::regnamespace and has_function_privilege(r, p.oid, 'execute')
+       union all
+       select r || ' ' || v || ' ' || c.relname from unnest($1::text[]) r, unnest('{select,insert,update,delete,truncate}'::text[]) v, pg_class c
+       where c.relnamespace = 'cloud_jobs_wake'::regnamespace and c.relkind = 'r' and has_table_privilege(r, c.oid, v)
+       union all
+       select r || ' schema' from unnest($1::text[]) r where has_schema_privilege(r, 'cloud_jobs_wake', 'usage') order by 1`,
+      [roles],
+    );
+    expect(open.map(({ what }) => what)).toEqual([
+      'service_role schema',
+      'service_role select call',
+      'service_role select pulse',
+      'service_role select watched',
+      'service_role state',
+    ]);
+    const loose = await project.sql(
+      `select p.proname from pg_proc p where p.pronamespace = 'cloud_jobs_wake'::regnamespace
+         and (p.prosecdef or not coalesce('search_path=""' = any (p.proconfig), false))
+       union all select relname from pg_class where relnamespace = 'cloud_jobs_wake'::regnamespace and relkind = 'r' and not relrowsecurity`,
+    );
+    expect(loose).toEqual([]);
+    const { error } = await project.client().schema('cloud_jobs_wake').from('watched').select();
+    expect(error?.code).toBe('PGRST106');
+  });
+
+  it('keeps a thousand calls, and two days of pg_cron’s own rows', async () => {
+    await project.sql(
+      `insert into cloud_jobs_wake.call (repository, queues, answered_at) select 'o/r', '{x}', clock.now() from generate_series(1, 1005)`,
+    );
+    await project.sql(`insert into cron.job_run_details (jobid, end_time)
+      select jobid, clock.now() - make_interval(days => d) from cron.job, unnest('{1,3}'::int[]) d`);
+    await add('due');
+    await minute();
+    expect(await project.sql('select count(*)::int as n from cloud_jobs_wake.call')).toEqual([{ n: 1000 }]);
+    expect(await project.sql('select count(*)::int as n from cron.job_run_details')).toEqual([{ n: 1 }]);
+  });
+
+  it('says what is missing where it cannot work', async () => {
+    const bare = await startTestProject();
+    try {
+      await expect(bare.asPostgres(WAKE)).rejects.toThrow(/pg_cron, pg_net and supabase_vault/);
+      expect(await bare.sql('select cloud_jobs_wake_state() as state')).toEqual([{ state: null }]);
+      await installExtensions(bare);
+      await bare.asPostgres(WAKE);
+      // Unscheduled and dropped, as its top says, nothing of it is left and all goes on.
+      await bare.asPostgres(`select cron.unschedule('cloud-jobs-wake'); drop schema cloud_jobs_wake cascade`);
+      expect(await bare.sql('select cloud_jobs_wake_state() as state')).toEqual([{ state: null }]);
+    } finally {
+      await bare.stop();
+    }
+  });
+
+  it('asks for the same few pages at a hundred times the jobs', async () => {
+    const pages = async () => {
+      const [row] = await project.sql<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+        'explain (analyze, buffers, format json) select * from cloud_jobs_wake.unattended()',
+      );
+      return row?.['QUERY PLAN'][0].Plan['Shared Hit Blocks'] ?? 0;
+    };
+    const load = (n: number) =>
+      project.sql(`insert into cloud_jobs (name, job_type, run_at, status, finished_at)
+      select 'n', 'custom', clock.now() + interval '1 d', case when n % 2 = 0 then 'waiting' else 'success' end, clock.now() from generate_series(1, ${n}) n`);
+    await load(200);
+    await pages();
+    const small = await pages();
+    await load(20_000);
+    await pages();
+    expect(small).toBeGreaterThan(0);
+    expect(await pages()).toBeLessThan(small + 20);
+  });
+});
