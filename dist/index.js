@@ -17245,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 2444:
+/***/ 3702:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -17915,6 +17915,7 @@ async function runWorker(options, deps) {
     let sending = [];
     let claimed = 0;
     let expired = 0;
+    let arrival = null;
     let nothingDue = false;
     let lingering = null;
     let askedAt = Number.NEGATIVE_INFINITY;
@@ -18028,6 +18029,7 @@ async function runWorker(options, deps) {
                 lockSeconds: options.lockSeconds,
                 requestId: deps.newId(),
                 runUrl: options.runUrl,
+                trigger: options.trigger,
             }
             : null;
         const items = [
@@ -18072,6 +18074,7 @@ async function runWorker(options, deps) {
         askedAt = at;
         claimed += claim.jobs.length;
         expired += claim.expired;
+        arrival ??= claim.worker ?? null;
         for (const job of claim.jobs)
             waiting.push({ job, claimedAt: at });
         if (claim.jobs.length > 0 || !claim.more) {
@@ -18186,6 +18189,7 @@ async function runWorker(options, deps) {
         error: failure,
         durationSeconds: (deps.now() - started) / 1000,
         httpRequests: deps.requests(),
+        arrival,
     };
     /** What is due and left. A run that saw the end of the queue need not ask. */
     async function remaining(cause) {
@@ -39877,6 +39881,7 @@ function checkConfig(options) {
 /** The commands and options that both doors know: inputs of the action, flags of the terminal. */
 const COMMANDS = [
     'run',
+    'plan',
     'create',
     'apply',
     'list',
@@ -39926,6 +39931,11 @@ const OPTIONS = [
     'handlers',
     'dry-run',
     'fail-on',
+    'max-workers',
+    'jobs-per-worker',
+    'silence-minutes',
+    'keepalive',
+    'github-token',
 ];
 const VERB_OPTIONS = ['job-id'];
 /** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
@@ -39942,7 +39952,11 @@ const USED = {
         'handlers',
         'dry-run',
         'fail-on',
+        'silence-minutes',
+        'keepalive',
+        'github-token',
     ],
+    plan: ['queues', 'job-types', 'max-workers', 'jobs-per-worker'],
     create: [
         'name',
         'job-type',
@@ -39970,7 +39984,7 @@ const USED = {
     enable: VERB_OPTIONS,
     disable: VERB_OPTIONS,
     delete: VERB_OPTIONS,
-    doctor: [],
+    doctor: ['silence-minutes', 'github-token'],
 };
 /** Words that people use for something that has another name here. */
 const SYNONYMS = {
@@ -39997,6 +40011,8 @@ const SYNONYMS = {
     resume: 'enable',
     remove: 'delete',
     rm: 'delete',
+    scale: 'plan',
+    matrix: 'plan',
     check: 'doctor',
     test: 'doctor',
 };
@@ -40044,27 +40060,8 @@ function distance(a, b) {
     return last[b.length] ?? 0;
 }
 
-;// CONCATENATED MODULE: ./node_modules/croner/dist/croner.js
-function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
-
-;// CONCATENATED MODULE: ./lib/schedule/next-occurrence.js
-
-/**
- * The next occurrences of a schedule, oldest first. The database computes the same with its own function; this one is
- * for people who look ahead, and for tests that compare the two.
- *
- * Clocks set forward: a fixed time of day that is left out runs when the gap ends; "every ten minutes" goes on after
- * it. Clocks set back: a fixed time of day runs at the first of both; "every ten minutes" runs in both hours.
- * @param schedule five-field cron expression, or a nickname such as `@daily`
- * @param timezone IANA name
- * @param after the database's clock, not this machine's
- * @param count at most so many
- * @throws when the expression or the time zone is not valid, with croner's reason
- */
-function nextOccurrences(schedule, timezone, after, count) {
-    return new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' }).nextRuns(count, after);
-}
-
+// EXTERNAL MODULE: ./lib/schedule/next-occurrence.js + 1 modules
+var next_occurrence = __nccwpck_require__(9581);
 ;// CONCATENATED MODULE: ./lib/schedule/schedule-fault.js
 
 const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
@@ -40098,7 +40095,7 @@ function scheduleFault(schedule, timezone) {
         return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
     }
     try {
-        const [next] = nextOccurrences(text, timezone, new Date(), 1);
+        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
         return next ? null : wrong('it is never due: no such day comes in the next years');
     }
     catch (error) {
@@ -40485,6 +40482,11 @@ const SCHEMAS = {
     handlers: option_schemas_text(4096),
     'dry-run': option_schemas_yesOrNo,
     'fail-on': oneOf(FAIL_ON),
+    'max-workers': option_schemas_wholeNumber(1, 256),
+    'jobs-per-worker': option_schemas_wholeNumber(1, 10_000),
+    'silence-minutes': minutes(1, 525_600),
+    keepalive: option_schemas_yesOrNo,
+    'github-token': matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces'),
 };
 
 ;// CONCATENATED MODULE: ./lib/commands/options.js
@@ -40543,6 +40545,7 @@ const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
 const MOST_EXECUTIONS = 200;
+const SILENCE_SECONDS = 6 * 3600;
 function isOption(name) {
     return OPTIONS.includes(name);
 }
@@ -40582,7 +40585,7 @@ function options_parse(given, command, door, problems, warnings) {
         }
         else {
             const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-            const shown = name === 'supabase-key' ? '' : ` is ${quote(value, door)}: it`;
+            const shown = name === 'supabase-key' || name === 'github-token' ? '' : ` is ${quote(value, door)}: it`;
             problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
         }
         if (name === 'supabase-key' && value !== value.trim()) {
@@ -40625,6 +40628,18 @@ function build(command, values, door, problems) {
                 handlers: values.handlers ?? null,
                 dryRun: values['dry-run'] ?? false,
                 failOn: values['fail-on'] ?? 'failed',
+                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                keepalive: keepaliveOf(values, door, problems),
+                githubToken: values['github-token'] ?? null,
+            };
+        case 'plan':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxWorkers: values['max-workers'] ?? 4,
+                jobsPerWorker: values['jobs-per-worker'] ?? 25,
             };
         case 'create':
             return {
@@ -40677,10 +40692,21 @@ function build(command, values, door, problems) {
         case 'stats':
             return { command, connection, queue: values.queue ?? null };
         case 'doctor':
-            return { command, connection };
+            return {
+                command,
+                connection,
+                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                githubToken: values['github-token'] ?? null,
+            };
         default:
             return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
     }
+}
+function keepaliveOf(values, door, problems) {
+    if (values.keepalive && values['github-token'] === undefined) {
+        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
+    }
+    return values.keepalive ?? false;
 }
 function recurrenceOf(values, door, problems) {
     const { schedule, timezone = 'UTC', missed = 'once' } = values;
@@ -40856,12 +40882,250 @@ async function apply(options, deps) {
     return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }
 
+;// CONCATENATED MODULE: ./lib/commands/format.js
+/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
+function format_duration(seconds) {
+    if (seconds < 9.95)
+        return `${seconds.toFixed(1)} s`;
+    // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
+    const whole = Math.round(seconds);
+    if (whole < 60)
+        return `${whole} s`;
+    if (whole < 3600)
+        return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 48 * 60)
+        return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+    return `${Math.round(minutes / (24 * 60))} days`;
+}
+function parts(large, largeUnit, small, smallUnit) {
+    return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
+function moment(iso, now) {
+    if (!iso)
+        return '';
+    const at = new Date(iso);
+    // Postgres knows 'infinity' and years that Date does not.
+    if (Number.isNaN(at.getTime()))
+        return iso;
+    const seconds = (at.getTime() - now.getTime()) / 1000;
+    const stamp = at.toISOString();
+    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
+    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+    if (Math.abs(seconds) < 5)
+        return `now (${clock})`;
+    return seconds > 0 ? `in ${format_duration(seconds)} (${clock})` : `${format_duration(-seconds)} ago (${clock})`;
+}
+/** `1 job`, `3 jobs`. */
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
+function progressInWords(progress) {
+    if (progress === null)
+        return '';
+    const { done, total, note } = progress;
+    return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
+}
+
+;// CONCATENATED MODULE: ./lib/commands/liveness.js
+
+const DAY_SECONDS = 86_400;
+/**
+ * A schedule of a public repository is switched off after so long without activity in it.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+const SWITCH_OFF_DAYS = 60;
+const WARN_AFTER_DAYS = 45;
+/** Fewer ticks say little about a schedule. */
+const LEAST_TICKS = 4;
+/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
+const LATE_SECONDS = 900;
+const LATE_MISSED = 5;
+/**
+ * How the ticks of a schedule came: late where fewer than half came, or many in a row did not. Null where there are too few to tell.
+ * @param ticks when the runs began, in any order
+ * @param countOccurrences how many times the schedule is due after one moment and up to another
+ */
+function tickGaps(ticks, countOccurrences) {
+    const times = ticks.map((tick) => Date.parse(tick)).sort((a, b) => a - b);
+    const [first, last] = [times[0], times.at(-1)];
+    if (first === undefined || last === undefined || times.length < LEAST_TICKS)
+        return null;
+    const span = (last - first) / 1000;
+    const gaps = times.slice(1).map((time, index) => {
+        const from = times[index] ?? time;
+        return { seconds: (time - from) / 1000, due: countOccurrences(new Date(from), new Date(time)) };
+    });
+    const due = Math.max(1, gaps.reduce((sum, gap) => sum + gap.due, 0));
+    const late = gaps.some((gap) => gap.seconds > LATE_SECONDS && gap.due > LATE_MISSED);
+    return {
+        ticks: times.length,
+        average: span / gaps.length,
+        longest: Math.max(...gaps.map((gap) => gap.seconds)),
+        wanted: span / due,
+        late: late || due >= 2 * gaps.length,
+    };
+}
+const gapWords = (schedule, gaps) => `The last ${plural(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${format_duration(gaps.average)} on average, the longest gap was ${format_duration(gaps.longest)}; it asks for one every ${format_duration(gaps.wanted)}.`;
+const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
+/** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
+function silence(silentSeconds, limitSeconds) {
+    return silentSeconds > limitSeconds ? `No worker had been seen for ${format_duration(silentSeconds)}.` : null;
+}
+/**
+ * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
+ * @param about of a private repository nothing is said: GitHub documents it for public ones
+ */
+function switchOff(about, now) {
+    if (about.isPrivate || about.pushedAt === null)
+        return null;
+    const days = Math.floor((now.getTime() - Date.parse(about.pushedAt)) / 1000 / DAY_SECONDS);
+    if (days < WARN_AFTER_DAYS)
+        return null;
+    const left = SWITCH_OFF_DAYS - days;
+    return `Nothing has been pushed to this public repository for ${plural(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${plural(left, 'day')}` : ''}.`;
+}
+const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
+
+;// CONCATENATED MODULE: ./lib/commands/tick-gaps.js
+
+const CHUNK = 200;
+const MOST_CHUNKS = 100;
+/**
+ * The gaps between the ticks of a schedule as GitHub runs it, in UTC. Null where there are too few, or where the
+ * expression is none. croner is loaded only here: most runs do not need it.
+ */
+async function gapsOf(schedule, ticks) {
+    if (ticks.length < 2)
+        return null;
+    const { nextOccurrences } = await Promise.resolve(/* import() */).then(__nccwpck_require__.bind(__nccwpck_require__, 9581));
+    const count = (after, until) => {
+        let from = after;
+        for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
+            const next = nextOccurrences(schedule, 'UTC', from, CHUNK);
+            const within = next.findIndex((at) => at > until);
+            if (within !== -1 || next.length < CHUNK)
+                return chunk * CHUNK + (within === -1 ? next.length : within);
+            from = next.at(-1) ?? until;
+        }
+        return MOST_CHUNKS * CHUNK;
+    };
+    try {
+        return tickGaps(ticks, count);
+    }
+    catch {
+        // What GitHub accepts and croner does not is not worth a failed run.
+        return null;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/commands/doctor-liveness.js
+
+
+
+
+const good = (name, found) => ({ name, state: 'good', found, advice: '' });
+const warning = (name, found, advice) => ({
+    name,
+    state: 'warning',
+    found,
+    advice,
+});
+/** pg_cron comes once a minute; it may be late, but not this late. */
+const CRON_SILENCE_SECONDS = 600;
+/** Once may be an accident. */
+const IN_VAIN = 2;
+/** Whether workers come, and as often as their schedules ask. */
+async function workerChecks(facts, silenceSeconds) {
+    const checks = [];
+    const { last_seen_at: seen, schedules } = facts.workers;
+    const advice = 'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
+    const silent = seen === null ? null : (Date.parse(facts.now) - Date.parse(seen)) / 1000;
+    if (silent === null && (facts.oldest_due_seconds ?? 0) > silenceSeconds) {
+        const late = format_duration(facts.oldest_due_seconds ?? 0);
+        checks.push(warning('Workers', `No worker has ever been seen, and a job has been due for ${late}.`, advice));
+    }
+    else if (silent !== null && silent > silenceSeconds) {
+        checks.push(warning('Workers', `No worker has been seen for ${format_duration(silent)}.`, advice));
+    }
+    else {
+        checks.push(good('Workers', silent === null ? 'None has come yet.' : `The last was seen ${format_duration(Math.max(0, silent))} ago.`));
+    }
+    for (const { repository, schedule, ticks } of schedules) {
+        const gaps = await gapsOf(schedule, ticks);
+        if (gaps === null)
+            continue;
+        const words = `${repository ? `${repository}: ` : ''}${gapWords(schedule, gaps)}`;
+        checks.push(gaps.late ? warning('Ticks', words, LATE_ADVICE) : good('Ticks', words));
+    }
+    return checks;
+}
+/** What sql/optional/wake.sql did; nothing where it is not installed. */
+function wakeChecks(wake, now) {
+    if (wake === null)
+        return [];
+    const name = 'Wake on work';
+    const checks = [];
+    const silent = wake.last_tick_at === null ? null : (now.getTime() - Date.parse(wake.last_tick_at)) / 1000;
+    if (silent === null || silent > CRON_SILENCE_SECONDS) {
+        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${format_duration(silent)}.`, 'Run sql/optional/wake.sql again; if that does not help, restart the database (Project Settings > General).'));
+    }
+    if (wake.watched.length === 0) {
+        checks.push(warning(name, 'It is installed and watches no queue.', "select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');"));
+    }
+    for (const { queue, repository, errors, in_vain: inVain, last_error: error, next_call_at: next, } of wake.watched) {
+        const again = `Asked again ${moment(next, now) || 'when a job is due'}.`;
+        if (errors > 0) {
+            checks.push(warning(name, `${repository} (queue ${queue}): ${error ?? 'a call failed'}`, `${plural(errors, 'error')} in a row. ${again}`));
+        }
+        else if (inVain >= IN_VAIN) {
+            checks.push(warning(name, `${repository} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`, `Its workflow needs \`on: repository_dispatch: types: [cloud-jobs]\` on the default branch, and must take this queue and its job types. ${again}`));
+        }
+    }
+    if (checks.length > 0)
+        return checks;
+    return [
+        good(name, `${plural(wake.watched.length, 'queue')} watched; ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`),
+    ];
+}
+/** Whether GitHub runs the schedules of the repository, and goes on to. */
+async function gitHubChecks(github, now) {
+    const checks = [];
+    try {
+        const near = switchOff(await github.about(), now);
+        checks.push(near
+            ? warning('60 days', near, SWITCH_OFF_ADVICE)
+            : good('60 days', `${github.repository} is in no danger of having its schedules switched off.`));
+    }
+    catch (error) {
+        checks.push(warning('60 days', `Not known: ${describe(error)}`, 'Give doctor a token that can read the repository.'));
+    }
+    try {
+        const off = (await github.workflows()).filter(({ state }) => state !== 'active' && state !== 'deleted');
+        checks.push(off.length === 0
+            ? good('Workflows', 'All are enabled.')
+            : warning('Workflows', `Switched off: ${off
+                .map(({ path, state }) => `${path} (${state === 'disabled_inactivity' ? 'after 60 days without activity' : state})`)
+                .slice(0, 8)
+                .join(', ')}.`, 'Enable it on the Actions page, or with gh workflow enable.'));
+    }
+    catch (error) {
+        checks.push(warning('Workflows', `Not known: ${describe(error)}`, 'Give doctor a token with `actions: read`.'));
+    }
+    return checks;
+}
+
 ;// CONCATENATED MODULE: ./lib/commands/doctor.js
+
 
 /** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
 const CLOCK_SECONDS = 60;
-/** Looks at all that has to be right. Never throws: what cannot be looked at is a finding. */
-async function doctor(queue, now) {
+/**
+ * Looks at all that has to be right. Never throws: what cannot be looked at is a finding.
+ * @param silenceSeconds longer without a worker is worth a warning
+ * @param github null: GitHub is not asked
+ */
+async function doctor(queue, now, silenceSeconds, github) {
     const checks = [];
     const add = (name, state, found, advice = '') => {
         checks.push({ name, state, found, advice });
@@ -40902,7 +41166,52 @@ async function doctor(queue, now) {
     else
         add('Clock', 'warning', `This machine is ${Math.round(skew)} s off the database.`, 'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.');
     add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
+    checks.push(...(await workerChecks(facts, silenceSeconds)), ...wakeChecks(facts.wake, new Date(facts.now)), ...(github ? await gitHubChecks(github, now()) : []));
     return checks;
+}
+
+;// CONCATENATED MODULE: ./lib/commands/run-warnings.js
+
+
+
+/**
+ * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
+ * Never throws: what GitHub refuses is a warning.
+ * @param trigger as in the database: `schedule 17 * * * *`
+ * @param arrival what the database knew before this run
+ */
+async function runWarnings(options, trigger, arrival, deps) {
+    const warnings = [];
+    if (arrival?.last_seen_at) {
+        const seconds = (Date.parse(arrival.now) - Date.parse(arrival.last_seen_at)) / 1000;
+        const silent = silence(seconds, options.silenceSeconds);
+        if (silent)
+            warnings.push(`${silent} ${LATE_ADVICE}`);
+    }
+    const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
+    if (schedule !== null && arrival) {
+        const gaps = await gapsOf(schedule, arrival.ticks);
+        if (gaps?.late)
+            warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
+    }
+    const github = deps.github(options.githubToken);
+    if (github)
+        warnings.push(...(await gitHubWarnings(github, options.keepalive, deps)));
+    return warnings;
+}
+async function gitHubWarnings(github, keepalive, deps) {
+    try {
+        if (keepalive && github.workflowFile !== null) {
+            await github.enable(github.workflowFile);
+            return [];
+        }
+        const near = switchOff(await github.about(), deps.now());
+        return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
+    }
+    catch (error) {
+        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describe(error)}`);
+        return [];
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/commands/execute.js
@@ -40963,6 +41272,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 /**
  * Does what the options ask for.
@@ -40973,6 +41283,8 @@ async function execute(options, deps) {
     switch (options.command) {
         case 'run':
             return await run(options, deps);
+        case 'plan':
+            return await plan(options, queue);
         case 'create':
             return await create(options, queue, deps.checkCustom);
         case 'apply':
@@ -40998,7 +41310,10 @@ async function execute(options, deps) {
         case 'stats':
             return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
         case 'doctor':
-            return { command: 'doctor', checks: await doctor(queue, deps.now) };
+            return {
+                command: 'doctor',
+                checks: await doctor(queue, deps.now, options.silenceSeconds, deps.github(options.githubToken)),
+            };
         default: {
             const reply = await queue.verb(options.command, options.jobId);
             if (reply.status === null && options.command !== 'delete')
@@ -41027,8 +41342,13 @@ async function run(options, deps) {
             timeBudgetSeconds: options.timeBudgetSeconds,
             lingerSeconds: options.lingerSeconds,
             runUrl: worker.runUrl,
+            trigger: worker.trigger,
         }, worker.deps);
-        return { command: 'run', report };
+        return {
+            command: 'run',
+            report,
+            warnings: await runWarnings(options, worker.trigger, report.arrival, deps),
+        };
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -41039,6 +41359,16 @@ async function run(options, deps) {
         if (result_1)
             await result_1;
     }
+}
+async function plan(options, queue) {
+    const reply = await queue.backlog(options.queues, options.jobTypes);
+    // Each worker takes all the queues, so that none idles beside one that is full.
+    const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
+    return {
+        command: 'plan',
+        reply,
+        workers: Math.min(options.maxWorkers, Math.ceil(jobs / options.jobsPerWorker)),
+    };
 }
 async function newestOfName(name, queue) {
     const { jobs } = await queue.list({ name, limit: 1 });
@@ -41069,6 +41399,108 @@ function exitCodeOf(answer, failOn) {
         default:
             return 0;
     }
+}
+
+;// CONCATENATED MODULE: ./lib/commands/github.js
+
+/** GitHub refused, or could not be reached; the message says why and what to do. It never holds the token. */
+class GitHubError extends Error {
+    name = 'GitHubError';
+}
+const TIMEOUT_MS = 10_000;
+const aboutReply = object({ private: schemas_boolean(), pushed_at: schemas_string().nullish() });
+const workflowsReply = object({
+    workflows: array(object({ path: schemas_string(), state: schemas_string() })),
+});
+const errorReply = object({ message: schemas_string() });
+/**
+ * Source: https://docs.github.com/rest/actions/workflows and https://docs.github.com/rest/repos/repos
+ * @throws GitHubError from each call
+ */
+function createGitHub(options) {
+    const { repository, workflowFile } = options;
+    async function call(method, path, needs) {
+        let response;
+        let text;
+        try {
+            response = await options.fetch(`${options.apiUrl}/repos/${repository}${path}`, {
+                method,
+                headers: {
+                    accept: 'application/vnd.github+json',
+                    authorization: `Bearer ${options.token}`,
+                    'user-agent': 'cloud-jobs',
+                    'x-github-api-version': '2022-11-28',
+                },
+                signal: AbortSignal.timeout(TIMEOUT_MS),
+            });
+            text = await response.text();
+        }
+        catch (cause) {
+            throw new GitHubError('GitHub’s API did not answer.', { cause });
+        }
+        if (response.ok)
+            return text === '' ? null : github_parse(text);
+        const said = errorReply.safeParse(github_parse(text));
+        const words = said.success
+            ? `: ${said.data.message.split('\n')[0]?.slice(0, 200).replace(/\.$/, '')}`
+            : '';
+        throw new GitHubError(`GitHub answered HTTP ${response.status}${words}. ${advice(response.status, needs)}`);
+    }
+    async function read(path, needs, reply) {
+        const parsed = reply.safeParse(await call('GET', path, needs));
+        if (!parsed.success)
+            throw new GitHubError('GitHub’s API answered in a form that is not known.', { cause: parsed.error });
+        return parsed.data;
+    }
+    return {
+        repository,
+        workflowFile,
+        about: async () => {
+            const reply = await read('', '`metadata: read`', aboutReply);
+            return { isPrivate: reply.private, pushedAt: reply.pushed_at ?? null };
+        },
+        workflows: async () => (await read('/actions/workflows?per_page=100', '`permissions: actions: read`', workflowsReply))
+            .workflows,
+        enable: async (file) => {
+            await call('PUT', `/actions/workflows/${encodeURIComponent(file)}/enable`, '`permissions: actions: write`');
+        },
+    };
+}
+function advice(status, needs) {
+    if (status === 401)
+        return 'The token is wrong or has expired.';
+    if (status === 403 || status === 404)
+        return `The token may not do this: the job needs ${needs}.`;
+    return 'Nothing needs to be done if it passes.';
+}
+/** A reply that is no JSON (a proxy's page) is treated as one without a message. */
+function github_parse(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return null;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/commands/open-github.js
+
+/** The way to GitHub's API; null without a token, or where no repository is known (`GITHUB_REPOSITORY`). */
+function openGitHub(token, env) {
+    const repository = env.GITHUB_REPOSITORY;
+    if (token === null || !repository)
+        return null;
+    return createGitHub({
+        apiUrl: env.GITHUB_API_URL || 'https://api.github.com',
+        token,
+        repository,
+        workflowFile: workflowFileOf(env),
+        fetch,
+    });
+}
+/** The file name of the workflow that runs, by which GitHub's API knows it; null where it cannot be told. */
+function workflowFileOf(env) {
+    return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -43581,6 +44013,7 @@ async function openWorker(options, place, deps) {
     return {
         instanceId: options.instanceId ?? instanceId(place),
         runUrl: place.runUrl,
+        trigger: place.trigger,
         deps: {
             ...deps,
             handlers: {
@@ -43654,7 +44087,7 @@ const replies_json = json();
 const instant = schemas_string();
 const replies_count = coerce_number();
 /** The number of the newest migration that this code needs in the database. */
-const CLIENT_SCHEMA = 10;
+const CLIENT_SCHEMA = 11;
 const versionReply = object({
     v: literal(1),
     schema: schemas_number().int(),
@@ -43683,6 +44116,14 @@ const claimedJob = object({
     run_at: instant,
     created_at: instant,
 });
+/** What a claim tells a worker that was not known yet. */
+const arrival = object({
+    now: instant,
+    /** When any other worker of its queues was seen. */
+    last_seen_at: instant.nullable(),
+    /** When the newest runs began that the same schedule of the same repository started, newest first, this one too. */
+    ticks: array(instant),
+});
 const claimReply = object({
     v: literal(1),
     schema: schemas_number().int(),
@@ -43692,6 +44133,8 @@ const claimReply = object({
     more: schemas_boolean(),
     /** How many attempts of dead workers this claim ended. */
     expired: schemas_number().int(),
+    /** Null unless the worker is new. */
+    worker: arrival.nullish(),
 });
 const finishedItem = object({
     execution_id: schemas_string(),
@@ -43800,6 +44243,43 @@ const showReply = object({
     job: jobRow.extend({ config: replies_json }).nullable(),
     executions: array(executionRow),
 });
+const workersState = object({
+    last_seen_at: instant.nullable(),
+    schedules: array(object({
+        repository: schemas_string().nullable(),
+        schedule: schemas_string(),
+        /** When the newest runs that it started began, newest first. */
+        ticks: array(instant),
+    })),
+});
+/** What sql/optional/wake.sql did lately. */
+const wakeState = object({
+    /** When pg_cron last came. */
+    last_tick_at: instant.nullable(),
+    calls_24h: replies_count,
+    errors_24h: replies_count,
+    watched: array(object({
+        queue: schemas_string(),
+        repository: schemas_string(),
+        last_call_at: instant.nullable(),
+        next_call_at: instant.nullable(),
+        /** Calls in a row that GitHub refused. */
+        errors: replies_count,
+        /** Calls in a row after which no worker took a job of the queue. */
+        in_vain: replies_count,
+        last_error: schemas_string().nullable(),
+    })),
+    /** The newest, newest first. */
+    calls: array(object({
+        request_id: replies_count.nullable(),
+        repository: schemas_string(),
+        queues: array(schemas_string()),
+        asked_at: instant,
+        answered_at: instant.nullable(),
+        http_status: schemas_number().nullable(),
+        error: schemas_string().nullable(),
+    })),
+});
 const statusCounts = {
     waiting: replies_count,
     locked: replies_count,
@@ -43817,6 +44297,9 @@ const replies_statsReply = object({
     blocked: replies_count,
     expired_locks: replies_count,
     oldest_due_seconds: schemas_number().nullable(),
+    workers: workersState,
+    /** Null where sql/optional/wake.sql is not installed. */
+    wake: wakeState.nullable(),
     queues: array(object({ queue: schemas_string(), due: replies_count, oldest_due_seconds: schemas_number().nullable(), ...statusCounts })),
     executions_24h: object({
         running: replies_count,
@@ -43831,6 +44314,10 @@ const doctorReply = object({
     v: literal(1),
     now: instant,
     role: schemas_string(),
+    workers: workersState,
+    /** Null where it is not installed. */
+    wake: wakeState.nullable(),
+    oldest_due_seconds: schemas_number().nullable(),
     schema: schemas_number().int(),
     server_version: schemas_string(),
     statement_timeout: schemas_string(),
@@ -43878,6 +44365,17 @@ const bloatReply = object({
         expected_bytes: schemas_number().nullable(),
         /** A statement for the SQL Editor, or null where there is nothing to do. */
         advice: schemas_string().nullable(),
+    })),
+});
+const backlogReply = object({
+    v: literal(1),
+    now: instant,
+    queues: array(object({
+        queue: schemas_string(),
+        /** Counted to 10,000. */
+        due: replies_count,
+        /** What workers could do at the same time: of jobs with one concurrency key, one. */
+        side_by_side: replies_count,
     })),
 });
 const peekReply = object({ v: literal(1), now: instant, due: replies_count, jobs: array(jobRow) });
@@ -43932,6 +44430,7 @@ function createQueue(rpc, newId) {
             request_id_param: request.requestId,
             run_url_param: request.runUrl,
             client_schema_param: CLIENT_SCHEMA,
+            trigger_param: request.trigger ?? null,
         }, claimReply, patience),
         finish: (instanceId, items, claim, patience) => explained('cloud_jobs_finish', {
             instance_id_param: instanceId,
@@ -43961,6 +44460,7 @@ function createQueue(rpc, newId) {
         stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, replies_statsReply),
         doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
         peek: (queues, jobTypes, limit, patience) => explained('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
+        backlog: (queues, jobTypes) => explained('cloud_jobs_backlog', { queues_param: queues, job_types_param: jobTypes }, backlogReply),
         prune: (days, limit) => explained('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
         bloat: () => explained('cloud_jobs_bloat', {}, bloatReply),
         releaseExpiredLocks: () => explained('release_expired_locks', {}, schemas_number().int()),
@@ -53516,6 +54016,7 @@ const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECR
 function readInputs(env) {
     const redactor = createRedactor();
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
     const door = {
         label: (name) => `\`${name}\``,
         noun: 'input',
@@ -53782,6 +54283,8 @@ const OUTPUTS = (/* unused pure expression or super */ null && ([
     'executions',
     'executions-truncated',
     'result-files',
+    'workers',
+    'matrix',
 ]));
 /**
  * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
@@ -53794,11 +54297,21 @@ function encodeOutputs(outputs, redact) {
     const values = [];
     const warnings = [];
     let left = OUTPUT_LIMIT;
-    for (const name of ['claimed', 'succeeded', 'failed', 'retried', 'remaining', 'job-id']) {
+    for (const name of [
+        'claimed',
+        'succeeded',
+        'failed',
+        'retried',
+        'remaining',
+        'job-id',
+        'workers',
+    ]) {
         const value = outputs[name];
         if (value !== undefined && value !== null)
             values.push([name, redact(String(value))]);
     }
+    if (outputs.matrix !== undefined)
+        values.push(['matrix', JSON.stringify(outputs.matrix)]);
     if (outputs.stats !== undefined) {
         const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
         if (text.length <= left) {
@@ -54025,51 +54538,6 @@ function fitRows({ head, rows }, limit) {
 }
 const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
 
-;// CONCATENATED MODULE: ./lib/action/pages/format.js
-/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
-function format_duration(seconds) {
-    if (seconds < 9.95)
-        return `${seconds.toFixed(1)} s`;
-    // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
-    const whole = Math.round(seconds);
-    if (whole < 60)
-        return `${whole} s`;
-    if (whole < 3600)
-        return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 48 * 60)
-        return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
-    return `${Math.round(minutes / (24 * 60))} days`;
-}
-function parts(large, largeUnit, small, smallUnit) {
-    return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
-}
-/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
-function moment(iso, now) {
-    if (!iso)
-        return '';
-    const at = new Date(iso);
-    // Postgres knows 'infinity' and years that Date does not.
-    if (Number.isNaN(at.getTime()))
-        return iso;
-    const seconds = (at.getTime() - now.getTime()) / 1000;
-    const stamp = at.toISOString();
-    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
-    if (Math.abs(seconds) < 5)
-        return `now (${clock})`;
-    return seconds > 0 ? `in ${format_duration(seconds)} (${clock})` : `${format_duration(-seconds)} ago (${clock})`;
-}
-/** `1 job`, `3 jobs`. */
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
-function progressInWords(progress) {
-    if (progress === null)
-        return '';
-    const { done, total, note } = progress;
-    return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
-}
-
 // EXTERNAL MODULE: ./node_modules/cronstrue/dist/cronstrue.js
 var cronstrue = __nccwpck_require__(2507);
 ;// CONCATENATED MODULE: ./lib/schedule/in-words.js
@@ -54130,6 +54598,20 @@ function when(job, now) {
     return moment(job.finished_at ?? job.last_execution, now);
 }
 
+;// CONCATENATED MODULE: ./lib/action/pages/plan-page.js
+
+
+/** The page of a plan: what is due, and how many workers that is worth. */
+function planPage(backlog, workers) {
+    return [
+        `### ${workers === 0 ? 'Nothing is due' : `${plural(workers, 'worker')} to start`}`,
+        {
+            head: ['Queue', 'Due', 'Side by side'],
+            rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
+        },
+    ];
+}
+
 ;// CONCATENATED MODULE: ./lib/action/pages/run-page.js
 
 
@@ -54155,12 +54637,13 @@ const ORDER = [
     'success',
 ];
 /** The page of a run, as sections from the most to the least important. */
-function runPage(report, now) {
+function runPage(report, now, warnings = []) {
     const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
     return [
         `### ${headline(report)}`,
         facts(report),
         ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
+        ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
         ...(executions.length > 0 ? executionTable(executions, report, now) : []),
         ...(executions.length > 10 ? [chart(report)] : []),
         ...failures(executions),
@@ -54292,7 +54775,7 @@ function comingOccurrences(job, now) {
     const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
     const after = waiting[0] === undefined ? now : new Date(waiting[0]);
     try {
-        const later = nextOccurrences(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
+        const later = (0,next_occurrence.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
         return [...waiting, ...later.map((at) => at.toISOString())];
     }
     catch {
@@ -54415,6 +54898,22 @@ function statsPage(stats) {
         stats.expired_locks > 0
             ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
             : '',
+        stats.workers.last_seen_at === null
+            ? ''
+            : `The last worker was seen ${moment(stats.workers.last_seen_at, new Date(stats.now))}.`,
+        ...wake(stats),
+    ];
+}
+/** What the database did to start workflows. Safe text. */
+function wake({ wake, now }) {
+    if (wake === null)
+        return [];
+    const last = wake.calls[0];
+    return [
+        `Wake on work: ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${moment(last.asked_at, new Date(now))}` : ''}.`,
+        ...wake.watched
+            .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
+            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${plural(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
     ];
 }
 function recent(executions) {
@@ -54427,6 +54926,7 @@ function recent(executions) {
 }
 
 ;// CONCATENATED MODULE: ./lib/action/pages/page.js
+
 
 
 
@@ -54448,7 +54948,9 @@ const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(mess
 function sections(answer, now) {
     switch (answer.command) {
         case 'run':
-            return runPage(answer.report, now);
+            return runPage(answer.report, now, answer.warnings);
+        case 'plan':
+            return planPage(answer.reply, answer.workers);
         case 'dry-run':
             return [
                 `### Dry run: ${plural(answer.peek.due, 'job')} due`,
@@ -54515,7 +55017,30 @@ function checkRows(checks) {
     };
 }
 
+;// CONCATENATED MODULE: ./lib/action/trigger.js
+
+/**
+ * What started the run: GitHub's name of the event, and for a schedule its cron expression after it, as
+ * `schedule 17 * * * *`. Null outside of GitHub.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+async function triggerOf(env) {
+    const event = env.GITHUB_EVENT_NAME || null;
+    if (event !== 'schedule' || !env.GITHUB_EVENT_PATH)
+        return event;
+    try {
+        const { schedule } = JSON.parse(await (0,promises_namespaceObject.readFile)(env.GITHUB_EVENT_PATH, 'utf8'));
+        return typeof schedule === 'string' ? `schedule ${schedule}` : event;
+    }
+    catch {
+        // Without the file there is no telling ticks late; the run has other things to do.
+        return event;
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/action/action.js
+
+
 
 
 
@@ -54538,6 +55063,7 @@ async function runAction(deps) {
     const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
     try {
         redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+        redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
         const { options, warnings } = readInputs(env);
         for (const warning of warnings)
             log.warning(warning);
@@ -54549,7 +55075,9 @@ async function runAction(deps) {
             redact: redactor.redact,
             checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
             now: () => new Date(),
-            openWorker: (run) => openWorker(run, place(deps), {
+            warn: log.warning,
+            github: (token) => openGitHub(token, env),
+            openWorker: async (run) => openWorker(run, { ...place(deps), trigger: await triggerOf(env) }, {
                 queue,
                 paperRpc,
                 requests,
@@ -54600,6 +55128,11 @@ function outputsOf(answer) {
             return runOutputs(answer.report);
         case 'dry-run':
             return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+        case 'plan':
+            return {
+                workers: answer.workers,
+                matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+            };
         case 'create':
             return { 'job-id': answer.jobId };
         case 'apply':
@@ -54637,6 +55170,7 @@ function place({ env, bundleDir, tempDir, version }) {
         repository,
         runId,
         runAttempt,
+        trigger: null,
         runUrl: repository && runId
             ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`
             : null,
@@ -54661,7 +55195,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2444);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3702);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 
@@ -54688,6 +55222,39 @@ process.stdout.write('', () => process.exit(code));
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 9581:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  nextOccurrences: () => (/* binding */ nextOccurrences)
+});
+
+;// CONCATENATED MODULE: ./node_modules/croner/dist/croner.js
+function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
+
+;// CONCATENATED MODULE: ./lib/schedule/next-occurrence.js
+
+/**
+ * The next occurrences of a schedule, oldest first. The database computes the same with its own function; this one is
+ * for people who look ahead, and for tests that compare the two.
+ *
+ * Clocks set forward: a fixed time of day that is left out runs when the gap ends; "every ten minutes" goes on after
+ * it. Clocks set back: a fixed time of day runs at the first of both; "every ten minutes" runs in both hours.
+ * @param schedule five-field cron expression, or a nickname such as `@daily`
+ * @param timezone IANA name
+ * @param after the database's clock, not this machine's
+ * @param count at most so many
+ * @throws when the expression or the time zone is not valid, with croner's reason
+ */
+function nextOccurrences(schedule, timezone, after, count) {
+    return new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' }).nextRuns(count, after);
+}
+
 
 /***/ }),
 

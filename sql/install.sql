@@ -2887,7 +2887,7 @@ as $$
 $$;
 
 -- Notes that a worker claims, in the claim's own statement. Writes at most every 30 s for each worker.
--- Returns null, or for a worker that was not known yet {"last_seen_at": when any other worker of its queues was seen,
+-- Returns null, or for a worker that was not known yet {"now", "last_seen_at": when any other worker of its queues was seen,
 -- "ticks": when the newest runs that the same schedule of the same repository started began, newest first}.
 create or replace function public.cloud_jobs_see_worker(
   instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text)
@@ -2917,7 +2917,7 @@ begin
     select w.instance_id from public.cloud_job_workers w
     order by w.seen_at desc offset 300 limit 20
     for update skip locked);
-  return jsonb_build_object(
+  return jsonb_build_object('now', now(),
     'last_seen_at', (
       select max(w.seen_at) from public.cloud_job_workers w
       where w.queues && queues_param and w.instance_id <> instance_id_param),

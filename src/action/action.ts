@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openGitHub } from '../commands/open-github.ts';
 import { checkCustom, openWorker, type Place } from '../commands/open-worker.ts';
 import { OptionsError } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
@@ -14,6 +15,7 @@ import { createGitHubLog } from './log.ts';
 import { type Outputs, runOutputs, writeOutputs } from './outputs.ts';
 import { errorPage, page } from './pages/page.ts';
 import { createRedactor } from './redact.ts';
+import { triggerOf } from './trigger.ts';
 
 export interface ActionDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -33,6 +35,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
   const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
   try {
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
     const { options, warnings } = readInputs(env);
     for (const warning of warnings) log.warning(warning);
     const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
@@ -43,19 +46,25 @@ export async function runAction(deps: ActionDeps): Promise<number> {
       redact: redactor.redact,
       checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
       now: () => new Date(),
-      openWorker: (run) =>
-        openWorker(run, place(deps), {
-          queue,
-          paperRpc,
-          requests,
-          openOutput: (job) =>
-            createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
-          redact: redactor.redact,
-          redactJson: redactor.redactJson,
-          secret: redactor.add,
-          warn: log.warning,
-          stop: deps.stop,
-        }),
+      warn: log.warning,
+      github: (token) => openGitHub(token, env),
+      openWorker: async (run) =>
+        openWorker(
+          run,
+          { ...place(deps), trigger: await triggerOf(env) },
+          {
+            queue,
+            paperRpc,
+            requests,
+            openOutput: (job) =>
+              createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+            redact: redactor.redact,
+            redactJson: redactor.redactJson,
+            secret: redactor.add,
+            warn: log.warning,
+            stop: deps.stop,
+          },
+        ),
     });
     // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
     const text = page(redactor.redactJson(answer), new Date());
@@ -98,6 +107,11 @@ function outputsOf(answer: Answer): Outputs {
       return runOutputs(answer.report);
     case 'dry-run':
       return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+    case 'plan':
+      return {
+        workers: answer.workers,
+        matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+      };
     case 'create':
       return { 'job-id': answer.jobId };
     case 'apply':
@@ -136,6 +150,7 @@ function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {
     repository,
     runId,
     runAttempt,
+    trigger: null,
     runUrl:
       repository && runId
         ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`

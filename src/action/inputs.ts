@@ -13,6 +13,7 @@ const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECR
 export function readInputs(env: Readonly<Record<string, string | undefined>>): ParsedInputs {
   const redactor = createRedactor();
   redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+  redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
   const door: Door = {
     label: (name) => `\`${name}\``,
     noun: 'input',

@@ -18,6 +18,8 @@ export const OUTPUTS = [
   'executions',
   'executions-truncated',
   'result-files',
+  'workers',
+  'matrix',
 ] as const;
 
 export interface Outputs {
@@ -32,6 +34,9 @@ export interface Outputs {
   readonly stats?: unknown;
   readonly executions?: readonly unknown[];
   readonly 'result-files'?: readonly unknown[];
+  readonly workers?: number;
+  /** For `strategy.matrix`. */
+  readonly matrix?: { readonly worker: readonly number[] };
 }
 
 /**
@@ -53,10 +58,19 @@ export function encodeOutputs(outputs: Outputs, redact: <T>(value: T) => T): Enc
   const warnings: string[] = [];
   let left = OUTPUT_LIMIT;
 
-  for (const name of ['claimed', 'succeeded', 'failed', 'retried', 'remaining', 'job-id'] as const) {
+  for (const name of [
+    'claimed',
+    'succeeded',
+    'failed',
+    'retried',
+    'remaining',
+    'job-id',
+    'workers',
+  ] as const) {
     const value = outputs[name];
     if (value !== undefined && value !== null) values.push([name, redact(String(value))]);
   }
+  if (outputs.matrix !== undefined) values.push(['matrix', JSON.stringify(outputs.matrix)]);
   if (outputs.stats !== undefined) {
     const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
     if (text.length <= left) {

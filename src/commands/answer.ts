@@ -1,5 +1,13 @@
 import type { JobVerb } from '../queue/queue.ts';
-import type { ApplyReply, ListReply, PeekReply, ShowReply, StatsReply, VerbReply } from '../queue/replies.ts';
+import type {
+  ApplyReply,
+  BacklogReply,
+  ListReply,
+  PeekReply,
+  ShowReply,
+  StatsReply,
+  VerbReply,
+} from '../queue/replies.ts';
 import type { RunReport } from '../worker/report.ts';
 
 /** One thing that doctor looked at. */
@@ -13,7 +21,18 @@ export interface Check {
 
 /** What a command found or did. The doors turn it into a summary, outputs, a table or JSON. */
 export type Answer =
-  | { readonly command: 'run'; readonly report: RunReport }
+  | {
+      readonly command: 'run';
+      readonly report: RunReport;
+      /** What is wrong around the run: ticks that come late, a long silence, a schedule about to be switched off. */
+      readonly warnings?: readonly string[];
+    }
+  | {
+      readonly command: 'plan';
+      readonly reply: BacklogReply;
+      /** Workers worth starting. */
+      readonly workers: number;
+    }
   | { readonly command: 'dry-run'; readonly peek: PeekReply }
   | { readonly command: 'create'; readonly jobId: string; readonly name: string; readonly created: boolean }
   | { readonly command: 'apply'; readonly source: string; readonly reply: ApplyReply }

@@ -1,12 +1,23 @@
 import type { Queue } from '../queue/queue.ts';
 import { describe } from '../worker/attempt.ts';
 import type { Check } from './answer.ts';
+import { gitHubChecks, wakeChecks, workerChecks } from './doctor-liveness.ts';
+import type { GitHub } from './github.ts';
 
 /** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
 const CLOCK_SECONDS = 60;
 
-/** Looks at all that has to be right. Never throws: what cannot be looked at is a finding. */
-export async function doctor(queue: Queue, now: () => Date): Promise<Check[]> {
+/**
+ * Looks at all that has to be right. Never throws: what cannot be looked at is a finding.
+ * @param silenceSeconds longer without a worker is worth a warning
+ * @param github null: GitHub is not asked
+ */
+export async function doctor(
+  queue: Queue,
+  now: () => Date,
+  silenceSeconds: number,
+  github: GitHub | null,
+): Promise<Check[]> {
   const checks: Check[] = [];
   const add = (name: string, state: Check['state'], found: string, advice = ''): void => {
     checks.push({ name, state, found, advice });
@@ -72,5 +83,10 @@ export async function doctor(queue: Queue, now: () => Date): Promise<Check[]> {
       'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.',
     );
   add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
+  checks.push(
+    ...(await workerChecks(facts, silenceSeconds)),
+    ...wakeChecks(facts.wake, new Date(facts.now)),
+    ...(github ? await gitHubChecks(github, now()) : []),
+  );
   return checks;
 }

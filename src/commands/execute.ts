@@ -4,11 +4,16 @@ import { type Answer, CommandError } from './answer.ts';
 import { type ApplyDeps, apply } from './apply.ts';
 import { create } from './create.ts';
 import { doctor } from './doctor.ts';
-import type { Options, RunOptions } from './option-types.ts';
+import type { GitHub } from './github.ts';
+import type { Options, PlanOptions, RunOptions } from './option-types.ts';
+import { runWarnings } from './run-warnings.ts';
 
 /** What the commands take from the door. */
 export interface CommandDeps extends ApplyDeps {
   readonly now: () => Date;
+  /** The way to GitHub's API; null where no token was given, or no repository is known. */
+  readonly github: (token: string | null) => GitHub | null;
+  readonly warn: (message: string) => void;
   /** Makes what a run needs; closed when the run is over. Called for `run` alone. */
   readonly openWorker: (options: RunOptions) => Promise<OpenedWorker>;
 }
@@ -17,6 +22,7 @@ export interface OpenedWorker extends AsyncDisposable {
   readonly deps: WorkerDeps;
   readonly instanceId: string;
   readonly runUrl: string | null;
+  readonly trigger: string | null;
 }
 
 const DRY_RUN_JOBS = 100;
@@ -30,6 +36,8 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
   switch (options.command) {
     case 'run':
       return await run(options, deps);
+    case 'plan':
+      return await plan(options, queue);
     case 'create':
       return await create(options, queue, deps.checkCustom);
     case 'apply':
@@ -54,7 +62,10 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
     case 'stats':
       return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
     case 'doctor':
-      return { command: 'doctor', checks: await doctor(queue, deps.now) };
+      return {
+        command: 'doctor',
+        checks: await doctor(queue, deps.now, options.silenceSeconds, deps.github(options.githubToken)),
+      };
     default: {
       const reply = await queue.verb(options.command, options.jobId);
       if (reply.status === null && options.command !== 'delete') throw noJob(options.jobId);
@@ -82,10 +93,26 @@ async function run(options: RunOptions, deps: CommandDeps): Promise<Answer> {
       timeBudgetSeconds: options.timeBudgetSeconds,
       lingerSeconds: options.lingerSeconds,
       runUrl: worker.runUrl,
+      trigger: worker.trigger,
     },
     worker.deps,
   );
-  return { command: 'run', report };
+  return {
+    command: 'run',
+    report,
+    warnings: await runWarnings(options, worker.trigger, report.arrival, deps),
+  };
+}
+
+async function plan(options: PlanOptions, queue: Queue): Promise<Answer> {
+  const reply = await queue.backlog(options.queues, options.jobTypes);
+  // Each worker takes all the queues, so that none idles beside one that is full.
+  const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
+  return {
+    command: 'plan',
+    reply,
+    workers: Math.min(options.maxWorkers, Math.ceil(jobs / options.jobsPerWorker)),
+  };
 }
 
 async function newestOfName(name: string, queue: Queue): Promise<string> {

@@ -25,6 +25,8 @@ export interface Place {
   readonly runId: string | null;
   readonly runAttempt: string | null;
   readonly runUrl: string | null;
+  /** What started the run; null where nothing is known. */
+  readonly trigger: string | null;
   /** What the host processes of JavaScript handlers run. */
   readonly hostScript: string;
   readonly endpoints: PaperEndpoints;
@@ -63,6 +65,7 @@ export async function openWorker(
   return {
     instanceId: options.instanceId ?? instanceId(place),
     runUrl: place.runUrl,
+    trigger: place.trigger,
     deps: {
       ...deps,
       handlers: {

@@ -2,6 +2,7 @@
 
 export const COMMANDS = [
   'run',
+  'plan',
   'create',
   'apply',
   'list',
@@ -55,6 +56,11 @@ export const OPTIONS = [
   'handlers',
   'dry-run',
   'fail-on',
+  'max-workers',
+  'jobs-per-worker',
+  'silence-minutes',
+  'keepalive',
+  'github-token',
 ] as const;
 export type OptionName = (typeof OPTIONS)[number];
 
@@ -74,7 +80,11 @@ export const USED: Readonly<Record<CommandName, readonly OptionName[]>> = {
     'handlers',
     'dry-run',
     'fail-on',
+    'silence-minutes',
+    'keepalive',
+    'github-token',
   ],
+  plan: ['queues', 'job-types', 'max-workers', 'jobs-per-worker'],
   create: [
     'name',
     'job-type',
@@ -102,7 +112,7 @@ export const USED: Readonly<Record<CommandName, readonly OptionName[]>> = {
   enable: VERB_OPTIONS,
   disable: VERB_OPTIONS,
   delete: VERB_OPTIONS,
-  doctor: [],
+  doctor: ['silence-minutes', 'github-token'],
 };
 
 /** Words that people use for something that has another name here. */
@@ -130,6 +140,8 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   resume: 'enable',
   remove: 'delete',
   rm: 'delete',
+  scale: 'plan',
+  matrix: 'plan',
   check: 'doctor',
   test: 'doctor',
 };

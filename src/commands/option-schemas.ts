@@ -151,6 +151,11 @@ export const SCHEMAS = {
   handlers: text(4096),
   'dry-run': yesOrNo,
   'fail-on': oneOf(FAIL_ON),
+  'max-workers': wholeNumber(1, 256),
+  'jobs-per-worker': wholeNumber(1, 10_000),
+  'silence-minutes': minutes(1, 525_600),
+  keepalive: yesOrNo,
+  'github-token': matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces'),
 } satisfies Record<Exclude<OptionName, 'command'>, z.ZodType<unknown, string>>;
 
 export type OptionValues = { [Name in keyof typeof SCHEMAS]?: z.output<(typeof SCHEMAS)[Name]> };

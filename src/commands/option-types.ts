@@ -9,6 +9,7 @@ export type { FailOn, RunAt };
 /** What one call asks for. Optional things that nobody gave are null; defaults are filled in. */
 export type Options =
   | RunOptions
+  | PlanOptions
   | CreateOptions
   | ApplyOptions
   | ListOptions
@@ -43,6 +44,21 @@ export interface RunOptions extends Common<'run'> {
   readonly handlers: string | null;
   readonly dryRun: boolean;
   readonly failOn: FailOn;
+  /** 60 and up: longer without a worker is worth a warning. */
+  readonly silenceSeconds: number;
+  /** Enables the workflow that runs, so that GitHub does not switch its schedule off. Needs `githubToken`. */
+  readonly keepalive: boolean;
+  /** Null: GitHub is not asked. */
+  readonly githubToken: string | null;
+}
+
+export interface PlanOptions extends Common<'plan'> {
+  readonly queues: readonly string[];
+  readonly jobTypes: readonly JobType[];
+  /** 1 to 256, the most jobs that a matrix may have. */
+  readonly maxWorkers: number;
+  /** 1 to 10,000. */
+  readonly jobsPerWorker: number;
 }
 
 export interface CreateOptions extends Common<'create'> {
@@ -113,4 +129,7 @@ export interface VerbOptions extends Common<VerbName> {
   readonly jobId: string;
 }
 
-export type DoctorOptions = Common<'doctor'>;
+export interface DoctorOptions extends Common<'doctor'> {
+  readonly silenceSeconds: number;
+  readonly githubToken: string | null;
+}

@@ -86,6 +86,7 @@ const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
 const MOST_EXECUTIONS = 200;
+const SILENCE_SECONDS = 6 * 3600;
 
 function isOption(name: string): name is OptionName {
   return (OPTIONS as readonly string[]).includes(name);
@@ -132,7 +133,7 @@ function parse(
       values[name] = result.data;
     } else {
       const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-      const shown = name === 'supabase-key' ? '' : ` is ${quote(value, door)}: it`;
+      const shown = name === 'supabase-key' || name === 'github-token' ? '' : ` is ${quote(value, door)}: it`;
       problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
     }
     if (name === 'supabase-key' && value !== value.trim()) {
@@ -189,6 +190,18 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
         handlers: values.handlers ?? null,
         dryRun: values['dry-run'] ?? false,
         failOn: values['fail-on'] ?? 'failed',
+        silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+        keepalive: keepaliveOf(values, door, problems),
+        githubToken: values['github-token'] ?? null,
+      };
+    case 'plan':
+      return {
+        command,
+        connection,
+        queues: values.queues ?? [DEFAULT_QUEUE],
+        jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+        maxWorkers: values['max-workers'] ?? 4,
+        jobsPerWorker: values['jobs-per-worker'] ?? 25,
       };
     case 'create':
       return {
@@ -243,10 +256,24 @@ function build(command: CommandName, values: OptionValues, door: Door, problems:
     case 'stats':
       return { command, connection, queue: values.queue ?? null };
     case 'doctor':
-      return { command, connection };
+      return {
+        command,
+        connection,
+        silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+        githubToken: values['github-token'] ?? null,
+      };
     default:
       return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
   }
+}
+
+function keepaliveOf(values: OptionValues, door: Door, problems: string[]): boolean {
+  if (values.keepalive && values['github-token'] === undefined) {
+    problems.push(
+      `${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`,
+    );
+  }
+  return values.keepalive ?? false;
 }
 
 function recurrenceOf(values: OptionValues, door: Door, problems: string[]): Recurrence | null {

@@ -3,7 +3,9 @@ import { QueueError } from './errors.ts';
 import {
   type ApplyReply,
   applyReply,
+  type BacklogReply,
   type BloatReply,
+  backlogReply,
   bloatReply,
   CLIENT_SCHEMA,
   type ClaimReply,
@@ -66,6 +68,8 @@ export interface ClaimRequest {
   /** A fresh UUID; the same one again gets the same jobs again. */
   readonly requestId: string;
   readonly runUrl: string | null;
+  /** What started the run: GitHub's name of the event, and for a schedule its cron expression after it. */
+  readonly trigger?: string | null;
 }
 
 /** How an attempt ended, as the database is told. */
@@ -133,6 +137,8 @@ export interface Queue {
     limit: number,
     patience?: Patience,
   ): Promise<PeekReply>;
+  /** How much is due by queue, and how much of it could be done side by side. */
+  backlog(queues: readonly string[], jobTypes: readonly JobType[]): Promise<BacklogReply>;
   /** One bounded batch: call again while `more`. */
   prune(days: { executions?: number; jobs?: number }, limit?: number): Promise<PruneReply>;
   /** Sizes of tables and indexes with advice; changes nothing. */
@@ -199,6 +205,7 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
           request_id_param: request.requestId,
           run_url_param: request.runUrl,
           client_schema_param: CLIENT_SCHEMA,
+          trigger_param: request.trigger ?? null,
         },
         claimReply,
         patience,
@@ -265,6 +272,8 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         peekReply,
         patience,
       ),
+    backlog: (queues, jobTypes) =>
+      explained('cloud_jobs_backlog', { queues_param: queues, job_types_param: jobTypes }, backlogReply),
     prune: (days, limit) =>
       explained(
         'cloud_jobs_prune',

@@ -43,6 +43,16 @@ export const claimedJob = z.object({
   created_at: instant,
 });
 
+/** What a claim tells a worker that was not known yet. */
+const arrival = z.object({
+  now: instant,
+  /** When any other worker of its queues was seen. */
+  last_seen_at: instant.nullable(),
+  /** When the newest runs began that the same schedule of the same repository started, newest first, this one too. */
+  ticks: z.array(instant),
+});
+export type Arrival = z.infer<typeof arrival>;
+
 export const claimReply = z.object({
   v: z.literal(1),
   schema: z.number().int(),
@@ -52,6 +62,8 @@ export const claimReply = z.object({
   more: z.boolean(),
   /** How many attempts of dead workers this claim ended. */
   expired: z.number().int(),
+  /** Null unless the worker is new. */
+  worker: arrival.nullish(),
 });
 export type ClaimReply = z.infer<typeof claimReply>;
 
@@ -182,6 +194,53 @@ export const showReply = z.object({
 });
 export type ShowReply = z.infer<typeof showReply>;
 
+const workersState = z.object({
+  last_seen_at: instant.nullable(),
+  schedules: z.array(
+    z.object({
+      repository: z.string().nullable(),
+      schedule: z.string(),
+      /** When the newest runs that it started began, newest first. */
+      ticks: z.array(instant),
+    }),
+  ),
+});
+export type WorkersState = z.infer<typeof workersState>;
+
+/** What sql/optional/wake.sql did lately. */
+const wakeState = z.object({
+  /** When pg_cron last came. */
+  last_tick_at: instant.nullable(),
+  calls_24h: count,
+  errors_24h: count,
+  watched: z.array(
+    z.object({
+      queue: z.string(),
+      repository: z.string(),
+      last_call_at: instant.nullable(),
+      next_call_at: instant.nullable(),
+      /** Calls in a row that GitHub refused. */
+      errors: count,
+      /** Calls in a row after which no worker took a job of the queue. */
+      in_vain: count,
+      last_error: z.string().nullable(),
+    }),
+  ),
+  /** The newest, newest first. */
+  calls: z.array(
+    z.object({
+      request_id: count.nullable(),
+      repository: z.string(),
+      queues: z.array(z.string()),
+      asked_at: instant,
+      answered_at: instant.nullable(),
+      http_status: z.number().nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+});
+export type WakeState = z.infer<typeof wakeState>;
+
 const statusCounts = {
   waiting: count,
   locked: count,
@@ -200,6 +259,9 @@ export const statsReply = z.object({
   blocked: count,
   expired_locks: count,
   oldest_due_seconds: z.number().nullable(),
+  workers: workersState,
+  /** Null where sql/optional/wake.sql is not installed. */
+  wake: wakeState.nullable(),
   queues: z.array(
     z.object({ queue: z.string(), due: count, oldest_due_seconds: z.number().nullable(), ...statusCounts }),
   ),
@@ -218,6 +280,10 @@ export const doctorReply = z.object({
   v: z.literal(1),
   now: instant,
   role: z.string(),
+  workers: workersState,
+  /** Null where it is not installed. */
+  wake: wakeState.nullable(),
+  oldest_due_seconds: z.number().nullable(),
   schema: z.number().int(),
   server_version: z.string(),
   statement_timeout: z.string(),
@@ -279,6 +345,21 @@ export const bloatReply = z.object({
   ),
 });
 export type BloatReply = z.infer<typeof bloatReply>;
+
+export const backlogReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  queues: z.array(
+    z.object({
+      queue: z.string(),
+      /** Counted to 10,000. */
+      due: count,
+      /** What workers could do at the same time: of jobs with one concurrency key, one. */
+      side_by_side: count,
+    }),
+  ),
+});
+export type BacklogReply = z.infer<typeof backlogReply>;
 
 export const peekReply = z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) });
 export type PeekReply = z.infer<typeof peekReply>;

@@ -10,6 +10,7 @@ import { createJobOutput } from '../action/job-output.ts';
 import { createTerminalLog } from '../action/log.ts';
 import { createRedactor } from '../action/redact.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openGitHub } from '../commands/open-github.ts';
 import { checkCustom, openWorker } from '../commands/open-worker.ts';
 import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
 import { readOptions } from '../commands/options.ts';
@@ -27,6 +28,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const ABOUT: Readonly<Record<CommandName, string>> = {
   run: 'claim and execute what is due, until nothing is',
+  plan: 'say how many workers are worth starting',
   create: 'add a job',
   apply: 'make the recurring jobs what a jobs file says',
   list: 'list jobs, newest first',
@@ -39,7 +41,7 @@ const ABOUT: Readonly<Record<CommandName, string>> = {
   delete: 'delete a job and its history',
   doctor: 'check url, key, schema, grants and clock, and say what to do',
 };
-const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run', 'prune']);
+const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run', 'prune', 'keepalive']);
 
 const EXAMPLES = `
 Examples:
@@ -112,11 +114,14 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       'supabase-url': env.SUPABASE_URL,
       'supabase-key': env.SUPABASE_SECRET_KEY ?? env.SUPABASE_SERVICE_ROLE_KEY,
       command: name,
+      // Doctor alone asks GitHub unbidden: a run would spend the token's requests on every call.
+      ...(name === 'doctor' ? { 'github-token': env.GITHUB_TOKEN } : {}),
     };
     for (const [key, value] of Object.entries(rest)) {
       raw[key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)] = String(value);
     }
     redactor.add(raw['supabase-key'] ?? '');
+    redactor.add(raw['github-token'] ?? '');
     const { options, warnings } = readOptions(raw, {
       label: (option) => `--${option}`,
       noun: 'option',
@@ -140,6 +145,8 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
           scratchDir: join(tmpdir(), 'cloud-jobs'),
         }),
       now: () => new Date(),
+      warn: log.warning,
+      github: (token) => openGitHub(token, env),
       openWorker: (run) =>
         openWorker(
           run,
@@ -150,6 +157,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
             runId: null,
             runAttempt: null,
             runUrl: null,
+            trigger: null,
             hostScript: HOST_SCRIPT,
             endpoints: {
               ...DEFAULT_PAPER_ENDPOINTS,

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { duration, moment, plural } from '../action/pages/format.ts';
 import type { Answer } from '../commands/answer.ts';
 import { applyVerdict, changesInWords } from '../commands/apply-words.ts';
-import type { JobRow } from '../queue/replies.ts';
+import type { JobRow, StatsReply } from '../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { verdict } from '../worker/verdict.ts';
@@ -16,9 +16,18 @@ export function text(answer: Answer, now: Date): string {
       const left = report.remaining === null ? 'unknown' : report.remaining;
       return [
         ...lines,
+        ...(answer.warnings ?? []).map((warning) => `Warning: ${warning}`),
         `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${left} remaining.`,
       ].join('\n');
     }
+    case 'plan':
+      return [
+        answer.workers === 0 ? 'Nothing is due.' : `${plural(answer.workers, 'worker')} to start.`,
+        table(
+          ['Queue', 'Due', 'Side by side'],
+          answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]),
+        ),
+      ].join('\n');
     case 'dry-run':
       return `${plural(answer.peek.due, 'job')} due; nothing was claimed.\n${jobs(answer.peek.jobs, now)}`;
     case 'create':
@@ -70,7 +79,7 @@ export function text(answer: Answer, now: Date): string {
     }
     case 'stats': {
       const { reply } = answer;
-      return table(
+      const counts = table(
         ['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
         [
           ...reply.queues.map((queue) => [
@@ -92,6 +101,7 @@ export function text(answer: Answer, now: Date): string {
           ],
         ],
       );
+      return [counts, ...wakeLines(reply)].join('\n');
     }
     case 'verb':
       return `${answer.verb}: ${answer.reply.applied ? 'done' : 'not done'}, the job is ${answer.reply.status ?? 'not there'}.${answer.reply.reason ? ` ${answer.reply.reason}` : ''}`;
@@ -105,6 +115,19 @@ export function text(answer: Answer, now: Date): string {
   }
 }
 
+function wakeLines({ wake }: StatsReply): string[] {
+  if (wake === null) return [];
+  return [
+    `Wake on work: ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`,
+    ...wake.watched
+      .filter(({ errors }) => errors > 0)
+      .map(
+        ({ queue, repository, last_error: error }) =>
+          `  ${repository} (queue ${queue}) was not woken: ${error}`,
+      ),
+  ];
+}
+
 /** What `--json` prints. */
 export function data(answer: Answer): unknown {
   switch (answer.command) {
@@ -112,6 +135,8 @@ export function data(answer: Answer): unknown {
       return answer.report;
     case 'dry-run':
       return answer.peek;
+    case 'plan':
+      return { workers: answer.workers, queues: answer.reply.queues };
     case 'create':
       return { job_id: answer.jobId, created: answer.created };
     case 'doctor':

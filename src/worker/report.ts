@@ -1,3 +1,4 @@
+import type { Arrival } from '../queue/replies.ts';
 import type { FailureKind, JobStatus, JobType, Json, Progress } from '../queue/types.ts';
 
 /** One attempt as the run saw it, for the summary, the outputs and the exit code. */
@@ -47,4 +48,6 @@ export interface RunReport {
   readonly error: string | null;
   readonly durationSeconds: number;
   readonly httpRequests: number;
+  /** What the database knew of workers and ticks before this run; null when it was not told. */
+  readonly arrival: Arrival | null;
 }

@@ -1,6 +1,6 @@
 import { AbortReason, type Handler } from '../handlers/handler.ts';
 import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
-import type { ClaimReply } from '../queue/replies.ts';
+import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
 import type { ClaimedJob, JobType, Json } from '../queue/types.ts';
 import { type Attempt, describe, type JobOutput, startAttempt } from './attempt.ts';
@@ -31,6 +31,8 @@ export interface WorkerOptions {
   readonly lingerSeconds: number;
   /** Page of this run, for people. */
   readonly runUrl: string | null;
+  /** GitHub's name of the event, and for a schedule its cron expression after it; null outside of GitHub. */
+  readonly trigger: string | null;
 }
 
 export interface WorkerDeps {
@@ -110,6 +112,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 
   let claimed = 0;
   let expired = 0;
+  let arrival: Arrival | null = null;
   let nothingDue = false;
   let lingering: { readonly until: number; readonly pause: number } | null = null;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -231,6 +234,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
             lockSeconds: options.lockSeconds,
             requestId: deps.newId(),
             runUrl: options.runUrl,
+            trigger: options.trigger,
           }
         : null;
     const items: FinishItem[] = [
@@ -275,6 +279,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     askedAt = at;
     claimed += claim.jobs.length;
     expired += claim.expired;
+    arrival ??= claim.worker ?? null;
     for (const job of claim.jobs) waiting.push({ job, claimedAt: at });
     if (claim.jobs.length > 0 || !claim.more) {
       more = null;
@@ -379,6 +384,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     error: failure,
     durationSeconds: (deps.now() - started) / 1000,
     httpRequests: deps.requests(),
+    arrival,
   };
 
   /** What is due and left. A run that saw the end of the queue need not ask. */

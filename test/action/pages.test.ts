@@ -186,6 +186,12 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
         ),
         { error: text },
       ),
+      warnings: [text],
+    },
+    {
+      command: 'plan',
+      reply: { v: 1, now: NOW.toISOString(), queues: [{ queue: text, due: 2, side_by_side: 1 }] },
+      workers: 1,
     },
     { command: 'create', jobId: text, name: text, created: false },
     {
@@ -256,6 +262,27 @@ function statsReply(queue: string): StatsReply {
     blocked: 0,
     expired_locks: 1,
     oldest_due_seconds: 60,
+    workers: {
+      last_seen_at: NOW.toISOString(),
+      schedules: [{ repository: queue, schedule: queue, ticks: [] }],
+    },
+    wake: {
+      last_tick_at: NOW.toISOString(),
+      calls_24h: 2,
+      errors_24h: 1,
+      watched: [
+        {
+          queue,
+          repository: queue,
+          last_call_at: null,
+          next_call_at: null,
+          errors: 1,
+          in_vain: 0,
+          last_error: queue,
+        },
+      ],
+      calls: [],
+    },
     queues: [{ queue, due: 1, oldest_due_seconds: 60, ...counts }],
     executions_24h: {
       running: 1,
@@ -469,6 +496,12 @@ describe('how the pages look', () => {
       Last 24 hours: 3 executions succeeded, 1 failed (mail 1), 1 running; 2.0 s on average, 95 % within 4.0 s.
 
       **1 lock expired**: the next run ends them.
+
+      The last worker was seen now (12:00 UTC).
+
+      Wake on work: 2 calls in 24 hours, 1 failed.
+
+      **mail (queue mail) was not woken**, 1 error in a row: mail
       "
     `);
   });

@@ -44,6 +44,7 @@ export function runReport(
     error: null,
     durationSeconds: 12,
     httpRequests: 3,
+    arrival: null,
     ...changes,
   };
 }

@@ -28,6 +28,7 @@ it('a claim notes its worker, and tells a new one when others and the ticks of i
   const tick = 'schedule */5 * * * *';
   await project.setClock(START);
   expect((await claim('a', '1', tick)).worker).toEqual({
+    now: expect.any(String),
     last_seen_at: null,
     ticks: [expect.stringMatching('00:03:00')],
   });

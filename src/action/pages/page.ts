@@ -4,6 +4,7 @@ import { block, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
 import { moment, plural } from './format.ts';
 import { jobRows } from './job-rows.ts';
+import { planPage } from './plan-page.ts';
 import { runPage } from './run-page.ts';
 import { showPage } from './show-page.ts';
 import { statsPage } from './stats-page.ts';
@@ -24,7 +25,9 @@ export const errorPage = (message: string): string =>
 function sections(answer: Answer, now: Date): Section[] {
   switch (answer.command) {
     case 'run':
-      return runPage(answer.report, now);
+      return runPage(answer.report, now, answer.warnings);
+    case 'plan':
+      return planPage(answer.reply, answer.workers);
     case 'dry-run':
       return [
         `### Dry run: ${plural(answer.peek.due, 'job')} due`,

@@ -28,7 +28,7 @@ const ORDER: readonly ExecutionReport['outcome'][] = [
 ];
 
 /** The page of a run, as sections from the most to the least important. */
-export function runPage(report: RunReport, now: Date): Section[] {
+export function runPage(report: RunReport, now: Date, warnings: readonly string[] = []): Section[] {
   const executions = [...report.executions].sort(
     (a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome),
   );
@@ -36,6 +36,7 @@ export function runPage(report: RunReport, now: Date): Section[] {
     `### ${headline(report)}`,
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
+    ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
     ...(executions.length > 0 ? executionTable(executions, report, now) : []),
     ...(executions.length > 10 ? [chart(report)] : []),
     ...failures(executions),

@@ -1,7 +1,7 @@
 import type { StatsReply } from '../../queue/replies.ts';
 import { words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, plural } from './format.ts';
+import { duration, moment, plural } from './format.ts';
 
 /** The page of the whole queue, or of the one that was asked for. */
 export function statsPage(stats: StatsReply): Section[] {
@@ -21,6 +21,25 @@ export function statsPage(stats: StatsReply): Section[] {
     stats.expired_locks > 0
       ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
       : '',
+    stats.workers.last_seen_at === null
+      ? ''
+      : `The last worker was seen ${moment(stats.workers.last_seen_at, new Date(stats.now))}.`,
+    ...wake(stats),
+  ];
+}
+
+/** What the database did to start workflows. Safe text. */
+function wake({ wake, now }: StatsReply): Section[] {
+  if (wake === null) return [];
+  const last = wake.calls[0];
+  return [
+    `Wake on work: ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${moment(last.asked_at, new Date(now))}` : ''}.`,
+    ...wake.watched
+      .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
+      .map(
+        ({ queue, repository, errors, last_error: error }) =>
+          `**${words(repository)} (queue ${words(queue)}) was not woken**, ${plural(errors, 'error')} in a row: ${words(error ?? '', 500)}`,
+      ),
   ];
 }
 

@@ -1,0 +1,15 @@
+import type { BacklogReply } from '../../queue/replies.ts';
+import { words } from './escape.ts';
+import type { Section } from './fit.ts';
+import { plural } from './format.ts';
+
+/** The page of a plan: what is due, and how many workers that is worth. */
+export function planPage(backlog: BacklogReply, workers: number): Section[] {
+  return [
+    `### ${workers === 0 ? 'Nothing is due' : `${plural(workers, 'worker')} to start`}`,
+    {
+      head: ['Queue', 'Due', 'Side by side'],
+      rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
+    },
+  ];
+}

@@ -1,0 +1,56 @@
+import type { Arrival } from '../queue/replies.ts';
+import { describe } from '../worker/attempt.ts';
+import type { GitHub } from './github.ts';
+import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, silence, switchOff } from './liveness.ts';
+import type { RunOptions } from './option-types.ts';
+import { gapsOf } from './tick-gaps.ts';
+
+export interface RunWarningsDeps {
+  readonly now: () => Date;
+  readonly github: (token: string | null) => GitHub | null;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
+ * Never throws: what GitHub refuses is a warning.
+ * @param trigger as in the database: `schedule 17 * * * *`
+ * @param arrival what the database knew before this run
+ */
+export async function runWarnings(
+  options: Pick<RunOptions, 'silenceSeconds' | 'keepalive' | 'githubToken'>,
+  trigger: string | null,
+  arrival: Arrival | null,
+  deps: RunWarningsDeps,
+): Promise<string[]> {
+  const warnings: string[] = [];
+  if (arrival?.last_seen_at) {
+    const seconds = (Date.parse(arrival.now) - Date.parse(arrival.last_seen_at)) / 1000;
+    const silent = silence(seconds, options.silenceSeconds);
+    if (silent) warnings.push(`${silent} ${LATE_ADVICE}`);
+  }
+  const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
+  if (schedule !== null && arrival) {
+    const gaps = await gapsOf(schedule, arrival.ticks);
+    if (gaps?.late) warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
+  }
+  const github = deps.github(options.githubToken);
+  if (github) warnings.push(...(await gitHubWarnings(github, options.keepalive, deps)));
+  return warnings;
+}
+
+async function gitHubWarnings(github: GitHub, keepalive: boolean, deps: RunWarningsDeps): Promise<string[]> {
+  try {
+    if (keepalive && github.workflowFile !== null) {
+      await github.enable(github.workflowFile);
+      return [];
+    }
+    const near = switchOff(await github.about(), deps.now());
+    return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
+  } catch (error) {
+    deps.warn(
+      `${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describe(error)}`,
+    );
+    return [];
+  }
+}
