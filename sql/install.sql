@@ -797,6 +797,35 @@ begin
 end
 $$;
 
+-- The queues that the caller may use; null for all of them, as here: whoever may call the functions of the queue may
+-- use all of it. sql/optional/worker-role.sql and enqueue-role.sql replace it, for keys that name their queues.
+create or replace function public.cloud_jobs_allowed_queues()
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select null::text[]
+$$;
+
+-- Refuses a call that names a queue which the caller may not use.
+create or replace function public.cloud_jobs_check_queues(queues_param text[])
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  allowed constant text[] := public.cloud_jobs_allowed_queues();
+begin
+  if allowed is not null and (queues_param <@ allowed) is not true then
+    perform public.cloud_jobs_refuse(403, format('The key may not use all of these queues: %s.',
+        left(array_to_string(queues_param, ', ', 'null'), 200)),
+      format('It is for %s.', coalesce(nullif(left(array_to_string(allowed, ', '), 200), ''), 'no queue')));
+  end if;
+end
+$$;
+
 -- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
@@ -1288,6 +1317,7 @@ begin
   elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
     perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
   end if;
+  perform public.cloud_jobs_check_queues(queues_param);
 end
 $$;
 
@@ -1690,6 +1720,10 @@ declare
   missing boolean;
 begin
   perform public.cloud_jobs_check_items(items_param);
+  if public.cloud_jobs_allowed_queues() is not null then
+    perform public.cloud_jobs_check_queues(array(
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+  end if;
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
   select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
@@ -2221,6 +2255,7 @@ language sql
 stable
 set search_path = ''
 as $$
+  select public.cloud_jobs_check_queues(queues_param);
   select jsonb_build_object('v', 1, 'now', now(),
     'due', (
       select count(*) from (

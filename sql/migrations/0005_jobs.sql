@@ -110,6 +110,10 @@ declare
   missing boolean;
 begin
   perform public.cloud_jobs_check_items(items_param);
+  if public.cloud_jobs_allowed_queues() is not null then
+    perform public.cloud_jobs_check_queues(array(
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+  end if;
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
   select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)

@@ -270,6 +270,7 @@ language sql
 stable
 set search_path = ''
 as $$
+  select public.cloud_jobs_check_queues(queues_param);
   select jsonb_build_object('v', 1, 'now', now(),
     'due', (
       select count(*) from (

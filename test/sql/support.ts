@@ -8,6 +8,8 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 
 export const INSTALL = read('sql/install.sql');
 export const ANON_ACCESS = read('sql/optional/anon-access.sql');
+export const WORKER_ROLE = read('sql/optional/worker-role.sql');
+export const ENQUEUE_ROLE = read('sql/optional/enqueue-role.sql');
 /** The first version of the schema, whose users upgrade in place. */
 export const SEED = read('test/fixtures/seed-schema.sql');
 export const SCHEMA_VERSION = Number(/"schema": (\d+)/.exec(INSTALL)?.[1]);

@@ -1,0 +1,53 @@
+-- A role whose key can add jobs to the queues that the key names, and do nothing else: for applications. It cannot read,
+-- change, cancel or delete a job, nor claim one.
+--
+-- The key is a JWT of role cloud_jobs_enqueue with the claim "cloud_jobs_queues", signed for this project: docs/keys.md
+-- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.
+--
+-- Still, a job is an order to a runner that holds your repository's secrets: whoever has such a key decides which of the
+-- handlers that work these queues runs, and with which config. Keep it on a server, never in a web page or an app.
+--
+-- Running sql/install.sql again shuts such keys out. After an upgrade, run this file again. To take it all back:
+--   grant cloud_jobs_enqueue to postgres; drop owned by cloud_jobs_enqueue; drop role cloud_jobs_enqueue;
+-- and run sql/install.sql.
+begin;
+
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'cloud_jobs_enqueue') then
+    create role cloud_jobs_enqueue nologin noinherit;
+  end if;
+end
+$$;
+grant cloud_jobs_enqueue to authenticator;
+grant usage on schema public to cloud_jobs_enqueue;
+
+-- The queues that the key names. A role that row level security does not bind (service_role, postgres) may use all, any
+-- other those of its key alone, and none if the key names none. The functions below run with the rights of their owner,
+-- so the caller is the role that the Data API has set, not current_user.
+create or replace function public.cloud_jobs_allowed_queues()
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when (select r.rolbypassrls or r.rolsuper from pg_catalog.pg_roles r
+      where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)) then null
+    when jsonb_typeof(claim.queues) = 'array' then array(select jsonb_array_elements_text(claim.queues))
+    else '{}'::text[]
+  end
+  from (select nullif(current_setting('request.jwt.claims', true), '')::jsonb->'cloud_jobs_queues' as queues) as claim
+$$;
+
+-- The role has no right on any table. This one has, and checks the queues; cloud_jobs_create calls it.
+alter function public.cloud_jobs_enqueue(jsonb) security definer;
+grant execute on function
+  public.cloud_jobs_version(),
+  public.cloud_jobs_enqueue(jsonb),
+  public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer)
+to cloud_jobs_enqueue;
+
+notify pgrst, 'reload schema';
+
+commit;

@@ -1,0 +1,57 @@
+-- A role whose key can work and do nothing else: claim jobs of the queues that the key names, renew their locks, record
+-- how they ended, hand them back. It cannot add, read, change or delete a job, and sees no other queue.
+--
+-- The key is a JWT of role cloud_jobs_worker with the claim "cloud_jobs_queues", signed for this project: docs/keys.md
+-- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.
+--
+-- Running sql/install.sql again shuts such keys out. After an upgrade, run this file again. To take it all back:
+--   grant cloud_jobs_worker to postgres; drop owned by cloud_jobs_worker; drop role cloud_jobs_worker;
+-- and run sql/install.sql.
+begin;
+
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'cloud_jobs_worker') then
+    create role cloud_jobs_worker nologin noinherit;
+  end if;
+end
+$$;
+grant cloud_jobs_worker to authenticator;
+grant usage on schema public to cloud_jobs_worker;
+
+-- The queues that the key names. A role that row level security does not bind (service_role, postgres) may use all, any
+-- other those of its key alone, and none if the key names none. The functions below run with the rights of their owner,
+-- so the caller is the role that the Data API has set, not current_user.
+create or replace function public.cloud_jobs_allowed_queues()
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when (select r.rolbypassrls or r.rolsuper from pg_catalog.pg_roles r
+      where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)) then null
+    when jsonb_typeof(claim.queues) = 'array' then array(select jsonb_array_elements_text(claim.queues))
+    else '{}'::text[]
+  end
+  from (select nullif(current_setting('request.jwt.claims', true), '')::jsonb->'cloud_jobs_queues' as queues) as claim
+$$;
+
+-- The role has no right on any table. These four have, and check the queue; renewing and ending an attempt needs its
+-- execution id, which only its worker knows.
+alter function public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer) security definer;
+alter function public.cloud_jobs_renew(text, jsonb, double precision) security definer;
+alter function public.cloud_jobs_finish(text, jsonb, jsonb) security definer;
+alter function public.cloud_jobs_peek(text[], text[], integer) security definer;
+grant execute on function
+  public.cloud_jobs_version(),
+  public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer),
+  public.cloud_jobs_renew(text, jsonb, double precision),
+  public.cloud_jobs_finish(text, jsonb, jsonb),
+  public.cloud_jobs_release(text, text[], text),
+  public.cloud_jobs_peek(text[], text[], integer)
+to cloud_jobs_worker;
+
+notify pgrst, 'reload schema';
+
+commit;

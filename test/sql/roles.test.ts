@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { asPostgresAlone, expectClosed, openTo, rightsOf, roleToken, strangers } from './strangers.ts';
+import { ANON_ACCESS, call, ENQUEUE_ROLE, INSTALL, queueOf, WORKER_ROLE } from './support.ts';
+
+const WORKER = 'cloud_jobs_worker';
+const ENQUEUE = 'cloud_jobs_enqueue';
+const calls = (...names: string[]) => names.map((name) => `call cloud_jobs_${name}`);
+const WORKER_CALLS = calls('claim', 'finish', 'peek', 'release', 'renew', 'version');
+const ENQUEUE_CALLS = calls('create', 'enqueue', 'version');
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+  for (const file of [WORKER_ROLE, ENQUEUE_ROLE]) await asPostgresAlone(project, file);
+  await project.reloadSchema();
+});
+afterAll(() => project?.stop());
+
+const worker = (...queues: unknown[]) => roleToken(project, WORKER, { cloud_jobs_queues: queues });
+const enqueuer = (...queues: unknown[]) => roleToken(project, ENQUEUE, { cloud_jobs_queues: queues });
+const named = (queue: string) => ({ name: 'a job', job_type: 'custom', queue });
+const claim = (key: string, queues: readonly (string | null)[] | null, more = {}) =>
+  call(
+    project,
+    'cloud_jobs_claim',
+    { instance_id_param: 'w', limit_param: 5, queues_param: queues, ...more },
+    key,
+  ) as Promise<{
+    jobs: { job_id: string; execution_id: string }[];
+    expired: number;
+  }>;
+const add = (key: string, ...items: object[]) =>
+  call(project, 'cloud_jobs_enqueue', { items_param: items }, key) as Promise<{
+    jobs: { created: boolean }[];
+  }>;
+const REFUSED = expect.objectContaining({ code: 'PT403', status: 403 });
+
+describe('what the roles may do', () => {
+  it.each([
+    [WORKER, worker, WORKER_CALLS],
+    [ENQUEUE, enqueuer, ENQUEUE_CALLS],
+  ] as const)('%s: these functions, no table, no view', async (role, key, allowed) => {
+    expect((await openTo(project, key('default'))).sort()).toEqual([...allowed].sort());
+    expect(await rightsOf(project, role)).toEqual([]);
+  });
+
+  it('strangers get nothing by them', () => expectClosed(project));
+
+  it('no function runs with the rights of its owner but those that check the queue', async () => {
+    const definers = await project.sql<{ name: string }>(
+      `select proname as name from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1`,
+    );
+    expect(definers.map(({ name }) => `call ${name}`)).toEqual(
+      calls('claim', 'enqueue', 'finish', 'peek', 'renew'),
+    );
+    const open = await project.sql(
+      `select p.proname from pg_proc p cross join unnest(array['anon', 'authenticated', 'public']) role
+       where p.prosecdef and p.pronamespace = 'public'::regnamespace and has_function_privilege(role, p.oid, 'execute')`,
+    );
+    expect(open).toEqual([]);
+  });
+
+  it('the two files agree on which queues a key may use', () => {
+    const rule = (text: string) =>
+      /create or replace function public\.cloud_jobs_allowed_queues[\s\S]*?\$\$;/.exec(text)?.[0];
+    expect(rule(WORKER_ROLE)).toBeDefined();
+    expect(rule(WORKER_ROLE)).toBe(rule(ENQUEUE_ROLE));
+  });
+});
+
+describe('a worker key', () => {
+  it('claims, renews, finishes and releases in its queue, with the lock and the retry of any worker', async () => {
+    const mine = queueOf(project);
+    const ids = await mine.add({}, {}, {});
+    const key = worker(mine.queue, 'another');
+    const { jobs } = await claim(key, [mine.queue]);
+    expect(jobs.map((job) => job.job_id)).toEqual(ids);
+    const [first, second, third] = jobs.map((job) => job.execution_id);
+    expect(
+      await call(
+        project,
+        'cloud_jobs_renew',
+        { instance_id_param: 'w', items_param: [{ execution_id: first, progress: { done: 1 } }] },
+        key,
+      ),
+    ).toMatchObject({ renewed: [{ held: true }] });
+    expect(
+      await call(
+        project,
+        'cloud_jobs_finish',
+        {
+          instance_id_param: 'w',
+          items_param: [
+            { execution_id: first, outcome: 'success', result: { n: 1 } },
+            { execution_id: second, outcome: 'failure', error: 'no' },
+          ],
+          claim_param: { limit: 1, queues: [mine.queue] },
+        },
+        key,
+      ),
+    ).toMatchObject({
+      finished: [{ applied: true }, { applied: true, status: 'waiting' }],
+      claim: { jobs: [] },
+    });
+    await call(project, 'cloud_jobs_release', { instance_id_param: 'w', execution_ids_param: [third] }, key);
+    const states = await Promise.all(ids.map((id) => mine.job(id)));
+    expect(states.map((job) => job.status)).toEqual(['success', 'waiting', 'waiting']);
+    expect(
+      await call(project, 'cloud_jobs_peek', { queues_param: [mine.queue], limit_param: 9 }, key),
+    ).toMatchObject({ due: 1 });
+  });
+
+  it('ends the attempts of dead workers of its queue, and of no other', async () => {
+    const [mine, other] = [queueOf(project), queueOf(project)];
+    const ids = [await mine.addOne(), await other.addOne()];
+    await Promise.all([mine.take('dead'), other.take('dead')]);
+    await mine.expire(...ids);
+    expect(await claim(worker(mine.queue), [mine.queue])).toMatchObject({ expired: 1 });
+    expect((await other.job(ids[1] ?? '')).status).toBe('locked');
+  });
+
+  it('sees and takes nothing of another queue, by any function', async () => {
+    const [mine, other] = [queueOf(project), queueOf(project)];
+    await other.addOne();
+    const key = worker(mine.queue);
+    for (const queues of [[other.queue], [mine.queue, other.queue], [null], ['default'], ['*'], ['%']]) {
+      await expect(claim(key, queues), String(queues)).rejects.toEqual(REFUSED);
+      await expect(
+        call(project, 'cloud_jobs_peek', { queues_param: queues, limit_param: 10 }, key),
+      ).rejects.toEqual(REFUSED);
+      const next = { instance_id_param: 'w', items_param: [], claim_param: { limit: 1, queues } };
+      await expect(call(project, 'cloud_jobs_finish', next, key)).rejects.toEqual(REFUSED);
+    }
+    await expect(call(project, 'cloud_jobs_peek', { queues_param: null }, key)).rejects.toEqual(REFUSED);
+    await expect(claim(key, null)).rejects.toThrow('must each name at least one');
+    expect((await other.claim('w')).jobs).toHaveLength(1);
+  });
+
+  it('cannot end or renew what another worker runs, not even by the name of that worker', async () => {
+    const other = queueOf(project);
+    const id = await other.addOne();
+    const { execution_id } = await other.take('victim');
+    const key = worker('mine');
+    const guess = `${execution_id.slice(0, -1)}f`;
+    for (const execution of [id, guess, '', '%']) {
+      const items = [{ execution_id: execution, outcome: 'success', job_id: id, instance_id: 'victim' }];
+      expect(
+        await call(project, 'cloud_jobs_finish', { instance_id_param: 'victim', items_param: items }, key),
+      ).toMatchObject({ finished: [{ applied: false }] });
+      expect(
+        await call(project, 'cloud_jobs_renew', { instance_id_param: 'victim', items_param: items }, key),
+      ).toMatchObject({ renewed: [{ held: false }] });
+    }
+    // Without an execution id, an item cannot be meant for the lock of a client that has none.
+    await expect(
+      call(
+        project,
+        'cloud_jobs_finish',
+        { instance_id_param: 'victim', items_param: [{ job_id: id, outcome: 'success' }] },
+        key,
+      ),
+    ).rejects.toThrow('cannot be used');
+    expect(await other.job(id)).toMatchObject({ status: 'locked', locked_execution_id: execution_id });
+  });
+
+  it.each([
+    ['no claim', () => roleToken(project, WORKER)],
+    ['an empty list', () => worker()],
+    ['a text', () => roleToken(project, WORKER, { cloud_jobs_queues: 'default' })],
+    ['null', () => roleToken(project, WORKER, { cloud_jobs_queues: null })],
+    ['a list with null', () => worker(null)],
+  ])('that names its queues by %s is for no queue', async (_, key) => {
+    await expect(claim(key(), ['default'])).rejects.toEqual(REFUSED);
+    await expect(claim(key(), [null])).rejects.toEqual(REFUSED);
+  });
+});
+
+describe('an enqueue key', () => {
+  it('adds jobs to its queues and to no other, one by one and in a batch', async () => {
+    const mine = queueOf(project);
+    const key = enqueuer(mine.queue, 'default');
+    expect(await add(key, named(mine.queue), { name: 'b', job_type: 'custom' })).toMatchObject({
+      jobs: [{ created: true }, { created: true }],
+    });
+    expect(
+      await call(
+        project,
+        'cloud_jobs_create',
+        { name_param: 'c', job_type_param: 'custom', queue_param: mine.queue },
+        key,
+      ),
+    ).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await mine.claim('w', 9)).jobs).toHaveLength(2);
+    await expect(add(key, named(mine.queue), named('other'))).rejects.toEqual(REFUSED);
+    await expect(add(enqueuer(mine.queue), { name: 'b', job_type: 'custom' })).rejects.toEqual(REFUSED);
+    await expect(
+      call(
+        project,
+        'cloud_jobs_create',
+        { name_param: 'c', job_type_param: 'custom', queue_param: 'other' },
+        key,
+      ),
+    ).rejects.toEqual(REFUSED);
+    expect(await project.sql(`select from cloud_jobs where queue = 'other'`)).toEqual([]);
+  });
+
+  it('cannot change a job that is there, by its id or by its unique key', async () => {
+    const mine = queueOf(project);
+    const id = await mine.addOne({ config: { right: true }, unique_key: 'k' });
+    await add(enqueuer(mine.queue), { ...named(mine.queue), job_id: id, config: { wrong: true } });
+    await add(enqueuer(mine.queue), { ...named(mine.queue), unique_key: 'k', config: { wrong: true } });
+    expect(await mine.job(id)).toMatchObject({ config: { right: true } });
+  });
+
+  it('is told what is wrong with a job, as any caller', async () => {
+    await expect(add(enqueuer('default'), { name: '', job_type: 'custom' })).rejects.toThrow('has no name');
+  });
+});
+
+describe('the full keys', () => {
+  it('go on as before: all queues, all functions', async () => {
+    const mine = queueOf(project);
+    for (const key of [project.serviceKey, project.secretKey]) {
+      await add(key, named(mine.queue));
+      expect((await claim(key, [mine.queue])).jobs).toHaveLength(1);
+    }
+    expect(
+      await project.asPostgres(`select cloud_jobs_create('by hand', 'custom') is not null as made`),
+    ).toEqual([{ made: true }]);
+  });
+});
+
+describe('install.sql again', () => {
+  it('shuts the keys out until the file is run again; anon-access.sql beside them opens no more than alone', async () => {
+    const upgraded = await startTestProject({ grants: 'legacy' });
+    try {
+      for (const file of [WORKER_ROLE, ENQUEUE_ROLE]) await asPostgresAlone(upgraded, file);
+      await upgraded.asPostgres(INSTALL);
+      await upgraded.reloadSchema();
+      const keys = [WORKER, ENQUEUE].map((role) =>
+        roleToken(upgraded, role, { cloud_jobs_queues: ['default'] }),
+      );
+      const [workerKey = '', enqueueKey = ''] = keys;
+      await expect(
+        call(upgraded, 'cloud_jobs_claim', { instance_id_param: 'w' }, workerKey),
+      ).rejects.toMatchObject({ code: '42501' });
+      await expect(
+        call(upgraded, 'cloud_jobs_enqueue', { items_param: [named('default')] }, enqueueKey),
+      ).rejects.toMatchObject({ code: '42501' });
+      await expectClosed(upgraded);
+
+      await asPostgresAlone(upgraded, WORKER_ROLE);
+      await upgraded.asPostgres(ANON_ACCESS);
+      await upgraded.reloadSchema();
+      expect(await call(upgraded, 'cloud_jobs_claim', { instance_id_param: 'w' }, workerKey)).toMatchObject({
+        jobs: [],
+      });
+      const [anon] = await strangers(upgraded);
+      const open = await openTo(upgraded, anon?.key ?? '');
+      expect(
+        open.filter((what) => /cloud_jobs_(claim|renew|finish|release|peek|enqueue|create)/.test(what)),
+      ).toEqual([]);
+      // As the file's head says.
+      await asPostgresAlone(upgraded, `grant ${WORKER} to postgres; drop owned by ${WORKER};`);
+      await upgraded.asPostgres(INSTALL);
+      await upgraded.reloadSchema();
+      expect(await openTo(upgraded, workerKey)).toEqual([]);
+    } finally {
+      await upgraded.stop();
+    }
+  });
+});

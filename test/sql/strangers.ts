@@ -1,0 +1,153 @@
+import { expect } from 'vitest';
+import { signJwt } from '../../src/stack/keys.ts';
+import type { TestProject } from '../support/stack.ts';
+
+interface Routine extends Record<string, unknown> {
+  readonly name: string;
+  readonly args: string[];
+}
+
+/** What the catalog has, so that a new table or function cannot be forgotten. Trigger functions are no RPC. */
+export async function inventory(project: TestProject): Promise<{ relations: string[]; routines: Routine[] }> {
+  const relations = await project.sql<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'f') order by 1`,
+  );
+  const routines = await project.sql<Routine>(
+    `select proname as name, coalesce(proargnames[1:pronargs], '{}') as args from pg_proc
+     where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype order by 1`,
+  );
+  return { relations: relations.map(({ name }) => name), routines };
+}
+
+/** A token for a role of the database, signed for this project: what a key of least privilege is. */
+export function roleToken(project: TestProject, role: string, claims: Record<string, unknown> = {}): string {
+  return signJwt({ role, exp: Math.floor(Date.now() / 1000) + 3600, ...claims }, project.jwtSecret);
+}
+
+/** The headers that a client with this key sends: a token that is no key of the project goes beside the anon key. */
+export function headersOf(project: TestProject, key: string): Record<string, string> {
+  const keys = [project.anonKey, project.serviceKey, project.publishableKey, project.secretKey];
+  return keys.includes(key) ? { apikey: key } : { apikey: project.anonKey, authorization: `Bearer ${key}` };
+}
+
+export type Answers = Record<string, string>;
+
+/** Asks for everything over HTTP, by every verb, and notes the error code of each answer, or its HTTP status. */
+export async function knock(project: TestProject, key: string): Promise<Answers> {
+  const { relations, routines } = await inventory(project);
+  const headers = { ...headersOf(project, key), 'content-type': 'application/json' };
+  const answers: Answers = {};
+  const ask = async (what: string, method: string, path: string, body?: unknown, more: object = {}) => {
+    const reply = await fetch(`${project.url}/rest/v1/${path}`, {
+      method,
+      headers: { ...headers, ...more },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await reply.text();
+    const code = reply.ok ? undefined : /"code":"(\w+)"/.exec(text)?.[1];
+    answers[what] = code ?? String(reply.status);
+  };
+  const columns = await project.sql<{ name: string; column: string }>(
+    `select c.relname as name, min(a.attname) as column from pg_class c join pg_attribute a on a.attrelid = c.oid
+     where c.relnamespace = 'public'::regnamespace and a.attnum = 1 group by 1`,
+  );
+  for (const relation of relations) {
+    const column = columns.find(({ name }) => name === relation)?.column ?? '';
+    await ask(`read ${relation}`, 'GET', relation);
+    await ask(`insert ${relation}`, 'POST', relation, {});
+    await ask(`upsert ${relation}`, 'POST', relation, {}, { prefer: 'resolution=merge-duplicates' });
+    await ask(`update ${relation}`, 'PATCH', `${relation}?${column}=is.null`, { [column]: null });
+    await ask(`delete ${relation}`, 'DELETE', `${relation}?${column}=is.null`);
+  }
+  for (const { name, args } of routines) {
+    await ask(`call ${name}`, 'POST', `rpc/${name}`, Object.fromEntries(args.map((arg) => [arg, null])));
+  }
+  return answers;
+}
+
+/** A role that a project may have for other ends. The cluster keeps it; two files may make it at the same moment. */
+export const OTHER_ROLE = 'some_other_app';
+
+/** Roles belong to the whole cluster, which other test files change at the same time. */
+export async function asPostgresAlone(project: TestProject, text: string): Promise<void> {
+  for (let left = 5; ; left -= 1) {
+    try {
+      await project.asPostgres(text);
+      return;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (left === 0 || !['XX000', '23505', '42710', '40P01'].includes(code ?? '')) throw error;
+    }
+  }
+}
+
+export interface Stranger {
+  readonly role: string;
+  readonly key: string;
+}
+
+export async function strangers(project: TestProject): Promise<Stranger[]> {
+  await asPostgresAlone(
+    project,
+    `do $$ begin
+       if not exists (select from pg_roles where rolname = '${OTHER_ROLE}') then create role ${OTHER_ROLE} nologin; end if;
+     end $$;
+     grant ${OTHER_ROLE} to authenticator;`,
+  );
+  const queues = { cloud_jobs_queues: ['default'] };
+  return [
+    { role: 'anon', key: project.anonKey },
+    { role: 'anon', key: project.publishableKey },
+    { role: 'authenticated', key: project.authenticatedKey },
+    // Claims that mean something to other roles.
+    { role: 'authenticated', key: roleToken(project, 'authenticated', queues) },
+    { role: OTHER_ROLE, key: roleToken(project, OTHER_ROLE, queues) },
+    // The role that PostgREST logs in as.
+    { role: 'authenticator', key: roleToken(project, 'authenticator', queues) },
+  ];
+}
+
+/** A view that cannot be written to says so before it looks at rights. */
+const NOT_WRITABLE = /^(insert|upsert|update|delete) job_statistics$/;
+
+/** What a key can do: all that was not refused for want of a right. */
+export async function openTo(project: TestProject, key: string): Promise<string[]> {
+  const answers = await knock(project, key);
+  expect(Object.keys(answers).length).toBeGreaterThan(5 * 5 + 25);
+  return Object.entries(answers)
+    .filter(([what, code]) => code !== '42501' && !(NOT_WRITABLE.test(what) && code === '55000'))
+    .map(([what]) => what);
+}
+
+/** What a role may do by the catalog; column rights and TRUNCATE cannot be asked for over HTTP. */
+export async function rightsOf(project: TestProject, role: string): Promise<string[]> {
+  const rights = await project.sql<{ right: string }>(
+    `select verb || ' ' || c.relname as right
+     from pg_class c cross join (select $1::text as role) r
+     cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) verb
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'f')
+       and (has_table_privilege(role, c.oid, verb)
+         or (verb in ('select', 'insert', 'update', 'references') and has_any_column_privilege(role, c.oid, verb)))`,
+    [role],
+  );
+  return rights.map(({ right }) => right);
+}
+
+/** @param exceptFor what anon and authenticated may do */
+export async function expectClosed(project: TestProject, exceptFor: RegExp = /^$/): Promise<void> {
+  const allowed = (role: string) => (role === 'anon' || role === 'authenticated' ? exceptFor : /^$/);
+  for (const { role, key } of await strangers(project)) {
+    const open = await openTo(project, key);
+    expect(
+      open.filter((what) => !allowed(role).test(what)),
+      role,
+    ).toEqual([]);
+  }
+  for (const role of ['anon', 'authenticated', 'authenticator', OTHER_ROLE]) {
+    const rights = await rightsOf(project, role);
+    expect(
+      rights.filter((right) => !allowed(role).test(right)),
+      role,
+    ).toEqual([]);
+  }
+}
