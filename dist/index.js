@@ -39899,6 +39899,7 @@ const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry'
 const OPTIONS = [
     'supabase-url',
     'supabase-key',
+    'supabase-publishable-key',
     'command',
     'name',
     'job-type',
@@ -39938,7 +39939,7 @@ const OPTIONS = [
     'github-token',
 ];
 const VERB_OPTIONS = ['job-id'];
-/** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
+/** What each command reads, beside `supabase-url`, `supabase-key`, `supabase-publishable-key` and `command`. */
 const USED = {
     run: [
         'queues',
@@ -40196,6 +40197,23 @@ const keySchema = schemas_string().transform((text, context) => {
         return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
     return key;
 });
+/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
+const publishableKeySchema = schemas_string().transform((text, context) => {
+    const key = text.trim();
+    if (weakKind(key) === 'publishable' || weakKind(key) === 'anon')
+        return key;
+    // Whatever it is, it would go to the server as one of the public keys.
+    context.addIssue({
+        code: 'custom',
+        message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
+    });
+    return NEVER;
+});
+/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
+function limitedRole(key) {
+    const role = claimsOf(key)?.role;
+    return typeof role === 'string' && role !== 'service_role' ? role : null;
+}
 function weakKind(key) {
     if (key.startsWith('sb_publishable_'))
         return 'publishable';
@@ -40451,6 +40469,7 @@ const option_schemas_config = schemas_string().transform((value, context) => {
 const SCHEMAS = {
     'supabase-url': urlSchema,
     'supabase-key': keySchema,
+    'supabase-publishable-key': publishableKeySchema,
     name: option_schemas_text(500),
     'job-type': oneOf(JOB_TYPES),
     config: option_schemas_config,
@@ -40530,6 +40549,10 @@ function readOptions(raw, door) {
         const wrong = mismatch(options.connection);
         if (wrong !== null)
             problems.push(wrong);
+        const role = limitedRole(options.connection.key);
+        if (role !== null && options.connection.publishableKey === null) {
+            warnings.push(`${door.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token beside a public key only: give ${door.label('supabase-publishable-key')} too.`);
+        }
         if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
             warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
         }
@@ -40540,7 +40563,18 @@ function readOptions(raw, door) {
     }
     return { options, warnings };
 }
-const ALWAYS = new Set(['supabase-url', 'supabase-key', 'command']);
+const ALWAYS = new Set([
+    'supabase-url',
+    'supabase-key',
+    'supabase-publishable-key',
+    'command',
+]);
+/** Never shown, not even where they are wrong. */
+const KEYS = new Set([
+    'supabase-key',
+    'supabase-publishable-key',
+    'github-token',
+]);
 const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
@@ -40585,7 +40619,7 @@ function options_parse(given, command, door, problems, warnings) {
         }
         else {
             const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-            const shown = name === 'supabase-key' || name === 'github-token' ? '' : ` is ${quote(value, door)}: it`;
+            const shown = KEYS.has(name) ? '' : ` is ${quote(value, door)}: it`;
             problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
         }
         if (name === 'supabase-key' && value !== value.trim()) {
@@ -40611,7 +40645,13 @@ function ignore(name, command, values, door, problems, warnings) {
     }
 }
 function build(command, values, door, problems) {
-    const connection = { url: values['supabase-url'] ?? '', key: values['supabase-key'] ?? '' };
+    const key = values['supabase-key'] ?? '';
+    const connection = {
+        url: values['supabase-url'] ?? '',
+        key,
+        // Beside one of the project's own keys it would win, and let nobody in.
+        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
+    };
     switch (command) {
         case 'run':
             return {
@@ -40765,7 +40805,7 @@ function endSentence(text) {
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
 const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
-const KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
+const jobs_file_KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 /**
  * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
@@ -40817,8 +40857,8 @@ function readJob(key, value, connection, redact) {
         throw new CommandError('it is not a list of "name: value" pairs');
     const raw = {};
     for (const [name, given] of Object.entries(value)) {
-        if (!KEYS.includes(name)) {
-            throw new CommandError(`"${name}" is not known here. Known are: ${KEYS.join(', ')}`);
+        if (!jobs_file_KEYS.includes(name)) {
+            throw new CommandError(`"${name}" is not known here. Known are: ${jobs_file_KEYS.join(', ')}`);
         }
         raw[name] = asText(name, given);
     }
@@ -40832,6 +40872,7 @@ function readJob(key, value, connection, redact) {
         'unique-key': key,
         'supabase-url': connection.url,
         'supabase-key': connection.key,
+        'supabase-publishable-key': connection.publishableKey ?? undefined,
     };
     const read = readOptions(options, { ...DOOR, redact });
     if (read.options.command !== 'create')
@@ -53820,10 +53861,11 @@ const SHORTEST_TRY_MS = 1_500;
 function createRpc(options) {
     const host = new URL(options.url).host;
     const send = options.fetch ?? fetch;
-    const client = createClient(options.url, options.key, {
+    const token = options.publishableKey ? { Authorization: `Bearer ${options.key}` } : {};
+    const client = createClient(options.url, options.publishableKey ?? options.key, {
         auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
         global: {
-            headers: { 'x-client-info': options.clientInfo },
+            headers: { 'x-client-info': options.clientInfo, ...token },
             fetch: (input, init) => {
                 options.onRequest?.();
                 return send(input, init);

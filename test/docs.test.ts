@@ -9,7 +9,7 @@ import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}` };
+const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}`, publishableKey: null };
 const jobsOf = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
 
 describe('docs/schedules.md', () => {
@@ -52,10 +52,14 @@ describe('examples/schedules', () => {
   });
 });
 
-it.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/handlers.md', 'docs/schedules.md'])(
-  '%s links to files that exist',
-  (path) => {
-    const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
-    expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
-  },
-);
+it.each([
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/handlers.md',
+  'docs/keys.md',
+  'docs/schedules.md',
+])('%s links to files that exist', (path) => {
+  const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
+  expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
+});

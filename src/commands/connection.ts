@@ -6,6 +6,11 @@ export interface Connection {
   readonly url: string;
   /** Secret (service_role) key. Never to be printed. */
   readonly key: string;
+  /**
+   * The project's publishable (anon) key, which its gateway asks for beside a key that Supabase did not make: a token
+   * of a role that may do less. Null for the project's own keys.
+   */
+  readonly publishableKey: string | null;
 }
 
 const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
@@ -83,6 +88,24 @@ export const keySchema = z.string().transform((text, context): string => {
   if (weak !== null) return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
   return key;
 });
+
+/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
+export const publishableKeySchema = z.string().transform((text, context): string => {
+  const key = text.trim();
+  if (weakKind(key) === 'publishable' || weakKind(key) === 'anon') return key;
+  // Whatever it is, it would go to the server as one of the public keys.
+  context.addIssue({
+    code: 'custom',
+    message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
+  });
+  return z.NEVER;
+});
+
+/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
+export function limitedRole(key: string): string | null {
+  const role = claimsOf(key)?.role;
+  return typeof role === 'string' && role !== 'service_role' ? role : null;
+}
 
 function weakKind(key: string): string | null {
   if (key.startsWith('sb_publishable_')) return 'publishable';

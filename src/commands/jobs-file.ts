@@ -86,6 +86,7 @@ function readJob(
     'unique-key': key,
     'supabase-url': connection.url,
     'supabase-key': connection.key,
+    'supabase-publishable-key': connection.publishableKey ?? undefined,
   };
   const read = readOptions(options, { ...DOOR, redact });
   if (read.options.command !== 'create') throw new CommandError('it cannot be read');

@@ -24,6 +24,7 @@ export type VerbName = (typeof VERBS)[number];
 export const OPTIONS = [
   'supabase-url',
   'supabase-key',
+  'supabase-publishable-key',
   'command',
   'name',
   'job-type',
@@ -66,7 +67,7 @@ export type OptionName = (typeof OPTIONS)[number];
 
 const VERB_OPTIONS: readonly OptionName[] = ['job-id'];
 
-/** What each command reads, beside `supabase-url`, `supabase-key` and `command`. */
+/** What each command reads, beside `supabase-url`, `supabase-key`, `supabase-publishable-key` and `command`. */
 export const USED: Readonly<Record<CommandName, readonly OptionName[]>> = {
   run: [
     'queues',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobType, type Json, MISSED } from '../queue/types.ts';
-import { keySchema, urlSchema } from './connection.ts';
+import { keySchema, publishableKeySchema, urlSchema } from './connection.ts';
 import { jsonPlace } from './json-place.ts';
 import { nearest, type OptionName } from './option-names.ts';
 import { runAtSchema } from './run-at.ts';
@@ -117,6 +117,7 @@ const config = z.string().transform((value, context): { readonly [key: string]: 
 export const SCHEMAS = {
   'supabase-url': urlSchema,
   'supabase-key': keySchema,
+  'supabase-publishable-key': publishableKeySchema,
   name: text(500),
   'job-type': oneOf(JOB_TYPES),
   config,

@@ -1,5 +1,5 @@
 import { scheduleFault } from '../schedule/schedule-fault.ts';
-import { looksLikeKey, mismatch } from './connection.ts';
+import { limitedRole, looksLikeKey, mismatch } from './connection.ts';
 import {
   COMMANDS,
   type CommandName,
@@ -68,6 +68,12 @@ export function readOptions(raw: RawOptions, door: Door): ReadOptions {
   if (options !== null && options.connection.key !== '') {
     const wrong = mismatch(options.connection);
     if (wrong !== null) problems.push(wrong);
+    const role = limitedRole(options.connection.key);
+    if (role !== null && options.connection.publishableKey === null) {
+      warnings.push(
+        `${door.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token beside a public key only: give ${door.label('supabase-publishable-key')} too.`,
+      );
+    }
     if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
       warnings.push(
         `${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`,
@@ -81,7 +87,18 @@ export function readOptions(raw: RawOptions, door: Door): ReadOptions {
   return { options, warnings };
 }
 
-const ALWAYS: ReadonlySet<string> = new Set<OptionName>(['supabase-url', 'supabase-key', 'command']);
+const ALWAYS: ReadonlySet<string> = new Set<OptionName>([
+  'supabase-url',
+  'supabase-key',
+  'supabase-publishable-key',
+  'command',
+]);
+/** Never shown, not even where they are wrong. */
+const KEYS: ReadonlySet<string> = new Set<OptionName>([
+  'supabase-key',
+  'supabase-publishable-key',
+  'github-token',
+]);
 const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
@@ -133,7 +150,7 @@ function parse(
       values[name] = result.data;
     } else {
       const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-      const shown = name === 'supabase-key' || name === 'github-token' ? '' : ` is ${quote(value, door)}: it`;
+      const shown = KEYS.has(name) ? '' : ` is ${quote(value, door)}: it`;
       problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
     }
     if (name === 'supabase-key' && value !== value.trim()) {
@@ -173,7 +190,13 @@ function ignore(
 }
 
 function build(command: CommandName, values: OptionValues, door: Door, problems: string[]): Options {
-  const connection = { url: values['supabase-url'] ?? '', key: values['supabase-key'] ?? '' };
+  const key = values['supabase-key'] ?? '';
+  const connection = {
+    url: values['supabase-url'] ?? '',
+    key,
+    // Beside one of the project's own keys it would win, and let nobody in.
+    publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
+  };
   switch (command) {
     case 'run':
       return {

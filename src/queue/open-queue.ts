@@ -12,7 +12,10 @@ export interface OpenQueue {
 }
 
 /** The queue of a Supabase project. Nothing is sent before the first call. */
-export function openQueue(connection: { url: string; key: string }, version: string): OpenQueue {
+export function openQueue(
+  connection: { url: string; key: string; publishableKey?: string | null },
+  version: string,
+): OpenQueue {
   let sent = 0;
   const rpc = createRpc({
     ...connection,

@@ -34,6 +34,8 @@ export interface RpcOptions {
   readonly url: string;
   /** The secret (service_role) key. It goes into two headers and nowhere else. */
   readonly key: string;
+  /** The project's public key, where `key` is a token of another role: the gateway wants one of its own keys. */
+  readonly publishableKey?: string | null;
   /** `cloud-jobs/<version>`, for the project's API logs. */
   readonly clientInfo: string;
   readonly fetch?: typeof fetch;
@@ -51,10 +53,11 @@ export interface RpcOptions {
 export function createRpc(options: RpcOptions): Rpc {
   const host = new URL(options.url).host;
   const send = options.fetch ?? fetch;
-  const client = createClient(options.url, options.key, {
+  const token = options.publishableKey ? { Authorization: `Bearer ${options.key}` } : {};
+  const client = createClient(options.url, options.publishableKey ?? options.key, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
-      headers: { 'x-client-info': options.clientInfo },
+      headers: { 'x-client-info': options.clientInfo, ...token },
       fetch: (input, init) => {
         options.onRequest?.();
         return send(input, init);

@@ -67,6 +67,7 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
       .description(ABOUT[name])
       .option('--supabase-url <url>', 'project URL; default: SUPABASE_URL')
       .option('--supabase-key <key>', 'secret key; default: SUPABASE_SECRET_KEY')
+      .option('--supabase-publishable-key <key>', 'public key, beside a token of a role that may do less')
       .option('--json', 'print JSON');
     for (const option of USED[name])
       command.option(FLAGS.has(option) ? `--${option}` : `--${option} <value>`);

@@ -33,7 +33,7 @@ describe('right inputs', () => {
     expect(readInputs(env({ command: '', queues: ' ' }))).toEqual({
       options: {
         command: 'run',
-        connection: { url: 'https://abcdefghijklmnopqrst.supabase.co', key: KEY },
+        connection: { url: 'https://abcdefghijklmnopqrst.supabase.co', key: KEY, publishableKey: null },
         queues: ['default'],
         jobTypes: ['paper_fetch', 'maintenance', 'custom'],
         maxJobs: null,
@@ -272,6 +272,11 @@ describe('wrong inputs', () => {
     [{ 'supabase-key': 'sbp_0123456789abcdef0123' }, 'is a personal access token'],
     [{ 'supabase-key': 'two words' }, 'has white space in its middle'],
     [
+      { 'supabase-publishable-key': 'sb_secret_0123456789abcdefghij' },
+      '`supabase-publishable-key` is not the publishable (sb_publishable_...) or anon key',
+    ],
+    [{ 'supabase-publishable-key': jwt({ role: 'service_role' }) }, '`supabase-publishable-key` is not the'],
+    [
       { 'supabase-key': jwt({ role: 'service_role', ref: 'zyxwvutsrqponmlkjihg' }) },
       'supabase-key belongs to the project zyxwvutsrqponmlkjihg',
     ],
@@ -279,6 +284,7 @@ describe('wrong inputs', () => {
     const problems = problemsOf(inputs);
     expect(problems.join('\n')).toContain(wanted);
     const key = inputs['supabase-key'] ?? KEY;
+    expect(problems.join('\n')).not.toContain('0123456789abcdefghij');
     if (key.length > 8 && !key.startsWith('http')) expect(problems.join('\n')).not.toContain(key);
     expect(problems.join('\n')).not.toContain('hunter22');
   });
