@@ -1,0 +1,109 @@
+/**
+ * Takes one guard after the other out of a copy of the repository and runs the test that must notice. Prints which were
+ * noticed ("killed") and which not ("survived"); fails when one survived without a reason, or one with a reason did not.
+ *
+ * npm run mutate                       all of them
+ * npm run mutate -- --only fence       those with this word in their name or file
+ * npm run mutate -- --part 1/4         the first quarter
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Mutation } from './mutations/mutation.ts';
+import { SQL_MUTATIONS } from './mutations/sql.ts';
+import { WORKER_MUTATIONS } from './mutations/worker.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values } = parseArgs({ options: { only: { type: 'string' }, part: { type: 'string' } } });
+const [part = 1, parts = 1] = (values.part ?? '1/1').split('/').map(Number);
+const chosen = [...SQL_MUTATIONS, ...WORKER_MUTATIONS]
+  .filter(({ what, file }) => values.only === undefined || `${what} ${file}`.includes(values.only))
+  .filter((_, index, all) => Math.floor((index * parts) / all.length) === part - 1);
+
+const scratch = mkdtempSync(join(tmpdir(), 'cloud-jobs-mutate-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+for (const path of execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0')) {
+  if (path !== '') cpSync(join(root, path), join(scratch, path), { recursive: true });
+}
+symlinkSync(join(root, 'node_modules'), join(scratch, 'node_modules'));
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  }[];
+}
+
+/** @returns the mutation's verdict and what it rests on */
+function judge(mutation: Mutation): { verdict: 'killed' | 'survived' | 'broken'; why: string } {
+  const path = join(scratch, mutation.file);
+  const text = readFileSync(path, 'utf8');
+  const places = text.split(mutation.find).length - 1;
+  if (places !== 1) return { verdict: 'broken', why: `the text to take out is there ${places} times` };
+  try {
+    writeFileSync(
+      path,
+      text.replace(mutation.find, () => mutation.put),
+    );
+    if (mutation.file.startsWith('sql/')) run('scripts/build-sql.ts');
+    if (mutation.bundle) run('scripts/build.ts');
+    return runTest(mutation);
+  } catch (error) {
+    return { verdict: 'broken', why: (error as Error).message.slice(0, 300) };
+  } finally {
+    writeFileSync(path, text);
+    if (mutation.file.startsWith('sql/')) run('scripts/build-sql.ts');
+    if (mutation.bundle) cpSync(join(root, 'dist'), join(scratch, 'dist'), { recursive: true });
+  }
+}
+
+function run(script: string): void {
+  execFileSync(process.execPath, [script], { cwd: scratch, stdio: 'pipe' });
+}
+
+function runTest({ test: [file, name] }: Mutation): ReturnType<typeof judge> {
+  const output = join(scratch, 'report.json');
+  rmSync(output, { force: true });
+  const pattern = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const args = [join(dirname(fileURLToPath(import.meta.resolve('vitest/package.json'))), 'vitest.mjs')];
+  args.push('run', file, '-t', pattern, '--reporter=json', `--outputFile=${output}`);
+  const { status } = spawnSync(process.execPath, args, { cwd: scratch, stdio: 'ignore', timeout: 120_000 });
+  let report: Report;
+  try {
+    report = JSON.parse(readFileSync(output, 'utf8'));
+  } catch {
+    return { verdict: 'broken', why: `no report (exit code ${status})` };
+  }
+  const failed = report.testResults.flatMap((result) =>
+    result.assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName),
+  );
+  if (failed.length > 0) return { verdict: 'killed', why: failed[0] ?? '' };
+  const trouble = report.testResults.find(({ message }) => message !== '')?.message;
+  if (trouble !== undefined) return { verdict: 'broken', why: trouble.slice(0, 300) };
+  if (report.numPassedTests === 0)
+    return { verdict: 'broken', why: `no test of ${file} is called "${name}"` };
+  return { verdict: 'survived', why: `${file}: ${name}` };
+}
+
+const counts = { killed: 0, survived: 0, broken: 0 };
+let bad = 0;
+for (const mutation of chosen) {
+  const started = performance.now();
+  const { verdict, why } = judge(mutation);
+  counts[verdict] += 1;
+  const expected = mutation.survives === undefined ? 'killed' : 'survived';
+  if (verdict !== expected) bad += 1;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `${verdict === expected ? ' ' : '!'} ${verdict.padEnd(8)} ${seconds.padStart(5)} s  ${mutation.what}`,
+  );
+  if (verdict !== 'killed') console.log(`${' '.repeat(20)}${mutation.survives ?? why}`);
+}
+console.log(
+  `${chosen.length} mutations: ${counts.killed} killed, ${counts.survived} survived, ${counts.broken} could not be tried; ${bad} not as listed`,
+);
+process.exitCode = bad > 0 ? 1 : 0;
