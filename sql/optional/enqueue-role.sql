@@ -12,6 +12,9 @@
 -- and run sql/install.sql.
 begin;
 
+-- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
+set local lock_timeout = '10s';
+
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'cloud_jobs_enqueue') then
