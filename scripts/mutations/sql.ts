@@ -789,15 +789,15 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
   {
     what: 'roles: the worker role gets no other function',
     file: ROLE,
-    find: '  public.cloud_jobs_version(),\n',
-    put: '  public.cloud_jobs_version(), public.cloud_jobs_list(text, text, text, text, integer, text),\n',
+    find: '  public.cloud_jobs_version,\n',
+    put: '  public.cloud_jobs_version, public.cloud_jobs_list,\n',
     test: roles('these functions, no table'),
   },
   {
     what: 'roles: the enqueue role gets no other function',
     file: ENQUEUE,
-    find: '  public.cloud_jobs_version(),\n',
-    put: '  public.cloud_jobs_version(), public.cloud_jobs_cancel(text),\n',
+    find: '  public.cloud_jobs_version,\n',
+    put: '  public.cloud_jobs_version, public.cloud_jobs_cancel,\n',
     test: roles('these functions, no table'),
   },
 ];

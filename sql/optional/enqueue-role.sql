@@ -44,11 +44,11 @@ as $$
 $$;
 
 -- The role has no right on any table. This one has, and checks the queues; cloud_jobs_create calls it.
-alter function public.cloud_jobs_enqueue(jsonb) security definer;
+alter function public.cloud_jobs_enqueue security definer;
 grant execute on function
-  public.cloud_jobs_version(),
-  public.cloud_jobs_enqueue(jsonb),
-  public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer)
+  public.cloud_jobs_version,
+  public.cloud_jobs_enqueue,
+  public.cloud_jobs_create
 to cloud_jobs_enqueue;
 
 notify pgrst, 'reload schema';

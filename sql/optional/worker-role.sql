@@ -42,17 +42,17 @@ $$;
 
 -- The role has no right on any table. These four have, and check the queue; renewing and ending an attempt needs its
 -- execution id, which only its worker knows.
-alter function public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer) security definer;
-alter function public.cloud_jobs_renew(text, jsonb, double precision) security definer;
-alter function public.cloud_jobs_finish(text, jsonb, jsonb) security definer;
-alter function public.cloud_jobs_peek(text[], text[], integer) security definer;
+alter function public.cloud_jobs_claim security definer;
+alter function public.cloud_jobs_renew security definer;
+alter function public.cloud_jobs_finish security definer;
+alter function public.cloud_jobs_peek security definer;
 grant execute on function
-  public.cloud_jobs_version(),
-  public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer),
-  public.cloud_jobs_renew(text, jsonb, double precision),
-  public.cloud_jobs_finish(text, jsonb, jsonb),
-  public.cloud_jobs_release(text, text[], text),
-  public.cloud_jobs_peek(text[], text[], integer)
+  public.cloud_jobs_version,
+  public.cloud_jobs_claim,
+  public.cloud_jobs_renew,
+  public.cloud_jobs_finish,
+  public.cloud_jobs_release,
+  public.cloud_jobs_peek
 to cloud_jobs_worker;
 
 notify pgrst, 'reload schema';
