@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
-import { type Entry, type ModelJob, occurrences, PolicyModel } from './policy-model.ts';
+import { accountFor, type Execution, entry, timeOf } from './account.ts';
+import { type Entry, type ModelJob, PolicyModel } from './policy-model.ts';
 
 let project: ClockProject;
 beforeAll(async () => {
@@ -39,13 +40,6 @@ const look = fc.record({
   ),
   outcome: fc.constantFrom('success', 'success', 'success', 'discard', 'lost'),
 });
-
-interface Execution extends Record<string, unknown> {
-  readonly failure_kind: string | null;
-  readonly scheduled_for: Date;
-  readonly started_at: Date;
-  readonly error_details: { first: string; last: string; skipped: number } | null;
-}
 
 describe('occurrences that no worker started in time', () => {
   it.each(['once', 'skip', 'all'] as const)(
@@ -135,32 +129,4 @@ async function claim(worker: string): Promise<{ execution_id: string; worker: st
     [worker],
   );
   return (row?.reply.jobs ?? []).map(({ execution_id }) => ({ execution_id, worker }));
-}
-
-const timeOf = (entry: Entry): number => (entry.kind === 'run' ? entry.scheduledFor : entry.first);
-
-function entry(row: Execution): Entry {
-  if (row.failure_kind === 'skipped' && row.error_details) {
-    const { first, last, skipped } = row.error_details;
-    return { kind: 'skipped', first: Date.parse(first), last: Date.parse(last), count: skipped };
-  }
-  return { kind: 'run', scheduledFor: row.scheduled_for.getTime(), startedAt: row.started_at.getTime() };
-}
-
-/** Each occurrence that had come was run, stood for, or recorded as skipped, and none twice. Knows no policy's code. */
-function accountFor(job: ModelJob, from: number, history: readonly Entry[]): void {
-  const last = history.at(-1);
-  if (!last) return;
-  const end = last.kind === 'run' ? last.scheduledFor : last.last;
-  const times = history.map(timeOf);
-  expect(new Set(times).size).toBe(times.length);
-  const accounted = history.flatMap((entry) => {
-    if (entry.kind === 'skipped') return occurrences(job, entry.first - 1, entry.last);
-    // "once": a run stands for all that had been due when it started.
-    return job.missed === 'once'
-      ? occurrences(job, entry.scheduledFor - 1, entry.startedAt)
-      : [entry.scheduledFor];
-  });
-  const all = occurrences(job, from, end);
-  expect(accounted.filter((at) => at <= end)).toEqual(all);
 }

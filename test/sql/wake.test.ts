@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
+import { onClock } from '../support/clock-sql.ts';
 import { installExtensions, sendRequests } from '../support/extensions.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { startTestProject } from '../support/stack.ts';
 
 const WAKE = readFileSync(new URL('../../sql/optional/wake.sql', import.meta.url), 'utf8');
 /** On the clock that the test sets. */
-const CLOCKED = WAKE.replaceAll(/(?<![\w.])now\(\)/g, 'clock.now()');
+const CLOCKED = onClock(WAKE);
 const START = Date.parse('2026-11-02T10:00:30Z');
 const MINUTE = 60_000;
 

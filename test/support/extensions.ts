@@ -77,7 +77,7 @@ const EXTENSIONS = `
 `;
 
 /** Puts the stand-ins into a project's database. */
-export async function installExtensions(project: TestProject): Promise<void> {
+export async function installExtensions(project: Pick<TestProject, 'sql'>): Promise<void> {
   await project.sql(EXTENSIONS);
 }
 
