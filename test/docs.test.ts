@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
 import { codeBlocks } from './support/code-blocks.ts';
+import { installExtensions } from './support/extensions.ts';
 import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,6 +36,36 @@ describe('docs/schedules.md', () => {
   });
 });
 
+describe('docs/waking.md', () => {
+  const text = read('docs/waking.md');
+
+  it('has SQL that runs', async () => {
+    const project = await startTestProject();
+    try {
+      await installExtensions(project);
+      await project.asPostgres(read('sql/optional/wake.sql'));
+      for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
+      expect(await project.sql('select queue, repository from cloud_jobs_wake.watched')).toEqual([
+        { queue: 'default', repository: 'OWNER/REPOSITORY' },
+      ]);
+    } finally {
+      await project.stop();
+    }
+  });
+
+  it('has workflows that name inputs that exist', () => {
+    const [workers, run] = codeBlocks(text, 'yaml').map((yaml) => parse(yaml));
+    const declared = parse(read('.github/workflows/workers.yml')).on.workflow_call;
+    expect(Object.keys(declared.inputs)).toEqual(
+      expect.arrayContaining(Object.keys(workers.jobs.workers.with)),
+    );
+    expect(Object.keys(declared.secrets)).toEqual(Object.keys(workers.jobs.workers.secrets));
+    expect(Object.keys(parse(read('action.yml')).inputs)).toEqual(
+      expect.arrayContaining(Object.keys(run.jobs.run.steps[0].with)),
+    );
+  });
+});
+
 describe('examples/schedules', () => {
   it('has a jobs file that can be applied', async () => {
     expect(await jobsOf(read('examples/schedules/jobs.yml'))).toMatchObject([
@@ -59,6 +90,7 @@ it.each([
   'docs/handlers.md',
   'docs/keys.md',
   'docs/schedules.md',
+  'docs/waking.md',
 ])('%s links to files that exist', (path) => {
   const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
   expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
