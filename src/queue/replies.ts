@@ -205,7 +205,6 @@ const workersState = z.object({
     }),
   ),
 });
-export type WorkersState = z.infer<typeof workersState>;
 
 /** What sql/optional/wake.sql did lately. */
 const wakeState = z.object({
