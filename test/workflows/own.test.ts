@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { copyOfCheckout, type Repository, ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { type Event, runWorkflow, type WorkflowRun } from './act.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   repository = copyOfCheckout('octo/cloud-jobs');
 });
 
-afterEach(() => project.sql('truncate cloud_jobs cascade'));
+afterEach(() => project.sql('truncate cloud_jobs, cloud_job_workers cascade'));
 
 afterAll(async () => {
   repository?.remove();
@@ -151,6 +151,7 @@ it('list, show, stats and doctor answer in the summary', async () => {
   const shown = await manage({ command: 'show', 'job-id': id });
   expect(shown.summary).toContain('Europe/Berlin');
   expect(JSON.parse((await manage({ command: 'stats' })).outputs.stats ?? '')).toBeTypeOf('object');
+  expect((await manage({ command: 'plan' })).outputs).toMatchObject({ workers: '0' });
   const doctor = await manage({ command: 'doctor' });
   expect(doctor, doctor.log).toMatchObject({ succeeded: true });
 });
@@ -159,6 +160,43 @@ it('apply says which file it misses, for this repository has none', async () => 
   const run = await manage({ command: 'apply' });
   expect(run).toMatchObject({ succeeded: false, jobs: { manage: 'failure' } });
   expect(run.log).toContain('.github/cloud-jobs/jobs.yml');
+});
+
+it('workers are planned by the backlog, and nobody is started where nothing is due', async () => {
+  const caller = '.github/workflows/scaled.yml';
+  writeFileSync(
+    join(repository.folder, caller),
+    stringify({
+      on: { workflow_dispatch: null },
+      jobs: {
+        workers: {
+          uses: './.github/workflows/workers.yml',
+          with: { 'max-workers': 2, 'jobs-per-worker': 1 },
+          secrets: {
+            // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of GitHub's
+            'supabase-url': '${{ secrets.SUPABASE_URL }}',
+            // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of GitHub's
+            'supabase-key': '${{ secrets.SUPABASE_SECRET_KEY }}',
+          },
+        },
+      },
+    }),
+  );
+  const scaled = () => runWorkflow(repository, caller, DISPATCH, { secrets: secrets() });
+
+  const idle = await scaled();
+  expect(idle, idle.log).toMatchObject({ succeeded: true, outputs: { workers: '0' } });
+  expect(idle.jobs).not.toHaveProperty('work');
+  expect(idle.outputs).not.toHaveProperty('claimed');
+
+  await project.sql(`select cloud_jobs_create('Cleanup', 'maintenance') from generate_series(1, 3)`);
+  const busy = await scaled();
+  expect(busy, busy.log).toMatchObject({ succeeded: true, outputs: { workers: '2' } });
+  expect(busy.jobs).toMatchObject({ work: 'success' });
+  expect(await project.sql('select distinct status from cloud_jobs')).toEqual([{ status: 'success' }]);
+  expect(
+    await project.sql(`select count(*)::int as n from cloud_job_workers where run_url is not null`),
+  ).toEqual([{ n: 2 }]);
 });
 
 it('secrets that are not set are named', async () => {
