@@ -32,9 +32,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: "        and item.turn = 1\n        and c.status = 'locked'\n",
     put: '        and item.turn = 1\n',
-    test: requests('a zombie changes nothing'),
-    survives:
-      'A job that is not locked has no locked_by and no locked_execution_id, which the next two lines ask for.',
+    test: requests('of a job that somebody disabled by hand'),
   },
   {
     what: 'finish: the fence of the instance',
@@ -48,7 +46,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: '        and c.locked_execution_id is not distinct from item.execution_id\n      for update of c\n    ) j\n  ),\n  decided',
     put: '      for update of c\n    ) j\n  ),\n  decided',
-    test: MODEL,
+    test: requests('a worker cannot speak for another'),
   },
   {
     what: 'finish: all fences at once',
@@ -91,6 +89,8 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     find: "item - array['job_id', 'instance_id']",
     put: "item - array['instance_id']",
     test: requests('a worker cannot speak for another'),
+    survives:
+      'The fence asks for the execution, which belongs to one job: another job by that name is never held by it.',
   },
   {
     what: 'finish: sent again, it gets the first answer',
@@ -118,7 +118,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: "      and e.status <> 'running' and",
     put: '      and',
-    test: requests('the right instance, but the lock is gone'),
+    test: requests('where somebody took the lock away by hand'),
   },
   {
     what: 'finish: success wins over a cancel',
@@ -364,7 +364,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: "      and j.locked_by = instance_id_param and j.status = 'locked';",
     put: "      and j.status = 'locked';",
-    test: requests('claim: the request id of another worker'),
+    test: requests('claim: after a part was finished or lost'),
   },
   {
     what: 'claim: sent again, the lock starts anew',
@@ -443,7 +443,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: ' and c.locked_by = instance_id_param\n        and c.locked_execution_id = item.execution_id\n',
     put: ' and c.locked_by = instance_id_param\n',
-    test: MODEL,
+    test: requests('a worker cannot speak for another'),
   },
   {
     what: 'renew: the fence of the instance',
@@ -457,8 +457,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: "where c.job_id = item.job_id and c.status = 'locked' and c.locked_by",
     put: 'where c.job_id = item.job_id and c.locked_by',
-    test: MODEL,
-    survives: 'A job that is not locked has no locked_by.',
+    test: requests('of a job that somebody disabled by hand'),
   },
   {
     what: 'renew: the row lock',

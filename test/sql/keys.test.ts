@@ -33,6 +33,19 @@ it('at most one job of a key is claimed, the others are passed over and wait the
   expect(third.map((job) => job.job_id)).toEqual([a2]);
 });
 
+it('a key is held by one locked job, whoever writes: the table itself refuses a second one', async () => {
+  const q = newQueue();
+  const [first, second] = await q.add({ concurrency_key: 'a' }, { concurrency_key: 'a' });
+  await q.take('w');
+  await expect(
+    project.sql(
+      `update cloud_jobs set status = 'locked', blocked = false, locked_by = 'hand' where job_id = $1`,
+      [second],
+    ),
+  ).rejects.toMatchObject({ code: '23505', constraint: 'cloud_jobs_concurrency_key' });
+  expect((await q.job(first ?? '')).status).toBe('locked');
+});
+
 it('a key counts in all queues and types together, and each of them gets its turn', async () => {
   const [one, two] = [newQueue(), newQueue()];
   const key = { concurrency_key: 'k' };

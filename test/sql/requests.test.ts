@@ -54,6 +54,45 @@ describe('fence', () => {
     expect(await q.job(id ?? '')).toMatchObject({ status: 'locked', locked_by: 'w' });
   });
 
+  it('a worker cannot speak for another by naming it, nor end its own old attempt at a job that it runs again', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    const first = await q.take('w');
+    const named = { execution_id: first.execution_id, outcome: 'success', instance_id: 'w' };
+    expect((await q.finish('thief', [named])).finished).toEqual([
+      expect.objectContaining({ execution_id: first.execution_id, applied: false }),
+    ]);
+    await q.expire(id);
+    await q.claim('reaper');
+    await q.due(id);
+    const second = await q.take('w');
+    expect(await q.end('w', first.execution_id, 'success')).toMatchObject({ applied: false });
+    expect((await q.renew('w', [{ execution_id: first.execution_id }]))[0]).toMatchObject({ held: false });
+    expect(await q.job(id)).toMatchObject({ status: 'locked', locked_execution_id: second.execution_id });
+  });
+
+  it('of a job that somebody disabled by hand while it ran: the lock that was left on it counts for nothing', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    const { execution_id } = await q.take('w');
+    await project.sql(`update cloud_jobs set status = 'disabled' where job_id = $1`, [id]);
+    expect(await q.end('w', execution_id, 'success')).toMatchObject({ applied: false });
+    expect((await q.renew('w', [{ execution_id }]))[0]).toMatchObject({ held: false });
+    expect((await q.job(id)).status).toBe('disabled');
+  });
+
+  it('where somebody took the lock away by hand, the end of the attempt changes nothing and says so', async () => {
+    const q = newQueue();
+    const id = await q.addOne();
+    const { execution_id } = await q.take('w');
+    await project.sql(
+      `update cloud_jobs set status = 'waiting', locked_by = null, locked_execution_id = null, lock_expires_at = null where job_id = $1`,
+      [id],
+    );
+    expect(await q.end('w', execution_id, 'success')).toMatchObject({ applied: false });
+    expect((await q.job(id)).status).toBe('waiting');
+  });
+
   it('a worker cannot call an attempt lost', async () => {
     const q = newQueue();
     await q.addOne();
