@@ -386,7 +386,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: "      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')\n        and not",
     put: '      if not',
-    test: keys('at most one job of a key is claimed'),
+    test: keys('a job that was enqueued behind a locked one'),
   },
   {
     what: 'claim: of one key in one claim only the first',
@@ -500,7 +500,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: KEYS,
     find: "    or (old.status = 'locked' and new.status = 'waiting')\n",
     put: '',
-    test: keys('the next of a key goes'),
+    test: keys('a locked job that is set to wait by hand'),
   },
   {
     what: 'keys: the next goes when one ahead is put off',
@@ -606,14 +606,14 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: READING,
     find: 'and j.finished_at is not null and j.schedule is null',
     put: 'and j.finished_at is not null',
-    test: jobs('never touches what runs'),
+    test: jobs('nor a recurring job whose schedule ended'),
   },
   {
     what: 'prune: not what is unfinished',
     file: READING,
     find: "      where j.status in ('success', 'failed') and j.finished_at is not null and",
     put: '      where',
-    test: jobs('never touches what runs'),
+    test: jobs('nor a recurring job whose schedule ended'),
   },
   {
     what: 'prune: two at once take turns',
@@ -772,15 +772,15 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     test: roles('sees and takes nothing of another queue'),
   },
   {
-    what: 'roles: a worker key that names no queue is for none',
-    file: ROLE,
+    what: 'roles: a key that names no queue is for none',
+    file: ENQUEUE,
     find: "    else '{}'::text[]\n",
     put: '    else null\n',
     test: roles('is for no queue'),
   },
   {
     what: 'roles: only roles beyond row level security may use all queues',
-    file: ROLE,
+    file: ENQUEUE,
     find: "where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user))",
     put: 'where r.rolname = current_user)',
     test: roles('a worker key'),
@@ -798,5 +798,12 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     find: '  public.cloud_jobs_version,\n',
     put: '  public.cloud_jobs_version, public.cloud_jobs_cancel,\n',
     test: roles('these functions, no table'),
+  },
+  {
+    what: 'roles: the worker file has the same rule as the other',
+    file: ROLE,
+    find: "    else '{}'::text[]\n",
+    put: '    else null\n',
+    test: roles('the two files agree'),
   },
 ];

@@ -267,6 +267,19 @@ describe('prune', () => {
     ]);
   });
 
+  it('nor a recurring job whose schedule ended, nor a finished one that somebody set to wait by hand', async () => {
+    const [ended, waiting] = await q.add({ schedule: '0 0 1 1 *' }, {});
+    await q.end('w', (await q.take('w')).execution_id, 'success');
+    await project.sql(
+      `update cloud_jobs set status = 'failed', current_retries = 9, finished_at = now() where job_id = $1`,
+      [ended],
+    );
+    await project.sql(`update cloud_jobs set status = 'waiting' where job_id = $1`, [waiting]);
+    await project.asPostgres(AGE_ALL);
+    expect(await prune(null, 0)).toMatchObject({ jobs: 0 });
+    expect(await project.sql('select from cloud_jobs')).toHaveLength(2);
+  });
+
   it('removes by age, each kind by its own, in bounded batches', async () => {
     await q.add(...Array.from({ length: 25 }, () => ({})));
     const { jobs } = await q.claim('w', 25);

@@ -107,6 +107,28 @@ it.each(ENDS)('the next of a key goes when the locked one %s', async (_, end) =>
   expect((await q.take('v')).job_id).toBe(ids[1]);
 });
 
+it('a locked job that is set to wait by hand lets those of other queues go, since nobody may work its own', async () => {
+  const [mine, other] = [newQueue(), newQueue()];
+  const id = await mine.addOne({ concurrency_key: 'k' });
+  const next = await other.addOne({ concurrency_key: 'k' });
+  await mine.take('w');
+  expect((await other.claim('v')).jobs).toEqual([]);
+  await project.sql(
+    `update cloud_jobs set status = 'waiting', locked_by = null, locked_execution_id = null, lock_expires_at = null where job_id = $1`,
+    [id],
+  );
+  expect(await stranded()).toEqual([]);
+  expect((await other.take('v')).job_id).toBe(next);
+});
+
+it('a job that was enqueued behind a locked one of its key is passed over, and stands in nobody’s way', async () => {
+  const q = newQueue();
+  await q.addOne({ concurrency_key: 'k' });
+  await q.take('w');
+  const [, free] = await q.add({ concurrency_key: 'k', priority: -1 }, {});
+  expect((await q.claim('v', 5)).jobs.map((job) => job.job_id)).toEqual([free]);
+});
+
 const LEAVES: [string, string][] = [
   ['is disabled', `update cloud_jobs set status = 'disabled' where job_id = $1`],
   ['is put off', `update cloud_jobs set run_at = now() + interval '1 h' where job_id = $1`],

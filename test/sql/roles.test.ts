@@ -43,6 +43,12 @@ describe('what the roles may do', () => {
   ] as const)('%s: these functions, no table, no view', async (role, key, allowed) => {
     expect((await openTo(project, key('default'))).sort()).toEqual([...allowed].sort());
     expect(await rightsOf(project, role)).toEqual([]);
+    const granted = await project.sql<{ name: string }>(
+      `select proname as name from pg_proc p
+       where p.pronamespace = 'public'::regnamespace and has_function_privilege($1, p.oid, 'execute') order by 1`,
+      [role],
+    );
+    expect(granted.map(({ name }) => `call ${name}`)).toEqual([...allowed].sort());
   });
 
   it('strangers get nothing by them', () => expectClosed(project));
