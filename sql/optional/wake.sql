@@ -245,6 +245,7 @@ declare
   wanted record;
   token text;
   request bigint;
+  fault text;
   calls integer := 0;
 begin
   for wanted in
@@ -254,21 +255,30 @@ begin
     order by u.repository, u.event_type
   loop
     request := null;
-    select s.decrypted_secret into token from vault.decrypted_secrets s where s.name = wanted.token_name;
-    token := btrim(token, E' \t\r\n');
-    if coalesce(token, '') <> '' then
-      request := net.http_post(
-        url := wanted.api_url || '/repos/' || wanted.repository || '/dispatches',
-        body := jsonb_build_object('event_type', wanted.event_type,
-          'client_payload', jsonb_build_object('queues', to_jsonb(wanted.queues))),
-        headers := jsonb_build_object('Accept', 'application/vnd.github+json', 'Content-Type', 'application/json',
-          'X-GitHub-Api-Version', '2022-11-28', 'User-Agent', 'cloud-jobs', 'Authorization', 'Bearer ' || token),
-        timeout_milliseconds := 10000);
-    end if;
+    fault := null;
+    begin
+      select s.decrypted_secret into token from vault.decrypted_secrets s where s.name = wanted.token_name;
+      token := btrim(token, E' \t\r\n');
+      if coalesce(token, '') = '' then
+        fault := format('GitHub was not asked: Vault has no secret %s. See the top of sql/optional/wake.sql.',
+          to_json(wanted.token_name)::text);
+      else
+        request := net.http_post(
+          url := wanted.api_url || '/repos/' || wanted.repository || '/dispatches',
+          body := jsonb_build_object('event_type', wanted.event_type,
+            'client_payload', jsonb_build_object('queues', to_jsonb(wanted.queues))),
+          headers := jsonb_build_object('Accept', 'application/vnd.github+json', 'Content-Type', 'application/json',
+            'X-GitHub-Api-Version', '2022-11-28', 'User-Agent', 'cloud-jobs', 'Authorization', 'Bearer ' || token),
+          timeout_milliseconds := 10000);
+      end if;
+    exception when others then
+      -- An error of an extension would undo this minute and be seen in pg_cron's own table alone.
+      fault := case when token <> '' then replace(sqlerrm, token, '***') else sqlerrm end;
+      fault := format('GitHub was not asked: %s (%s).', rtrim(left(fault, 300), '.'), sqlstate);
+    end;
     insert into cloud_jobs_wake.call (request_id, repository, queues, answered_at, error)
     values (request, wanted.repository, wanted.queues, case when request is null then now() end,
-      case when request is null then format('GitHub was not asked: Vault has no secret %s. See the top of sql/optional/wake.sql.',
-        to_json(wanted.token_name)::text) end);
+      fault);
     -- A call after which no worker took a job was in vain: the workflow fails, or does not take this queue. Ask less
     -- and less often then, since every run is billed.
     update cloud_jobs_wake.watched w set
@@ -313,10 +323,15 @@ begin
   end if;
   -- pg_cron keeps a row for each minute and never removes one.
   if extract(minute from now()) = 0 and to_regclass('cron.job_run_details') is not null then
-    execute $purge$
-      delete from cron.job_run_details d using cron.job j
-      where j.jobid = d.jobid and j.jobname = 'cloud-jobs-wake' and d.end_time < now() - interval '2 days'
-    $purge$;
+    begin
+      execute $purge$
+        delete from cron.job_run_details d using cron.job j
+        where j.jobid = d.jobid and j.jobname = 'cloud-jobs-wake' and d.end_time < now() - interval '2 days'
+      $purge$;
+    exception when insufficient_privilege then
+      -- Whose role may not is to do it another way; waking goes on.
+      null;
+    end;
   end if;
   return jsonb_build_object('collected', collected, 'calls', calls);
 end

@@ -64,7 +64,7 @@ export function wakeChecks(wake: WakeState | null, now: Date): Check[] {
       warning(
         name,
         silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${duration(silent)}.`,
-        'Run sql/optional/wake.sql again; if that does not help, restart the database (Project Settings > General).',
+        'Run sql/optional/wake.sql again, and see what it says: select * from cron.job_run_details order by runid desc limit 5; if it has stopped, restart the database (Project Settings > General).',
       ),
     );
   }

@@ -329,6 +329,22 @@ describe('when GitHub does not do it', () => {
   });
 });
 
+it('an error of an extension is recorded too, without the token', async () => {
+  await project.sql('alter function net.http_post rename to http_post_real');
+  await project.sql(`create function net.http_post(url text, body jsonb, params jsonb default '{}', headers jsonb default '{}', timeout_milliseconds int default 5000)
+    returns bigint language plpgsql as $$ begin raise exception 'cannot queue %', headers->>'Authorization'; end $$`);
+  try {
+    await add('due');
+    expect((await minute()).calls).toBe(1);
+    const [call] = await calls();
+    expect(call?.error).toBe('GitHub was not asked: cannot queue Bearer *** (P0001).');
+    expect(await watched()).toMatchObject({ errors: 1, wait: 300 });
+  } finally {
+    await project.sql('drop function net.http_post');
+    await project.sql('alter function net.http_post_real rename to http_post');
+  }
+});
+
 describe('the file', () => {
   it('can be run again: what is watched and recorded stays, and there is one cron job', async () => {
     await add('due');
@@ -381,6 +397,10 @@ describe('the file', () => {
     await minute();
     expect(await project.sql('select count(*)::int as n from cloud_jobs_wake.call')).toEqual([{ n: 1000 }]);
     expect(await project.sql('select count(*)::int as n from cron.job_run_details')).toEqual([{ n: 1 }]);
+    // A role that may not remove them still wakes.
+    await project.sql('revoke delete on cron.job_run_details from postgres');
+    await pass(60);
+    expect((await minute()).calls).toBe(1);
   });
 
   it('says what is missing where it cannot work', async () => {
