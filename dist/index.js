@@ -41109,7 +41109,7 @@ function wakeChecks(wake, now) {
     const checks = [];
     const silent = wake.last_tick_at === null ? null : (now.getTime() - Date.parse(wake.last_tick_at)) / 1000;
     if (silent === null || silent > CRON_SILENCE_SECONDS) {
-        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${format_duration(silent)}.`, 'Run sql/optional/wake.sql again; if that does not help, restart the database (Project Settings > General).'));
+        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${format_duration(silent)}.`, 'Run sql/optional/wake.sql again, and see what it says: select * from cron.job_run_details order by runid desc limit 5; if it has stopped, restart the database (Project Settings > General).'));
     }
     if (wake.watched.length === 0) {
         checks.push(warning(name, 'It is installed and watches no queue.', "select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');"));

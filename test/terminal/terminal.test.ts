@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { installExtensions } from '../support/extensions.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
@@ -72,6 +73,27 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
   expect((await run('stats')).out).toContain('default');
   expect((await run('doctor')).code).toBe(0);
   expect((await run('delete', '--job-id', id)).code).toBe(0);
+});
+
+it('plans workers, and tells of a silence and of calls that woke nobody', async () => {
+  await project.sql('truncate cloud_jobs, cloud_job_workers cascade');
+  await project.sql(`select cloud_jobs_create('j', 'maintenance') from generate_series(1, 3)`);
+  expect((await run('plan', '--jobs-per-worker', '2')).out).toMatch(
+    /2 workers to start[\s\S]*default .* 3 .* 3/,
+  );
+  await project.sql(
+    `insert into cloud_job_workers (instance_id, queues, seen_at) values ('old', '{default}', now() - interval '9 h')`,
+  );
+  expect((await run('run', '--handlers', '.')).out).toContain('Warning: No worker had been seen for 9 h.');
+  await installExtensions(project);
+  await project.asPostgres(readFileSync(new URL('../../sql/optional/wake.sql', import.meta.url), 'utf8'));
+  await project.asPostgres(`select cloud_jobs_wake.watch('quiet', 'octo/consumer')`);
+  await project.sql(`select cloud_jobs_create('j', 'maintenance', queue_param => 'quiet')`);
+  await project.asPostgres('select cloud_jobs_wake.tick()');
+  expect((await run('stats')).out).toMatch(
+    /Wake on work: 1 call in 24 hours, 1 failed\.\n {2}octo\/consumer \(queue quiet\) was not woken: GitHub was not asked/,
+  );
+  expect((await run('doctor')).out).toMatch(/warn {2}Wake on work: octo\/consumer/);
 });
 
 it('tells what is wrong, with exit code 1', async () => {
