@@ -13,6 +13,22 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}`, publishableKey: null };
 const jobsOf = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
 
+it('docs/threat-model.md and docs/keys.md name tests and files that there are', () => {
+  for (const path of ['docs/threat-model.md', 'docs/keys.md']) {
+    const text = read(path).replaceAll(/\s+/g, ' ');
+    // `file`: the beginning of the name, up to what ends it in a sentence or a table.
+    const named = [...text.matchAll(/`(test\/[\w/.-]+)`: ([^;|)]+)/g)];
+    for (const [, file = '', name = ''] of named) {
+      const source = read(file).replaceAll(/\s+/g, ' ');
+      expect(source.includes(name.trim()), `${file}: ${name}`).toBe(true);
+    }
+    for (const [, file = ''] of text.matchAll(/`((?:sql|\.github|docs)\/[\w/.-]+\.\w+)`/g)) {
+      expect(existsSync(join(root, file)), file).toBe(true);
+    }
+    if (path.includes('threat')) expect(named.length).toBeGreaterThan(15);
+  }
+});
+
 describe('docs/schedules.md', () => {
   const text = read('docs/schedules.md');
 
@@ -89,6 +105,7 @@ it.each([
   'SECURITY.md',
   'docs/handlers.md',
   'docs/keys.md',
+  'docs/threat-model.md',
   'docs/schedules.md',
   'docs/waking.md',
 ])('%s links to files that exist', (path) => {
