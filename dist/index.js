@@ -17917,6 +17917,8 @@ async function runWorker(options, deps) {
     let expired = 0;
     let arrival = null;
     let nothingDue = false;
+    /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
+    let stalled = false;
     let lingering = null;
     let askedAt = Number.NEGATIVE_INFINITY;
     let more = null;
@@ -17973,6 +17975,7 @@ async function runWorker(options, deps) {
             const settled = await settleOrFail(ending);
             running.delete(job.execution_id);
             ended.push({ attempt, ending, settled, at: deps.now() });
+            stalled = false;
             batchSize.record(ending.durationSeconds * 1000);
             fill();
             wake.now();
@@ -17992,8 +17995,9 @@ async function runWorker(options, deps) {
     function wanted() {
         if (stopCause !== null)
             return 0;
+        const target = stalled ? options.concurrency : batchSize.target();
         const allowed = options.maxJobs === null ? MAX_BATCH : options.maxJobs - claimed;
-        return Math.max(0, Math.min(batchSize.target() - running.size - waiting.length, allowed, MAX_BATCH));
+        return Math.max(0, Math.min(target - running.size - waiting.length, allowed, MAX_BATCH));
     }
     /** When to ask the queue for jobs alone, without anything to record: 0 for now. In milliseconds from now. */
     function claimDelay() {
@@ -18138,6 +18142,7 @@ async function runWorker(options, deps) {
             // claim is in front, so this pass costs one look unless there is something to give back.
             const staleBefore = deps.now() - lockMs / 2;
             if (waiting[0] && waiting[0].claimedAt < staleBefore) {
+                stalled = true;
                 giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
             }
             fill();

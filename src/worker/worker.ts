@@ -114,6 +114,8 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   let expired = 0;
   let arrival: Arrival | null = null;
   let nothingDue = false;
+  /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
+  let stalled = false;
   let lingering: { readonly until: number; readonly pause: number } | null = null;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
@@ -178,6 +180,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const settled = await settleOrFail(ending);
       running.delete(job.execution_id);
       ended.push({ attempt, ending, settled, at: deps.now() });
+      stalled = false;
       batchSize.record(ending.durationSeconds * 1000);
       fill();
       wake.now();
@@ -197,8 +200,9 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   /** How many jobs to ask for, if the queue were asked now. */
   function wanted(): number {
     if (stopCause !== null) return 0;
+    const target = stalled ? options.concurrency : batchSize.target();
     const allowed = options.maxJobs === null ? MAX_BATCH : options.maxJobs - claimed;
-    return Math.max(0, Math.min(batchSize.target() - running.size - waiting.length, allowed, MAX_BATCH));
+    return Math.max(0, Math.min(target - running.size - waiting.length, allowed, MAX_BATCH));
   }
 
   /** When to ask the queue for jobs alone, without anything to record: 0 for now. In milliseconds from now. */
@@ -333,6 +337,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       // claim is in front, so this pass costs one look unless there is something to give back.
       const staleBefore = deps.now() - lockMs / 2;
       if (waiting[0] && waiting[0].claimedAt < staleBefore) {
+        stalled = true;
         giveBack(
           ({ claimedAt }) => claimedAt < staleBefore,
           'Not started: other jobs took longer than expected.',

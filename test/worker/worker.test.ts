@@ -294,6 +294,76 @@ describe('the end of a run', () => {
     expect(job).not.toMatchObject({ status: 'locked' });
   });
 
+  it('stopped by the runner: a handler that does not listen is not waited for, and its job is handed back', async () => {
+    const q = queueOf(project);
+    const id = await q.addOne();
+    const { handler, begun } = noted(() => new Promise(() => {}));
+    const { report, stop } = workerOn(q.queue, handler);
+    await begun();
+    const asked = performance.now();
+    stop();
+    await report;
+    expect(performance.now() - asked).toBeLessThan(7_500);
+    expect(await q.job(id)).toMatchObject({ status: 'waiting', current_retries: 0, locked_by: null });
+  });
+
+  it('stopped while the end of a job could not be recorded: it is recorded before the end', async () => {
+    const q = queueOf(project);
+    const id = await q.addOne();
+    let finishes = 0;
+    let stopped = false;
+    project.setFaults(({ path }) => {
+      if (!path.includes('cloud_jobs_finish') || stopped) return undefined;
+      finishes += 1;
+      return { kind: 'answer', status: 503, body: '{}' };
+    });
+    try {
+      const { report, stop } = workerOn(q.queue, async () => done);
+      await until(async () => finishes > 0, 'the end to be told');
+      stopped = true;
+      stop();
+      expect(await report).toMatchObject({ succeeded: 1 });
+    } finally {
+      project.setFaults(undefined);
+    }
+    expect((await q.job(id)).status).toBe('success');
+  });
+
+  it('hands back what waits behind a long job, for others to run', async () => {
+    const q = queueOf(project);
+    await q.add(...Array.from({ length: 30 }, () => ({})));
+    let ran = 0;
+    // Short ones first, so that the worker holds many ahead.
+    const handler: Handler = async () => {
+      ran += 1;
+      if (ran === 8) await new Promise((resolve) => setTimeout(resolve, 1_500));
+      return done;
+    };
+    const { report } = workerOn(q.queue, handler, { concurrency: 1, lockSeconds: 1 });
+    await until(async () => ran === 8, 'the long job');
+    await until(async () => (await q.claim('helper', 50)).jobs.length > 0, 'jobs for others');
+    await report;
+    const kinds = await project.sql(
+      `select distinct failure_kind from cloud_job_executions e join cloud_jobs j using (job_id) where j.queue = $1 and failure_kind is not null`,
+      [q.queue],
+    );
+    expect(kinds).toEqual([{ failure_kind: 'released' }]);
+  });
+
+  it('a server that is away for a moment is asked again', async () => {
+    const q = queueOf(project);
+    await q.addOne();
+    let left = 2;
+    project.setFaults(() =>
+      left-- > 0 ? { kind: 'answer', status: 502, body: '<html>Bad gateway</html>' } : undefined,
+    );
+    try {
+      expect(await workerOn(q.queue, async () => done).report).toMatchObject({ succeeded: 1 });
+    } finally {
+      project.setFaults(undefined);
+    }
+  });
+
   it('every second reply lost: each job runs once and is recorded once', async () => {
     const q = queueOf(project);
     const ids = await q.add(...Array.from({ length: 12 }, () => ({})));
