@@ -7,7 +7,7 @@ import { checkCustom, openWorker, type Place } from '../commands/open-worker.ts'
 import { OptionsError } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
 import { openQueue } from '../queue/open-queue.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
 import { command } from './command.ts';
 import { readInputs } from './inputs.ts';
 import { createJobOutput } from './job-output.ts';
@@ -93,9 +93,9 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     log.end();
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
   } catch (error) {
-    const message = redactor.redact(error instanceof OptionsError ? error.message : describe(error));
+    const message = redactor.redact(error instanceof OptionsError ? error.message : describeError(error));
     log.error(message, 'cloud-jobs');
-    await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describe(cause)));
+    await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describeError(cause)));
     log.end();
     return 1;
   }

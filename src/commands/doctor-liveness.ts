@@ -1,7 +1,7 @@
 import type { DoctorReply, WakeState } from '../queue/replies.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
+import { duration, moment, plural } from '../words/format.ts';
 import type { Check } from './answer.ts';
-import { duration, moment, plural } from './format.ts';
 import type { GitHub } from './github.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, switchOff } from './liveness.ts';
 import { gapsOf } from './tick-gaps.ts';
@@ -127,7 +127,7 @@ export async function gitHubChecks(github: GitHub, now: Date): Promise<Check[]> 
     checks.push(
       warning(
         '60 days',
-        `Not known: ${describe(error)}`,
+        `Not known: ${describeError(error)}`,
         'Give doctor a token that can read the repository.',
       ),
     );
@@ -151,7 +151,7 @@ export async function gitHubChecks(github: GitHub, now: Date): Promise<Check[]> 
     );
   } catch (error) {
     checks.push(
-      warning('Workflows', `Not known: ${describe(error)}`, 'Give doctor a token with `actions: read`.'),
+      warning('Workflows', `Not known: ${describeError(error)}`, 'Give doctor a token with `actions: read`.'),
     );
   }
   return checks;

@@ -1,5 +1,5 @@
 import type { Queue } from '../queue/queue.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
 import type { Check } from './answer.ts';
 import { gitHubChecks, wakeChecks, workerChecks } from './doctor-liveness.ts';
 import type { GitHub } from './github.ts';
@@ -29,7 +29,7 @@ export async function doctor(
     add('Schema', 'good', `Version ${schema}, which this release can use.`);
     facts = await queue.doctor();
   } catch (error) {
-    add('Connection', 'bad', describe(error), 'Mend this first; the other checks need it.');
+    add('Connection', 'bad', describeError(error), 'Mend this first; the other checks need it.');
     return checks;
   }
   const list = (names: readonly string[]): string =>

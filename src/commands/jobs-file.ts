@@ -1,5 +1,5 @@
 import type { NewJob } from '../queue/queue.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
 import { CommandError } from './answer.ts';
 import type { Connection } from './connection.ts';
 import { newJob } from './create.ts';
@@ -52,7 +52,7 @@ export async function readJobsFile(
     try {
       jobs.push(readJob(key, value, connection, redact));
     } catch (error) {
-      const found = error instanceof OptionsError ? error.problems : [describe(error)];
+      const found = error instanceof OptionsError ? error.problems : [describeError(error)];
       problems.push(...found.map((problem) => `${place}: ${problem}`));
     }
   }

@@ -1,4 +1,4 @@
-import { duration, plural } from './format.ts';
+import { duration, plural } from '../words/format.ts';
 
 const DAY_SECONDS = 86_400;
 /**

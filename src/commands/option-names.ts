@@ -1,3 +1,5 @@
+import { editDistance } from '../words/edit-distance.ts';
+
 /** The commands and options that both doors know: inputs of the action, flags of the terminal. */
 
 export const COMMANDS = [
@@ -164,31 +166,11 @@ export function nearest(word: string, words: readonly string[]): string | null {
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of words) {
     const target = plain(candidate);
-    const gap = distance(wanted, target);
+    const gap = editDistance(wanted, target);
     if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
       best = candidate;
       bestDistance = gap;
     }
   }
   return best;
-}
-
-/** Damerau-Levenshtein distance, adjacent swaps only. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      }
-      row.push(cost);
-    }
-    before = last;
-    last = row;
-  }
-  return last[b.length] ?? 0;
 }

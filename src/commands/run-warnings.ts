@@ -1,5 +1,5 @@
 import type { Arrival } from '../queue/replies.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
 import type { GitHub } from './github.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, silence, switchOff } from './liveness.ts';
 import type { RunOptions } from './option-types.ts';
@@ -49,7 +49,7 @@ async function gitHubWarnings(github: GitHub, keepalive: boolean, deps: RunWarni
     return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
   } catch (error) {
     deps.warn(
-      `${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describe(error)}`,
+      `${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describeError(error)}`,
     );
     return [];
   }

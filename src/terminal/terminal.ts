@@ -17,7 +17,7 @@ import { readOptions } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { VERSION } from '../version.ts';
-import { describe } from '../worker/attempt.ts';
+import { describeError } from '../words/describe-error.ts';
 import { data, text } from './text.ts';
 
 const HOST_SCRIPT = fileURLToPath(
@@ -184,7 +184,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
     process.stdout.write(`${redactor.redact(out)}\n`);
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
   } catch (error) {
-    log.error(describe(error));
+    log.error(describeError(error));
     return 1;
   }
 }

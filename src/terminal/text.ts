@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
-import { duration, moment, plural } from '../action/pages/format.ts';
 import type { Answer } from '../commands/answer.ts';
 import { applyVerdict, changesInWords } from '../commands/apply-words.ts';
 import type { JobRow, StatsReply } from '../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
+import { duration, moment, plural } from '../words/format.ts';
 import { verdict } from '../worker/verdict.ts';
 
 /** An answer as a person reads it in a terminal. */

@@ -1,5 +1,6 @@
 import { AbortReason, type Handler, type HandlerOutcome, type JobLog } from '../handlers/handler.ts';
 import type { ClaimedJob, Json, Progress } from '../queue/types.ts';
+import { describeError } from '../words/describe-error.ts';
 import type { Ending } from './settle.ts';
 
 /** Where one job's output goes; ends when the job does. */
@@ -91,7 +92,7 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
         secret: deps.secret,
       });
     } catch (error) {
-      return { outcome: 'failure', kind: 'error', message: describe(error) };
+      return { outcome: 'failure', kind: 'error', message: describeError(error) };
     }
   })();
 
@@ -129,14 +130,4 @@ function readConfig(config: Json): Json {
   } catch {
     return config;
   }
-}
-
-/** An error as a person reads it: its message, and what caused it. */
-export function describe(error: unknown): string {
-  const seen: string[] = [];
-  for (let at: unknown = error; at !== undefined && at !== null && seen.length < 5; ) {
-    seen.push(at instanceof Error ? at.message || at.name : String(at));
-    at = at instanceof Error ? at.cause : undefined;
-  }
-  return seen.join(' Caused by: ');
 }

@@ -3,7 +3,8 @@ import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
 import type { ClaimedJob, JobType, Json } from '../queue/types.ts';
-import { type Attempt, describe, type JobOutput, startAttempt } from './attempt.ts';
+import { describeError } from '../words/describe-error.ts';
+import { type Attempt, type JobOutput, startAttempt } from './attempt.ts';
 import { createBatchSize } from './batch-size.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { MAX_BATCH } from './limits.ts';
@@ -192,7 +193,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     try {
       return await settle(ending, deps);
     } catch (error) {
-      const message = `The job succeeded, but its result could not be kept: ${describe(error)}`;
+      const message = `The job succeeded, but its result could not be kept: ${describeError(error)}`;
       return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
     }
   }
@@ -321,7 +322,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const left = ended.length + handBack.length;
       if (left === 0 && !unknownClaim) return;
       deps.warn(
-        `${left} jobs could not be recorded or handed back (${describe(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
+        `${left} jobs could not be recorded or handed back (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
       );
     }
   }
@@ -369,7 +370,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     } else if (askedAt === Number.NEGATIVE_INFINITY) {
       throw error;
     } else {
-      failure = describe(error);
+      failure = describeError(error);
       await shutDown('error', `The worker had to stop: ${failure}`);
     }
   } finally {
@@ -399,7 +400,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     try {
       return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
     } catch (error) {
-      deps.warn(`The number of jobs that remain is not known: ${describe(error)}`);
+      deps.warn(`The number of jobs that remain is not known: ${describeError(error)}`);
       return null;
     }
   }

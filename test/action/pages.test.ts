@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { block, link, words } from '../../src/action/pages/escape.ts';
 import { fitPage, PAGE_BYTES } from '../../src/action/pages/fit.ts';
-import { duration, moment, plural } from '../../src/action/pages/format.ts';
 import { errorPage, page } from '../../src/action/pages/page.ts';
 import type { Answer } from '../../src/commands/answer.ts';
 import type { ExecutionRow, ShowReply, StatsReply } from '../../src/queue/replies.ts';
+import { duration, moment, plural } from '../../src/words/format.ts';
 import type { ExecutionReport } from '../../src/worker/report.ts';
 import { execution, jobRow, runReport } from './reports.ts';
 

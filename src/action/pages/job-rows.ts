@@ -1,8 +1,8 @@
 import type { JobRow } from '../../queue/replies.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
+import { moment } from '../../words/format.ts';
 import { words } from './escape.ts';
 import type { Rows } from './fit.ts';
-import { moment } from './format.ts';
 
 /** Jobs as a table. */
 export function jobRows(jobs: readonly JobRow[], now: Date): Rows {

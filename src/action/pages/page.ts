@@ -1,8 +1,8 @@
 import type { Answer, Check } from '../../commands/answer.ts';
 import { applyVerdict, changesInWords } from '../../commands/apply-words.ts';
+import { moment, plural } from '../../words/format.ts';
 import { block, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
-import { moment, plural } from './format.ts';
 import { jobRows } from './job-rows.ts';
 import { planPage } from './plan-page.ts';
 import { runPage } from './run-page.ts';

@@ -1,7 +1,7 @@
 import type { BacklogReply } from '../../queue/replies.ts';
+import { plural } from '../../words/format.ts';
 import { words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { plural } from './format.ts';
 
 /** The page of a plan: what is due, and how many workers that is worth. */
 export function planPage(backlog: BacklogReply, workers: number): Section[] {

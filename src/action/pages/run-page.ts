@@ -1,8 +1,8 @@
 import type { Json } from '../../queue/types.ts';
+import { duration, moment, plural, progressInWords } from '../../words/format.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
 import { block, details, link, words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, moment, plural, progressInWords } from './format.ts';
 
 const ROWS = 200;
 const DETAILS = 25;

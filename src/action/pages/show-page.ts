@@ -1,9 +1,9 @@
 import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
+import { duration, moment, progressInWords } from '../../words/format.ts';
 import { block, details, link, words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, moment, progressInWords } from './format.ts';
 import { jobRows, statusOf } from './job-rows.ts';
 
 type Job = NonNullable<ShowReply['job']>;

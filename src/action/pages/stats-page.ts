@@ -1,7 +1,7 @@
 import type { StatsReply } from '../../queue/replies.ts';
+import { duration, moment, plural } from '../../words/format.ts';
 import { words } from './escape.ts';
 import type { Section } from './fit.ts';
-import { duration, moment, plural } from './format.ts';
 
 /** The page of the whole queue, or of the one that was asked for. */
 export function statsPage(stats: StatsReply): Section[] {

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readCustomConfig } from '../../../src/handlers/custom/handler-name.ts';
-import { editDistance, nearestName } from '../../../src/handlers/custom/list-handlers.ts';
+import { nearestName } from '../../../src/handlers/custom/list-handlers.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import { folderOf, openHandlers } from './harness.ts';
 
@@ -155,8 +155,6 @@ describe('finding the file', () => {
 });
 
 test('the nearest name', () => {
-  expect(editDistance('kitten', 'sitting')).toBe(3);
-  expect(editDistance('', 'abc')).toBe(3);
   expect(nearestName('daily-raport', ['weekly.ts', 'daily-report.ts'])).toBe('daily-report.ts');
   expect(nearestName('zzz', ['weekly.ts'])).toBeNull();
 });
