@@ -38,9 +38,9 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
     const { options, warnings } = readInputs(env);
     for (const warning of warnings) log.warning(warning);
-    const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
+    const opened = openQueue(options.connection, deps.version);
     const answer = await execute(options, {
-      queue,
+      queue: opened.queue,
       readFile: (path) => readFile(resolve(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
       repository: env.GITHUB_REPOSITORY || null,
       redact: redactor.redact,
@@ -53,22 +53,19 @@ export async function runAction(deps: ActionDeps): Promise<number> {
           run,
           { ...place(deps), trigger: await triggerOf(env) },
           {
-            queue,
-            paperRpc,
-            requests,
+            ...opened,
             openOutput: (job) =>
               createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
-            redact: redactor.redact,
-            redactJson: redactor.redactJson,
-            secret: redactor.add,
+            secrets: redactor,
             warn: log.warning,
             stop: deps.stop,
           },
         ),
     });
     // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
-    const text = page(redactor.redactJson(answer), new Date());
-    await writeSummary(env, text);
+    const safe = redactor.redactJson(answer);
+    const now = new Date();
+    await writeSummary(env, page(safe, now));
     for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {
       const { report } = answer;
@@ -84,11 +81,8 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     } else if (answer.command === 'verb' && !answer.reply.applied) {
       log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
     } else {
-      log.info(
-        text
-          .replace(/<[^>]*>/g, '')
-          .replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code))),
-      );
+      const { answerText } = await import('../commands/answer-text.ts');
+      log.info(answerText(safe, now));
     }
     log.end();
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');

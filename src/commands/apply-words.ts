@@ -1,4 +1,4 @@
-import type { ApplyReply } from '../queue/replies.ts';
+import { moment } from '../words/format.ts';
 import type { Answer } from './answer.ts';
 
 const VERBS = {
@@ -20,9 +20,25 @@ export function applyVerdict({ reply }: Extract<Answer, { command: 'apply' }>): 
   return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
 }
 
-/** `schedule: "0 3 * * *" -> "0 4 * * *"`, one for each column that changes. */
-export function changesInWords(job: ApplyReply['jobs'][number]): string[] {
-  return Object.entries(job.changes).map(
-    ([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
-  );
+/** One job of a jobs file and what was done about it, in words; nothing in it is safe for a page yet. */
+export interface ApplyRow {
+  readonly key: string;
+  readonly action: string;
+  readonly queue: string;
+  /** When it runs next, or why it does not. */
+  readonly runs: string;
+  /** `schedule: "0 3 * * *" -> "0 4 * * *"`, one for each column that changes. */
+  readonly changes: readonly string[];
+}
+
+export function applyRows({ reply }: Extract<Answer, { command: 'apply' }>, now: Date): ApplyRow[] {
+  return reply.jobs.map((job) => ({
+    key: job.key,
+    action: job.action,
+    queue: job.queue,
+    runs: job.status === 'waiting' ? moment(job.run_at, now) : job.status,
+    changes: Object.entries(job.changes).map(
+      ([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
+    ),
+  }));
 }

@@ -34,16 +34,22 @@ export interface Place {
   readonly version: string;
 }
 
+/** What is secret in this process, and how it is hidden. */
+export interface Secrets {
+  /** Hides `value` from now on. */
+  add(value: string): void;
+  redact(text: string): string;
+  redactJson<T>(value: T): T;
+}
+
 export interface OpenWorkerDeps {
   readonly queue: Queue;
   readonly paperRpc: PaperRpc;
+  readonly requests: () => number;
   readonly openOutput: (job: ClaimedJob) => JobOutput;
-  readonly redact: (text: string) => string;
-  readonly redactJson: (value: Json) => Json;
-  readonly secret: (value: string) => void;
+  readonly secrets: Secrets;
   readonly warn: (message: string) => void;
   readonly stop: AbortSignal;
-  readonly requests: () => number;
 }
 
 /** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
@@ -68,6 +74,9 @@ export async function openWorker(
     trigger: place.trigger,
     deps: {
       ...deps,
+      redact: deps.secrets.redact,
+      redactJson: deps.secrets.redactJson,
+      secret: deps.secrets.add,
       handlers: {
         custom: custom.handler,
         maintenance: createMaintenanceHandler(deps.queue),

@@ -9,6 +9,7 @@ import { disarm } from '../action/disarm.ts';
 import { createJobOutput } from '../action/job-output.ts';
 import { createTerminalLog } from '../action/log.ts';
 import { createRedactor } from '../action/redact.ts';
+import { answerText } from '../commands/answer-text.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
 import { openGitHub } from '../commands/open-github.ts';
 import { checkCustom, openWorker } from '../commands/open-worker.ts';
@@ -18,7 +19,7 @@ import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { VERSION } from '../version.ts';
 import { describeError } from '../words/describe-error.ts';
-import { data, text } from './text.ts';
+import { answerData } from './answer-data.ts';
 
 const HOST_SCRIPT = fileURLToPath(
   new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
@@ -133,9 +134,9 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       redact: redactor.redact,
     });
     for (const warning of warnings) log.warning(warning);
-    const { queue, paperRpc, requests } = openQueue(options.connection, VERSION);
+    const opened = openQueue(options.connection, VERSION);
     const answer = await execute(options, {
-      queue,
+      queue: opened.queue,
       readFile: (path) => readFile(path, 'utf8'),
       repository: null,
       redact: redactor.redact,
@@ -168,19 +169,15 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
             version: VERSION,
           },
           {
-            queue,
-            paperRpc,
-            requests,
+            ...opened,
             openOutput: (job) => createJobOutput(job.name, log),
-            redact: redactor.redact,
-            redactJson: redactor.redactJson,
-            secret: redactor.add,
+            secrets: redactor,
             warn: log.warning,
             stop: stopSignal(),
           },
         ),
     });
-    const out = json ? JSON.stringify(data(answer), null, 2) : disarm(text(answer, new Date()));
+    const out = json ? JSON.stringify(answerData(answer), null, 2) : disarm(answerText(answer, new Date()));
     process.stdout.write(`${redactor.redact(out)}\n`);
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Answer, Check } from '../../commands/answer.ts';
-import { applyVerdict, changesInWords } from '../../commands/apply-words.ts';
-import { moment, plural } from '../../words/format.ts';
+import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
+import { plural } from '../../words/format.ts';
 import { block, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
 import { jobRows } from './job-rows.ts';
@@ -47,12 +47,12 @@ function sections(answer: Answer, now: Date): Section[] {
         `From <code>${words(answer.source)}</code>.`,
         {
           head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
-          rows: answer.reply.jobs.map((job) => [
-            words(job.key, 80),
-            job.action,
-            words(job.queue),
-            job.status === 'waiting' ? moment(job.run_at, now) : job.status,
-            words(changesInWords(job).join('; '), 400),
+          rows: applyRows(answer, now).map((row) => [
+            words(row.key, 80),
+            row.action,
+            words(row.queue),
+            row.runs,
+            words(row.changes.join('; '), 400),
           ]),
         },
       ];

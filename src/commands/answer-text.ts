@@ -1,14 +1,14 @@
 import Table from 'cli-table3';
-import type { Answer } from '../commands/answer.ts';
-import { applyVerdict, changesInWords } from '../commands/apply-words.ts';
 import type { JobRow, StatsReply } from '../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { duration, moment, plural } from '../words/format.ts';
 import { verdict } from '../worker/verdict.ts';
+import type { Answer } from './answer.ts';
+import { applyRows, applyVerdict } from './apply-words.ts';
 
-/** An answer as a person reads it in a terminal. */
-export function text(answer: Answer, now: Date): string {
+/** An answer as plain text, for a terminal and for the log of a step. */
+export function answerText(answer: Answer, now: Date): string {
   switch (answer.command) {
     case 'run': {
       const { report } = answer;
@@ -39,18 +39,18 @@ export function text(answer: Answer, now: Date): string {
         applyVerdict(answer),
         table(
           ['Key', 'Action', 'Runs', 'Changes'],
-          answer.reply.jobs.map((job) => [
-            job.key,
-            job.action,
-            job.status === 'waiting' ? moment(job.run_at, now) : job.status,
-            changesInWords(job).join('\n'),
+          applyRows(answer, now).map(({ key, action, runs, changes }) => [
+            key,
+            action,
+            runs,
+            changes.join('\n'),
           ]),
         ),
       ].join('\n');
     case 'list':
       return answer.reply.jobs.length === 0
         ? 'No job fits.'
-        : `${jobs(answer.reply.jobs, now)}${answer.reply.next ? '\nThere are more: raise --limit.' : ''}`;
+        : `${jobs(answer.reply.jobs, now)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
     case 'show': {
       const { job, executions } = answer.reply;
       if (!job) return 'There is no such job.';
@@ -126,24 +126,6 @@ function wakeLines({ wake }: StatsReply): string[] {
           `  ${repository} (queue ${queue}) was not woken: ${error}`,
       ),
   ];
-}
-
-/** What `--json` prints. */
-export function data(answer: Answer): unknown {
-  switch (answer.command) {
-    case 'run':
-      return answer.report;
-    case 'dry-run':
-      return answer.peek;
-    case 'plan':
-      return { workers: answer.workers, queues: answer.reply.queues };
-    case 'create':
-      return { job_id: answer.jobId, created: answer.created };
-    case 'doctor':
-      return answer.checks;
-    default:
-      return answer.reply;
-  }
 }
 
 function jobs(rows: readonly JobRow[], now: Date): string {
