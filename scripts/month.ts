@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { duration } from '../src/commands/format.ts';
+import { duration } from '../src/words/format.ts';
 import { runSql } from '../src/stack/database.ts';
 import { startPostgres } from '../src/stack/postgres.ts';
 import { prepareDatabase } from '../src/stack/project.ts';
