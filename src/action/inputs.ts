@@ -1,4 +1,5 @@
-import { type Door, type RawOptions, type ReadOptions, readOptions } from '../commands/options.ts';
+import type { Door } from '../commands/door.ts';
+import { type RawOptions, type ReadOptions, readOptions } from '../commands/options.ts';
 import { createRedactor } from './redact.ts';
 
 export type ParsedInputs = ReadOptions;

@@ -3,8 +3,9 @@ import { describeError } from '../words/describe-error.ts';
 import { CommandError } from './answer.ts';
 import type { Connection } from './connection.ts';
 import { newJob } from './create.ts';
+import type { Door } from './door.ts';
 import { type OptionName, USED } from './option-names.ts';
-import { type Door, OptionsError, type RawOptions, readOptions } from './options.ts';
+import { OptionsError, type RawOptions, readOptions } from './options.ts';
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
 const NOT_OF_A_JOB: readonly OptionName[] = ['unique-key', 'run-at', 'handlers'];
