@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { duration } from '../src/words/format.ts';
 import { runSql } from '../src/stack/database.ts';
 import { startPostgres } from '../src/stack/postgres.ts';
 import { prepareDatabase } from '../src/stack/project.ts';
+import { duration } from '../src/words/format.ts';
 import { CLOCK, onClock } from '../test/support/clock-sql.ts';
 import { installExtensions } from '../test/support/extensions.ts';
 import { lateness } from './month/lateness.ts';
