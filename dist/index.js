@@ -17245,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 3702:
+/***/ 8599:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -17268,7 +17268,21 @@ class AbortReason extends Error {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/words/describe-error.js
+/** Causes told at most: a chain may be long, or lead back into itself. */
+const MOST_CAUSES = 5;
+/** An error as a person reads it: its message, and what caused it. */
+function describeError(error) {
+    const seen = [];
+    for (let at = error; at !== undefined && at !== null && seen.length < MOST_CAUSES;) {
+        seen.push(at instanceof Error ? at.message || at.name : String(at));
+        at = at instanceof Error ? at.cause : undefined;
+    }
+    return seen.join(' Caused by: ');
+}
+
 ;// CONCATENATED MODULE: ./lib/worker/attempt.js
+
 
 /** A handler that does not end this long after it was told to stop is not waited for any longer. */
 const ABANDON_AFTER_MS = 30_000;
@@ -17313,7 +17327,7 @@ function startAttempt(job, deps) {
             });
         }
         catch (error) {
-            return { outcome: 'failure', kind: 'error', message: describe(error) };
+            return { outcome: 'failure', kind: 'error', message: describeError(error) };
         }
     })();
     const ended = Promise.race([handled, abandoned]).then((outcome) => {
@@ -17352,15 +17366,6 @@ function readConfig(config) {
     catch {
         return config;
     }
-}
-/** An error as a person reads it: its message, and what caused it. */
-function describe(error) {
-    const seen = [];
-    for (let at = error; at !== undefined && at !== null && seen.length < 5;) {
-        seen.push(at instanceof Error ? at.message || at.name : String(at));
-        at = at instanceof Error ? at.cause : undefined;
-    }
-    return seen.join(' Caused by: ');
 }
 
 ;// CONCATENATED MODULE: ./lib/worker/limits.js
@@ -17816,30 +17821,8 @@ function outcomeOf(answer) {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/worker/verdict.js
-/** The last line of a job's log: what became of it. */
-function verdict(report) {
-    const took = `after ${report.durationSeconds.toFixed(1)} s`;
-    const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
-    const why = report.error ? `: ${report.error}` : '';
-    switch (report.outcome) {
-        case 'success':
-            return `Succeeded ${took}${next}`;
-        case 'retry':
-            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
-        case 'failed':
-            return `Failed for good ${took}${next}${why}`;
-        case 'snoozed':
-            return `Asked to run later${next}${why}`;
-        case 'released':
-            return `Handed back${why}`;
-        case 'cancelled':
-            return `Cancelled ${took}`;
-        case 'lost':
-            return `Lost its lock ${took}: another worker may run it, and nothing was recorded`;
-    }
-}
-
+// EXTERNAL MODULE: ./lib/worker/verdict.js
+var verdict = __nccwpck_require__(5923);
 ;// CONCATENATED MODULE: ./lib/worker/wake.js
 function createWake() {
     let pending = false;
@@ -17866,6 +17849,7 @@ function createWake() {
 }
 
 ;// CONCATENATED MODULE: ./lib/worker/worker.js
+
 
 
 
@@ -17987,7 +17971,7 @@ async function runWorker(options, deps) {
             return await settle(ending, deps);
         }
         catch (error) {
-            const message = `The job succeeded, but its result could not be kept: ${describe(error)}`;
+            const message = `The job succeeded, but its result could not be kept: ${describeError(error)}`;
             return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
         }
     }
@@ -18058,7 +18042,7 @@ async function runWorker(options, deps) {
                     resultFile: settled.resultFile,
                     error: settled.item.error ?? null,
                 });
-                attempt.output.end(verdict(report));
+                attempt.output.end((0,verdict/* verdict */.W)(report));
             }
             if (reply.claim)
                 take(reply.claim, limit);
@@ -18127,7 +18111,7 @@ async function runWorker(options, deps) {
             const left = ended.length + handBack.length;
             if (left === 0 && !unknownClaim)
                 return;
-            deps.warn(`${left} jobs could not be recorded or handed back (${describe(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
+            deps.warn(`${left} jobs could not be recorded or handed back (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
         }
     }
     async function loop() {
@@ -18174,7 +18158,7 @@ async function runWorker(options, deps) {
             throw error;
         }
         else {
-            failure = describe(error);
+            failure = describeError(error);
             await shutDown('error', `The worker had to stop: ${failure}`);
         }
     }
@@ -18206,7 +18190,7 @@ async function runWorker(options, deps) {
             return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
         }
         catch (error) {
-            deps.warn(`The number of jobs that remain is not known: ${describe(error)}`);
+            deps.warn(`The number of jobs that remain is not known: ${describeError(error)}`);
             return null;
         }
     }
@@ -24042,7 +24026,7 @@ function _check(fn, params) {
     return ch;
 }
 // @__NO_SIDE_EFFECTS__
-function api_describe(description) {
+function describe(description) {
     const ch = new $ZodCheck({ check: "describe" });
     ch._zod.onattach = [
         (inst) => {
@@ -27769,7 +27753,7 @@ function superRefine(fn, params) {
     return _superRefine(fn, params);
 }
 // Re-export describe and meta from core
-const schemas_describe = api_describe;
+const schemas_describe = describe;
 const schemas_meta = meta;
 const ZodInstanceOf = /*@__PURE__*/ $constructor("ZodInstanceOf", (inst, def) => {
     ZodCustom.init(inst, def);
@@ -39882,7 +39866,32 @@ function checkConfig(options) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/words/edit-distance.js
+/**
+ * How many letters have to be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`
+ * (optimal string alignment: no letter is changed twice).
+ */
+function editDistance(a, b) {
+    let before = [];
+    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+            }
+            row.push(cost);
+        }
+        before = last;
+        last = row;
+    }
+    return last[b.length] ?? 0;
+}
+
 ;// CONCATENATED MODULE: ./lib/commands/option-names.js
+
 /** The commands and options that both doors know: inputs of the action, flags of the terminal. */
 const COMMANDS = [
     'run',
@@ -40038,32 +40047,13 @@ function nearest(word, words) {
     let bestDistance = Number.POSITIVE_INFINITY;
     for (const candidate of words) {
         const target = plain(candidate);
-        const gap = distance(wanted, target);
+        const gap = editDistance(wanted, target);
         if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
             best = candidate;
             bestDistance = gap;
         }
     }
     return best;
-}
-/** Damerau-Levenshtein distance, adjacent swaps only. */
-function distance(a, b) {
-    let before = [];
-    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-        const row = [i];
-        for (let j = 1; j <= b.length; j++) {
-            const same = a[i - 1] === b[j - 1] ? 0 : 1;
-            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-            }
-            row.push(cost);
-        }
-        before = last;
-        last = row;
-    }
-    return last[b.length] ?? 0;
 }
 
 // EXTERNAL MODULE: ./lib/schedule/next-occurrence.js + 1 modules
@@ -40250,6 +40240,177 @@ function mismatch(connection) {
 /** True for the two kinds of keys that Supabase gives out. */
 function looksLikeKey(key) {
     return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
+}
+
+;// CONCATENATED MODULE: ./lib/commands/door.js
+/** A value as errors show it: in quotes, cut, without secrets. */
+function quote(value, door) {
+    const redacted = door.redact(value.trim());
+    const letters = Array.from(redacted);
+    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
+}
+/** `a`, `a and b`, `a, b and c`. */
+function join(words) {
+    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+/** The text with a full stop, where it has no end of its own. */
+function endSentence(text) {
+    return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+;// CONCATENATED MODULE: ./lib/commands/build-options.js
+
+
+
+const DEFAULT_QUEUE = 'default';
+/** Beside the handlers. */
+const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
+const MOST_EXECUTIONS = 200;
+const SILENCE_SECONDS = 6 * 3600;
+/**
+ * The options of a command from the values that were given: defaults filled in, and what must be given or go together
+ * checked.
+ * @param problems what is wrong is added to it; the options are then not to be used
+ */
+function build_options_buildOptions(command, values, door, problems) {
+    const key = values['supabase-key'] ?? '';
+    const connection = {
+        url: values['supabase-url'] ?? '',
+        key,
+        // Beside one of the project's own keys it would win, and let nobody in.
+        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
+    };
+    switch (command) {
+        case 'run':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxJobs: values['max-jobs'] ?? null,
+                concurrency: values.concurrency ?? 4,
+                lockSeconds: values['lock-minutes'] ?? 300,
+                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
+                lingerSeconds: values['linger-minutes'] ?? 0,
+                instanceId: values['instance-id'] ?? null,
+                handlers: values.handlers ?? null,
+                dryRun: values['dry-run'] ?? false,
+                failOn: values['fail-on'] ?? 'failed',
+                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                keepalive: keepaliveOf(values, door, problems),
+                githubToken: values['github-token'] ?? null,
+            };
+        case 'plan':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxWorkers: values['max-workers'] ?? 4,
+                jobsPerWorker: values['jobs-per-worker'] ?? 25,
+            };
+        case 'create':
+            return {
+                command,
+                connection,
+                name: needed('name', values.name, '', command, door, problems),
+                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
+                config: values.config ?? {},
+                description: values.description ?? '',
+                maxRetries: values['max-retries'] ?? null,
+                priority: values.priority ?? 0,
+                runAt: values['run-at'] ?? null,
+                queue: values.queue ?? DEFAULT_QUEUE,
+                uniqueKey: values['unique-key'] ?? null,
+                concurrencyKey: values['concurrency-key'] ?? null,
+                timeoutSeconds: values['timeout-minutes'] ?? null,
+                recurrence: recurrenceOf(values, door, problems),
+                handlers: values.handlers ?? null,
+            };
+        case 'apply':
+            return {
+                command,
+                connection,
+                file: values.file ?? DEFAULT_JOBS_FILE,
+                prune: values.prune ?? false,
+                dryRun: values['dry-run'] ?? false,
+                handlers: values.handlers ?? null,
+            };
+        case 'list':
+            return {
+                command,
+                connection,
+                name: values.name ?? null,
+                jobType: values['job-type'] ?? null,
+                queue: values.queue ?? null,
+                status: values.status ?? null,
+                limit: values.limit ?? 50,
+            };
+        case 'show': {
+            const jobId = values['job-id'] ?? null;
+            const name = values.name ?? null;
+            if ((jobId === null) === (name === null)) {
+                const both = `${door.label('job-id')} or ${door.label('name')}`;
+                problems.push(jobId === null
+                    ? `show needs ${both}; the list command shows both.`
+                    : `show takes ${both}, not both.`);
+            }
+            return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
+        }
+        case 'stats':
+            return { command, connection, queue: values.queue ?? null };
+        case 'doctor':
+            return {
+                command,
+                connection,
+                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                githubToken: values['github-token'] ?? null,
+            };
+        default:
+            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
+    }
+}
+function keepaliveOf(values, door, problems) {
+    if (values.keepalive && values['github-token'] === undefined) {
+        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
+    }
+    return values.keepalive ?? false;
+}
+function recurrenceOf(values, door, problems) {
+    const { schedule, timezone = 'UTC', missed = 'once' } = values;
+    const grace = values['missed-grace-minutes'] ?? null;
+    if (schedule === undefined) {
+        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
+            if (values[name] === undefined)
+                continue;
+            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
+        }
+        return null;
+    }
+    const fault = scheduleFault(schedule, timezone);
+    if (fault !== null) {
+        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
+        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+    }
+    if (grace !== null && missed !== 'skip') {
+        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
+    }
+    return { schedule, timezone, missed, missedGraceSeconds: grace };
+}
+const EXAMPLES = {
+    name: 'Name the job, such as "Nightly report".',
+    'job-type': 'Use paper_fetch, maintenance or custom.',
+    'job-id': 'The list command shows the ids.',
+};
+/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
+function needed(name, value, stand, command, door, problems) {
+    if (value !== undefined)
+        return value;
+    // A value that was given and is wrong has its own problem already.
+    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
+        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
+    }
+    return stand;
 }
 
 ;// CONCATENATED MODULE: ./lib/queue/types.js
@@ -40518,6 +40679,7 @@ const SCHEMAS = {
 
 
 
+
 /** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
 class OptionsError extends Error {
     name = 'OptionsError';
@@ -40549,7 +40711,7 @@ function readOptions(raw, door) {
                 ignore(name, command, values, door, problems, warnings);
         }
     }
-    const options = command === null ? null : build(command, values, door, problems);
+    const options = command === null ? null : build_options_buildOptions(command, values, door, problems);
     if (options !== null && options.connection.key !== '') {
         const wrong = mismatch(options.connection);
         if (wrong !== null)
@@ -40580,11 +40742,6 @@ const KEYS = new Set([
     'supabase-publishable-key',
     'github-token',
 ]);
-const DEFAULT_QUEUE = 'default';
-/** Beside the handlers. */
-const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
-const MOST_EXECUTIONS = 200;
-const SILENCE_SECONDS = 6 * 3600;
 function isOption(name) {
     return OPTIONS.includes(name);
 }
@@ -40649,157 +40806,6 @@ function ignore(name, command, values, door, problems, warnings) {
         warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
     }
 }
-function build(command, values, door, problems) {
-    const key = values['supabase-key'] ?? '';
-    const connection = {
-        url: values['supabase-url'] ?? '',
-        key,
-        // Beside one of the project's own keys it would win, and let nobody in.
-        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
-    };
-    switch (command) {
-        case 'run':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
-                maxJobs: values['max-jobs'] ?? null,
-                concurrency: values.concurrency ?? 4,
-                lockSeconds: values['lock-minutes'] ?? 300,
-                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
-                lingerSeconds: values['linger-minutes'] ?? 0,
-                instanceId: values['instance-id'] ?? null,
-                handlers: values.handlers ?? null,
-                dryRun: values['dry-run'] ?? false,
-                failOn: values['fail-on'] ?? 'failed',
-                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
-                keepalive: keepaliveOf(values, door, problems),
-                githubToken: values['github-token'] ?? null,
-            };
-        case 'plan':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
-                maxWorkers: values['max-workers'] ?? 4,
-                jobsPerWorker: values['jobs-per-worker'] ?? 25,
-            };
-        case 'create':
-            return {
-                command,
-                connection,
-                name: needed('name', values.name, '', command, door, problems),
-                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
-                config: values.config ?? {},
-                description: values.description ?? '',
-                maxRetries: values['max-retries'] ?? null,
-                priority: values.priority ?? 0,
-                runAt: values['run-at'] ?? null,
-                queue: values.queue ?? DEFAULT_QUEUE,
-                uniqueKey: values['unique-key'] ?? null,
-                concurrencyKey: values['concurrency-key'] ?? null,
-                timeoutSeconds: values['timeout-minutes'] ?? null,
-                recurrence: recurrenceOf(values, door, problems),
-                handlers: values.handlers ?? null,
-            };
-        case 'apply':
-            return {
-                command,
-                connection,
-                file: values.file ?? DEFAULT_JOBS_FILE,
-                prune: values.prune ?? false,
-                dryRun: values['dry-run'] ?? false,
-                handlers: values.handlers ?? null,
-            };
-        case 'list':
-            return {
-                command,
-                connection,
-                name: values.name ?? null,
-                jobType: values['job-type'] ?? null,
-                queue: values.queue ?? null,
-                status: values.status ?? null,
-                limit: values.limit ?? 50,
-            };
-        case 'show': {
-            const jobId = values['job-id'] ?? null;
-            const name = values.name ?? null;
-            if ((jobId === null) === (name === null)) {
-                const both = `${door.label('job-id')} or ${door.label('name')}`;
-                problems.push(jobId === null
-                    ? `show needs ${both}; the list command shows both.`
-                    : `show takes ${both}, not both.`);
-            }
-            return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
-        }
-        case 'stats':
-            return { command, connection, queue: values.queue ?? null };
-        case 'doctor':
-            return {
-                command,
-                connection,
-                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
-                githubToken: values['github-token'] ?? null,
-            };
-        default:
-            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
-    }
-}
-function keepaliveOf(values, door, problems) {
-    if (values.keepalive && values['github-token'] === undefined) {
-        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
-    }
-    return values.keepalive ?? false;
-}
-function recurrenceOf(values, door, problems) {
-    const { schedule, timezone = 'UTC', missed = 'once' } = values;
-    const grace = values['missed-grace-minutes'] ?? null;
-    if (schedule === undefined) {
-        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
-            if (values[name] === undefined)
-                continue;
-            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
-        }
-        return null;
-    }
-    const fault = scheduleFault(schedule, timezone);
-    if (fault !== null) {
-        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
-    }
-    if (grace !== null && missed !== 'skip') {
-        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
-    }
-    return { schedule, timezone, missed, missedGraceSeconds: grace };
-}
-const EXAMPLES = {
-    name: 'Name the job, such as "Nightly report".',
-    'job-type': 'Use paper_fetch, maintenance or custom.',
-    'job-id': 'The list command shows the ids.',
-};
-/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
-function needed(name, value, stand, command, door, problems) {
-    if (value !== undefined)
-        return value;
-    // A value that was given and is wrong has its own problem already.
-    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
-        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
-    }
-    return stand;
-}
-function quote(value, door) {
-    const redacted = door.redact(value.trim());
-    const letters = Array.from(redacted);
-    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
-}
-function join(words) {
-    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
-function endSentence(text) {
-    return /[.?!]$/.test(text) ? text : `${text}.`;
-}
 
 
 ;// CONCATENATED MODULE: ./lib/commands/jobs-file.js
@@ -40849,7 +40855,7 @@ async function readJobsFile(text, file, connection, redact) {
             jobs.push(readJob(key, value, connection, redact));
         }
         catch (error) {
-            const found = error instanceof OptionsError ? error.problems : [describe(error)];
+            const found = error instanceof OptionsError ? error.problems : [describeError(error)];
             problems.push(...found.map((problem) => `${place}: ${problem}`));
         }
     }
@@ -40928,51 +40934,8 @@ async function apply(options, deps) {
     return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }
 
-;// CONCATENATED MODULE: ./lib/commands/format.js
-/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
-function format_duration(seconds) {
-    if (seconds < 9.95)
-        return `${seconds.toFixed(1)} s`;
-    // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
-    const whole = Math.round(seconds);
-    if (whole < 60)
-        return `${whole} s`;
-    if (whole < 3600)
-        return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 48 * 60)
-        return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
-    return `${Math.round(minutes / (24 * 60))} days`;
-}
-function parts(large, largeUnit, small, smallUnit) {
-    return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
-}
-/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
-function moment(iso, now) {
-    if (!iso)
-        return '';
-    const at = new Date(iso);
-    // Postgres knows 'infinity' and years that Date does not.
-    if (Number.isNaN(at.getTime()))
-        return iso;
-    const seconds = (at.getTime() - now.getTime()) / 1000;
-    const stamp = at.toISOString();
-    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
-    if (Math.abs(seconds) < 5)
-        return `now (${clock})`;
-    return seconds > 0 ? `in ${format_duration(seconds)} (${clock})` : `${format_duration(-seconds)} ago (${clock})`;
-}
-/** `1 job`, `3 jobs`. */
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
-function progressInWords(progress) {
-    if (progress === null)
-        return '';
-    const { done, total, note } = progress;
-    return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
-}
-
+// EXTERNAL MODULE: ./lib/words/format.js
+var format = __nccwpck_require__(354);
 ;// CONCATENATED MODULE: ./lib/commands/liveness.js
 
 const DAY_SECONDS = 86_400;
@@ -41012,11 +40975,11 @@ function tickGaps(ticks, countOccurrences) {
         late: late || due >= 2 * gaps.length,
     };
 }
-const gapWords = (schedule, gaps) => `The last ${plural(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${format_duration(gaps.average)} on average, the longest gap was ${format_duration(gaps.longest)}; it asks for one every ${format_duration(gaps.wanted)}.`;
+const gapWords = (schedule, gaps) => `The last ${(0,format/* plural */.LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,format/* duration */.p0)(gaps.average)} on average, the longest gap was ${(0,format/* duration */.p0)(gaps.longest)}; it asks for one every ${(0,format/* duration */.p0)(gaps.wanted)}.`;
 const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
 /** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
 function silence(silentSeconds, limitSeconds) {
-    return silentSeconds > limitSeconds ? `No worker had been seen for ${format_duration(silentSeconds)}.` : null;
+    return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,format/* duration */.p0)(silentSeconds)}.` : null;
 }
 /**
  * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
@@ -41029,7 +40992,7 @@ function switchOff(about, now) {
     if (days < WARN_AFTER_DAYS)
         return null;
     const left = SWITCH_OFF_DAYS - days;
-    return `Nothing has been pushed to this public repository for ${plural(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${plural(left, 'day')}` : ''}.`;
+    return `Nothing has been pushed to this public repository for ${(0,format/* plural */.LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,format/* plural */.LS)(left, 'day')}` : ''}.`;
 }
 const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
 
@@ -41088,14 +41051,14 @@ async function workerChecks(facts, silenceSeconds) {
     const advice = 'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
     const silent = seen === null ? null : (Date.parse(facts.now) - Date.parse(seen)) / 1000;
     if (silent === null && (facts.oldest_due_seconds ?? 0) > silenceSeconds) {
-        const late = format_duration(facts.oldest_due_seconds ?? 0);
+        const late = (0,format/* duration */.p0)(facts.oldest_due_seconds ?? 0);
         checks.push(warning('Workers', `No worker has ever been seen, and a job has been due for ${late}.`, advice));
     }
     else if (silent !== null && silent > silenceSeconds) {
-        checks.push(warning('Workers', `No worker has been seen for ${format_duration(silent)}.`, advice));
+        checks.push(warning('Workers', `No worker has been seen for ${(0,format/* duration */.p0)(silent)}.`, advice));
     }
     else {
-        checks.push(good('Workers', silent === null ? 'None has come yet.' : `The last was seen ${format_duration(Math.max(0, silent))} ago.`));
+        checks.push(good('Workers', silent === null ? 'None has come yet.' : `The last was seen ${(0,format/* duration */.p0)(Math.max(0, silent))} ago.`));
     }
     for (const { repository, schedule, ticks } of schedules) {
         const gaps = await gapsOf(schedule, ticks);
@@ -41114,15 +41077,15 @@ function wakeChecks(wake, now) {
     const checks = [];
     const silent = wake.last_tick_at === null ? null : (now.getTime() - Date.parse(wake.last_tick_at)) / 1000;
     if (silent === null || silent > CRON_SILENCE_SECONDS) {
-        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${format_duration(silent)}.`, 'Run sql/optional/wake.sql again, and see what it says: select * from cron.job_run_details order by runid desc limit 5; if it has stopped, restart the database (Project Settings > General).'));
+        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${(0,format/* duration */.p0)(silent)}.`, 'Run sql/optional/wake.sql again, and see what it says: select * from cron.job_run_details order by runid desc limit 5; if it has stopped, restart the database (Project Settings > General).'));
     }
     if (wake.watched.length === 0) {
         checks.push(warning(name, 'It is installed and watches no queue.', "select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');"));
     }
     for (const { queue, repository, errors, in_vain: inVain, last_error: error, next_call_at: next, } of wake.watched) {
-        const again = `Asked again ${moment(next, now) || 'when a job is due'}.`;
+        const again = `Asked again ${(0,format/* moment */.n$)(next, now) || 'when a job is due'}.`;
         if (errors > 0) {
-            checks.push(warning(name, `${repository} (queue ${queue}): ${error ?? 'a call failed'}`, `${plural(errors, 'error')} in a row. ${again}`));
+            checks.push(warning(name, `${repository} (queue ${queue}): ${error ?? 'a call failed'}`, `${(0,format/* plural */.LS)(errors, 'error')} in a row. ${again}`));
         }
         else if (inVain >= IN_VAIN) {
             checks.push(warning(name, `${repository} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`, `Its workflow needs \`on: repository_dispatch: types: [cloud-jobs]\` on the default branch, and must take this queue and its job types. ${again}`));
@@ -41131,7 +41094,7 @@ function wakeChecks(wake, now) {
     if (checks.length > 0)
         return checks;
     return [
-        good(name, `${plural(wake.watched.length, 'queue')} watched; ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`),
+        good(name, `${(0,format/* plural */.LS)(wake.watched.length, 'queue')} watched; ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`),
     ];
 }
 /** Whether GitHub runs the schedules of the repository, and goes on to. */
@@ -41144,7 +41107,7 @@ async function gitHubChecks(github, now) {
             : good('60 days', `${github.repository} is in no danger of having its schedules switched off.`));
     }
     catch (error) {
-        checks.push(warning('60 days', `Not known: ${describe(error)}`, 'Give doctor a token that can read the repository.'));
+        checks.push(warning('60 days', `Not known: ${describeError(error)}`, 'Give doctor a token that can read the repository.'));
     }
     try {
         const off = (await github.workflows()).filter(({ state }) => state !== 'active' && state !== 'deleted');
@@ -41156,7 +41119,7 @@ async function gitHubChecks(github, now) {
                 .join(', ')}.`, 'Enable it on the Actions page, or with gh workflow enable.'));
     }
     catch (error) {
-        checks.push(warning('Workflows', `Not known: ${describe(error)}`, 'Give doctor a token with `actions: read`.'));
+        checks.push(warning('Workflows', `Not known: ${describeError(error)}`, 'Give doctor a token with `actions: read`.'));
     }
     return checks;
 }
@@ -41184,7 +41147,7 @@ async function doctor(queue, now, silenceSeconds, github) {
         facts = await queue.doctor();
     }
     catch (error) {
-        add('Connection', 'bad', describe(error), 'Mend this first; the other checks need it.');
+        add('Connection', 'bad', describeError(error), 'Mend this first; the other checks need it.');
         return checks;
     }
     const list = (names) => names.slice(0, 8).join('; ') + (names.length > 8 ? `; and ${names.length - 8} more` : '');
@@ -41255,7 +41218,7 @@ async function gitHubWarnings(github, keepalive, deps) {
         return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
     }
     catch (error) {
-        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describe(error)}`);
+        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${describeError(error)}`);
         return [];
     }
 }
@@ -42362,7 +42325,7 @@ function parseProgress(line) {
     const [, done, total, note = ''] = /^(\d+(?:\.\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?(?:\s+(.*))?$/.exec(text) ?? [];
     if (done === undefined)
         return null;
-    return progress_file_build(Number(done), total === undefined ? undefined : Number(total), note);
+    return build(Number(done), total === undefined ? undefined : Number(total), note);
 }
 function parseJson(text) {
     let value;
@@ -42377,12 +42340,12 @@ function parseJson(text) {
         return null;
     if (note !== undefined && typeof note !== 'string')
         return null;
-    return progress_file_build(done, total, note ?? '');
+    return build(done, total, note ?? '');
 }
 function isAmount(value) {
     return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
-function progress_file_build(done, total, note) {
+function build(done, total, note) {
     const shown = note.trim().replaceAll('\0', '\ufffd').toWellFormed();
     return {
         done,
@@ -42680,6 +42643,7 @@ function fileKind(path, mode, platform) {
 
 
 
+
 const MAX_FILES = 200;
 const list_handlers_MAX_DEPTH = 4;
 /** The runnable files in the folder and below, relative, sorted; at most 200. Unreadable parts are left out. */
@@ -42720,19 +42684,6 @@ function nearestName(wanted, names) {
             best = { name, distance };
     }
     return best?.name ?? null;
-}
-/** Levenshtein distance, one row at a time. */
-function editDistance(a, b) {
-    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i += 1) {
-        const next = [i];
-        for (let j = 1; j <= b.length; j += 1) {
-            const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-            next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-        }
-        row = next;
-    }
-    return row[b.length] ?? 0;
 }
 
 ;// CONCATENATED MODULE: ./lib/handlers/custom/locate.js
@@ -44062,6 +44013,9 @@ async function openWorker(options, place, deps) {
         trigger: place.trigger,
         deps: {
             ...deps,
+            redact: deps.secrets.redact,
+            redactJson: deps.secrets.redactJson,
+            secret: deps.secrets.add,
             handlers: {
                 custom: custom.handler,
                 maintenance: createMaintenanceHandler(deps.queue),
@@ -54449,29 +54403,8 @@ async function writeOutputs(outputs, env, redact) {
     return warnings;
 }
 
-;// CONCATENATED MODULE: ./lib/commands/apply-words.js
-const apply_words_VERBS = {
-    create: ['created', 'to create'],
-    update: ['updated', 'to update'],
-    enable: ['enabled', 'to enable'],
-    disable: ['disabled', 'to disable'],
-    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
-    unchanged: ['unchanged', 'unchanged'],
-};
-/** `Applied: 2 created, 1 updated, 5 unchanged.` */
-function applyVerdict({ reply }) {
-    const counts = Object.keys(apply_words_VERBS).flatMap((action) => {
-        const count = reply.jobs.filter((job) => job.action === action).length;
-        return count === 0 ? [] : [`${count} ${apply_words_VERBS[action][reply.dry_run ? 1 : 0]}`];
-    });
-    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
-    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
-}
-/** `schedule: "0 3 * * *" -> "0 4 * * *"`, one for each column that changes. */
-function changesInWords(job) {
-    return Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
-}
-
+// EXTERNAL MODULE: ./lib/commands/apply-words.js
+var apply_words = __nccwpck_require__(4858);
 ;// CONCATENATED MODULE: ./lib/action/pages/escape.js
 
 /** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
@@ -54585,25 +54518,8 @@ function fitRows({ head, rows }, limit) {
 }
 const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
 
-// EXTERNAL MODULE: ./node_modules/cronstrue/dist/cronstrue.js
-var cronstrue = __nccwpck_require__(2507);
-;// CONCATENATED MODULE: ./lib/schedule/in-words.js
-
-/**
- * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
- * @returns the expression itself where it cannot be put into words
- */
-function scheduleInWords(schedule, timezone) {
-    const zone = timezone ?? 'UTC';
-    try {
-        return `${cronstrue.toString(schedule, { use24HourTimeFormat: true })} (${zone})`;
-    }
-    catch {
-        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
-        return `${schedule} (${zone})`;
-    }
-}
-
+// EXTERNAL MODULE: ./lib/schedule/in-words.js
+var in_words = __nccwpck_require__(734);
 ;// CONCATENATED MODULE: ./lib/action/pages/job-rows.js
 
 
@@ -54636,13 +54552,13 @@ function statusOf(job) {
         return 'being cancelled';
     return job.status;
 }
-const schedule = (job) => job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 110)}`;
+const schedule = (job) => job.schedule === null ? '' : `; ${words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110)}`;
 function when(job, now) {
     if (job.status === 'waiting')
-        return moment(job.run_at, now);
+        return (0,format/* moment */.n$)(job.run_at, now);
     if (job.status === 'locked')
-        return `started ${moment(job.locked_at, now)}`;
-    return moment(job.finished_at ?? job.last_execution, now);
+        return `started ${(0,format/* moment */.n$)(job.locked_at, now)}`;
+    return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
 }
 
 ;// CONCATENATED MODULE: ./lib/action/pages/plan-page.js
@@ -54651,7 +54567,7 @@ function when(job, now) {
 /** The page of a plan: what is due, and how many workers that is worth. */
 function planPage(backlog, workers) {
     return [
-        `### ${workers === 0 ? 'Nothing is due' : `${plural(workers, 'worker')} to start`}`,
+        `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
         {
             head: ['Queue', 'Due', 'Side by side'],
             rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
@@ -54703,21 +54619,21 @@ function headline(report) {
     if (report.claimed === 0)
         return 'Nothing was due';
     if (report.failed > 0)
-        return `${plural(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
+        return `${(0,format/* plural */.LS)(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
     if (report.retried > 0) {
-        return `${plural(report.succeeded, 'job')} succeeded, ${plural(report.retried, 'attempt')} will be retried`;
+        return `${(0,format/* plural */.LS)(report.succeeded, 'job')} succeeded, ${(0,format/* plural */.LS)(report.retried, 'attempt')} will be retried`;
     }
-    return `${plural(report.succeeded, 'job')} succeeded`;
+    return `${(0,format/* plural */.LS)(report.succeeded, 'job')} succeeded`;
 }
 function facts(report) {
     const parts = [
-        `${plural(report.claimed, 'job')} claimed`,
+        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed`,
         `${report.succeeded} succeeded`,
         `${report.failed} failed for good`,
         `${report.retried} to be retried`,
-        ...(report.expired > 0 ? [`${plural(report.expired, 'lock')} of dead workers ended`] : []),
+        ...(report.expired > 0 ? [`${(0,format/* plural */.LS)(report.expired, 'lock')} of dead workers ended`] : []),
         report.remaining === null ? 'what remains is not known' : `${report.remaining} due and left`,
-        format_duration(report.durationSeconds),
+        (0,format/* duration */.p0)(report.durationSeconds),
     ];
     const why = {
         empty: '',
@@ -54738,10 +54654,10 @@ function executionTable(executions, report, now) {
         words(execution.name, 80),
         words(execution.jobType),
         `${execution.attempt} of ${execution.maxRetries + 1}`,
-        format_duration(execution.durationSeconds),
+        (0,format/* duration */.p0)(execution.durationSeconds),
         words(execution.error ? execution.error : brief(execution.result), 160),
-        ...(told ? [words(progressInWords(execution.progress), 120)] : []),
-        moment(execution.nextRunAt, now),
+        ...(told ? [words((0,format/* progressInWords */.EY)(execution.progress), 120)] : []),
+        (0,format/* moment */.n$)(execution.nextRunAt, now),
     ]);
     const more = report.claimed - rows.length;
     return [
@@ -54813,35 +54729,8 @@ function failures(executions) {
         .map((execution) => details(`${SIGN[execution.outcome]}: ${words(execution.name, 80)}`, `Job <code>${words(execution.jobId)}</code>, kind <code>${words(execution.failureKind ?? 'none')}</code>.\n\n${block(execution.error ?? '')}`));
 }
 
-;// CONCATENATED MODULE: ./lib/schedule/coming.js
-
-/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
-function comingOccurrences(job, now) {
-    if (job.schedule === null || job.status === 'disabled')
-        return [];
-    const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
-    const after = waiting[0] === undefined ? now : new Date(waiting[0]);
-    try {
-        const later = (0,next_occurrence.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
-        return [...waiting, ...later.map((at) => at.toISOString())];
-    }
-    catch {
-        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
-        return waiting;
-    }
-}
-/** What becomes of missed occurrences, in words. */
-function missedWords(job) {
-    switch (job.missed) {
-        case 'once':
-            return 'run once';
-        case 'skip':
-            return `skipped when more than ${Math.round(job.missed_grace_seconds / 60)} min late`;
-        case 'all':
-            return 'each runs';
-    }
-}
-
+// EXTERNAL MODULE: ./lib/schedule/coming.js
+var coming = __nccwpck_require__(3658);
 ;// CONCATENATED MODULE: ./lib/action/pages/show-page.js
 
 
@@ -54885,31 +54774,31 @@ function showPage({ job, executions }, now) {
 function show_page_facts(job, now) {
     const parts = [
         job.schedule
-            ? `Schedule <code>${words(job.schedule)}</code>: ${words(scheduleInWords(job.schedule, job.timezone))}. Missed occurrences: ${words(missedWords(job))}.`
+            ? `Schedule <code>${words(job.schedule)}</code>: ${words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone))}. Missed occurrences: ${words((0,coming/* missedWords */.R)(job))}.`
             : '',
         upcoming(job, now),
         job.source ? `From <code>${words(job.source)}</code>.` : '',
         job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
         job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
-        job.timeout_seconds === null ? '' : `Each attempt may take ${format_duration(job.timeout_seconds)}.`,
+        job.timeout_seconds === null ? '' : `Each attempt may take ${(0,format/* duration */.p0)(job.timeout_seconds)}.`,
         job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
-        job.lock_expires_at ? `The lock ends ${moment(job.lock_expires_at, now)} unless it is renewed.` : '',
-        `Created ${moment(job.created_at, now)}.`,
+        job.lock_expires_at ? `The lock ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed.` : '',
+        `Created ${(0,format/* moment */.n$)(job.created_at, now)}.`,
     ];
     return parts.filter((part) => part !== '').join(' ');
 }
 function upcoming(job, now) {
-    const next = comingOccurrences(job, now);
-    return next.length === 0 ? '' : `Next: ${next.map((at) => moment(at, now)).join(', ')}.`;
+    const next = (0,coming/* comingOccurrences */.e)(job, now);
+    return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
 }
 function executionCells(execution, withProgress, now) {
     return [
         execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
         String(execution.attempt),
-        `${moment(execution.started_at, now)}${lateness(execution)}`,
-        execution.duration_seconds === null ? '' : format_duration(execution.duration_seconds),
+        `${(0,format/* moment */.n$)(execution.started_at, now)}${lateness(execution)}`,
+        execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
         words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200),
-        ...(withProgress ? [words(progressInWords(execution.progress), 120)] : []),
+        ...(withProgress ? [words((0,format/* progressInWords */.EY)(execution.progress), 120)] : []),
         execution.run_url ? escape_link('run', execution.run_url) : '',
     ];
 }
@@ -54918,10 +54807,10 @@ function lateness({ scheduled_for, started_at, attempt, failure_kind }) {
     if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
         return '';
     const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
-    return seconds >= 60 ? `, ${format_duration(seconds)} late` : '';
+    return seconds >= 60 ? `, ${(0,format/* duration */.p0)(seconds)} late` : '';
 }
 function outputTitle(execution, now) {
-    return `Output of attempt ${execution.attempt}, started ${moment(execution.started_at, now)}`;
+    return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/action/pages/stats-page.js
@@ -54930,24 +54819,24 @@ function outputTitle(execution, now) {
 /** The page of the whole queue, or of the one that was asked for. */
 function statsPage(stats) {
     return [
-        `### ${plural(stats.total, 'job')}: ${stats.due} due now`,
+        `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
         {
             head: ['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
             rows: stats.queues.map((queue) => [
                 words(queue.queue),
                 String(queue.due),
-                queue.oldest_due_seconds === null ? '' : `${format_duration(queue.oldest_due_seconds)} ago`,
+                queue.oldest_due_seconds === null ? '' : `${(0,format/* duration */.p0)(queue.oldest_due_seconds)} ago`,
                 ...[queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
             ]),
         },
         `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
         recent(stats.executions_24h),
         stats.expired_locks > 0
-            ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
+            ? `**${(0,format/* plural */.LS)(stats.expired_locks, 'lock')} expired**: the next run ends them.`
             : '',
         stats.workers.last_seen_at === null
             ? ''
-            : `The last worker was seen ${moment(stats.workers.last_seen_at, new Date(stats.now))}.`,
+            : `The last worker was seen ${(0,format/* moment */.n$)(stats.workers.last_seen_at, new Date(stats.now))}.`,
         ...wake(stats),
     ];
 }
@@ -54957,10 +54846,10 @@ function wake({ wake, now }) {
         return [];
     const last = wake.calls[0];
     return [
-        `Wake on work: ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${moment(last.asked_at, new Date(now))}` : ''}.`,
+        `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${(0,format/* moment */.n$)(last.asked_at, new Date(now))}` : ''}.`,
         ...wake.watched
             .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
-            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${plural(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
+            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
     ];
 }
 function recent(executions) {
@@ -54968,7 +54857,7 @@ function recent(executions) {
     const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
     const took = executions.average_seconds === null
         ? ''
-        : `; ${format_duration(executions.average_seconds)} on average, 95 % within ${format_duration(executions.p95_seconds ?? 0)}`;
+        : `; ${(0,format/* duration */.p0)(executions.average_seconds)} on average, 95 % within ${(0,format/* duration */.p0)(executions.p95_seconds ?? 0)}`;
     return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
 }
 
@@ -55000,7 +54889,7 @@ function sections(answer, now) {
             return planPage(answer.reply, answer.workers);
         case 'dry-run':
             return [
-                `### Dry run: ${plural(answer.peek.due, 'job')} due`,
+                `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
                 answer.peek.due > answer.peek.jobs.length
                     ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
                     : 'Nothing was claimed. A run would take them in this order:',
@@ -55013,23 +54902,23 @@ function sections(answer, now) {
             ];
         case 'apply':
             return [
-                `### ${words(applyVerdict(answer), 200)}`,
+                `### ${words((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
                 `From <code>${words(answer.source)}</code>.`,
                 {
                     head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
-                    rows: answer.reply.jobs.map((job) => [
-                        words(job.key, 80),
-                        job.action,
-                        words(job.queue),
-                        job.status === 'waiting' ? moment(job.run_at, now) : job.status,
-                        words(changesInWords(job).join('; '), 400),
+                    rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
+                        words(row.key, 80),
+                        row.action,
+                        words(row.queue),
+                        row.runs,
+                        words(row.changes.join('; '), 400),
                     ]),
                 },
             ];
         case 'list': {
             const { jobs, next } = answer.reply;
             return [
-                `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
+                `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
                 jobs.length > 0 ? jobRows(jobs, now) : 'No job fits.',
                 next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
             ];
@@ -55114,9 +55003,9 @@ async function runAction(deps) {
         const { options, warnings } = readInputs(env);
         for (const warning of warnings)
             log.warning(warning);
-        const { queue, paperRpc, requests } = openQueue(options.connection, deps.version);
+        const opened = openQueue(options.connection, deps.version);
         const answer = await execute(options, {
-            queue,
+            queue: opened.queue,
             readFile: (path) => (0,promises_namespaceObject.readFile)((0,external_node_path_.resolve)(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
             repository: env.GITHUB_REPOSITORY || null,
             redact: redactor.redact,
@@ -55125,20 +55014,17 @@ async function runAction(deps) {
             warn: log.warning,
             github: (token) => openGitHub(token, env),
             openWorker: async (run) => openWorker(run, { ...place(deps), trigger: await triggerOf(env) }, {
-                queue,
-                paperRpc,
-                requests,
+                ...opened,
                 openOutput: (job) => createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
-                redact: redactor.redact,
-                redactJson: redactor.redactJson,
-                secret: redactor.add,
+                secrets: redactor,
                 warn: log.warning,
                 stop: deps.stop,
             }),
         });
         // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
-        const text = page(redactor.redactJson(answer), new Date());
-        await writeSummary(env, text);
+        const safe = redactor.redactJson(answer);
+        const now = new Date();
+        await writeSummary(env, page(safe, now));
         for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson))
             log.warning(cut);
         if (answer.command === 'run') {
@@ -55154,17 +55040,16 @@ async function runAction(deps) {
             log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
         }
         else {
-            log.info(text
-                .replace(/<[^>]*>/g, '')
-                .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code))));
+            const { answerText } = await Promise.all(/* import() */[__nccwpck_require__.e(832), __nccwpck_require__.e(44)]).then(__nccwpck_require__.bind(__nccwpck_require__, 44));
+            log.info(answerText(safe, now));
         }
         log.end();
         return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
     }
     catch (error) {
-        const message = redactor.redact(error instanceof OptionsError ? error.message : describe(error));
+        const message = redactor.redact(error instanceof OptionsError ? error.message : describeError(error));
         log.error(message, 'cloud-jobs');
-        await writeSummary(env, errorPage(message)).catch((cause) => log.warning(describe(cause)));
+        await writeSummary(env, errorPage(message)).catch((cause) => log.warning(describeError(cause)));
         log.end();
         return 1;
     }
@@ -55235,6 +55120,45 @@ function place({ env, bundleDir, tempDir, version }) {
 
 /***/ }),
 
+/***/ 4858:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   i: () => (/* binding */ applyRows),
+/* harmony export */   s: () => (/* binding */ applyVerdict)
+/* harmony export */ });
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(354);
+
+const VERBS = {
+    create: ['created', 'to create'],
+    update: ['updated', 'to update'],
+    enable: ['enabled', 'to enable'],
+    disable: ['disabled', 'to disable'],
+    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
+    unchanged: ['unchanged', 'unchanged'],
+};
+/** `Applied: 2 created, 1 updated, 5 unchanged.` */
+function applyVerdict({ reply }) {
+    const counts = Object.keys(VERBS).flatMap((action) => {
+        const count = reply.jobs.filter((job) => job.action === action).length;
+        return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
+    });
+    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
+    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
+}
+function applyRows({ reply }, now) {
+    return reply.jobs.map((job) => ({
+        key: job.key,
+        action: job.action,
+        queue: job.queue,
+        runs: job.status === 'waiting' ? (0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(job.run_at, now) : job.status,
+        changes: Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`),
+    }));
+}
+
+
+/***/ }),
+
 /***/ 342:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
@@ -55242,7 +55166,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3702);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8599);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 
@@ -55269,6 +55193,71 @@ process.stdout.write('', () => process.exit(code));
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 3658:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   R: () => (/* binding */ missedWords),
+/* harmony export */   e: () => (/* binding */ comingOccurrences)
+/* harmony export */ });
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9581);
+
+/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
+function comingOccurrences(job, now) {
+    if (job.schedule === null || job.status === 'disabled')
+        return [];
+    const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
+    const after = waiting[0] === undefined ? now : new Date(waiting[0]);
+    try {
+        const later = (0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
+        return [...waiting, ...later.map((at) => at.toISOString())];
+    }
+    catch {
+        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
+        return waiting;
+    }
+}
+/** What becomes of missed occurrences, in words. */
+function missedWords(job) {
+    switch (job.missed) {
+        case 'once':
+            return 'run once';
+        case 'skip':
+            return `skipped when more than ${Math.round(job.missed_grace_seconds / 60)} min late`;
+        case 'all':
+            return 'each runs';
+    }
+}
+
+
+/***/ }),
+
+/***/ 734:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   q: () => (/* binding */ scheduleInWords)
+/* harmony export */ });
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2507);
+
+/**
+ * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
+ * @returns the expression itself where it cannot be put into words
+ */
+function scheduleInWords(schedule, timezone) {
+    const zone = timezone ?? 'UTC';
+    try {
+        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule, { use24HourTimeFormat: true })} (${zone})`;
+    }
+    catch {
+        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
+        return `${schedule} (${zone})`;
+    }
+}
+
 
 /***/ }),
 
@@ -55313,6 +55302,94 @@ function nextOccurrences(schedule, timezone, after, count) {
 /* harmony export */ });
 /** The version of this release. A test holds it to package.json. */
 const VERSION = '0.1.0';
+
+
+/***/ }),
+
+/***/ 354:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EY: () => (/* binding */ progressInWords),
+/* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   n$: () => (/* binding */ moment),
+/* harmony export */   p0: () => (/* binding */ duration)
+/* harmony export */ });
+/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
+function duration(seconds) {
+    if (seconds < 9.95)
+        return `${seconds.toFixed(1)} s`;
+    // Rounded first: 59.6 s is a minute, and no part of a time is ever 60.
+    const whole = Math.round(seconds);
+    if (whole < 60)
+        return `${whole} s`;
+    if (whole < 3600)
+        return parts(Math.floor(whole / 60), 'min', whole % 60, 's');
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 48 * 60)
+        return parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+    return `${Math.round(minutes / (24 * 60))} days`;
+}
+function parts(large, largeUnit, small, smallUnit) {
+    return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
+function moment(iso, now) {
+    if (!iso)
+        return '';
+    const at = new Date(iso);
+    // Postgres knows 'infinity' and years that Date does not.
+    if (Number.isNaN(at.getTime()))
+        return iso;
+    const seconds = (at.getTime() - now.getTime()) / 1000;
+    const stamp = at.toISOString();
+    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
+    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+    if (Math.abs(seconds) < 5)
+        return `now (${clock})`;
+    return seconds > 0 ? `in ${duration(seconds)} (${clock})` : `${duration(-seconds)} ago (${clock})`;
+}
+/** `1 job`, `3 jobs`. */
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
+function progressInWords(progress) {
+    if (progress === null)
+        return '';
+    const { done, total, note } = progress;
+    return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
+}
+
+
+/***/ }),
+
+/***/ 5923:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ verdict)
+/* harmony export */ });
+/** The last line of a job's log: what became of it. */
+function verdict(report) {
+    const took = `after ${report.durationSeconds.toFixed(1)} s`;
+    const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
+    const why = report.error ? `: ${report.error}` : '';
+    switch (report.outcome) {
+        case 'success':
+            return `Succeeded ${took}${next}`;
+        case 'retry':
+            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
+        case 'failed':
+            return `Failed for good ${took}${next}${why}`;
+        case 'snoozed':
+            return `Asked to run later${next}${why}`;
+        case 'released':
+            return `Handed back${why}`;
+        case 'cancelled':
+            return `Cancelled ${took}`;
+        case 'lost':
+            return `Lost its lock ${took}: another worker may run it, and nothing was recorded`;
+    }
+}
 
 
 /***/ })
