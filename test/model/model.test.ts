@@ -6,7 +6,9 @@ import { firstWorld } from './world.ts';
 /** More faults make it longer: two take half a minute, three much memory. */
 const FAULTS = Number(process.env.MODEL_FAULTS ?? 1);
 
-describe('every interleaving of claim, renew, finish and expire, with every reply lost or not', () => {
+describe('every interleaving of claim, renew, finish and expire, with every reply lost or not', {
+  timeout: 600_000,
+}, () => {
   it.each([
     [2, 3, 1, FAULTS],
     [1, 3, 1, FAULTS + 1],
