@@ -339,7 +339,7 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
     what: 'queue: a job has an id before it is sent',
     file: QUEUE,
     find: '{ items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }',
-    put: '{ items_param: jobs }',
+    put: '{ items_param: jobs.map((job) => (newId(), { ...job })) }',
     test: ['test/e2e/lost-replies.test.ts', 'every second request'],
     bundle: true,
   },

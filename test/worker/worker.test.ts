@@ -284,14 +284,16 @@ describe('the end of a run', () => {
         async () => claims > 0 && (await q.job(id ?? '')).status === 'locked',
         'the claim to be applied',
       );
-      stopped = true;
       stop();
+      // Longer than a request under way is waited for, so that the worker gives it up.
+      await new Promise((resolve) => setTimeout(resolve, 1_700));
+      stopped = true;
       await report;
     } finally {
       project.setFaults(undefined);
     }
-    const [job] = await project.sql('select status, current_retries from cloud_jobs where job_id = $1', [id]);
-    expect(job).not.toMatchObject({ status: 'locked' });
+    expect(await q.job(id ?? '')).toMatchObject({ status: 'waiting', current_retries: 0 });
+    expect(await q.executions(id ?? '')).toMatchObject([{ failure_kind: 'released' }]);
   });
 
   it('stopped by the runner: a handler that does not listen is not waited for, and its job is handed back', async () => {
@@ -320,8 +322,9 @@ describe('the end of a run', () => {
     try {
       const { report, stop } = workerOn(q.queue, async () => done);
       await until(async () => finishes > 0, 'the end to be told');
-      stopped = true;
       stop();
+      await new Promise((resolve) => setTimeout(resolve, 1_700));
+      stopped = true;
       expect(await report).toMatchObject({ succeeded: 1 });
     } finally {
       project.setFaults(undefined);
@@ -407,15 +410,19 @@ describe('the end of a run', () => {
 
   it('when its time is over it starts nothing more, and hands back what it had not started', async () => {
     const q = queueOf(project);
-    await q.add(...Array.from({ length: 6 }, () => ({})));
+    await q.add(...Array.from({ length: 30 }, () => ({})));
+    let ran = 0;
+    // Short ones first, so that the worker holds many ahead.
     const handler: Handler = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      ran += 1;
+      if (ran === 8) await new Promise((resolve) => setTimeout(resolve, 1_300));
       return done;
     };
     const report = await workerOn(q.queue, handler, { concurrency: 1, timeBudgetSeconds: 1 }).report;
     expect(report.stopCause).toBe('time-budget');
-    expect(report.succeeded).toBeLessThan(4);
-    expect(report.remaining).toBe(6 - report.succeeded);
+    // Fewer on a machine that is slow at this moment.
+    expect(report.succeeded).toBeLessThanOrEqual(8);
+    expect(report.remaining).toBe(30 - report.succeeded);
   });
 
   it('a first call that is refused is an error, not an empty queue', async () => {
