@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installExtensions } from '../support/extensions.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+/** The source, or what the npm package has: `CLOUD_JOBS_CLI=$PWD/lib/cli.js`. */
+const CLI = process.env.CLOUD_JOBS_CLI ?? fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 let project: TestProject;
 let folder: string;
 
