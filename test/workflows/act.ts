@@ -10,6 +10,8 @@ export interface WorkflowRun {
   readonly succeeded: boolean;
   /** Result of each job that ran, by its id; a job whose `if` was false is not in it. */
   readonly jobs: Readonly<Record<string, string>>;
+  /** How often each job ran: as often as its matrix says. */
+  readonly starts: Readonly<Record<string, number>>;
   /** Outputs of the steps of all jobs, by name; the last one wins. */
   readonly outputs: Readonly<Record<string, string>>;
   /** What all steps wrote into the job summary, as Markdown. */
@@ -161,14 +163,18 @@ function run(
 /** Reads act's log: a line of JSON for each thing that happened. */
 function read(text: string): Omit<WorkflowRun, 'succeeded'> {
   const jobs: Record<string, string> = {};
+  const starts: Record<string, number> = {};
   const outputs: Record<string, string> = {};
   const [summary, log]: [string[], string[]] = [[], []];
   for (const line of text.split('\n').filter(Boolean)) {
     const said = line.startsWith('{') ? Line.parse(JSON.parse(line)) : { msg: line };
-    if ('jobID' in said && said.jobID && said.jobResult) jobs[said.jobID] = said.jobResult;
+    if ('jobID' in said && said.jobID && said.jobResult) {
+      jobs[said.jobID] = said.jobResult;
+      starts[said.jobID] = (starts[said.jobID] ?? 0) + 1;
+    }
     if ('command' in said && said.command === 'set-output' && said.name) outputs[said.name] = said.arg ?? '';
     if ('command' in said && said.command === 'summary') summary.push(said.content ?? '');
     log.push(said.msg.trimEnd());
   }
-  return { jobs, outputs, summary: summary.join('\n'), log: log.join('\n') };
+  return { jobs, starts, outputs, summary: summary.join('\n'), log: log.join('\n') };
 }

@@ -20,6 +20,23 @@ let published: Repository;
 let app: Repository;
 /** Has the same workflow with one line more, and handlers in Python; takes queue `billing`. */
 let billing: Repository;
+/** Has the reusable workflow that starts as many workers as the backlog is worth. */
+let crowd: Repository;
+const CALLER = `on:
+  schedule:
+    - cron: '3-59/5 * * * *'
+jobs:
+  jobs:
+    uses: ./.github/workflows/workers.yml
+    permissions:
+      contents: read
+    with:
+      max-workers: 3
+      jobs-per-worker: 2
+    secrets:
+      supabase-url: \${{ secrets.SUPABASE_URL }}
+      supabase-key: \${{ secrets.SUPABASE_SECRET_KEY }}
+`;
 
 beforeAll(async () => {
   project = await startTestProject();
@@ -35,6 +52,14 @@ beforeAll(async () => {
     config: { handler: greet, who: everybody }
 `,
   });
+  crowd = makeRepository('acme/crowd', {
+    '.github/workflows/workers.yml': read('.github/workflows/workers.yml').replaceAll(
+      /uses: \.\/ .*/g,
+      `uses: ${USES}`,
+    ),
+    '.github/workflows/run-jobs.yml': CALLER,
+    '.github/cloud-jobs/greet.ts': read('test/workflows/consumers/app/greet.ts'),
+  });
   billing = makeRepository('acme/billing', {
     '.github/workflows/run-jobs.yml': `${workflow.trimEnd()}\n          queues: billing\n`,
     '.github/workflows/manage-jobs.yml': manageWorkflow,
@@ -43,7 +68,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const repository of [published, app, billing]) repository?.remove();
+  for (const repository of [published, app, billing, crowd]) repository?.remove();
   await project?.stop();
 });
 
@@ -140,4 +165,23 @@ it('a jobs file of a repository is applied by its own workflow', async () => {
   expect(await project.sql('select unique_key, schedule, status from cloud_jobs')).toEqual([
     { unique_key: 'greeting', schedule: '30 6 * * *', status: 'waiting' },
   ]);
+});
+
+it('workers.yml starts as many workers as the backlog is worth, and none when nothing is due', async () => {
+  await project.sql('truncate cloud_jobs cascade');
+  await project.sql(`
+    select cloud_jobs_create('Greeting ' || n, 'custom', '{"handler": "greet", "who": "Ada"}')
+      from generate_series(1, 9) as n`);
+
+  const busy = await start(crowd, 'run-jobs.yml', { name: 'schedule' });
+
+  expect(busy, busy.log).toMatchObject({ succeeded: true, outputs: { workers: '3' } });
+  expect(busy.starts.work).toBe(3);
+  expect(await project.sql('select status, count(*)::int from cloud_jobs group by 1')).toEqual([
+    { status: 'success', count: 9 },
+  ]);
+
+  const idle = await start(crowd, 'run-jobs.yml', { name: 'schedule' });
+  expect(idle, idle.log).toMatchObject({ succeeded: true, outputs: { workers: '0' } });
+  expect(idle.starts).toEqual({ plan: 1 });
 });

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { SCHEMAS } from '../../src/commands/option-schemas.ts';
+import { COMMANDS } from '../../src/commands/options.ts';
+
+interface Type {
+  readonly type: string;
+  readonly separator?: string;
+  readonly 'allowed-values'?: readonly string[];
+  readonly 'list-item'?: Type;
+}
+
+const read = (path: string) => parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
+const types: { inputs: Record<string, Type>; outputs: Record<string, Type> } = read('action-types.yml');
+const action = read('action.yml');
+
+const fits = (name: string, value: string): boolean =>
+  name === 'command'
+    ? (COMMANDS as readonly string[]).includes(value)
+    : Object.entries(SCHEMAS).some(([option, schema]) => option === name && schema.safeParse(value).success);
+
+test('action-types.yml has the inputs and outputs of action.yml, in the same order', () => {
+  expect(Object.keys(types.inputs)).toEqual(Object.keys(action.inputs));
+  expect(Object.keys(types.outputs)).toEqual(Object.keys(action.outputs));
+});
+
+test('each input has the type that the code reads: what the type allows is taken, what it does not is refused', () => {
+  for (const [name, type] of Object.entries(types.inputs)) {
+    const values = type['allowed-values'] ?? type['list-item']?.['allowed-values'];
+    if (values) {
+      for (const value of values) expect(fits(name, value), `${name}: ${value}`).toBe(true);
+      expect(fits(name, 'nonsense'), name).toBe(false);
+    }
+    if (type.type === 'list')
+      expect(fits(name, (values ?? ['a', 'b']).join(type.separator)), name).toBe(true);
+    const takes = {
+      boolean: fits(name, 'true') && fits(name, 'false') && !fits(name, '7'),
+      integer: fits(name, '1') && !fits(name, '1.5') && !fits(name, 'word'),
+      float: fits(name, '1') && fits(name, '1.5') && !fits(name, 'word'),
+    };
+    const [kind] = Object.entries(takes).find(([, taken]) => taken) ?? ['other'];
+    if (type.type in takes || kind !== 'other') expect(type.type, name).toBe(kind);
+  }
+  expect([...(types.inputs.command?.['allowed-values'] ?? [])]).toEqual([...COMMANDS]);
+});
