@@ -92,7 +92,7 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   {
     what: 'attempt: a handler that throws',
     file: ATTEMPT,
-    find: "      return { outcome: 'failure', kind: 'error', message: describe(error) };",
+    find: "      return { outcome: 'failure', kind: 'error', message: describeError(error) };",
     put: '      throw error;',
     test: test('an error that it throws'),
   },
