@@ -5,8 +5,6 @@ import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 
-const EX_FAIL = 1;
-
 export default async (config, context) => {
   const write = (event) =>
     appendFileSync(
@@ -16,9 +14,6 @@ export default async (config, context) => {
   write('start');
   switch (config.do) {
     case 'sleep':
-      await sleep(config.ms);
-      break;
-    case 'stubborn':
       // Does not look at its signal.
       await sleep(config.ms);
       break;
@@ -28,7 +23,7 @@ export default async (config, context) => {
       if (context.attempt <= 1) throw new Error('planned: fails first');
       break;
     case 'snooze':
-      if (config.once && !process.env.CHAOS_NO_SNOOZE && Math.random() < 0.5) {
+      if (Math.random() < 0.5) {
         write('done');
         return context.snooze({ minutes: 0.05 });
       }
@@ -37,7 +32,7 @@ export default async (config, context) => {
       write('done');
       return context.discard('planned: discarded');
     case 'exit':
-      process.exit(EX_FAIL);
+      process.exit(1);
       break;
     case 'reject':
       void Promise.reject(new Error('planned: nobody waits for this'));

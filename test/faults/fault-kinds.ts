@@ -130,14 +130,14 @@ export const SHARED_FAULTS: Readonly<Record<string, FaultKind>> = {
     await Promise.all(held.map((client) => client.end().catch(() => {})));
   }),
 
-  'tables locked by somebody': outage('tables locked by somebody', async ({ arena, random }) => {
+  'tables locked by somebody': outage('tables locked by somebody', async ({ arena, random, hurry }) => {
     const client = new pg.Client({ connectionString: arena.project.adminUrl });
     client.on('error', () => {});
     await client.connect();
     await client.query('begin');
     await client.query('lock table public.cloud_jobs in access exclusive mode');
     // Statements end at 8 s, and callers that find no free connection of PostgREST's pool at 10 s.
-    await sleep(random.pick([500, 2_000, 9_000, 11_000]));
+    await sleep(random.pick(hurry ? [300, 1_500] : [300, 1_500, 9_000, 11_000]));
     await client.query('rollback');
     await client.end();
   }),
@@ -201,7 +201,7 @@ function outage(kind: string, make: FaultKind): FaultKind {
 function tcp(kind: string, choose: (scene: Scene) => Parameters<Arena['proxy']['setFault']>[0]): FaultKind {
   return outage(kind, async (scene) => {
     await scene.arena.proxy.setFault(choose(scene));
-    await sleep(scene.random.between(300, 3_000));
+    await sleep(scene.random.between(300, scene.hurry ? 1_000 : 3_000));
     await scene.arena.proxy.setFault(undefined);
   });
 }
@@ -215,7 +215,7 @@ function http(kind: string, share: number, choose: (scene: Scene) => Fault): Fau
       scene.count(kind);
       return choose(scene);
     });
-    await sleep(scene.random.between(500, 3_000));
+    await sleep(scene.random.between(300, scene.hurry ? 1_000 : 3_000));
     scene.arena.project.setFaults(undefined);
     scene.outages.push({ from, to: Date.now() });
   };

@@ -10,8 +10,8 @@ it.skipIf(process.platform !== 'linux')(
     const report = await runFaults({
       seed: SEED,
       workers: 4,
-      seconds: 20,
-      jobs: 3_000,
+      seconds: 15,
+      jobs: 2_000,
       pauseMs: 300,
       hurry: true,
     });
