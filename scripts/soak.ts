@@ -35,7 +35,8 @@ const report = await runFaults({
   workers,
   jobs,
   seconds: minutes * 60,
-  pauseMs: 600,
+  processPauseMs: 600,
+  sharedPauseMs: 2_000,
   hurry: false,
   tell: (line) => console.error(line),
 });

@@ -16,8 +16,10 @@ export interface FaultRunOptions {
   readonly seconds: number;
   /** Adding stops after so many jobs. */
   readonly jobs: number;
-  /** Mean pause between two faults of processes, in milliseconds; those that all meet come as often. */
-  readonly pauseMs: number;
+  /** Mean pause between two faults of processes, in milliseconds. */
+  readonly processPauseMs: number;
+  /** Mean pause after a fault that all meet, in milliseconds. */
+  readonly sharedPauseMs: number;
   /** Locks of stopped workers run out by the test's hand; see `Scene.hurry`. */
   readonly hurry: boolean;
   /** Told now and then how it goes. */
@@ -75,8 +77,8 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
     const producing = produce(arena, createRandom(options.seed + 2), options.jobs, promised, over);
     const talking = talk(scene, promised, over, options.tell);
     await Promise.all([
-      inTurn(scene, SHARED_FAULTS, options.pauseMs, over),
-      sideBySide(scene, PROCESS_FAULTS, options.pauseMs, over),
+      inTurn(scene, SHARED_FAULTS, options.sharedPauseMs, over),
+      sideBySide(scene, PROCESS_FAULTS, options.processPauseMs, over),
       talking,
     ]);
     await producing;

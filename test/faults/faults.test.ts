@@ -12,7 +12,8 @@ it.skipIf(process.platform !== 'linux')(
       workers: 4,
       seconds: 15,
       jobs: 2_000,
-      pauseMs: 300,
+      processPauseMs: 300,
+      sharedPauseMs: 200,
       hurry: true,
     });
     console.log(JSON.stringify({ ...report, violations: report.violations.length }));
