@@ -146,8 +146,8 @@ beforeAll(async () => {
   await add('cancelled', { handler: 'obey', tree: path('cancelled-js'), cause: path('cancelled-cause') });
   await add('cancelled shell', { handler: 'tree', tree: path('cancelled-sh') });
   await add('lost', { handler: 'obey', cause: path('lost-cause') });
-  await add('loop', { handler: 'loop', tree: path('timeout-js') }, { timeout_seconds: 1 });
-  await add('stubborn', { handler: 'stubborn', tree: path('timeout-sh') }, { timeout_seconds: 1 });
+  await add('loop', { handler: 'loop', tree: path('timeout-js') }, { timeout_seconds: 3 });
+  await add('stubborn', { handler: 'stubborn', tree: path('timeout-sh') }, { timeout_seconds: 3 });
   const plain = ['exit', 'killed', 'rejects', 'memory', 'bigint', 'discard', 'commands'];
   for (const name of plain) await add(name, { handler: name });
   await add('discard with retries', { handler: 'discard' }, { max_retries: 5 });
@@ -293,7 +293,7 @@ describe('a fault fails that job alone, and its process is replaced', () => {
     ['killed', 'crashed', /killed by SIGKILL/],
     ['rejects', 'crashed', /nobody handled it: nobody waits/],
     ['memory', 'crashed', /ran out of memory/],
-    ['loop', 'timeout', /timeout of 1 s/],
+    ['loop', 'timeout', /timeout of 3 s/],
   ])('%s', async (name, kind, message) => {
     expect(await outcome(name)).toMatchObject({
       job: 'failed',

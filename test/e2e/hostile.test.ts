@@ -109,7 +109,7 @@ export default async (config, context) => {
   if (config.end === 'discard') return context.discard(text);
   if (config.end === 'snooze') return context.snooze({ minutes: 60, reason: text });
   if (config.end === 'crash') process.exit(7);
-  return { text: config.text + secret, [config.key]: token, nested: [config.text, { __proto__: null, ['__proto__']: text.replaceAll(bad[0], '') }] };
+  return { text: config.text + secret, [config.key]: token, nested: [config.text, { __proto__: null, ['__proto__']: bad.reduce((left, one) => left.replaceAll(one, ''), text) }] };
 };`;
 
 const SECRET = `hunter2-${'q'.repeat(12)}-unlikely`;
