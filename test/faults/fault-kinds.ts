@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Fault } from '../../src/stack/faults.ts';
@@ -22,9 +21,6 @@ export interface Scene {
 
 export type FaultKind = (scene: Scene) => Promise<void>;
 
-/** As GitHub's runner: SIGINT, 7.5 s later SIGTERM, 2.5 s later the whole tree is killed. */
-const SIGTERM_AFTER_MS = 7_500;
-const SIGKILL_AFTER_MS = 2_500;
 /** How long an orphan may take to see that its worker is gone, before the runner's clean-up would kill it. */
 const ORPHAN_MS = 1_000;
 const LOCK_MS = 30_000;
@@ -58,12 +54,9 @@ export const PROCESS_FAULTS: Readonly<Record<string, FaultKind>> = {
     if (!worker) return;
     scene.count('worker cancelled');
     worker.faults.add('cancelled');
-    send(worker.pid, 'SIGINT');
-    if (await endsWithin(worker, SIGTERM_AFTER_MS)) return;
-    send(worker.pid, 'SIGTERM');
-    if (await endsWithin(worker, SIGKILL_AFTER_MS)) return;
+    const { signal } = await worker.step.cancel();
+    if (signal !== 'SIGKILL') return;
     scene.count('worker cancelled, killed at the end of the grace');
-    await killTree(worker);
     await expire(scene, worker);
   },
 
@@ -237,17 +230,6 @@ async function answers({ arena }: Scene): Promise<void> {
     if (Date.now() > until) throw new Error('The stack did not come back within 60 s of a fault.');
     await sleep(100);
   }
-}
-
-async function endsWithin(worker: Worker, ms: number): Promise<boolean> {
-  if (worker.endedAt !== null) return true;
-  const timer = new AbortController();
-  const ended = await Promise.race([
-    once(worker.step.child, 'exit').then(() => true),
-    sleep(ms, false, { signal: timer.signal }).catch(() => false),
-  ]);
-  timer.abort();
-  return ended;
 }
 
 /** Where waiting is too long, the lock of a worker that does not live runs out now. */

@@ -84,7 +84,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
     await producing;
     const faultsOver = Date.now();
     options.tell?.(`faults are over, ${promised.size} jobs; the queue runs dry`);
-    await runDry(arena, fleet);
+    await runDry(scene);
     const evidence: Evidence = { ...(await arena.evidence()), promised, workers: fleet.all, outages };
     const endings: Record<string, number> = {};
     for (const { status, failure_kind } of evidence.executions) {
@@ -225,9 +225,19 @@ async function talk(
 }
 
 /** Lets the queue run dry, without waiting for the pauses of retries. */
-async function runDry(arena: Arena, fleet: Fleet): Promise<void> {
+async function runDry({ arena, fleet, hurry }: Scene): Promise<void> {
   const until = Date.now() + 600_000;
   for (;;) {
+    if (hurry) {
+      // Only of workers that have ended: their locks have to run out in any case.
+      const living = fleet.alive().map(({ instanceId }) => instanceId);
+      await persist(() =>
+        arena.sql(
+          `update public.cloud_jobs set lock_expires_at = now() where status = 'locked' and locked_by <> all($1)`,
+          [living],
+        ),
+      );
+    }
     await persist(() =>
       arena.sql(`update public.cloud_jobs set run_at = now() where status = 'waiting' and run_at > now()`),
     );

@@ -1,12 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Step, startStep } from '../support/runner.ts';
+import { type Step, startStep } from '../../scripts/runner/step.ts';
 import type { Arena } from './arena.ts';
 import type { WorkerFault, WorkerRecord } from './check.ts';
 import type { Random } from './random.ts';
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('./shifted-clock.mjs', import.meta.url));
+
+/** What stands for the time between two ticks: also what keeps an empty queue from starting workers without end. */
+const RESTART_MS = 250;
 
 export interface Worker extends WorkerRecord {
   readonly faults: Set<WorkerFault>;
@@ -79,7 +82,7 @@ export function startFleet(arena: Arena, { size, random, handicaps }: FleetOptio
       worker.endedAt = Date.now();
       worker.gaveUp = code !== 0 || /had to stop|time budget/.test(log);
       alive.delete(worker);
-      setTimeout(launch, 100);
+      setTimeout(launch, RESTART_MS);
     });
   }
   for (let n = 0; n < size; n += 1) launch();
