@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { openQueue } from '../../src/queue/open-queue.ts';
+import type { Bench } from '../lib/bench.ts';
+import { startOurs } from '../lib/drains.ts';
+import type { Row } from '../lib/result.ts';
+import type { BenchStack } from '../lib/stack.ts';
+import { median } from '../lib/stats.ts';
+
+const KEPT_SECONDS = 5;
+const DAY = 86_400;
+
+export const history: Bench = {
+  title: 'many drains with pruning on, then some beside an open snapshot',
+  async measure({ stack, short, log }) {
+    const [rounds, size] = short ? [5, 4_000] : [20, 50_000];
+    const held = short ? 2 : 4;
+    await stack.reset();
+    const { url, serviceKey: key } = stack.project;
+    const { queue } = openQueue({ url, key }, 'bench');
+    const rates: number[] = [];
+    const claims: number[] = [];
+    const sizes: Sizes[] = [];
+
+    const round = async (): Promise<void> => {
+      await stack.fill(size);
+      claims.push(await claimLatency(stack));
+      const child = await startOurs(stack);
+      const { jobs, seconds } = await child.run();
+      rates.push(jobs / seconds);
+      // What a maintenance job does: all that is older than the days, batch by batch.
+      const days = KEPT_SECONDS / DAY;
+      while ((await queue.prune({ executions: days, jobs: days }, 5_000)).more);
+      sizes.push(await measureSizes(stack));
+      log(
+        `${rates.length * size} jobs, ${Math.round(rates.at(-1) ?? 0)} jobs/s, ${JSON.stringify(sizes.at(-1))}`,
+      );
+    };
+
+    for (let n = 0; n < rounds; n++) await round();
+    const snapshot = new pg.Client({ connectionString: stack.project.adminUrl });
+    await snapshot.connect();
+    await snapshot.query('begin isolation level repeatable read; select count(*) from public.cloud_jobs');
+    for (let n = 0; n < held; n++) await round();
+    await snapshot.query('rollback');
+    await snapshot.end();
+    await delay(100);
+    await stack.reset();
+
+    // The first fifth is the tables growing to their size.
+    const settled = Math.floor(rounds / 5);
+    const third = Math.max(1, Math.floor((rounds - settled) / 3));
+    const early = <T>(values: readonly T[]): T[] => values.slice(settled, settled + third);
+    const late = <T>(values: readonly T[]): T[] => values.slice(rounds - third, rounds);
+    const snap = <T>(values: readonly T[]): T[] => values.slice(rounds);
+    const row = (
+      label: string,
+      unit: string,
+      values: readonly number[],
+      of: <T>(v: readonly T[]) => T[],
+    ): Row => ({
+      label,
+      unit,
+      values: of(values),
+    });
+    const parts = [
+      ['early', early],
+      ['late', late],
+      ['beside an open snapshot', snap],
+    ] as const;
+    const all = sizes.map(({ tables, indexes }) => tables + indexes);
+    return {
+      rows: parts.flatMap(([when, of]) => [
+        row(`drain, ${when}`, 'jobs/s', rates, of),
+        row(`claim of 1 by SQL, ${when}`, 'ms', claims, of),
+        row(
+          `tables, ${when}`,
+          'MiB',
+          sizes.map(({ tables }) => tables),
+          of,
+        ),
+        row(
+          `indexes, ${when}`,
+          'MiB',
+          sizes.map(({ indexes }) => indexes),
+          of,
+        ),
+        row(
+          `dead rows, ${when}`,
+          'rows',
+          sizes.map(({ dead }) => dead),
+          of,
+        ),
+      ]),
+      goals: [
+        {
+          text: 'size of tables and indexes, late to early',
+          value: median(late(all)) / median(early(all)),
+          limit: 1.3,
+          sense: 'at most',
+        },
+        {
+          text: 'claim of 1, late to early',
+          value: median(late(claims)) / median(early(claims)),
+          limit: 1.3,
+          sense: 'at most',
+        },
+      ],
+      notes: [
+        `${(rounds + held) * size} jobs in all; what is older than ${KEPT_SECONDS} s is pruned after each drain.`,
+      ],
+    };
+  },
+};
+
+interface Sizes {
+  readonly tables: number;
+  readonly indexes: number;
+  readonly dead: number;
+}
+
+async function measureSizes(stack: BenchStack): Promise<Sizes> {
+  const [row] = await stack.sql(
+    `select sum(pg_table_size(relid))::double precision / 1048576 as tables,
+       sum(pg_indexes_size(relid))::double precision / 1048576 as indexes, sum(n_dead_tup)::integer as dead
+     from pg_stat_user_tables where relname in ('cloud_jobs', 'cloud_job_executions')`,
+  );
+  return { tables: Number(row?.tables), indexes: Number(row?.indexes), dead: Number(row?.dead) };
+}
+
+/** Milliseconds of a claim of one job that is then undone. */
+async function claimLatency(stack: BenchStack): Promise<number> {
+  const client = new pg.Client({ connectionString: stack.project.adminUrl });
+  await client.connect();
+  const values: number[] = [];
+  for (let time = 0; time < 9; time++) {
+    await client.query('begin');
+    const started = performance.now();
+    await client.query("select public.cloud_jobs_claim('latency', 1)");
+    values.push(performance.now() - started);
+    await client.query('rollback');
+  }
+  await client.end();
+  return median(values);
+}

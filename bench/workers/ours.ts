@@ -1,0 +1,86 @@
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { v7 as uuid7 } from 'uuid';
+import { createJobOutput } from '../../src/action/job-output.ts';
+import { createGitHubLog } from '../../src/action/log.ts';
+import { createRedactor } from '../../src/action/redact.ts';
+import { createCustomHandlers } from '../../src/handlers/custom/custom-handlers.ts';
+import type { Handler } from '../../src/handlers/handler.ts';
+import { openQueue } from '../../src/queue/open-queue.ts';
+import type { Json } from '../../src/queue/types.ts';
+import { runWorker } from '../../src/worker/worker.ts';
+import { inChild } from '../lib/in-child.ts';
+
+/** Our worker as the action runs it, with a handler in its own process. */
+export interface OurOptions {
+  readonly url: string;
+  readonly key: string;
+  readonly concurrency: number;
+  readonly name: string;
+  /** The handler waits so long; 0 does nothing at all. */
+  readonly jobMs: number;
+  /** The handler returns so many bytes. */
+  readonly resultBytes: number;
+  /** Runs bench/handlers/noop.mjs in a process of its own, as a user's handler, instead. */
+  readonly isolated: boolean;
+}
+
+await inChild<OurOptions>(async (options) => {
+  const redactor = createRedactor();
+  redactor.add(options.key);
+  const log = createGitHubLog({ write: (text) => process.stdout.write(text), redact: redactor.redact });
+  const { queue, requests } = openQueue(options, 'bench');
+  await queue.checkSchema();
+  const before = requests();
+  const result: Json = options.resultBytes > 0 ? { text: 'x'.repeat(options.resultBytes) } : null;
+  const handler: Handler = async () => {
+    if (options.jobMs > 0) await new Promise((resolve) => setTimeout(resolve, options.jobMs));
+    return { outcome: 'success', result };
+  };
+  const custom = createCustomHandlers({
+    folder: fileURLToPath(new URL('../handlers', import.meta.url)),
+    hostScript: new URL('../../src/handlers/custom/host.ts', import.meta.url),
+    env: process.env,
+    scratchDir: tmpdir(),
+  });
+  return {
+    work: async () => {
+      const report = await runWorker(
+        {
+          instanceId: options.name,
+          queues: ['default'],
+          jobTypes: ['custom', 'maintenance', 'paper_fetch'],
+          concurrency: options.concurrency,
+          maxJobs: null,
+          lockSeconds: 300,
+          timeBudgetSeconds: 3600,
+          lingerSeconds: 0,
+          runUrl: 'https://github.com/octo/consumer/actions/runs/42/attempts/1',
+        },
+        {
+          queue,
+          handlers: {
+            custom: options.isolated ? custom.handler : handler,
+            maintenance: handler,
+            paper_fetch: handler,
+          },
+          openOutput: (job) =>
+            createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+          redact: redactor.redact,
+          redactJson: redactor.redactJson,
+          secret: redactor.add,
+          spill: () => Promise.resolve(tmpdir()),
+          warn: log.warning,
+          newId: () => uuid7(),
+          now: () => performance.now(),
+          stop: new AbortController().signal,
+          requests,
+        },
+      );
+      if (report.error !== null) throw new Error(report.error);
+      const lost = report.executions.filter((execution) => execution.outcome !== 'success').length;
+      return { jobs: report.succeeded, requests: requests() - before, lost };
+    },
+    close: () => custom.close(),
+  };
+});
