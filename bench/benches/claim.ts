@@ -80,7 +80,8 @@ export const claim: Bench = {
         ] as const) {
           const values = await repeat(() => measure(limit));
           rows.push({ label: `claim of ${limit} ${way}, ${name}`, unit: 'ms', values });
-          (medians[`${limit} ${way}`] ??= []).push(median(values));
+          const kind = `${limit} ${way}`;
+          medians[kind] = [...(medians[kind] ?? []), median(values)];
         }
       }
     };

@@ -4,9 +4,9 @@ import type { Bench } from '../lib/bench.ts';
 import { interleave, median, ratios } from '../lib/stats.ts';
 
 const ACTION = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
-/** Tells the largest resident size, in KiB, at the end of a process. */
-const TELL_PEAK =
-  "import{writeSync}from'node:fs';process.on('exit',()=>writeSync(3,String(process.resourceUsage().maxRSS)))";
+/** Tells the process's own largest resident size, in KiB, at its end; proc(5) has it without that of the parent. */
+const TELL_PEAK = `import { readFileSync, writeSync } from 'node:fs';
+  process.on('exit', () => writeSync(3, /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]));`;
 
 export const idle: Bench = {
   title: 'dist/index.js run with nothing due, beside bare node',
