@@ -891,14 +891,18 @@ begin
       end as decision
     from held
   ),
+  -- Of recurring jobs alone: a function in an outer join would be called for every row, whatever its condition.
+  turn as materialized (
+    select decided.ordinal, t.*
+    from decided
+    cross join lateral public.cloud_jobs_turn(schedule, timezone, missed, missed_grace_seconds,
+      coalesce(scheduled_for, locked_at), locked_at) as t
+    where decided.schedule is not null and decided.decision in ('done', 'dead', 'cancelled')
+  ),
   turned as materialized (
     select decided.*, t.next as next_occurrence, coalesce(t.skipped, 0) as skipped, t.first_skipped, t.last_skipped, t.fault
     from decided
-    left join lateral (
-      select turn.* from public.cloud_jobs_turn(schedule, timezone, missed, missed_grace_seconds,
-        coalesce(scheduled_for, locked_at), locked_at) as turn
-      where decided.schedule is not null and decided.decision in ('done', 'dead', 'cancelled')
-    ) t on true
+    left join turn t on t.ordinal = decided.ordinal
   ),
   next as materialized (
     select turned.*,
@@ -970,11 +974,17 @@ begin
       job_status = next.new_status,
       next_run_at = next.new_run_at
     from next
-    where e.status = 'running'
-      and (e.execution_id = next.execution_id
-        -- A seed client writes execution rows of its own: close those of a lock that expired.
-        or (next.execution_id is null and e.job_id = next.job_id))
-    returning e.execution_id
+    where e.execution_id = next.execution_id and e.status = 'running'
+  ),
+  -- A seed client writes execution rows of its own: close those of a lock that expired. Apart from the above, where
+  -- an OR would compare every running execution with every item.
+  seed_execution as (
+    update public.cloud_job_executions e set
+      status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
+      error_message = next.new_error, failure_kind = next.new_failure_kind, job_status = next.new_status,
+      next_run_at = next.new_run_at
+    from next
+    where next.execution_id is null and e.job_id = next.job_id and e.status = 'running'
   ),
   skipped as (
     insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
