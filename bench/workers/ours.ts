@@ -56,6 +56,7 @@ await inChild<OurOptions>(async (options) => {
           timeBudgetSeconds: 3600,
           lingerSeconds: 0,
           runUrl: 'https://github.com/octo/consumer/actions/runs/42/attempts/1',
+          trigger: 'schedule',
         },
         {
           queue,
