@@ -33,7 +33,7 @@ export const roundTrips: Bench = {
           { text: 'calls of a run with one job', value: lone.requests, limit: 2, sense: 'at most' },
         ],
         notes: [
-          'Sent and received with all headers, without encryption. Of these, one check of the schema is the bench.',
+          'Bytes with all headers, without encryption; they include one check of the schema, made by the bench alone.',
           'While jobs run, one renewal a third of lock-minutes carries all of them: 0.6 a minute at the default of 5.',
         ],
       };
