@@ -1,0 +1,78 @@
+import pg from 'pg';
+import { withConnection } from '../../src/stack/database.ts';
+import { type Postgres, startPostgres } from '../../src/stack/postgres.ts';
+import { createProject, type Project } from '../../src/stack/project.ts';
+import { type CpuUse, cpuUse } from './cpu.ts';
+
+/** A project as a hosted one, and databases for the peers on the same Postgres. */
+export interface BenchStack {
+  readonly project: Project;
+  readonly postgres: Postgres;
+  /** One statement, or several without parameters, as superuser in the project's database. */
+  sql(text: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /** Empties the queue and lets the disk settle. */
+  reset(): Promise<void>;
+  /** Adds jobs of no work, as one call. */
+  fill(count: number, job?: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Connection URL of a database for a peer; made at the first call. */
+  peerUrl(name: string): Promise<string>;
+  cpu(): CpuUse;
+  stop(): Promise<void>;
+}
+
+/** Most jobs of one enqueue call. */
+const CHUNK = 20_000;
+
+/** Starts Postgres with the settings of a hosted project (commits are on the disk), PostgREST and a gateway. */
+export async function startBenchStack(): Promise<BenchStack> {
+  const postgres = await startPostgres({ durable: true });
+  const peers = new Set<string>();
+  try {
+    const project = await createProject(postgres);
+    const pool = new pg.Pool({ connectionString: project.adminUrl, max: 4 });
+    pool.on('error', () => {});
+    const sql: BenchStack['sql'] = async (text, params) => {
+      const result = params ? await pool.query(text, [...params]) : await pool.query(text);
+      return (Array.isArray(result) ? result.at(-1) : result).rows;
+    };
+    return {
+      project,
+      postgres,
+      sql,
+      reset: async () => {
+        await sql('truncate public.cloud_jobs, public.cloud_job_executions');
+        await sql('checkpoint');
+      },
+      fill: async (count, job = {}) => {
+        for (let from = 0; from < count; from += CHUNK) {
+          await sql(
+            `select public.cloud_jobs_enqueue(jsonb_agg($1::jsonb || jsonb_build_object('name', 'No ' || n)))
+             from generate_series($2::integer, $3::integer) as n`,
+            [JSON.stringify({ job_type: 'custom', ...job }), from + 1, Math.min(from + CHUNK, count)],
+          );
+        }
+      },
+      peerUrl: async (name) => {
+        if (!peers.has(name)) await postgres.createDatabase(name);
+        peers.add(name);
+        const url = new URL(postgres.adminUrl);
+        url.pathname = `/${name}`;
+        return url.href;
+      },
+      cpu: () => cpuUse(postgres.pid),
+      stop: async () => {
+        await pool.end();
+        await project.stop();
+        await postgres.stop();
+      },
+    };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+/** One statement on another database. */
+export async function sqlOn(url: string, text: string): Promise<void> {
+  await withConnection(url, (client) => client.query(text));
+}
