@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { migrationComments } from '../scripts/sql-reference/comments.ts';
+import { CATALOG_SQL, type Catalog, sqlReference } from '../scripts/sql-reference/page.ts';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
 import { codeBlocks } from './support/code-blocks.ts';
 import { installExtensions } from './support/extensions.ts';
@@ -97,6 +99,17 @@ describe('examples/schedules', () => {
     expect(Object.keys(step.with).filter((name) => !inputs.includes(name))).toEqual([]);
     expect(step.with.command).toBe('apply');
   });
+});
+
+it('docs/sql-reference.md is what the schema and its comments say (npm run build:reference)', async () => {
+  const project = await startTestProject();
+  try {
+    const [row] = await project.sql<{ catalog: Catalog }>(CATALOG_SQL);
+    if (!row) throw new Error('No catalog.');
+    expect(read('docs/sql-reference.md')).toBe(sqlReference(row.catalog, migrationComments()));
+  } finally {
+    await project.stop();
+  }
 });
 
 it.each([

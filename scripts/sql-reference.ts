@@ -1,0 +1,21 @@
+/** Writes docs/sql-reference.md from the live schema and the comments in sql/migrations. */
+import { writeFileSync } from 'node:fs';
+import { runSql } from '../src/stack/database.ts';
+import { startPostgres } from '../src/stack/postgres.ts';
+import { createProject } from '../src/stack/project.ts';
+import { migrationComments } from './sql-reference/comments.ts';
+import { CATALOG_SQL, type Catalog, sqlReference } from './sql-reference/page.ts';
+
+const postgres = await startPostgres({ durable: false });
+try {
+  const project = await createProject(postgres);
+  try {
+    const [row] = await runSql(project.adminUrl, CATALOG_SQL);
+    const page = sqlReference(row?.catalog as Catalog, migrationComments());
+    writeFileSync(new URL('../docs/sql-reference.md', import.meta.url), page);
+  } finally {
+    await project.stop();
+  }
+} finally {
+  await postgres.stop();
+}
