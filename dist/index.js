@@ -53874,8 +53874,17 @@ function createRpc(options) {
 
 
 
-/** The queue of a Supabase project. Nothing is sent before the first call. */
+
+/**
+ * The queue of a Supabase project. Nothing is sent before the first call.
+ * @throws QueueError on a Node that the client of Supabase does not work on
+ */
 function openQueue(connection, version) {
+    // Where a tool runs the action with a Node of its own choice (act takes the one on the path), the client's own words
+    // would be about a WebSocket that nobody here uses.
+    if (typeof WebSocket === 'undefined') {
+        throw new QueueError('unavailable', `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`);
+    }
     let sent = 0;
     const rpc = createRpc({
         ...connection,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -112,16 +112,74 @@ it('docs/sql-reference.md is what the schema and its comments say (npm run build
   }
 });
 
-it.each([
+it.each(['docs/getting-started.md', 'docs/operations.md'])('%s has SQL that runs', async (path) => {
+  const project = await startTestProject();
+  try {
+    const blocks = codeBlocks(read(path), 'sql');
+    expect(blocks.length).toBeGreaterThan(1);
+    for (const sql of blocks) await project.asPostgres(sql);
+    expect(await project.sql('select name from cloud_jobs')).toHaveLength(1);
+  } finally {
+    await project.stop();
+  }
+});
+
+it('docs/getting-started.md has the handler of docs/handlers.md, and commands that are there', () => {
+  const text = read('docs/getting-started.md');
+  const [handler] = codeBlocks(text, 'js');
+  expect(codeBlocks(read('docs/handlers.md'), 'js').map((code) => code.replace(/^\/\/.*\n/, ''))).toContain(
+    handler,
+  );
+  const { scripts } = JSON.parse(read('package.json'));
+  const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? '');
+  expect(named).toContain('cloud-jobs');
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});
+
+it('docs/operations.md removes everything that install.sql made', async () => {
+  const project = await startTestProject();
+  try {
+    const [text = ''] = codeBlocks(read('docs/operations.md'), 'text');
+    await project.asPostgres(text);
+    const left = await project.sql(
+      `select proname as name from pg_proc where pronamespace = 'public'::regnamespace
+       union all select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')`,
+    );
+    expect(left).toEqual([]);
+  } finally {
+    await project.stop();
+  }
+});
+
+const PAGES = [
   'README.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
-  'docs/handlers.md',
-  'docs/keys.md',
-  'docs/threat-model.md',
-  'docs/schedules.md',
-  'docs/waking.md',
-])('%s links to files that exist', (path) => {
-  const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '');
-  expect(links.filter((link) => !existsSync(join(root, dirname(path), link)))).toEqual([]);
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+/** The name that GitHub gives a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-');
+const anchorsOf = (path: string): string[] =>
+  [
+    ...read(path)
+      .replaceAll(/^```[\s\S]*?^```/gm, '')
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, heading = '']) => anchorOf(heading));
+
+it.each(PAGES)('%s links to files and headings that exist', (path) => {
+  const links = [...read(path).matchAll(/\]\((?!https?:)([^)\s]+)/g)].map((match) => match[1] ?? '');
+  const broken = links.filter((link) => {
+    const [file = '', anchor] = link.split('#');
+    const target = file === '' ? path : join(dirname(path), file);
+    if (!existsSync(join(root, target))) return true;
+    return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).includes(anchor);
+  });
+  expect(broken).toEqual([]);
 });

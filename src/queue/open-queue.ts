@@ -1,5 +1,6 @@
 import { v7 as uuid7 } from 'uuid';
 import { z } from 'zod';
+import { QueueError } from './errors.ts';
 import type { PaperRpc } from './papers.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRpc } from './rpc.ts';
@@ -11,11 +12,22 @@ export interface OpenQueue {
   readonly requests: () => number;
 }
 
-/** The queue of a Supabase project. Nothing is sent before the first call. */
+/**
+ * The queue of a Supabase project. Nothing is sent before the first call.
+ * @throws QueueError on a Node that the client of Supabase does not work on
+ */
 export function openQueue(
   connection: { url: string; key: string; publishableKey?: string | null },
   version: string,
 ): OpenQueue {
+  // Where a tool runs the action with a Node of its own choice (act takes the one on the path), the client's own words
+  // would be about a WebSocket that nobody here uses.
+  if (typeof WebSocket === 'undefined') {
+    throw new QueueError(
+      'unavailable',
+      `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`,
+    );
+  }
   let sent = 0;
   const rpc = createRpc({
     ...connection,

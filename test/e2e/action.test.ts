@@ -282,3 +282,14 @@ it('the bundle is whole', async () => {
   const text = readFileSync(new URL('../../dist/index.js', import.meta.url), 'utf8');
   expect(text).not.toContain('webpackMissingModule');
 });
+
+it('on a Node that is too old it says which one it needs', async () => {
+  const ran = await runStep(
+    { 'supabase-url': project.url, 'supabase-key': project.secretKey },
+    // What such a Node lacks.
+    { NODE_OPTIONS: '--no-experimental-websocket' },
+  );
+  expect(ran.code).toBe(1);
+  expect(ran.log).toContain('cloud-jobs needs Node.js 22 or newer, and this is v');
+  expect(ran.log).not.toContain('WebSocket');
+});
