@@ -3,7 +3,7 @@ import pg from 'pg';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { Bench } from '../lib/bench.ts';
 import { startOurs } from '../lib/drains.ts';
-import type { Row } from '../lib/result.ts';
+import type { Goal, Row } from '../lib/result.ts';
 import type { BenchStack } from '../lib/stack.ts';
 import { median } from '../lib/stats.ts';
 
@@ -12,8 +12,8 @@ const DAY = 86_400;
 export const history: Bench = {
   title: 'many drains with pruning on, then some beside an open snapshot',
   async measure({ stack, short, log }) {
-    const [rounds, size] = short ? [5, 4_000] : [20, 50_000];
-    const held = short ? 2 : 4;
+    const [rounds, size] = short ? [5, 4_000] : [17, 50_000];
+    const held = short ? 2 : 3;
     // Less than a drain takes, so that pruning has something to do from the second one on.
     const keptSeconds = short ? 0.5 : 5;
     await stack.reset();
@@ -70,6 +70,12 @@ export const history: Bench = {
       ['beside an open snapshot', snap],
     ] as const;
     const all = sizes.map(({ tables, indexes }) => tables + indexes);
+    const sizeGoal: Goal = {
+      text: 'size of tables and indexes, late to early',
+      value: median(late(all)) / median(early(all)),
+      limit: 1.3,
+      sense: 'at most',
+    };
     return {
       rows: parts.flatMap(([when, of]) => [
         row(`drain, ${when}`, 'jobs/s', rates, of),
@@ -94,12 +100,7 @@ export const history: Bench = {
         ),
       ]),
       goals: [
-        {
-          text: 'size of tables and indexes, late to early',
-          value: median(late(all)) / median(early(all)),
-          limit: 1.3,
-          sense: 'at most',
-        },
+        ...(short ? [] : [sizeGoal]),
         {
           text: 'claim of 1, late to early',
           value: median(late(claims)) / median(early(claims)),
@@ -109,6 +110,9 @@ export const history: Bench = {
       ],
       notes: [
         `${(rounds + held) * size} jobs in all; what is older than ${keptSeconds} s is pruned after each drain.`,
+        ...(short
+          ? ['Autovacuum comes once a minute: whether sizes stay flat shows in the whole form alone.']
+          : []),
       ],
     };
   },
