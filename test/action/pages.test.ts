@@ -382,12 +382,12 @@ describe('how the pages look', () => {
 
       2 jobs claimed · 1 succeeded · 0 failed for good · 1 to be retried · 0 due and left · 12 s.
 
-      |   | Job | Type | Attempt | Took | Result or error | Progress | Runs next |
+      |   | Job | Result or error | Progress | Took | Attempt | Type | Runs next |
       | --- | --- | --- | --- | --- | --- | --- | --- |
-      | 🔁 will retry | Mail &#124; all | custom | 2 of 4 | 1.3 s | It took too long. Stopped. | 3 of 10: rows &#124; more | in 4 min (12:04 UTC) |
-      | ✅ success | Nightly report | custom | 1 of 4 | 1.3 s | sent: 3 |   |   |
+      | 🔁 will retry | Mail &#124; all | It took too long. Stopped. | 3 of 10: rows &#124; more | 1.3 s | 2 of 4 | custom | in 4 min (12:04 UTC) |
+      | ✅ success | Nightly report | sent: 3 |   | 1.3 s | 1 of 4 | custom |   |
 
-      <details><summary>🔁 will retry: Mail &#124; all</summary>
+      <details><summary>🔁 will retry: Mail &#124; all</summary>
 
       Job <code>job-2</code>, kind <code>timeout</code>.
 

@@ -6,15 +6,28 @@ import type { Section } from './fit.ts';
 
 const ROWS = 200;
 const DETAILS = 25;
+/** As many rows as are seen at a glance. */
+const SHORT = 10;
 
+/** Joined by spaces that do not break: in a narrow column the word would stand below its sign. */
 const SIGN: Readonly<Record<ExecutionReport['outcome'], string>> = {
-  success: '✅ success',
-  failed: '❌ failed',
-  retry: '🔁 will retry',
-  snoozed: '💤 later',
-  released: '↩️ handed back',
-  cancelled: '🚫 cancelled',
-  lost: '❓ lock lost',
+  success: '✅\u00a0success',
+  failed: '❌\u00a0failed',
+  retry: '🔁\u00a0will\u00a0retry',
+  snoozed: '💤\u00a0later',
+  released: '↩️\u00a0handed\u00a0back',
+  cancelled: '🚫\u00a0cancelled',
+  lost: '❓\u00a0lock\u00a0lost',
+};
+/** Of the slices, dark enough for white figures on them. */
+const COLOUR: Readonly<Record<ExecutionReport['outcome'], string>> = {
+  success: '#1a7f37',
+  failed: '#cf222e',
+  retry: '#bc4c00',
+  snoozed: '#0969da',
+  released: '#6e7781',
+  cancelled: '#8250df',
+  lost: '#4d2d00',
 };
 /** Failures first: they are why people look. */
 const ORDER: readonly ExecutionReport['outcome'][] = [
@@ -37,11 +50,17 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
     ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
-    ...(executions.length > 0 ? executionTable(executions, report, now) : []),
-    ...(executions.length > 10 ? [chart(report)] : []),
-    ...failures(executions),
+    ...body(executions, report, now),
     ...papers(executions),
   ];
+}
+
+/** A long table would push the chart and the failures off the screen; below a short one they are at hand. */
+function body(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
+  if (executions.length === 0) return [];
+  const table = executionTable(executions, report, now);
+  if (executions.length <= SHORT) return [...table, ...failures(executions)];
+  return [chart(report), ...failures(executions), ...table];
 }
 
 function headline(report: RunReport): string {
@@ -75,19 +94,21 @@ function facts(report: RunReport): string {
 }
 
 function executionTable(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
-  // Most jobs report none: their table does without an empty column.
+  // Most jobs report no progress, and most runs leave nothing to run again: the table does without empty columns. What
+  // people look for comes first, since a phone shows three columns.
   const told = executions.some((execution) => execution.progress !== null);
+  const again = executions.some((execution) => execution.nextRunAt !== null);
   const rows = executions
     .slice(0, ROWS)
     .map((execution) => [
       SIGN[execution.outcome],
       words(execution.name, 80),
-      words(execution.jobType),
-      `${execution.attempt} of ${execution.maxRetries + 1}`,
-      duration(execution.durationSeconds),
       words(execution.error ? execution.error : brief(execution.result), 160),
       ...(told ? [words(progressInWords(execution.progress), 120)] : []),
-      moment(execution.nextRunAt, now),
+      duration(execution.durationSeconds),
+      `${execution.attempt} of ${execution.maxRetries + 1}`,
+      words(execution.jobType),
+      ...(again ? [moment(execution.nextRunAt, now)] : []),
     ]);
   const more = report.claimed - rows.length;
   return [
@@ -95,12 +116,12 @@ function executionTable(executions: readonly ExecutionReport[], report: RunRepor
       head: [
         '',
         'Job',
-        'Type',
-        'Attempt',
-        'Took',
         'Result or error',
         ...(told ? ['Progress'] : []),
-        'Runs next',
+        'Took',
+        'Attempt',
+        'Type',
+        ...(again ? ['Runs next'] : []),
       ],
       rows,
     },
@@ -119,14 +140,17 @@ function brief(result: Json): string {
 }
 
 function chart(report: RunReport): string {
-  const slices = new Map<string, number>();
+  const slices = new Map<ExecutionReport['outcome'], number>();
   for (const execution of report.executions) {
     slices.set(execution.outcome, (slices.get(execution.outcome) ?? 0) + 1);
   }
   slices.set('success', report.succeeded);
-  const lines = [...slices].filter(([, count]) => count > 0).map(([name, count]) => `  "${name}" : ${count}`);
-  if (lines.length < 2) return '';
-  return `\`\`\`mermaid\npie title Outcomes\n${lines.join('\n')}\n\`\`\``;
+  // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
+  const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+  if (drawn.length < 2) return '';
+  const colours = drawn.map(([name], index) => `"pie${index + 1}": "${COLOUR[name]}"`).join(', ');
+  const theme = `%%{init: {"theme": "base", "themeVariables": {${colours}, "pieOpacity": "1", "pieStrokeColor": "#8b949e", "pieOuterStrokeColor": "#8b949e", "pieSectionTextColor": "#ffffff", "pieLegendTextColor": "#848d97"}}}%%`;
+  return `\`\`\`mermaid\n${theme}\npie showData\n${drawn.map(([name, count]) => `  "${name}" : ${count}`).join('\n')}\n\`\`\``;
 }
 
 /** The newest papers that paper_fetch jobs found. */
