@@ -332,7 +332,7 @@ describe('stopped with all that they started', () => {
     expect(workspace.read('cancelled-cause')).toBe('cancelled');
     expect(workspace.read('lost-cause')).toBe('lost');
     expect(await outcome('lost')).toMatchObject({ failure_kind: 'lost' });
-    expect(ran.summary).toMatch(/lock lost \| lost \|/);
+    expect(ran.summary).toMatch(/lock\u00a0lost \| lost \|/);
   });
 });
 
