@@ -35,7 +35,8 @@ export async function initialiseCluster(
 ) {
   // Made beside its place and moved there when whole: an interrupted first start leaves no half a cluster.
   const partial = `${dataDir}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  // The initdb of a stack that was killed a moment ago may still be writing until its watchdog ends it.
+  await rm(partial, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   await mkdir(partial, { recursive: true, mode: 0o700 });
   const passwordFile = join(scratch, 'password');
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
