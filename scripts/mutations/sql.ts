@@ -200,11 +200,17 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
   {
     what: 'finish: an execution is closed once',
     file: ATTEMPTS,
-    find: "    where e.status = 'running'\n      and (e.execution_id",
-    put: '    where (e.execution_id',
+    find: "e.execution_id = next.execution_id and e.status = 'running'",
+    put: 'e.execution_id = next.execution_id',
     test: requests('a zombie changes nothing'),
-    survives:
-      'Only the execution that holds the lock gets here, and that one runs; for a lock of a seed client the state guards its old rows, which upgrade.test.ts compares.',
+    survives: 'Only the execution that holds the lock gets here, and that one runs.',
+  },
+  {
+    what: 'expire: the old executions of a seed client stay as they ended',
+    file: ATTEMPTS,
+    find: "e.job_id = next.job_id and e.status = 'running'",
+    put: 'e.job_id = next.job_id',
+    test: ['test/sql/upgrade.test.ts', 'dies with a lock'],
   },
   {
     what: 'finish: a wish to disable is heard',

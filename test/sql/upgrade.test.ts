@@ -288,6 +288,19 @@ describe('a client of the first schema beside jobs of today', () => {
     expect(await queue().add({ unique_key: 'u' })).not.toEqual([job]);
   });
 
+  it('dies with a lock: the attempts that it had recorded before stay as they ended', async () => {
+    const job = await queue().addOne({});
+    expect(await claimAsSeed(project)).toMatchObject({ job_id: job });
+    await endAsSeed(project, job, false);
+    const attempts = `select * from cloud_job_executions where job_id = $1 order by started_at`;
+    const before = await project.sql(attempts, [job]);
+    expect(before).toHaveLength(1);
+    expect(await claimAsSeed(project)).toMatchObject({ job_id: job });
+    await project.sql('update cloud_jobs set lock_expires_at = now() where job_id = $1', [job]);
+    expect(await project.sql('select release_expired_locks() as released')).toEqual([{ released: 1 }]);
+    expect(await project.sql(attempts, [job])).toEqual(before);
+  });
+
   it('fails a job with a concurrency key: the next of the key gets its turn and nothing is stuck', async () => {
     const [first, second] = await queue().add({ concurrency_key: 'k' }, { concurrency_key: 'k' });
     expect(await claimAsSeed(project)).toMatchObject({ job_id: first });
