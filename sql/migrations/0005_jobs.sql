@@ -1,5 +1,15 @@
 -- What people and applications do with jobs: enqueue, cancel, run again, enable, disable, delete.
 
+create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
+returns void
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_refuse(400,
+    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
+    'Nothing was enqueued. Correct the job and send the batch again.')
+$$;
+
 -- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
 create or replace function public.cloud_jobs_check_items(items_param jsonb)
 returns void
@@ -68,18 +78,8 @@ begin
   where checked.reason is not null
   order by checked.ordinal
   limit 1;
-  if not found then
-    select max(i.ordinal) as ordinal, max(i.item->>'name') as name, 'has the job_id of another job of the batch' as reason
-    into wrong
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-    where i.item->>'job_id' is not null
-    group by i.item->>'job_id' having count(*) > 1
-    limit 1;
-  end if;
   if found then
-    perform public.cloud_jobs_refuse(400,
-      format('Job %s of the batch (%s) %s.', wrong.ordinal, coalesce(to_json(left(wrong.name, 80))::text, 'no name'), wrong.reason),
-      'Nothing was enqueued. Correct the job and send the batch again.');
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
   end if;
 
   -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
@@ -104,14 +104,16 @@ $$;
 -- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
 create or replace function public.cloud_jobs_enqueue(items_param jsonb)
-returns jsonb
+returns json
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-  items jsonb;
-  reply jsonb;
+  items jsonb := items_param;
+  wrong record;
+  added bigint;
+  reply json;
   missing boolean;
 begin
   perform public.cloud_jobs_check_items(items_param);
@@ -121,9 +123,11 @@ begin
   end if;
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
-  select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
-  into items
-  from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+  if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
+    select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
+    into items
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+  end if;
 
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
@@ -145,8 +149,26 @@ begin
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
+    get diagnostics added = row_count;
 
-    select jsonb_agg(jsonb_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
+    if added = jsonb_array_length(items) then
+      -- The common case: every job is new, and there is nothing to look up.
+      select json_agg(job) into reply
+      from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;
+      exit;
+    end if;
+
+    if round = 1 then
+      select max(i.ordinal) as ordinal, max(i.item->>'name') as name into wrong
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+      group by i.item->>'job_id' having count(*) > 1
+      limit 1;
+      if found then
+        perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, 'has the job_id of another job of the batch');
+      end if;
+    end if;
+
+    select json_agg(json_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
       bool_or(own.job_id is null and twin.job_id is null)
     into reply, missing
     from jsonb_array_elements(items) with ordinality as i (item, ordinal)
@@ -160,8 +182,8 @@ begin
       'Nothing was enqueued. Send the batch again.');
   end if;
 
-  return jsonb_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
-    'jobs', coalesce(reply, '[]'::jsonb));
+  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'jobs', coalesce(reply, '[]'::json));
 end
 $$;
 

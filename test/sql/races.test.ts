@@ -158,15 +158,47 @@ describe('a finish and', () => {
     return queue().take('w');
   };
 
-  it('the same finish at once: the second waits and gets the same answer', async () => {
-    const { execution_id } = await held();
-    const [a, b] = await whileOpen(
-      (one) => finish(one, 'w', execution_id, 'failure'),
-      (two) => finish(two, 'w', execution_id, 'failure'),
-    );
-    expect(a).toMatchObject({ applied: true, status: 'waiting' });
-    expect(b).toEqual(a);
-    expect(await project.sql('select current_retries from cloud_jobs')).toEqual([{ current_retries: 1 }]);
+  it.each([
+    ['failure', 'waiting', 1],
+    ['success', 'success', 0],
+  ])(
+    'the same finish at once, %s: the second waits and gets the same answer',
+    async (outcome, status, retries) => {
+      const { execution_id } = await held();
+      const [a, b] = await whileOpen(
+        (one) => finish(one, 'w', execution_id, outcome),
+        (two) => finish(two, 'w', execution_id, outcome),
+      );
+      expect(a).toMatchObject({ applied: true, status });
+      expect(b).toEqual(a);
+      expect(await project.sql('select current_retries from cloud_jobs')).toEqual([
+        { current_retries: retries },
+      ]);
+    },
+  );
+
+  it.each(['success', 'failure'])('another one crosswise, %s: no deadlock', async (outcome) => {
+    await queue().add({}, {});
+    const executions = (await queue().claim('w', 2)).jobs.map((job) => job.execution_id);
+    const [first] = await project.sql<{ job_id: string }>('select min(job_id) as job_id from cloud_jobs');
+    const end = (client: pg.Client, ids: readonly string[]) =>
+      value<{ finished: { applied: boolean }[] }>(client, 'select cloud_jobs_finish($1, $2)', [
+        'w',
+        JSON.stringify(ids.map((execution_id) => ({ execution_id, outcome }))),
+      ]);
+    await onConnections(project.adminUrl, 3, async ([holder, one, two]) => {
+      if (!holder || !one || !two) throw new Error('no connections');
+      await holder.query('begin');
+      await holder.query('select from cloud_jobs where job_id = $1 for update', [first?.job_id]);
+      const forth = end(one, executions);
+      await untilBlocked(project, one);
+      const back = end(two, executions.toReversed());
+      await untilBlocked(project, two);
+      await holder.query('rollback');
+      for (const reply of await Promise.all([forth, back])) {
+        expect(reply.finished).toMatchObject([{ applied: true }, { applied: true }]);
+      }
+    });
   });
 
   it('an expiry that is under way: the worker is told that it lost the job', async () => {
