@@ -17245,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 8599:
+/***/ 5764:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -17377,32 +17377,9 @@ const MAX_OUTPUT_BYTES = 16 * 1024;
 const MAX_NOTE_BYTES = 1024;
 /** Jobs in one claim: more would not be faster, and hold locks longer. */
 const MAX_BATCH = 500;
-
-;// CONCATENATED MODULE: ./lib/worker/batch-size.js
-
-/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
-const AHEAD_MS = 500;
-/** Weight of the newest duration in the moving average. */
-const WEIGHT = 0.2;
-/**
- * How many jobs to hold, running and waiting together. Begins with one for each slot; grows for jobs that end within
- * milliseconds, so that a thousand of them need few calls; stays at the slots for long ones, which other workers
- * should get.
- */
-function createBatchSize(concurrency) {
-    let average = null;
-    return {
-        target: () => {
-            if (average === null)
-                return Math.min(concurrency, MAX_BATCH);
-            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(average, 0.1));
-            return Math.max(Math.min(concurrency, MAX_BATCH), Math.min(ahead, MAX_BATCH));
-        },
-        record: (durationMs) => {
-            average = average === null ? durationMs : average * (1 - WEIGHT) + durationMs * WEIGHT;
-        },
-    };
-}
+/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
+ * one, the worker does the jobs of the other. */
+const MAX_IN_FLIGHT = 2;
 
 ;// CONCATENATED MODULE: ./lib/worker/storable.js
 /**
@@ -17616,6 +17593,125 @@ function startHeartbeat(deps) {
 }
 function cleanProgress(progress, redact) {
     return storableProgress(progress, (text, bytes) => keepStart(storableText(redact(text)), bytes));
+}
+
+;// CONCATENATED MODULE: ./lib/worker/batch-size.js
+
+/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
+const AHEAD_MS = 500;
+/** Weight of the newest duration in the moving average. */
+const WEIGHT = 0.2;
+/**
+ * How many jobs to hold, running and waiting together. Begins with one for each slot; grows for jobs that end within
+ * milliseconds, so that a thousand of them need few calls; stays at the slots for long ones, which other workers
+ * should get.
+ */
+function createBatchSize(concurrency) {
+    let average = null;
+    return {
+        target: () => {
+            if (average === null)
+                return Math.min(concurrency, MAX_BATCH);
+            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(average, 0.1));
+            return Math.max(Math.min(concurrency, MAX_BATCH), Math.min(ahead, MAX_BATCH * MAX_IN_FLIGHT));
+        },
+        record: (durationMs) => {
+            average = average === null ? durationMs : average * (1 - WEIGHT) + durationMs * WEIGHT;
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/worker/pace.js
+
+
+/** Ended attempts wait so long for company before they are recorded, */
+const FLUSH_MS = 200;
+/** unless so many have come together. */
+const FLUSH_AT = MAX_BATCH / 2;
+/** While jobs run and slots are free, the queue is asked again so often. */
+const POLL_MS = 15_000;
+/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
+const MORE_FIRST_MS = 100;
+/** ... for so long in all. What is left then goes to the next run. */
+const MORE_FOR_MS = 5_000;
+/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+const LINGER_FIRST_MS = 2_000;
+/** ... but at least so often. */
+const LINGER_MOST_MS = 60_000;
+/**
+ * @param concurrency jobs that run at the same time
+ * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
+ */
+function createPace(concurrency, lingerMs) {
+    const batchSize = createBatchSize(concurrency);
+    let stalled = false;
+    let nothingDue = false;
+    /** The last claim got all that it asked for: there is likely more. */
+    let plenty = false;
+    let askedAt = Number.NEGATIVE_INFINITY;
+    let more = null;
+    let lingering = null;
+    return {
+        ended: (durationMs) => {
+            stalled = false;
+            batchSize.record(durationMs);
+        },
+        stall: () => {
+            stalled = true;
+        },
+        wanted: ({ running, waiting, asked }) => {
+            const target = stalled ? concurrency : batchSize.target();
+            return Math.max(0, Math.min(target - running - waiting - asked, MAX_BATCH));
+        },
+        answered(claim, limit, held, now) {
+            askedAt = now;
+            plenty = claim.jobs.length === limit;
+            if (claim.jobs.length > 0 || !claim.more) {
+                more = null;
+                nothingDue = claim.jobs.length < limit && !claim.more;
+            }
+            else if (more && now - more.since > MORE_FOR_MS) {
+                more = null;
+                nothingDue = true;
+            }
+            else {
+                const pause = more ? more.pause * 2 : MORE_FIRST_MS;
+                more = { since: more?.since ?? now, pause, next: now + pause };
+            }
+            if (!nothingDue || held > 0)
+                lingering = null;
+            else if (lingering)
+                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+            else
+                lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
+        },
+        claimDelay({ running, waiting, asked }, now) {
+            const held = running + waiting;
+            // A second request beside one that has not been answered pays only where there is plenty.
+            if (asked > 0 && !plenty)
+                return Number.POSITIVE_INFINITY;
+            if (more)
+                return more.next - now;
+            if (nothingDue && held > 0)
+                return askedAt + POLL_MS - now;
+            if (nothingDue) {
+                const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+                return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
+            }
+            const low = held < concurrency || held + asked <= batchSize.target() / MAX_IN_FLIGHT;
+            return low ? 0 : Number.POSITIVE_INFINITY;
+        },
+        recordDelay({ running, waiting, ended, oldestEnded }, now) {
+            if (ended >= FLUSH_AT)
+                return 0;
+            if (ended === 0)
+                return Number.POSITIVE_INFINITY;
+            return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
+        },
+        get mayBeLeft() {
+            return more !== null;
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./lib/queue/errors.js
@@ -17860,18 +17956,6 @@ function createWake() {
 
 
 
-/** Ended attempts wait so long for company before they are recorded. */
-const FLUSH_MS = 200;
-/** While jobs run and slots are free, the queue is asked again so often. */
-const POLL_MS = 15_000;
-/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
-const MORE_FIRST_MS = 100;
-/** ... for so long in all. What is left then goes to the next run. */
-const MORE_FOR_MS = 5_000;
-/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
-const LINGER_FIRST_MS = 2_000;
-/** ... but at least so often. */
-const LINGER_MOST_MS = 60_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers have so long, counted from the signal, */
@@ -17888,7 +17972,7 @@ const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
 async function runWorker(options, deps) {
     const started = deps.now();
     const tally = createTally();
-    const batchSize = createBatchSize(options.concurrency);
+    const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
     const wake = createWake();
     const lockMs = options.lockSeconds * 1000;
     // A claimed job is in exactly one of these until it is recorded.
@@ -17896,23 +17980,27 @@ async function runWorker(options, deps) {
     const running = new Map();
     let ended = [];
     let handBack = [];
-    let sending = [];
+    const sending = new Set();
     let claimed = 0;
     let expired = 0;
     let arrival = null;
-    let nothingDue = false;
-    /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
-    let stalled = false;
-    let lingering = null;
-    let askedAt = Number.NEGATIVE_INFINITY;
-    let more = null;
-    /** A claim whose reply was lost: it may have been applied. */
-    let unknownClaim = null;
+    /** Requests under way, and the jobs that they ask for. */
+    let inFlight = 0;
+    let asked = 0;
+    /** A claim has been answered. */
+    let reached = false;
+    /** Claims whose replies were lost: they may have been applied. */
+    const unknownClaims = [];
+    /** Why a request failed for good. */
+    let broken = null;
     let stopCause = null;
     let failure = null;
     const stopRequests = new AbortController();
-    const onStop = () => {
+    const endRequestsSoon = () => {
         setTimeout(() => stopRequests.abort(new Error('The worker is shutting down.')), SHUTDOWN_REQUEST_MS).unref();
+    };
+    const onStop = () => {
+        endRequestsSoon();
         wake.now();
     };
     if (deps.stop.aborted)
@@ -17959,8 +18047,7 @@ async function runWorker(options, deps) {
             const settled = await settleOrFail(ending);
             running.delete(job.execution_id);
             ended.push({ attempt, ending, settled, at: deps.now() });
-            stalled = false;
-            batchSize.record(ending.durationSeconds * 1000);
+            pace.ended(ending.durationSeconds * 1000);
             fill();
             wake.now();
         });
@@ -17975,35 +18062,19 @@ async function runWorker(options, deps) {
             return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
         }
     }
+    const inHand = () => ({
+        running: running.size,
+        waiting: waiting.length,
+        asked,
+        ended: ended.length,
+        oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
+    });
     /** How many jobs to ask for, if the queue were asked now. */
-    function wanted() {
+    function wanted(hand) {
         if (stopCause !== null)
             return 0;
-        const target = stalled ? options.concurrency : batchSize.target();
-        const allowed = options.maxJobs === null ? MAX_BATCH : options.maxJobs - claimed;
-        return Math.max(0, Math.min(target - running.size - waiting.length, allowed, MAX_BATCH));
-    }
-    /** When to ask the queue for jobs alone, without anything to record: 0 for now. In milliseconds from now. */
-    function claimDelay() {
-        const held = running.size + waiting.length;
-        if (more)
-            return more.next - deps.now();
-        if (nothingDue && held > 0)
-            return askedAt + POLL_MS - deps.now();
-        if (nothingDue) {
-            const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
-            return lingering && again <= lingering.until ? again - deps.now() : Number.POSITIVE_INFINITY;
-        }
-        return held < options.concurrency || held <= batchSize.target() / 2 ? 0 : Number.POSITIVE_INFINITY;
-    }
-    /** When to record what has ended, in milliseconds from now. */
-    function recordDelay() {
-        if (handBack.length > 0 || ended.length >= MAX_BATCH / 4)
-            return 0;
-        const oldest = ended[0];
-        if (!oldest)
-            return Number.POSITIVE_INFINITY;
-        return running.size + waiting.length === 0 ? 0 : oldest.at + FLUSH_MS - deps.now();
+        const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
+        return Math.max(0, Math.min(pace.wanted(hand), allowed));
     }
     /** Records what has ended and claims the next, in one call. */
     async function exchange(limit, patience) {
@@ -18030,7 +18101,21 @@ async function runWorker(options, deps) {
         ];
         ended = [];
         handBack = [];
-        sending = items.map((item) => item.execution_id);
+        for (const item of items)
+            sending.add(item.execution_id);
+        inFlight += 1;
+        asked += limit;
+        let open = true;
+        /** Before what the reply brought is taken in hand, so that it is not counted twice. */
+        const close = () => {
+            if (open) {
+                inFlight -= 1;
+                asked -= limit;
+            }
+            open = false;
+            for (const item of items)
+                sending.delete(item.execution_id);
+        };
         try {
             const reply = await record(deps.queue, options.instanceId, items, claim, patience);
             for (const { attempt, ending, settled } of batch) {
@@ -18044,45 +18129,35 @@ async function runWorker(options, deps) {
                 });
                 attempt.output.end((0,verdict/* verdict */.W)(report));
             }
+            close();
             if (reply.claim)
                 take(reply.claim, limit);
         }
         catch (error) {
             ended = [...batch, ...ended];
             handBack = [...returned, ...handBack];
-            unknownClaim = claim;
+            if (claim)
+                unknownClaims.push(claim);
             throw error;
         }
         finally {
-            sending = [];
+            close();
         }
     }
     function take(claim, limit) {
         const at = deps.now();
-        askedAt = at;
+        reached = true;
         claimed += claim.jobs.length;
         expired += claim.expired;
         arrival ??= claim.worker ?? null;
-        for (const job of claim.jobs)
-            waiting.push({ job, claimedAt: at });
-        if (claim.jobs.length > 0 || !claim.more) {
-            more = null;
-            nothingDue = claim.jobs.length < limit && !claim.more;
+        for (const job of claim.jobs) {
+            // Asked for before the worker had to end.
+            if (stopCause !== null)
+                handBack.push({ job, reason: 'Not started: the run was over.' });
+            else
+                waiting.push({ job, claimedAt: at });
         }
-        else if (more && at - more.since > MORE_FOR_MS) {
-            more = null;
-            nothingDue = true;
-        }
-        else {
-            const pause = more ? more.pause * 2 : MORE_FIRST_MS;
-            more = { since: more?.since ?? at, pause, next: at + pause };
-        }
-        if (!nothingDue || running.size + waiting.length > 0)
-            lingering = null;
-        else if (lingering)
-            lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
-        else
-            lingering = { until: at + options.lingerSeconds * 1000, pause: LINGER_FIRST_MS };
+        pace.answered(claim, limit, running.size + waiting.length, at);
         fill();
     }
     /** Ends everything that is under way, records what ended and hands the rest back. */
@@ -18092,15 +18167,17 @@ async function runWorker(options, deps) {
         giveBack(() => true, why);
         for (const attempt of running.values())
             attempt.stop(new AbortReason('shutdown', why));
-        while (running.size > 0 && deps.now() < until)
+        if (cause === 'error')
+            endRequestsSoon();
+        while (running.size + inFlight > 0 && deps.now() < until)
             await wake.wait(until - deps.now());
         for (const attempt of running.values())
             handBack.push({ job: attempt.job, reason: why });
         running.clear();
         try {
-            if (unknownClaim) {
+            for (const claim of unknownClaims) {
                 // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
-                const found = await deps.queue.claim(options.instanceId, unknownClaim, SHUTDOWN_CALL);
+                const found = await deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL);
                 for (const job of found.jobs)
                     handBack.push({ job, reason: why });
             }
@@ -18109,15 +18186,26 @@ async function runWorker(options, deps) {
         }
         catch (error) {
             const left = ended.length + handBack.length;
-            if (left === 0 && !unknownClaim)
+            if (left === 0 && unknownClaims.length === 0)
                 return;
             deps.warn(`${left} jobs could not be recorded or handed back (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
         }
+    }
+    /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
+    function send(limit) {
+        const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
+        exchange(limit, { ...patience, signal: stopRequests.signal })
+            .catch((error) => {
+            broken ??= { error };
+        })
+            .finally(wake.now);
     }
     async function loop() {
         for (;;) {
             if (deps.stop.aborted)
                 return await shutDown('signal', 'The runner stopped the worker.');
+            if (broken)
+                throw broken.error;
             if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
                 stopCause = 'time-budget';
                 giveBack(() => true, 'Not started: the time budget of the run was over.');
@@ -18126,17 +18214,18 @@ async function runWorker(options, deps) {
             // claim is in front, so this pass costs one look unless there is something to give back.
             const staleBefore = deps.now() - lockMs / 2;
             if (waiting[0] && waiting[0].claimedAt < staleBefore) {
-                stalled = true;
+                pace.stall();
                 giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
             }
             fill();
-            const limit = wanted();
-            const delay = Math.min(recordDelay(), limit > 0 ? claimDelay() : Number.POSITIVE_INFINITY);
-            const idle = running.size + waiting.length + ended.length + handBack.length === 0;
+            const hand = inHand();
+            const limit = wanted(hand);
+            const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
+            const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
+            const delay = inFlight < MAX_IN_FLIGHT ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
+            const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
             if (delay <= 0) {
-                const first = askedAt === Number.NEGATIVE_INFINITY;
-                const patience = first ? FIRST_CALL : { networkMs: lockMs, serverMs: lockMs };
-                await exchange(limit, { ...patience, signal: stopRequests.signal });
+                send(limit);
             }
             else if (idle && delay === Number.POSITIVE_INFINITY) {
                 return;
@@ -18154,7 +18243,7 @@ async function runWorker(options, deps) {
         if (deps.stop.aborted) {
             await shutDown('signal', 'The runner stopped the worker.');
         }
-        else if (askedAt === Number.NEGATIVE_INFINITY) {
+        else if (!reached) {
             throw error;
         }
         else {
@@ -18182,7 +18271,7 @@ async function runWorker(options, deps) {
     };
     /** What is due and left. A run that saw the end of the queue need not ask. */
     async function remaining(cause) {
-        if (cause === 'empty' && more === null)
+        if (cause === 'empty' && !pace.mayBeLeft)
             return 0;
         if (cause === 'signal' || cause === 'error')
             return null;
@@ -53930,6 +54019,8 @@ const PATTERNS = [
     /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
     /(?<=:\/\/[^\s/:@]{0,200}:)[^\s/]+(?=@)/g,
 ];
+/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
+const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
 /**
  * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
  *   lines. The door passes a function that prints `::add-mask::`.
@@ -53992,7 +54083,7 @@ function rangesOf(text, forms) {
             ranges.push([at, at + form.length]);
         }
     }
-    for (const pattern of PATTERNS) {
+    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
         for (const match of text.matchAll(pattern))
             ranges.push([match.index, match.index + match[0].length]);
     }
@@ -54144,9 +54235,6 @@ function createLineBuffer(limits = DEFAULTS) {
             return [...head, ...mark, ...tail.slice(dropped)];
         },
         kept: () => [...head, ...tail.slice(dropped)],
-        get isEmpty() {
-            return head.length === 0 && tail.length === 0;
-        },
     };
 }
 /** The end of some text, at most `limit` bytes of UTF-8, from the start of a line where that fits. */
@@ -54178,10 +54266,13 @@ const LINE_CHARS = 65_536;
  * @param title heads the group
  */
 function createJobOutput(title, log) {
-    const printed = createLineBuffer();
-    const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
+    // Made with the first line: most jobs print nothing.
+    let printed;
+    let last;
     return {
         line(text) {
+            printed ??= createLineBuffer();
+            last ??= createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
             for (const line of splitLines(text)) {
                 // Hidden before anything is cut: half a secret would not be found any more.
                 const safe = log.redact(line.slice(0, LINE_CHARS));
@@ -54190,12 +54281,14 @@ function createJobOutput(title, log) {
             }
         },
         tail() {
+            if (!last)
+                return '';
             // Again, as a secret may have become known after the line that holds it.
             const text = log.redact(visible(log.redact(last.kept().join('\n'))));
             return endOf(text, TAIL_BYTES).trimEnd();
         },
         end(verdict) {
-            if (printed.isEmpty)
+            if (!printed)
                 log.info(`${title}: ${verdict}`);
             else
                 log.group(title, [...printed.lines(), verdict]);
@@ -55200,7 +55293,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8599);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5764);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 

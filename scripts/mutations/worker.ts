@@ -224,8 +224,8 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   {
     what: 'worker: no more in all than it may',
     file: WORKER,
-    find: 'options.maxJobs === null ? MAX_BATCH : options.maxJobs - claimed',
-    put: 'options.maxJobs === null ? MAX_BATCH : MAX_BATCH',
+    find: 'options.maxJobs - claimed - asked;',
+    put: 'Number.POSITIVE_INFINITY;',
     test: test('takes no more jobs than it may'),
   },
   {
@@ -266,9 +266,23 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   {
     what: 'worker: asks for what an unanswered claim has taken',
     file: WORKER,
-    find: '      if (unknownClaim) {\n',
-    put: '      if (false && unknownClaim) {\n',
+    find: '      for (const claim of unknownClaims) {\n',
+    put: '      for (const claim of [] as ClaimRequest[]) {\n',
     test: test('stopped while a claim has been applied'),
+  },
+  {
+    what: 'worker: hands back what a claim brings when the run is over',
+    file: WORKER,
+    find: "      if (stopCause !== null) handBack.push({ job, reason: 'Not started: the run was over.' });\n      else waiting",
+    put: '      waiting',
+    test: test('a claim that is answered when the run is over'),
+  },
+  {
+    what: 'worker: what other requests ask for counts as its own',
+    file: WORKER,
+    find: '    asked += limit;\n',
+    put: '',
+    test: test('takes no more jobs than it may'),
   },
   {
     what: 'worker: starts nothing more once it is stopped',
@@ -295,14 +309,14 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   {
     what: 'worker: does not take back at once what it hands back',
     file: WORKER,
-    find: '        stalled = true;\n',
+    find: '        pace.stall();\n',
     put: '',
     test: test('hands back what waits behind a long job'),
   },
   {
     what: 'worker: a first call that fails is told',
     file: WORKER,
-    find: '    } else if (askedAt === Number.NEGATIVE_INFINITY) {\n      throw error;\n',
+    find: '    } else if (!reached) {\n      throw error;\n',
     put: '',
     test: test('a first call that is refused'),
   },

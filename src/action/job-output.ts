@@ -1,6 +1,6 @@
 import type { JobOutput } from '../worker/attempt.ts';
 import { splitLines, visible } from './disarm.ts';
-import { createLineBuffer, endOf } from './line-buffer.ts';
+import { createLineBuffer, endOf, type LineBuffer } from './line-buffer.ts';
 import type { Log } from './log.ts';
 
 /** The most bytes of output that go with the execution row. */
@@ -14,10 +14,13 @@ const LINE_CHARS = 65_536;
  * @param title heads the group
  */
 export function createJobOutput(title: string, log: Log): JobOutput {
-  const printed = createLineBuffer();
-  const last = createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
+  // Made with the first line: most jobs print nothing.
+  let printed: LineBuffer | undefined;
+  let last: LineBuffer | undefined;
   return {
     line(text) {
+      printed ??= createLineBuffer();
+      last ??= createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
       for (const line of splitLines(text)) {
         // Hidden before anything is cut: half a secret would not be found any more.
         const safe = log.redact(line.slice(0, LINE_CHARS));
@@ -26,12 +29,13 @@ export function createJobOutput(title: string, log: Log): JobOutput {
       }
     },
     tail() {
+      if (!last) return '';
       // Again, as a secret may have become known after the line that holds it.
       const text = log.redact(visible(log.redact(last.kept().join('\n'))));
       return endOf(text, TAIL_BYTES).trimEnd();
     },
     end(verdict) {
-      if (printed.isEmpty) log.info(`${title}: ${verdict}`);
+      if (!printed) log.info(`${title}: ${verdict}`);
       else log.group(title, [...printed.lines(), verdict]);
     },
   };

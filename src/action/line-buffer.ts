@@ -5,7 +5,6 @@ export interface LineBuffer {
   lines(): string[];
   /** The same without that line. */
   kept(): string[];
-  readonly isEmpty: boolean;
 }
 
 export interface LineBufferLimits {
@@ -62,9 +61,6 @@ export function createLineBuffer(limits: LineBufferLimits = DEFAULTS): LineBuffe
       return [...head, ...mark, ...tail.slice(dropped)];
     },
     kept: () => [...head, ...tail.slice(dropped)],
-    get isEmpty() {
-      return head.length === 0 && tail.length === 0;
-    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { MAX_BATCH } from './limits.ts';
+import { MAX_BATCH, MAX_IN_FLIGHT } from './limits.ts';
 
 /** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const AHEAD_MS = 500;
@@ -16,7 +16,7 @@ export function createBatchSize(concurrency: number): { target(): number; record
     target: () => {
       if (average === null) return Math.min(concurrency, MAX_BATCH);
       const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(average, 0.1));
-      return Math.max(Math.min(concurrency, MAX_BATCH), Math.min(ahead, MAX_BATCH));
+      return Math.max(Math.min(concurrency, MAX_BATCH), Math.min(ahead, MAX_BATCH * MAX_IN_FLIGHT));
     },
     record: (durationMs) => {
       average = average === null ? durationMs : average * (1 - WEIGHT) + durationMs * WEIGHT;

@@ -7,3 +7,7 @@ export const MAX_NOTE_BYTES = 1024;
 
 /** Jobs in one claim: more would not be faster, and hold locks longer. */
 export const MAX_BATCH = 500;
+
+/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
+ * one, the worker does the jobs of the other. */
+export const MAX_IN_FLIGHT = 2;

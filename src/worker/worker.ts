@@ -5,9 +5,9 @@ import type { Patience } from '../queue/rpc.ts';
 import type { ClaimedJob, JobType, Json } from '../queue/types.ts';
 import { describeError } from '../words/describe-error.ts';
 import { type Attempt, type JobOutput, startAttempt } from './attempt.ts';
-import { createBatchSize } from './batch-size.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import { MAX_BATCH } from './limits.ts';
+import { MAX_IN_FLIGHT } from './limits.ts';
+import { createPace, type InHand } from './pace.ts';
 import { record } from './recorder.ts';
 import type { RunReport, StopCause } from './report.ts';
 import { type Ending, type Settled, settle } from './settle.ts';
@@ -56,18 +56,6 @@ export interface WorkerDeps {
   readonly requests: () => number;
 }
 
-/** Ended attempts wait so long for company before they are recorded. */
-const FLUSH_MS = 200;
-/** While jobs run and slots are free, the queue is asked again so often. */
-const POLL_MS = 15_000;
-/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
-const MORE_FIRST_MS = 100;
-/** ... for so long in all. What is left then goes to the next run. */
-const MORE_FOR_MS = 5_000;
-/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
-const LINGER_FIRST_MS = 2_000;
-/** ... but at least so often. */
-const LINGER_MOST_MS = 60_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers have so long, counted from the signal, */
@@ -100,7 +88,7 @@ interface HandBack {
 export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promise<RunReport> {
   const started = deps.now();
   const tally = createTally();
-  const batchSize = createBatchSize(options.concurrency);
+  const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
   const wake = createWake();
   const lockMs = options.lockSeconds * 1000;
 
@@ -109,28 +97,32 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   const running = new Map<string, Attempt>();
   let ended: Ended[] = [];
   let handBack: HandBack[] = [];
-  let sending: string[] = [];
+  const sending = new Set<string>();
 
   let claimed = 0;
   let expired = 0;
   let arrival: Arrival | null = null;
-  let nothingDue = false;
-  /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
-  let stalled = false;
-  let lingering: { readonly until: number; readonly pause: number } | null = null;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let more: { since: number; next: number; pause: number } | null = null;
-  /** A claim whose reply was lost: it may have been applied. */
-  let unknownClaim: ClaimRequest | null = null;
+  /** Requests under way, and the jobs that they ask for. */
+  let inFlight = 0;
+  let asked = 0;
+  /** A claim has been answered. */
+  let reached = false;
+  /** Claims whose replies were lost: they may have been applied. */
+  const unknownClaims: ClaimRequest[] = [];
+  /** Why a request failed for good. */
+  let broken: { readonly error: unknown } | null = null;
   let stopCause: StopCause | null = null;
   let failure: string | null = null;
 
   const stopRequests = new AbortController();
-  const onStop = (): void => {
+  const endRequestsSoon = (): void => {
     setTimeout(
       () => stopRequests.abort(new Error('The worker is shutting down.')),
       SHUTDOWN_REQUEST_MS,
     ).unref();
+  };
+  const onStop = (): void => {
+    endRequestsSoon();
     wake.now();
   };
   if (deps.stop.aborted) onStop();
@@ -181,8 +173,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const settled = await settleOrFail(ending);
       running.delete(job.execution_id);
       ended.push({ attempt, ending, settled, at: deps.now() });
-      stalled = false;
-      batchSize.record(ending.durationSeconds * 1000);
+      pace.ended(ending.durationSeconds * 1000);
       fill();
       wake.now();
     });
@@ -198,32 +189,19 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     }
   }
 
+  const inHand = (): InHand => ({
+    running: running.size,
+    waiting: waiting.length,
+    asked,
+    ended: ended.length,
+    oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
+  });
+
   /** How many jobs to ask for, if the queue were asked now. */
-  function wanted(): number {
+  function wanted(hand: InHand): number {
     if (stopCause !== null) return 0;
-    const target = stalled ? options.concurrency : batchSize.target();
-    const allowed = options.maxJobs === null ? MAX_BATCH : options.maxJobs - claimed;
-    return Math.max(0, Math.min(target - running.size - waiting.length, allowed, MAX_BATCH));
-  }
-
-  /** When to ask the queue for jobs alone, without anything to record: 0 for now. In milliseconds from now. */
-  function claimDelay(): number {
-    const held = running.size + waiting.length;
-    if (more) return more.next - deps.now();
-    if (nothingDue && held > 0) return askedAt + POLL_MS - deps.now();
-    if (nothingDue) {
-      const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
-      return lingering && again <= lingering.until ? again - deps.now() : Number.POSITIVE_INFINITY;
-    }
-    return held < options.concurrency || held <= batchSize.target() / 2 ? 0 : Number.POSITIVE_INFINITY;
-  }
-
-  /** When to record what has ended, in milliseconds from now. */
-  function recordDelay(): number {
-    if (handBack.length > 0 || ended.length >= MAX_BATCH / 4) return 0;
-    const oldest = ended[0];
-    if (!oldest) return Number.POSITIVE_INFINITY;
-    return running.size + waiting.length === 0 ? 0 : oldest.at + FLUSH_MS - deps.now();
+    const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
+    return Math.max(0, Math.min(pace.wanted(hand), allowed));
   }
 
   /** Records what has ended and claims the next, in one call. */
@@ -254,7 +232,19 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     ];
     ended = [];
     handBack = [];
-    sending = items.map((item) => item.execution_id);
+    for (const item of items) sending.add(item.execution_id);
+    inFlight += 1;
+    asked += limit;
+    let open = true;
+    /** Before what the reply brought is taken in hand, so that it is not counted twice. */
+    const close = (): void => {
+      if (open) {
+        inFlight -= 1;
+        asked -= limit;
+      }
+      open = false;
+      for (const item of items) sending.delete(item.execution_id);
+    };
     try {
       const reply = await record(deps.queue, options.instanceId, items, claim, patience);
       for (const { attempt, ending, settled } of batch) {
@@ -268,37 +258,30 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
         });
         attempt.output.end(verdict(report));
       }
+      close();
       if (reply.claim) take(reply.claim, limit);
     } catch (error) {
       ended = [...batch, ...ended];
       handBack = [...returned, ...handBack];
-      unknownClaim = claim;
+      if (claim) unknownClaims.push(claim);
       throw error;
     } finally {
-      sending = [];
+      close();
     }
   }
 
   function take(claim: ClaimReply, limit: number): void {
     const at = deps.now();
-    askedAt = at;
+    reached = true;
     claimed += claim.jobs.length;
     expired += claim.expired;
     arrival ??= claim.worker ?? null;
-    for (const job of claim.jobs) waiting.push({ job, claimedAt: at });
-    if (claim.jobs.length > 0 || !claim.more) {
-      more = null;
-      nothingDue = claim.jobs.length < limit && !claim.more;
-    } else if (more && at - more.since > MORE_FOR_MS) {
-      more = null;
-      nothingDue = true;
-    } else {
-      const pause = more ? more.pause * 2 : MORE_FIRST_MS;
-      more = { since: more?.since ?? at, pause, next: at + pause };
+    for (const job of claim.jobs) {
+      // Asked for before the worker had to end.
+      if (stopCause !== null) handBack.push({ job, reason: 'Not started: the run was over.' });
+      else waiting.push({ job, claimedAt: at });
     }
-    if (!nothingDue || running.size + waiting.length > 0) lingering = null;
-    else if (lingering) lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
-    else lingering = { until: at + options.lingerSeconds * 1000, pause: LINGER_FIRST_MS };
+    pace.answered(claim, limit, running.size + waiting.length, at);
     fill();
   }
 
@@ -308,28 +291,40 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     stopCause = cause;
     giveBack(() => true, why);
     for (const attempt of running.values()) attempt.stop(new AbortReason('shutdown', why));
-    while (running.size > 0 && deps.now() < until) await wake.wait(until - deps.now());
+    if (cause === 'error') endRequestsSoon();
+    while (running.size + inFlight > 0 && deps.now() < until) await wake.wait(until - deps.now());
     for (const attempt of running.values()) handBack.push({ job: attempt.job, reason: why });
     running.clear();
     try {
-      if (unknownClaim) {
+      for (const claim of unknownClaims) {
         // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
-        const found = await deps.queue.claim(options.instanceId, unknownClaim, SHUTDOWN_CALL);
+        const found = await deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL);
         for (const job of found.jobs) handBack.push({ job, reason: why });
       }
       if (ended.length + handBack.length > 0) await exchange(0, SHUTDOWN_CALL);
     } catch (error) {
       const left = ended.length + handBack.length;
-      if (left === 0 && !unknownClaim) return;
+      if (left === 0 && unknownClaims.length === 0) return;
       deps.warn(
         `${left} jobs could not be recorded or handed back (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
       );
     }
   }
 
+  /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
+  function send(limit: number): void {
+    const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
+    exchange(limit, { ...patience, signal: stopRequests.signal })
+      .catch((error: unknown) => {
+        broken ??= { error };
+      })
+      .finally(wake.now);
+  }
+
   async function loop(): Promise<void> {
     for (;;) {
       if (deps.stop.aborted) return await shutDown('signal', 'The runner stopped the worker.');
+      if (broken) throw broken.error;
       if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
         stopCause = 'time-budget';
         giveBack(() => true, 'Not started: the time budget of the run was over.');
@@ -338,7 +333,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       // claim is in front, so this pass costs one look unless there is something to give back.
       const staleBefore = deps.now() - lockMs / 2;
       if (waiting[0] && waiting[0].claimedAt < staleBefore) {
-        stalled = true;
+        pace.stall();
         giveBack(
           ({ claimedAt }) => claimedAt < staleBefore,
           'Not started: other jobs took longer than expected.',
@@ -346,13 +341,14 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       }
       fill();
 
-      const limit = wanted();
-      const delay = Math.min(recordDelay(), limit > 0 ? claimDelay() : Number.POSITIVE_INFINITY);
-      const idle = running.size + waiting.length + ended.length + handBack.length === 0;
+      const hand = inHand();
+      const limit = wanted(hand);
+      const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
+      const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
+      const delay = inFlight < MAX_IN_FLIGHT ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
+      const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
       if (delay <= 0) {
-        const first = askedAt === Number.NEGATIVE_INFINITY;
-        const patience = first ? FIRST_CALL : { networkMs: lockMs, serverMs: lockMs };
-        await exchange(limit, { ...patience, signal: stopRequests.signal });
+        send(limit);
       } else if (idle && delay === Number.POSITIVE_INFINITY) {
         return;
       } else {
@@ -367,7 +363,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
   } catch (error) {
     if (deps.stop.aborted) {
       await shutDown('signal', 'The runner stopped the worker.');
-    } else if (askedAt === Number.NEGATIVE_INFINITY) {
+    } else if (!reached) {
       throw error;
     } else {
       failure = describeError(error);
@@ -395,7 +391,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 
   /** What is due and left. A run that saw the end of the queue need not ask. */
   async function remaining(cause: StopCause): Promise<number | null> {
-    if (cause === 'empty' && more === null) return 0;
+    if (cause === 'empty' && !pace.mayBeLeft) return 0;
     if (cause === 'signal' || cause === 'error') return null;
     try {
       return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;

@@ -408,6 +408,78 @@ describe('the end of a run', () => {
     expect(most).toBe(2);
   });
 
+  it('has two requests under way where there is plenty, claims no more in all than it may, and runs each job once', async () => {
+    const q = queueOf(project);
+    await q.add(...Array.from({ length: 1_600 }, () => ({})));
+    const { queue } = openQueue({ url: project.url, key: project.secretKey }, 'test');
+    let underWay = 0;
+    let most = 0;
+    const counted = async <T>(call: Promise<T>): Promise<T> => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      try {
+        return await call;
+      } finally {
+        underWay -= 1;
+      }
+    };
+    const ran: string[] = [];
+    const report = await workerOn(
+      q.queue,
+      async ({ job }) => {
+        ran.push(job.job_id);
+        return done;
+      },
+      { maxJobs: 1_300 },
+      {
+        queue: {
+          ...queue,
+          claim: (...args) => counted(queue.claim(...args)),
+          finish: (...args) => counted(queue.finish(...args)),
+        },
+      },
+    ).report;
+    expect(report).toMatchObject({ claimed: 1_300, succeeded: 1_300, remaining: 300 });
+    expect(new Set(ran).size).toBe(1_300);
+    expect(ran).toHaveLength(1_300);
+    expect(most).toBe(2);
+  });
+
+  it('a claim that is answered when the run is over: its jobs are handed back', async () => {
+    const q = queueOf(project);
+    await q.add(...Array.from({ length: 30 }, () => ({})));
+    let claims = 0;
+    project.setFaults(({ path }) => {
+      if (!path.includes('cloud_jobs_')) return undefined;
+      claims += 1;
+      return claims > 1 ? { kind: 'delay', milliseconds: 1_500 } : undefined;
+    });
+    let ran = 0;
+    try {
+      const report = await workerOn(
+        q.queue,
+        async () => {
+          ran += 1;
+          return done;
+        },
+        { timeBudgetSeconds: 1 },
+      ).report;
+      expect(report).toMatchObject({ stopCause: 'time-budget', succeeded: 4, claimed: 30 });
+    } finally {
+      project.setFaults(undefined);
+    }
+    expect(ran).toBe(4);
+    expect(
+      await project.sql(
+        `select status, current_retries, count(*)::integer from cloud_jobs where queue = $1 group by 1, 2 order by 1`,
+        [q.queue],
+      ),
+    ).toEqual([
+      { status: 'success', current_retries: 0, count: 4 },
+      { status: 'waiting', current_retries: 0, count: 26 },
+    ]);
+  });
+
   it('when its time is over it starts nothing more, and hands back what it had not started', async () => {
     const q = queueOf(project);
     await q.add(...Array.from({ length: 30 }, () => ({})));

@@ -1,0 +1,122 @@
+import type { ClaimReply } from '../queue/replies.ts';
+import { createBatchSize } from './batch-size.ts';
+import { MAX_BATCH, MAX_IN_FLIGHT } from './limits.ts';
+
+/** Ended attempts wait so long for company before they are recorded, */
+const FLUSH_MS = 200;
+/** unless so many have come together. */
+const FLUSH_AT = MAX_BATCH / 2;
+/** While jobs run and slots are free, the queue is asked again so often. */
+const POLL_MS = 15_000;
+/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
+const MORE_FIRST_MS = 100;
+/** ... for so long in all. What is left then goes to the next run. */
+const MORE_FOR_MS = 5_000;
+/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+const LINGER_FIRST_MS = 2_000;
+/** ... but at least so often. */
+const LINGER_MOST_MS = 60_000;
+
+/** What a worker has in hand, in numbers. */
+export interface InHand {
+  readonly running: number;
+  /** Claimed and not started. */
+  readonly waiting: number;
+  /** Asked for by claims that have not been answered. */
+  readonly asked: number;
+  /** Ended, and not on the way to the database. */
+  readonly ended: number;
+  /** When the first of them ended. */
+  readonly oldestEnded: number;
+}
+
+/** When to ask the queue for jobs and how many, and when to record what has ended. Times in milliseconds of one clock. */
+export interface Pace {
+  /** A job took so long. */
+  ended(durationMs: number): void;
+  /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
+  stall(): void;
+  /** How many jobs to ask for, if the queue were asked now. */
+  wanted(hand: InHand): number;
+  /** A claim was answered. `held` counts the jobs in hand with those of the reply. */
+  answered(claim: ClaimReply, limit: number, held: number, now: number): void;
+  /** In how long to ask for jobs alone, without anything to record: 0 for now, Infinity for not before something happens. */
+  claimDelay(hand: InHand, now: number): number;
+  /** In how long to record what has ended. */
+  recordDelay(hand: InHand, now: number): number;
+  /** Due jobs may be left, though the last claims got none. */
+  readonly mayBeLeft: boolean;
+}
+
+/**
+ * @param concurrency jobs that run at the same time
+ * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
+ */
+export function createPace(concurrency: number, lingerMs: number): Pace {
+  const batchSize = createBatchSize(concurrency);
+  let stalled = false;
+  let nothingDue = false;
+  /** The last claim got all that it asked for: there is likely more. */
+  let plenty = false;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let more: { since: number; next: number; pause: number } | null = null;
+  let lingering: { readonly until: number; readonly pause: number } | null = null;
+
+  return {
+    ended: (durationMs) => {
+      stalled = false;
+      batchSize.record(durationMs);
+    },
+    stall: () => {
+      stalled = true;
+    },
+
+    wanted: ({ running, waiting, asked }) => {
+      const target = stalled ? concurrency : batchSize.target();
+      return Math.max(0, Math.min(target - running - waiting - asked, MAX_BATCH));
+    },
+
+    answered(claim, limit, held, now) {
+      askedAt = now;
+      plenty = claim.jobs.length === limit;
+      if (claim.jobs.length > 0 || !claim.more) {
+        more = null;
+        nothingDue = claim.jobs.length < limit && !claim.more;
+      } else if (more && now - more.since > MORE_FOR_MS) {
+        more = null;
+        nothingDue = true;
+      } else {
+        const pause = more ? more.pause * 2 : MORE_FIRST_MS;
+        more = { since: more?.since ?? now, pause, next: now + pause };
+      }
+      if (!nothingDue || held > 0) lingering = null;
+      else if (lingering)
+        lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+      else lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
+    },
+
+    claimDelay({ running, waiting, asked }, now) {
+      const held = running + waiting;
+      // A second request beside one that has not been answered pays only where there is plenty.
+      if (asked > 0 && !plenty) return Number.POSITIVE_INFINITY;
+      if (more) return more.next - now;
+      if (nothingDue && held > 0) return askedAt + POLL_MS - now;
+      if (nothingDue) {
+        const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+        return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
+      }
+      const low = held < concurrency || held + asked <= batchSize.target() / MAX_IN_FLIGHT;
+      return low ? 0 : Number.POSITIVE_INFINITY;
+    },
+
+    recordDelay({ running, waiting, ended, oldestEnded }, now) {
+      if (ended >= FLUSH_AT) return 0;
+      if (ended === 0) return Number.POSITIVE_INFINITY;
+      return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
+    },
+
+    get mayBeLeft() {
+      return more !== null;
+    },
+  };
+}
