@@ -17956,6 +17956,8 @@ function createWake() {
 
 
 
+/** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
+const AHEAD_PATIENCE_MS = 10_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers have so long, counted from the signal, */
@@ -17975,6 +17977,7 @@ async function runWorker(options, deps) {
     const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
     const wake = createWake();
     const lockMs = options.lockSeconds * 1000;
+    const patienceMs = Math.min(lockMs / 2, AHEAD_PATIENCE_MS);
     // A claimed job is in exactly one of these until it is recorded.
     const waiting = [];
     const running = new Map();
@@ -18210,9 +18213,9 @@ async function runWorker(options, deps) {
                 stopCause = 'time-budget';
                 giveBack(() => true, 'Not started: the time budget of the run was over.');
             }
-            // Nobody else can have a job that waits here behind a long one: give it back while its lock is good. The oldest
+            // Nobody else can have a job that waits here behind a long one: give it back, for an idle worker to take. The oldest
             // claim is in front, so this pass costs one look unless there is something to give back.
-            const staleBefore = deps.now() - lockMs / 2;
+            const staleBefore = deps.now() - patienceMs;
             if (waiting[0] && waiting[0].claimedAt < staleBefore) {
                 pace.stall();
                 giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
@@ -18232,7 +18235,7 @@ async function runWorker(options, deps) {
             }
             else {
                 const budget = stopCause === null ? started + options.timeBudgetSeconds * 1000 - deps.now() : lockMs;
-                await wake.wait(Math.min(delay, budget, lockMs / 4));
+                await wake.wait(Math.min(delay, budget, patienceMs / 2));
             }
         }
     }

@@ -307,6 +307,13 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
     test: test('hands back what waits behind a long job'),
   },
   {
+    what: 'worker: hands back what waits for ten seconds, however long the lock is',
+    file: WORKER,
+    find: 'Math.min(lockMs / 2, AHEAD_PATIENCE_MS)',
+    put: 'lockMs / 2',
+    test: test('hands back what waits behind a long job for 10 s'),
+  },
+  {
     what: 'worker: does not take back at once what it hands back',
     file: WORKER,
     find: '        pace.stall();\n',

@@ -332,19 +332,33 @@ describe('the end of a run', () => {
     expect((await q.job(id)).status).toBe('success');
   });
 
-  it('hands back what waits behind a long job, for others to run', async () => {
+  it.each([
+    ['half a lock', 1, 1],
+    // The worker's clock runs twenty times as fast, so that ten seconds of it are half a second.
+    ['10 s of a long lock', 3600, 20],
+  ])('hands back what waits behind a long job for %s, for others to run', async (_, lockSeconds, speed) => {
     const q = queueOf(project);
     await q.add(...Array.from({ length: 30 }, () => ({})));
     let ran = 0;
+    let end = () => {};
+    const long = new Promise<void>((resolve) => {
+      end = resolve;
+    });
     // Short ones first, so that the worker holds many ahead.
     const handler: Handler = async () => {
       ran += 1;
-      if (ran === 8) await new Promise((resolve) => setTimeout(resolve, 1_500));
+      if (ran === 8) await long;
       return done;
     };
-    const { report } = workerOn(q.queue, handler, { concurrency: 1, lockSeconds: 1 });
+    const { report } = workerOn(
+      q.queue,
+      handler,
+      { concurrency: 1, lockSeconds, timeBudgetSeconds: 3600 },
+      { now: () => performance.now() * speed },
+    );
     await until(async () => ran === 8, 'the long job');
     await until(async () => (await q.claim('helper', 50)).jobs.length > 0, 'jobs for others');
+    end();
     await report;
     const kinds = await project.sql(
       `select distinct failure_kind from cloud_job_executions e join cloud_jobs j using (job_id) where j.queue = $1 and failure_kind is not null`,
