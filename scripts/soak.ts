@@ -36,7 +36,7 @@ const report = await runFaults({
   jobs,
   calm: 8_000,
   seconds: minutes * 60,
-  pauses: { process: 1_800, wire: 4_000, http: 3_000, database: 5_000 },
+  pauses: { process: 4_000, wire: 4_000, http: 4_000, database: 8_000 },
   hurry: false,
   tell: (line) => console.error(line),
 });

@@ -118,7 +118,7 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
         handlers: arena.handlers,
         concurrency: String(random.pick([1, 2, 4])),
         'lock-minutes': '0.5',
-        'time-budget-minutes': String(random.pick([0.3, 2, 5])),
+        'time-budget-minutes': String(random.pick([0.5, 3, 10])),
         'instance-id': instanceId,
         'fail-on': 'never',
       },
