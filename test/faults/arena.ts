@@ -27,6 +27,7 @@ export interface Arena {
   /** Folder of the one handler. */
   readonly handlers: string;
   readonly ledgerFile: string;
+  readonly compileCache: string;
   /** As superuser, on a fresh connection. */
   sql<Row = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Row[]>;
   /** Kills the server as `pg_ctl stop -m immediate` does, and starts it again on the same files. */
@@ -43,7 +44,7 @@ export interface Arena {
 /** Few, so that they can be used up. */
 const MAX_CONNECTIONS = 24;
 /** Connections of PostgREST to the database: the same. */
-export const POOL = 6;
+export const POOL = 8;
 /** How long a request waits for one of them, in seconds. */
 const POOL_TIMEOUT = 1;
 
@@ -92,6 +93,7 @@ export async function startArena(): Promise<Arena> {
     disk,
     handlers,
     ledgerFile,
+    compileCache: join(folder, 'compiled'),
     sql,
     async crashPostgres() {
       process.kill(postgres.pid, 'SIGQUIT');

@@ -48,7 +48,7 @@ export const DATABASE_FAULTS: Faults = {
     await client.query('begin');
     await client.query('lock table public.cloud_jobs in access exclusive mode');
     // Statements end at 8 s.
-    await sleep(random.pick(hurry ? [300, 1_500] : [300, 1_500, 1_500, 9_000]));
+    await sleep(random.pick(hurry ? [300, 1_500] : [300, 1_500, 1_500, 1_500, 9_000]));
     await client.query('rollback');
     await client.end();
   }),

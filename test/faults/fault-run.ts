@@ -23,6 +23,8 @@ export interface FaultRunOptions {
   readonly jobs: number;
   /** So many of them in a row do nothing, before some come that do. */
   readonly calm: number;
+  /** Faults begin when so many are done: what never got going cannot be broken. */
+  readonly warm: number;
   /** Mean pauses in milliseconds: between two faults of processes, of wires, after a spell of HTTP, of the database. */
   readonly pauses: {
     readonly process: number;
@@ -85,7 +87,8 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
         faultsByKind[kind] = (faultsByKind[kind] ?? 0) + 1;
       },
     };
-    const over = AbortSignal.timeout(options.seconds * 1000);
+    const ended = new AbortController();
+    const over = ended.signal;
     const producing = produce(arena, {
       random: createRandom(options.seed + 2),
       most: options.jobs,
@@ -94,6 +97,10 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
       over,
     });
     const talking = talk(scene, promised, over, options.tell);
+    await running(scene, options.warm);
+    const begun = Date.now();
+    setTimeout(() => ended.abort(), options.seconds * 1000);
+    options.tell?.(`${Math.round((begun - started) / 1000)} s: the workers are warm, faults begin`);
     const http = startHttpWeather(scene, lostReplies);
     const { pauses } = options;
     await Promise.all([
@@ -131,7 +138,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
       notMade: Object.keys({ ...DATABASE_FAULTS, ...http.faults, ...WIRE_FAULTS, ...PROCESS_FAULTS }).filter(
         (kind) => faultsByKind[kind] === undefined,
       ),
-      seconds: (faultsOver - started) / 1000,
+      seconds: (faultsOver - begun) / 1000,
       drainSeconds: (Date.now() - faultsOver) / 1000,
       violations: findViolations(evidence),
     };
@@ -141,6 +148,15 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
     for (const worker of fleet?.alive() ?? []) send(worker.pid, 'SIGKILL');
     await fleet?.idle();
     await arena.stop();
+  }
+}
+
+/** Waits until so many jobs are done. */
+async function running({ arena }: Scene, jobs: number): Promise<void> {
+  for (const until = Date.now() + 120_000; ; await sleep(200)) {
+    const done = await arena.sql(`select from public.cloud_jobs where status = 'success' limit $1`, [jobs]);
+    if (done.length === jobs) return;
+    if (Date.now() > until) throw new Error(`The workers did not do ${jobs} jobs within 2 minutes.`);
   }
 }
 

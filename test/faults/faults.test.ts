@@ -13,6 +13,7 @@ it.skipIf(process.platform !== 'linux')(
       seconds: 12,
       jobs: 1_200,
       calm: 500,
+      warm: 20,
       pauses: { process: 500, wire: 1_000, http: 500, database: 500 },
       hurry: true,
     });

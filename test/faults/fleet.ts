@@ -102,7 +102,11 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
       }
       return undefined;
     });
-    const env: Record<string, string> = { CHAOS_LEDGER: arena.ledgerFile };
+    const env: Record<string, string> = {
+      CHAOS_LEDGER: arena.ledgerFile,
+      // They start again and again; what Node compiled once need not cost the machine the second time.
+      NODE_COMPILE_CACHE: arena.compileCache,
+    };
     const wrongClock = random.chance(0.15);
     if (wrongClock) {
       env.NODE_OPTIONS = `--import ${SHIFTED_CLOCK}`;
