@@ -260,9 +260,9 @@ function recoverTimes(evidence: Evidence, fleet: Fleet): FaultRunReport['recover
   const times = evidence.executions
     .filter(({ failure_kind }) => failure_kind === 'lost')
     .flatMap(({ instance_id, finished }) => {
-      const worker = fleet.all.get(instance_id);
-      const died = worker?.killed ? worker.endedAt : null;
-      return died === null || died === undefined || finished === null ? [] : [(finished - died) / 1000];
+      const died = fleet.all.get(instance_id)?.killedAt ?? null;
+      // What it lost before, as when it was frozen, is another matter.
+      return died === null || finished === null || finished < died ? [] : [(finished - died) / 1000];
     })
     .sort((a, b) => a - b);
   return { count: times.length, median: times[Math.floor(times.length / 2)] ?? 0, most: times.at(-1) ?? 0 };

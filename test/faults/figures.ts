@@ -39,7 +39,6 @@ export function figures(report: FaultRunReport): string {
           '',
         ]),
     ...(report.notMade.length === 0 ? [] : [`Not made in this time: ${report.notMade.join('; ')}.`, '']),
-    '',
     `${count.toLocaleString('en')} attempts died with a killed worker. From its death to the attempt's end in the database: median ${median.toFixed(1)} s, most ${most.toFixed(1)} s (locks of 30 s). Of all locks that ran out, the one that was left longest while the database could be reached was ended ${report.longestLeftSeconds.toFixed(1)} s later; more than ${TICK_MS / 1000} s would be a violation.`,
   ].join('\n');
 }

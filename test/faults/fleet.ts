@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Step, startStep } from '../../scripts/runner/step.ts';
 import type { Arena } from './arena.ts';
 import type { Span, WorkerRecord } from './evidence.ts';
+import { ROUGH_QUEUE } from './producer.ts';
 import type { Random } from './random.ts';
 import { type ReplyFate, startWire, type Wire } from './wire.ts';
 
@@ -27,8 +28,8 @@ export interface Worker extends WorkerRecord {
   readonly wire: Wire;
   /** Whether its clock is wrong. */
   readonly wrongClock: boolean;
-  /** When it ended, in milliseconds since the epoch. */
-  endedAt: number | null;
+  /** When it was killed, in milliseconds since the epoch. */
+  killedAt: number | null;
   readonly step: Step;
   /** Whether it has asked for jobs. */
   asked: boolean;
@@ -87,7 +88,8 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
 
   async function launch(): Promise<void> {
     number += 1;
-    const instanceId = `faults-${number}`;
+    const nth = number;
+    const instanceId = `faults-${nth}`;
     let worker: Worker | undefined;
     const wire = await startWire(arena.gatewayPort, (fn) => {
       if (!worker) return undefined;
@@ -120,6 +122,7 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
         'supabase-key': arena.project.secretKey,
         command: 'run',
         handlers: arena.handlers,
+        queues: nth % 3 === 1 ? `default,${ROUGH_QUEUE}` : 'default',
         concurrency: String(random.pick([1, 2, 4])),
         'lock-minutes': '0.5',
         'time-budget-minutes': String(random.pick([0.5, 3, 10])),
@@ -142,7 +145,7 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
       leftBehind: false,
       pid,
       wire,
-      endedAt: null,
+      killedAt: null,
       step,
       asked: false,
     };
@@ -151,7 +154,6 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
     alive.add(started);
     sound.add(started);
     void step.done.then(async ({ code, signal, log }) => {
-      started.endedAt = Date.now();
       started.gaveUp = code !== 0 || /had to stop|time budget/.test(log);
       started.leftBehind = signal === 'SIGKILL' || /could not be recorded or handed back/.test(log);
       alive.delete(started);

@@ -38,6 +38,7 @@ export const PROCESS_FAULTS: Faults = {
   ...inEachPhase('worker killed', async (scene, worker) => {
     worker.killed = true;
     const tree = descendants(worker.pid);
+    worker.killedAt = Date.now();
     send(worker.pid, 'SIGKILL');
     await worker.step.done;
     await sleep(ORPHAN_MS);

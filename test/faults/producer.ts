@@ -29,14 +29,20 @@ const hostile: Draw = (random) =>
     { do: 'oom', max_retries: 0 },
   ]);
 
+/** The queue of jobs that are not all short, which only some of the workers take. */
+export const ROUGH_QUEUE = 'rough';
+
 /**
- * What is added in turn: many jobs that do nothing, then some of all sorts, then a few that are long or hostile. Not
- * all in one, since a worker that has met a long job claims few at a time for a while.
+ * What is added in turn: many jobs that do nothing, then some of all sorts, then a few that are long or hostile. These
+ * have a queue of their own, since a worker that has met a long job claims few at a time for a while.
  */
-const blocks = (calm: number): readonly { readonly jobs: number; readonly mix: Mix }[] => [
-  { jobs: calm, mix: [[1, nothing]] },
+const blocks = (
+  calm: number,
+): readonly { readonly jobs: number; readonly queue: string; readonly mix: Mix }[] => [
+  { jobs: calm, queue: 'default', mix: [[1, nothing]] },
   {
     jobs: 250,
+    queue: ROUGH_QUEUE,
     mix: [
       [150, nothing],
       [50, short],
@@ -45,6 +51,7 @@ const blocks = (calm: number): readonly { readonly jobs: number; readonly mix: M
   },
   {
     jobs: 50,
+    queue: ROUGH_QUEUE,
     mix: [
       [20, short],
       [12, long],
@@ -65,7 +72,7 @@ function plan(random: Random, calm: number): () => ReturnType<Draw> {
       left = all[block]?.jobs ?? 0;
     }
     left -= 1;
-    return random.weighted(all[block]?.mix ?? [])(random);
+    return { queue: all[block]?.queue ?? 'default', ...random.weighted(all[block]?.mix ?? [])(random) };
   };
 }
 
