@@ -44126,7 +44126,14 @@ async function openWorker(options, place, deps) {
             spill: async (executionId, text) => {
                 await (0,promises_namespaceObject.mkdir)(results, { recursive: true });
                 const file = (0,external_node_path_.join)(results, `${executionId}.json`);
-                await (0,promises_namespaceObject.writeFile)(file, text);
+                try {
+                    await (0,promises_namespaceObject.writeFile)(file, text);
+                }
+                catch (error) {
+                    // On a full disk: half a result would pass for a whole one, and keep the disk full.
+                    await (0,promises_namespaceObject.rm)(file, { force: true }).catch(() => { });
+                    throw error;
+                }
                 return file;
             },
             newId: () => dist_node_v7(),

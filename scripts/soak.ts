@@ -20,7 +20,7 @@ const { minutes, jobs, seed, workers, json } = new Command('soak')
   .option('--minutes <number>', 'how long the faults go on', number, 10)
   .option('--jobs <number>', 'stop adding jobs after so many', number, 1_000_000)
   .option('--seed <number>', 'repeats the plan of an earlier run', number, Math.floor(Math.random() * 1e9))
-  .option('--workers <number>', 'workers alive at once', number, 4)
+  .option('--workers <number>', 'workers alive at once', number, 10)
   .option('--json <file>', 'writes the figures into this file too')
   .parse()
   .opts<{ minutes: number; jobs: number; seed: number; workers: number; json?: string }>();
@@ -34,9 +34,10 @@ const report = await runFaults({
   seed,
   workers,
   jobs,
+  calm: 8_000,
+  warm: 1_000,
   seconds: minutes * 60,
-  processPauseMs: 600,
-  sharedPauseMs: 2_000,
+  pauses: { process: 5_000, wire: 4_000, http: 4_000, database: 9_000 },
   hurry: false,
   tell: (line) => console.error(line),
 });

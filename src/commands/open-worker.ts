@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid7 } from 'uuid';
@@ -95,7 +95,13 @@ export async function openWorker(
       spill: async (executionId, text) => {
         await mkdir(results, { recursive: true });
         const file = join(results, `${executionId}.json`);
-        await writeFile(file, text);
+        try {
+          await writeFile(file, text);
+        } catch (error) {
+          // On a full disk: half a result would pass for a whole one, and keep the disk full.
+          await rm(file, { force: true }).catch(() => {});
+          throw error;
+        }
         return file;
       },
       newId: () => uuid7(),

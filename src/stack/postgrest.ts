@@ -14,6 +14,8 @@ export interface PostgrestOptions {
   readonly watchdog: Watchdog;
   /** Connections to the database; hosted default 10. */
   readonly pool?: number;
+  /** How long a request waits for one of them before it is answered 504 (PGRST003); PostgREST's default 10. */
+  readonly poolTimeoutSeconds?: number;
 }
 
 export interface Postgrest {
@@ -52,7 +54,10 @@ export async function startPostgrest(options: PostgrestOptions): Promise<Postgre
   }
 }
 
-function environment({ databaseUrl, jwtSecret, pool = 10 }: PostgrestOptions, port: number) {
+function environment(
+  { databaseUrl, jwtSecret, pool = 10, poolTimeoutSeconds = 10 }: PostgrestOptions,
+  port: number,
+) {
   return {
     // Haskell's runtime cannot print other than ASCII in locale C, and dies of it.
     LC_ALL: 'C.UTF-8',
@@ -61,6 +66,7 @@ function environment({ databaseUrl, jwtSecret, pool = 10 }: PostgrestOptions, po
     PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions',
     PGRST_DB_ANON_ROLE: 'anon',
     PGRST_DB_POOL: String(pool),
+    PGRST_DB_POOL_ACQUISITION_TIMEOUT: String(poolTimeoutSeconds),
     PGRST_DB_MAX_ROWS: '1000',
     PGRST_DB_CHANNEL: 'pgrst',
     PGRST_DB_CHANNEL_ENABLED: 'true',

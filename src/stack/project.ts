@@ -6,7 +6,7 @@ import type { FaultRule } from './faults.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { createKeys, type ProjectKeys } from './keys.ts';
 import type { PostgresHandle } from './postgres.ts';
-import { type Postgrest, startPostgrest } from './postgrest.ts';
+import { type Postgrest, type PostgrestOptions, startPostgrest } from './postgrest.ts';
 import { reloadSchema } from './reload-schema.ts';
 import { ADMIN_ROLE, databaseSql, type GrantRegime, urlAs } from './roles.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -24,6 +24,8 @@ export interface ProjectOptions {
   readonly template?: string;
   /** Keys to go on with. Default: new ones. */
   readonly keys?: ProjectKeys;
+  /** Of PostgREST's connections. Default: as on a hosted project. */
+  readonly postgrest?: Pick<PostgrestOptions, 'pool' | 'poolTimeoutSeconds'>;
 }
 
 /** A running stand-in for one hosted project. */
@@ -124,6 +126,7 @@ export async function createProject(
         jwtSecret: keys.jwtSecret,
         serviceKey: keys.serviceKey,
         watchdog,
+        ...options.postgrest,
       });
     const upstream = superviseUpstream(start, gateway, failure.resolve);
     await upstream.restart();

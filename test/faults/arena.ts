@@ -15,16 +15,19 @@ import {
   JOBS_SQL,
   type JobRow,
 } from './audit.ts';
-import type { LedgerLine } from './check.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+import type { LedgerLine } from './evidence.ts';
+import { makeSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** A stack of its own that may be broken in every way, with the audit in its database. */
 export interface Arena {
   readonly project: Project;
-  readonly proxy: TcpProxy;
+  readonly gatewayPort: number;
+  /** A folder for results with no room for any. */
+  readonly disk: SmallDisk;
   /** Folder of the one handler. */
   readonly handlers: string;
   readonly ledgerFile: string;
+  readonly compileCache: string;
   /** As superuser, on a fresh connection. */
   sql<Row = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Row[]>;
   /** Kills the server as `pg_ctl stop -m immediate` does, and starts it again on the same files. */
@@ -39,7 +42,16 @@ export interface Arena {
 }
 
 /** Few, so that they can be used up. */
-const MAX_CONNECTIONS = 40;
+const MAX_CONNECTIONS = 24;
+/** Connections of PostgREST to the database: the same. */
+export const POOL = 8;
+/** How long a request waits for one of them, in seconds. */
+const POOL_TIMEOUT = 1;
+
+const HOLD_SQL = `
+create function public.faults_hold(seconds float8) returns void language sql set search_path = '' as 'select pg_sleep(seconds)';
+revoke all on function public.faults_hold from public;
+grant execute on function public.faults_hold to service_role;`;
 
 export async function startArena(): Promise<Arena> {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-jobs-faults-'));
@@ -56,8 +68,10 @@ export async function startArena(): Promise<Arena> {
     maxConnections: MAX_CONNECTIONS,
   };
   let postgres: Postgres = await startPostgres(settings);
-  const project = await createProject(postgres);
-  const proxy = await startTcpProxy(Number(new URL(project.url).port));
+  const project = await createProject(postgres, {
+    postgrest: { pool: POOL, poolTimeoutSeconds: POOL_TIMEOUT },
+  });
+  const disk = makeSmallDisk();
 
   const sql = async <Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> => {
     const client = new pg.Client({ connectionString: project.adminUrl });
@@ -70,12 +84,16 @@ export async function startArena(): Promise<Arena> {
     }
   };
   await sql(AUDIT_SQL);
+  await sql(HOLD_SQL);
+  await project.reloadSchema();
 
   return {
     project,
-    proxy,
+    gatewayPort: Number(new URL(project.url).port),
+    disk,
     handlers,
     ledgerFile,
+    compileCache: join(folder, 'compiled'),
     sql,
     async crashPostgres() {
       process.kill(postgres.pid, 'SIGQUIT');
@@ -93,7 +111,7 @@ export async function startArena(): Promise<Arena> {
       };
     },
     async stop() {
-      await proxy.stop();
+      disk.remove();
       await project.stop();
       await postgres.stop();
       await rm(data, { recursive: true, force: true });

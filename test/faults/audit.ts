@@ -18,17 +18,18 @@ create table faults.audit (
   now_retries integer,
   queue       text,
   unique_key  text,
-  concurrency_key text
+  concurrency_key text,
+  was_expiry  timestamptz
 );
 
 create function faults.job_changed() returns trigger language plpgsql security definer set search_path = '' as $$
 begin
-  insert into faults.audit (kind, job_id, execution, was, now, was_execution, was_retries, now_retries, queue, unique_key, concurrency_key)
+  insert into faults.audit (kind, job_id, execution, was, now, was_execution, was_retries, now_retries, queue, unique_key, concurrency_key, was_expiry)
   values ('job', new.job_id, new.locked_execution_id,
     case when tg_op = 'UPDATE' then old.status end, new.status,
     case when tg_op = 'UPDATE' then old.locked_execution_id end,
     case when tg_op = 'UPDATE' then old.current_retries end, new.current_retries,
-    new.queue, new.unique_key, new.concurrency_key);
+    new.queue, new.unique_key, new.concurrency_key, case when tg_op = 'UPDATE' then old.lock_expires_at end);
   return null;
 end $$;
 create trigger faults_job_inserted after insert on public.cloud_jobs
@@ -64,6 +65,10 @@ export interface AuditRow {
   readonly queue: string | null;
   readonly unique_key: string | null;
   readonly concurrency_key: string | null;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly at: number;
+  /** When the lock that this change took away would have run out, the same. */
+  readonly was_expiry: number | null;
 }
 
 export interface JobRow {
@@ -74,6 +79,7 @@ export interface JobRow {
   readonly max_retries: number;
   readonly locked_execution_id: string | null;
   readonly locked_by: string | null;
+  readonly concurrency_key: string | null;
 }
 
 /** Times are milliseconds since the epoch, by the database's clock. */
@@ -90,9 +96,10 @@ export interface ExecutionRow {
 }
 
 export const JOBS_SQL = `select job_id, status, config->>'do' as behaviour, current_retries, max_retries,
-  locked_execution_id, locked_by from public.cloud_jobs`;
+  locked_execution_id, locked_by, concurrency_key from public.cloud_jobs`;
 export const EXECUTIONS_SQL = `select execution_id, job_id, status, failure_kind, error_message, instance_id, attempt,
   extract(epoch from started_at)::float8 * 1000 as started, extract(epoch from finished_at)::float8 * 1000 as finished
   from public.cloud_job_executions`;
 export const AUDIT_ROWS_SQL = `select kind, job_id, execution, was, now, was_execution, was_retries, now_retries,
-  queue, unique_key, concurrency_key from faults.audit order by seq`;
+  queue, unique_key, concurrency_key, extract(epoch from at)::float8 * 1000 as at,
+  extract(epoch from was_expiry)::float8 * 1000 as was_expiry from faults.audit order by seq`;

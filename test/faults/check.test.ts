@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AuditRow, ExecutionRow, JobRow } from './audit.ts';
-import { type Evidence, findViolations, type LedgerLine, type WorkerRecord } from './check.ts';
+import { findViolations } from './check.ts';
+import type { Evidence, LedgerLine, Span, WorkerRecord } from './evidence.ts';
 
 const job = (id: string, more: Partial<JobRow> = {}): JobRow => ({
   job_id: id,
@@ -10,6 +11,7 @@ const job = (id: string, more: Partial<JobRow> = {}): JobRow => ({
   max_retries: 3,
   locked_execution_id: null,
   locked_by: null,
+  concurrency_key: null,
   ...more,
 });
 const execution = (id: string, of: string, more: Partial<ExecutionRow> = {}): ExecutionRow => ({
@@ -36,6 +38,8 @@ const change = (of: string, was: string | null, now: string, more: Partial<Audit
   queue: 'default',
   unique_key: null,
   concurrency_key: null,
+  at: 2_000,
+  was_expiry: was === 'locked' ? 32_000 : null,
   ...more,
 });
 const wrote = (id: string, was: string | null, now: string): AuditRow => ({
@@ -61,8 +65,13 @@ const life = (id: string, keys: Partial<AuditRow> = {}): AuditRow[] => [
 
 const worker = (more: Partial<WorkerRecord> = {}): WorkerRecord => ({
   instanceId: 'w',
-  faults: new Set(),
+  killed: false,
+  cancelled: false,
+  pauses: [],
+  childKills: 0,
+  fullDisk: false,
   gaveUp: false,
+  leftBehind: false,
   ...more,
 });
 
@@ -86,20 +95,79 @@ const lost = execution('e-lost', 'a', {
   started: 500,
   finished: 900,
 });
+/** A job's change to locked, and from there back since the lock was lost. */
+const lockLost = (more: Partial<AuditRow>): AuditRow[] => [
+  change('a', null, 'waiting'),
+  change('a', 'waiting', 'locked', { execution: 'e-lost' }),
+  change('a', 'locked', 'waiting', { was_execution: 'e-lost', now_retries: 1, ...more }),
+];
 const withLost = {
   executions: [lost, ...GOOD.executions],
   audit: [wrote('e-lost', null, 'running'), wrote('e-lost', 'running', 'failed'), ...GOOD.audit],
 };
 
 it('takes an ending that a fault explains', () => {
-  expect(
+  const on = (more: Partial<WorkerRecord>) =>
+    findViolations({ ...GOOD, ...withLost, workers: new Map([['w', worker(more)]]) });
+  expect(on({ killed: true })).toEqual([]);
+  expect(on({ leftBehind: true })).toEqual([]);
+  expect(on({ pauses: [{ from: 600, to: 700 }] })).toEqual([]);
+  // It was frozen before it claimed, and handed its jobs back.
+  expect(on({ pauses: [{ from: 100, to: 400 }], cancelled: true, gaveUp: true })).not.toEqual([]);
+  const long = { started: -20_000 };
+  const outages = [
+    { from: -18_000, to: -12_000 },
+    { from: -14_000, to: -7_000 },
+  ];
+  const over = (more: readonly Span[]) =>
     findViolations({
       ...GOOD,
       ...withLost,
-      workers: new Map([['w', worker({ faults: new Set(['killed']) })]]),
-    }),
-  ).toEqual([]);
-  expect(findViolations({ ...GOOD, ...withLost, outages: [{ from: 600, to: 700 }] })).toEqual([]);
+      executions: [{ ...lost, ...long }, ...GOOD.executions],
+      outages: more,
+    });
+  expect(over(outages)).toEqual([]);
+  // Locks are renewed three times before they are over, so that a short one explains nothing.
+  expect(over(outages.slice(0, 1))).not.toEqual([]);
+});
+
+it('takes a start after the success of a worker that was frozen meanwhile, and only then', () => {
+  const late = { ledger: [line('start', 'a', 2_500), ...GOOD.ledger.slice(1)] };
+  const frozen = (from: number, to: number) =>
+    findViolations({
+      ...GOOD,
+      ...late,
+      workers: new Map([['w', worker({ pauses: [{ from, to }] })]]),
+    });
+  expect(frozen(1_000, 2_400)).toEqual([]);
+  expect(frozen(2_100, 2_400)).not.toEqual([]);
+});
+
+it('takes as many crashes as processes were killed, and a lock that was left while nobody could take it', () => {
+  const crashed = execution('e-crashed', 'a', { status: 'failed', failure_kind: 'crashed', started: 1 });
+  const audit = [wrote('e-crashed', null, 'running'), wrote('e-crashed', 'running', 'failed'), ...GOOD.audit];
+  const killed = (childKills: number) =>
+    findViolations({
+      ...GOOD,
+      audit,
+      executions: [crashed, ...GOOD.executions],
+      workers: new Map([['w', worker({ childKills })]]),
+    });
+  expect(killed(1)).toEqual([]);
+  expect(killed(0)).not.toEqual([]);
+  const left = {
+    executions: withLost.executions,
+    audit: [
+      ...withLost.audit.slice(0, 2),
+      ...lockLost({ was_expiry: 1_000, at: 41_000 }),
+      ...GOOD.audit.slice(1),
+    ],
+    workers: new Map([['w', worker({ killed: true })]]),
+  };
+  expect(findViolations({ ...GOOD, ...left, outages: [{ from: 2_000, to: 40_000 }] })).toEqual([]);
+  expect(findViolations({ ...GOOD, ...left })).toEqual([
+    expect.stringMatching(/e-lost was left 40000 ms beyond/),
+  ]);
 });
 
 const planted: readonly (readonly [string, Partial<Evidence>, RegExp])[] = [
@@ -193,6 +261,73 @@ const planted: readonly (readonly [string, Partial<Evidence>, RegExp])[] = [
     'an error that nobody planned',
     { executions: [execution('e-a', 'a', { failure_kind: 'error' }), execution('e-b', 'b')] },
     /ended error on w/,
+  ],
+  [
+    'an error of a job that fails only the first time, the second time',
+    {
+      jobs: [job('a', { behaviour: 'flaky' }), job('b')],
+      executions: [execution('e-a', 'a', { failure_kind: 'error', attempt: 2 }), execution('e-b', 'b')],
+    },
+    /not explained: job a \(flaky\) ended error/,
+  ],
+  [
+    'a lock that is taken away early',
+    {
+      ...withLost,
+      audit: [
+        ...withLost.audit.slice(0, 2),
+        ...lockLost({ was_expiry: 9_000, at: 8_000 }),
+        ...GOOD.audit.slice(1),
+      ],
+    },
+    /e-lost was called lost 1000 ms before its lock was over/,
+  ],
+  [
+    'two handlers at once under one concurrency key',
+    {
+      jobs: [job('a', { concurrency_key: 'k' }), job('b', { concurrency_key: 'k' })],
+      ledger: [
+        line('start', 'a', 1_000),
+        line('start', 'b', 1_200),
+        line('done', 'a', 1_300),
+        line('done', 'b', 1_400),
+      ],
+    },
+    /e-a and e-b ran at once under concurrency key k/,
+  ],
+  [
+    'more tries than a job may have',
+    {
+      ...withLost,
+      jobs: [job('a', { max_retries: 0 }), job('b')],
+      executions: [lost, execution('e-lost2', 'a', { failure_kind: 'lost' }), ...GOOD.executions],
+    },
+    /job a was tried 2 times, with 0 retries/,
+  ],
+  [
+    'a job that is given up too early',
+    { jobs: [job('a', { behaviour: 'fail', status: 'failed', max_retries: 1 }), job('b')] },
+    /job a was given up after 0 tries, with 1 retries/,
+  ],
+  [
+    'a job handed back by a worker that nobody stopped',
+    {
+      executions: [
+        execution('e-a', 'a', { failure_kind: 'released', error_message: 'The worker' }),
+        execution('e-b', 'b'),
+      ],
+    },
+    /ended released on w/,
+  ],
+  [
+    'a job handed back as not started that was',
+    {
+      executions: [
+        execution('e-a', 'a', { failure_kind: 'released', error_message: 'Not started: why' }),
+        execution('e-b', 'b'),
+      ],
+    },
+    /handed back as not started, but it was: e-a/,
   ],
   ['a worker that nobody started', { workers: new Map() }, /unknown worker w/],
 ];

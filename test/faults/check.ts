@@ -1,41 +1,16 @@
-import type { AuditRow, ExecutionRow, JobRow } from './audit.ts';
+import type { AuditRow, ExecutionRow } from './audit.ts';
+import { checkExplained } from './check-explained.ts';
+import { checkKeys } from './check-keys.ts';
+import { checkLocks } from './check-locks.ts';
+import type { Evidence } from './evidence.ts';
 
-/** What the run knows of one worker, to judge which endings its faults explain. */
-export interface WorkerRecord {
-  readonly instanceId: string;
-  readonly faults: ReadonlySet<WorkerFault>;
-  /** It ended by itself, but said that it had to stop. */
-  readonly gaveUp: boolean;
-}
-export type WorkerFault = 'killed' | 'cancelled' | 'paused' | 'child-killed' | 'no-disk';
-
-/** A line of the ledger: what a handler did, written before its worker heard of it. */
-export interface LedgerLine {
-  readonly event: 'start' | 'done';
-  readonly job: string;
-  readonly execution: string;
-  readonly at: number;
-}
-
-/** A time in which the database or the way to it was broken for everybody. */
-export interface Outage {
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface Evidence {
-  readonly jobs: readonly JobRow[];
-  readonly executions: readonly ExecutionRow[];
-  readonly audit: readonly AuditRow[];
-  readonly ledger: readonly LedgerLine[];
-  /** Jobs whose adding was acknowledged. */
-  readonly promised: ReadonlySet<string>;
-  readonly workers: ReadonlyMap<string, WorkerRecord>;
-  readonly outages: readonly Outage[];
-}
+export type Say = (text: string) => void;
 
 /** Jobs that end in `failed` by plan. */
 const FAIL_FOR_GOOD = new Set(['fail', 'discard', 'exit', 'reject', 'hang', 'oom']);
+
+/** How long a thawed worker may take to learn that its locks are gone. */
+const THAW_MS = 2_000;
 
 const LEGAL_CHANGES = new Set([
   '>waiting',
@@ -56,13 +31,12 @@ export function findViolations(evidence: Evidence): string[] {
   };
   checkJobs(evidence, say);
   checkHistory(evidence.audit, say);
-  checkKeys(evidence.audit, say);
+  checkKeys(evidence, say);
+  checkLocks(evidence, say);
   checkLedger(evidence, say);
   checkExplained(evidence, say);
   return found;
 }
-
-type Say = (text: string) => void;
 
 function checkJobs({ jobs, executions, promised }: Evidence, say: Say): void {
   const there = new Set(jobs.map((job) => job.job_id));
@@ -125,29 +99,6 @@ function checkHistory(audit: readonly AuditRow[], say: Say): void {
   for (const id of opened) if (!closed.has(id)) say(`execution ${id} was never closed`);
 }
 
-/** At every moment: one locked job for each concurrency key, one unfinished job for each unique key. */
-function checkKeys(audit: readonly AuditRow[], say: Say): void {
-  const holders = new Map<string, string>();
-  const change = (key: string, job: string, holds: boolean): void => {
-    const holder = holders.get(key);
-    if (!holds) {
-      if (holder === job) holders.delete(key);
-    } else if (holder !== undefined && holder !== job) say(`${key} held by ${holder} and ${job} at once`);
-    else holders.set(key, job);
-  };
-  for (const row of audit) {
-    if (row.kind !== 'job') continue;
-    if (row.concurrency_key !== null)
-      change(`concurrency key ${row.concurrency_key}`, row.job_id, row.now === 'locked');
-    if (row.unique_key !== null)
-      change(
-        `unique key ${row.queue}/${row.unique_key}`,
-        row.job_id,
-        row.now === 'waiting' || row.now === 'locked',
-      );
-  }
-}
-
 /** What handlers did against what the queue says. */
 function checkLedger({ ledger, executions, workers }: Evidence, say: Say): void {
   const known = new Map(executions.map((execution) => [execution.execution_id, execution]));
@@ -170,7 +121,9 @@ function checkLedger({ ledger, executions, workers }: Evidence, say: Say): void 
     starts.set(line.execution, (starts.get(line.execution) ?? 0) + 1);
     const over = succeeded.get(line.job);
     // A worker that was frozen between its last look at the lock and the start of the handler cannot know better.
-    const frozen = workers.get(execution.instance_id)?.faults.has('paused') ?? false;
+    const frozen = workers
+      .get(execution.instance_id)
+      ?.pauses.some(({ from, to }) => over !== undefined && from <= over && line.at <= to + THAW_MS);
     if (over !== undefined && line.at > over && !frozen)
       say(`job ${line.job} was started (${line.execution}) after its success was recorded`);
   }
@@ -186,51 +139,3 @@ function checkLedger({ ledger, executions, workers }: Evidence, say: Say): void 
       say(`handed back as not started, but it was: ${execution.execution_id}`);
   }
 }
-
-/** No attempt ended otherwise than its plan or the faults say. */
-function checkExplained({ jobs, executions, workers, outages }: Evidence, say: Say): void {
-  const plan = new Map(jobs.map((job) => [job.job_id, job.behaviour]));
-  for (const execution of executions) {
-    const behaviour = plan.get(execution.job_id) ?? '';
-    const worker = workers.get(execution.instance_id);
-    if (!worker) {
-      say(`execution ${execution.execution_id} is of an unknown worker ${execution.instance_id}`);
-      continue;
-    }
-    const reasons = EXPLAINED_BY[execution.failure_kind ?? 'none'];
-    const outage = outages.some(
-      ({ from, to }) => from <= (execution.finished ?? Number.POSITIVE_INFINITY) && to >= execution.started,
-    );
-    if (!reasons?.({ behaviour, worker, outage, message: execution.error_message ?? '' }))
-      say(
-        `not explained: job ${execution.job_id} (${behaviour}) ended ${execution.failure_kind} on ${execution.instance_id} [${[...worker.faults]}]: ${execution.error_message?.slice(0, 150)}`,
-      );
-  }
-}
-
-interface Case {
-  readonly behaviour: string;
-  readonly worker: WorkerRecord;
-  readonly outage: boolean;
-  readonly message: string;
-}
-
-const EXPLAINED_BY: Record<string, (what: Case) => boolean> = {
-  none: () => true,
-  error: ({ behaviour, worker }) =>
-    ['fail', 'flaky', 'reject'].includes(behaviour) || (behaviour === 'big' && worker.faults.has('no-disk')),
-  crashed: ({ behaviour, worker }) =>
-    ['exit', 'oom', 'reject'].includes(behaviour) || worker.faults.has('child-killed'),
-  timeout: ({ behaviour, worker }) => behaviour === 'hang' || worker.faults.has('paused'),
-  discarded: ({ behaviour }) => behaviour === 'discard',
-  snoozed: ({ behaviour }) => behaviour === 'snooze',
-  released: ({ worker, outage, message }) =>
-    worker.faults.has('cancelled') ||
-    worker.faults.has('paused') ||
-    worker.gaveUp ||
-    outage ||
-    // Jobs that waited behind longer ones go back to the others.
-    /^Not started/.test(message),
-  lost: ({ worker, outage }) =>
-    worker.faults.has('killed') || worker.faults.has('cancelled') || worker.faults.has('paused') || outage,
-};

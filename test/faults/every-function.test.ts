@@ -1,0 +1,239 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { PaperStore } from '../../src/handlers/paper-fetch/store.ts';
+import { createPaperStore } from '../../src/queue/papers.ts';
+import { createQueue, type Queue } from '../../src/queue/queue.ts';
+import { createRpc } from '../../src/queue/rpc.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+
+// Two projects see the same calls. One loses the first reply to each of them, after the request has been applied. In
+// the end both must have answered the same and hold the same.
+
+interface Side {
+  readonly project: TestProject;
+  readonly queue: Queue;
+  readonly papers: PaperStore;
+}
+let whole: Side;
+let struck: Side;
+const lost: string[] = [];
+
+async function side(): Promise<Side> {
+  const project = await startTestProject();
+  const rpc = createRpc({ url: project.url, key: project.secretKey, clientInfo: 'test' });
+  return {
+    project,
+    queue: createQueue(rpc, () => 'not-made-here'),
+    papers: createPaperStore((fn, args) => rpc(fn, args, z.unknown())),
+  };
+}
+beforeAll(async () => {
+  [whole, struck] = await Promise.all([side(), side()]);
+});
+afterAll(async () => {
+  await Promise.all([whole?.project.stop(), struck?.project.stop()]);
+});
+
+const REQUEST = '0190a0b0-0000-7000-8000-00000000000';
+const claim = (n: number, limit = 1) => ({
+  limit,
+  queues: ['default'],
+  jobTypes: ['custom' as const],
+  lockSeconds: 300,
+  requestId: `${REQUEST}${n}`,
+  runUrl: null,
+});
+const execution = (n: number, position = 1): string => `${`${REQUEST}${n}`.slice(0, 32)}000${position}`;
+const job = (id: string, more: object = {}) => ({
+  job_id: id,
+  name: id,
+  job_type: 'custom' as const,
+  ...more,
+});
+const EVERYTHING = { limit: 50 };
+const PAPER = {
+  source: 'arxiv',
+  sourceId: '2401.00001',
+  arxivId: '2401.00001',
+  version: 1,
+  doi: null,
+  title: 'A title',
+  authors: ['A. Author'],
+  abstract: 'Words',
+  categories: ['cs.AI'],
+  primaryCategory: 'cs.AI',
+  published: '2024-01-01T00:00:00Z',
+  updated: '2024-01-02T00:00:00Z',
+  url: 'https://arxiv.org/abs/2401.00001',
+  pdfUrl: null,
+  comment: null,
+  journalRef: null,
+} as const;
+
+/**
+ * A life of jobs that needs every function which the client calls. `unlike` says why the second answer may be another
+ * than the first, where it may: what is in the database must be the same all the same.
+ */
+const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: Side): Promise<unknown> }[] =
+  [
+    { fn: 'cloud_jobs_version', call: ({ queue }) => queue.checkSchema() },
+    {
+      fn: 'cloud_jobs_enqueue',
+      call: ({ queue }) =>
+        queue.enqueue([
+          job('a'),
+          job('b'),
+          job('c', { max_retries: 0 }),
+          job('d', { unique_key: 'one' }),
+          job('e', { unique_key: 'one' }),
+          job('f'),
+          job('g'),
+        ]),
+    },
+    {
+      fn: 'cloud_jobs_claim',
+      call: async ({ queue }) => {
+        // What the database knew of workers before this one is told once.
+        const { worker, ...reply } = await queue.claim('w', claim(1, 3));
+        return reply;
+      },
+    },
+    {
+      fn: 'cloud_jobs_renew',
+      call: ({ queue }) => queue.renew('w', [{ execution_id: execution(1), progress: { done: 1 } }], 300),
+    },
+    {
+      fn: 'cloud_jobs_finish',
+      call: ({ queue }) =>
+        queue.finish(
+          'w',
+          [
+            { execution_id: execution(1), outcome: 'success', result: { n: 1 }, duration_seconds: 1 },
+            { execution_id: execution(1, 2), outcome: 'release', error: 'why', duration_seconds: 1 },
+            { execution_id: execution(1, 3), outcome: 'failure', error: 'no', duration_seconds: 1 },
+          ],
+          claim(2),
+        ),
+    },
+    ...(
+      [
+        ['cancel', 'f'],
+        ['retry', 'f'],
+        ['disable', 'g'],
+        ['enable', 'g'],
+        ['delete', 'f'],
+      ] as const
+    ).map(([verb, id]) => ({
+      fn: `cloud_jobs_${verb}`,
+      unlike: 'it says that there was nothing left to change',
+      call: ({ queue }: Side) => queue.verb(verb, id),
+    })),
+    {
+      fn: 'cloud_jobs_apply',
+      unlike: 'what was created is unchanged now',
+      call: ({ queue }) =>
+        queue.apply(
+          'a file',
+          [{ name: 'h', job_type: 'custom', unique_key: 'daily', schedule: '17 3 * * *' }],
+          {
+            prune: true,
+            dryRun: false,
+          },
+        ),
+    },
+    { fn: 'cloud_jobs_list', call: ({ queue }) => queue.list(EVERYTHING) },
+    { fn: 'cloud_jobs_show', call: ({ queue }) => queue.show('a', 5) },
+    { fn: 'cloud_jobs_stats', call: ({ queue }) => queue.stats() },
+    { fn: 'cloud_jobs_peek', call: ({ queue }) => queue.peek(['default'], ['custom'], 5) },
+    { fn: 'cloud_jobs_backlog', call: ({ queue }) => queue.backlog(['default'], ['custom']) },
+    { fn: 'cloud_jobs_doctor', unlike: 'sizes differ', call: ({ queue }) => queue.doctor() },
+    { fn: 'cloud_jobs_bloat', unlike: 'sizes differ', call: ({ queue }) => queue.bloat() },
+    {
+      fn: 'cloud_jobs_upsert_papers',
+      unlike: 'what was new is known now',
+      call: ({ papers }) => papers.upsert([PAPER]),
+    },
+    { fn: 'cloud_jobs_paper_stats', call: ({ papers }) => papers.count() },
+    { fn: 'cloud_jobs_paper_query', call: ({ papers }) => papers.markComplete('a query', 1) },
+    {
+      fn: 'release_expired_locks',
+      unlike: 'it ended them the first time',
+      call: async ({ project, queue }) => {
+        await project.sql(
+          `update cloud_jobs set lock_expires_at = now() - interval '1 s' where status = 'locked'`,
+        );
+        return await queue.releaseExpiredLocks();
+      },
+    },
+    {
+      fn: 'cloud_jobs_prune',
+      unlike: 'it deleted them the first time',
+      call: async ({ project, queue }) => {
+        await project.sql(
+          `update cloud_job_executions set finished_at = now() - interval '9 days' where status <> 'running'`,
+        );
+        return await queue.prune({ executions: 7, jobs: 30 });
+      },
+    },
+  ];
+
+it.each(CALLS)('$fn', async ({ fn, unlike, call }) => {
+  const expected = await call(whole);
+  let meets = true;
+  struck.project.setFaults(({ path }) => {
+    if (!meets || path !== `/rpc/${fn}`) return undefined;
+    meets = false;
+    lost.push(fn);
+    return { kind: 'lose-reply' };
+  });
+  const answered = await call(struck);
+  struck.project.setFaults(undefined);
+  expect(lost.at(-1)).toBe(fn);
+  if (unlike === undefined) expect(timeless(answered)).toEqual(timeless(expected));
+  else if (has(expected, 'ok')) expect(answered).toMatchObject({ ok: expected.ok });
+  expect(await held(struck)).toEqual(await held(whole));
+});
+
+it('is every function that the client calls', () => {
+  const folder = new URL('../../src/queue/', import.meta.url);
+  const named = readdirSync(folder).flatMap((file) =>
+    [
+      ...readFileSync(new URL(file, folder), 'utf8').matchAll(
+        /'(cloud_jobs_[a-z_]+|release_expired_locks)'/g,
+      ),
+    ].map(([, name]) => name),
+  );
+  const verbs = ['cancel', 'retry', 'disable', 'enable', 'delete'].map((verb) => `cloud_jobs_${verb}`);
+  expect(lost.toSorted()).toEqual([...new Set([...named, ...verbs])].toSorted());
+});
+
+/** What a project holds, without what the clock and chance decide. */
+async function held({ project }: Side): Promise<unknown> {
+  const tables = [
+    'cloud_jobs',
+    'cloud_job_executions',
+    'cloud_job_workers',
+    'papers',
+    'cloud_jobs_paper_queries',
+  ];
+  const all: Record<string, unknown> = {};
+  for (const table of tables) {
+    const rows = await project.sql<{ row: object }>(`select to_jsonb(t) as row from ${table} t`);
+    all[table] = rows.map(({ row }) => JSON.stringify(timeless(row))).toSorted();
+  }
+  return all;
+}
+
+const MADE_ID = /"(?!0190a0b0)[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"/g;
+
+const has = (value: unknown, key: string): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && key in value;
+
+const timeless = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value ?? null)
+      .replace(MADE_ID, '"id"')
+      .replace(/"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^"]*"/g, '"time"'),
+    (key, inner) => (/seconds|_ms$/.test(key) && typeof inner === 'number' ? 0 : inner),
+  );
