@@ -1473,9 +1473,10 @@ begin
     join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
     join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
       and j.locked_by = instance_id_param and j.status = 'locked';
-    -- The reply took a while to be asked for again: the lock starts anew.
+    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
+    -- this moment may be somebody else's by now.
     update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
-    where j.job_id = any (picked);
+    where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param);
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);

@@ -365,6 +365,13 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
   },
   // Claiming.
   {
+    what: 'claim: sent again, it renews its own locks alone',
+    file: ATTEMPTS,
+    find: " and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;",
+    put: ';',
+    test: races('that lock is left alone'),
+  },
+  {
     what: 'claim: the state is looked at again',
     file: ATTEMPTS,
     find: "      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')\n      returning",
@@ -432,8 +439,8 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
   {
     what: 'claim: sent again, the lock starts anew',
     file: ATTEMPTS,
-    find: '    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)\n    where j.job_id = any (picked);',
-    put: '',
+    find: '    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)\n    where j.job_id = any (picked) and',
+    put: '    update public.cloud_jobs j set lock_expires_at = lock_expires_at\n    where j.job_id = any (picked) and',
     test: requests('starts the lock anew'),
   },
   {

@@ -114,6 +114,26 @@ describe('two claims at once', () => {
     expect(await project.sql('select from cloud_job_executions')).toHaveLength(1);
   });
 
+  it('a request that comes again while its job expires and is claimed by another: that lock is left alone', async () => {
+    await queue().add({ max_retries: 3 });
+    const request = randomUUID();
+    const [job] = (await queue().claim('w', 1, { request_id_param: request })).jobs;
+    const [, again] = await whileOpen(
+      async (one) => {
+        await one.query(`update cloud_jobs set lock_expires_at = now() - interval '1 s'`);
+        await one.query('select cloud_jobs_expire()');
+        await one.query('update cloud_jobs set run_at = now()');
+        return value<Claimed>(one, `select cloud_jobs_claim('v', 1, lock_seconds_param => 60)`);
+      },
+      (two) => claim(two, 'w', 1, request),
+    );
+    expect(again.jobs).toEqual([]);
+    expect(await queue().job(job?.job_id ?? '')).toMatchObject({ status: 'locked', locked_by: 'v' });
+    expect(
+      await project.sql(`select lock_expires_at < now() + interval '90 s' as is_of_v from cloud_jobs`),
+    ).toEqual([{ is_of_v: true }]);
+  });
+
   it('a job that another claim has locked but may not take still counts as "more"', async () => {
     const types = ['custom', 'maintenance', 'paper_fetch'];
     await queue().add(...types.map((job_type) => ({ job_type })));
