@@ -44481,14 +44481,16 @@ const peekReply = object({ v: literal(1), now: instant, due: replies_count, jobs
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 function createQueue(rpc, newId) {
-    /** "No such function" may mean a missing or another schema: ask which, to tell the user what to do. */
+    /** "No such function", or an answer in another form, may mean another schema: ask which, to tell the user what to do. */
     const explained = async (fn, args, reply, patience) => {
         try {
             return await rpc(fn, args, reply, patience);
         }
         catch (error) {
-            if (error instanceof QueueError && error.code === 'schema_missing')
+            if (error instanceof QueueError &&
+                (error.code === 'schema_missing' || error.code === 'unexpected_reply')) {
                 await checkSchema(patience);
+            }
             throw error;
         }
     };
