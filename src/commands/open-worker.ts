@@ -93,9 +93,10 @@ export async function openWorker(
         }),
       },
       spill: async (executionId, text) => {
-        await mkdir(results, { recursive: true });
+        // For this user alone, as the row is for those who hold the key alone.
+        await mkdir(results, { recursive: true, mode: 0o700 });
         const file = join(results, `${executionId}.json`);
-        await writeFile(file, text);
+        await writeFile(file, text, { mode: 0o600 });
         return file;
       },
       newId: () => uuid7(),

@@ -219,6 +219,31 @@ describe('an enqueue key', () => {
     expect(await mine.job(id)).toMatchObject({ config: { right: true } });
   });
 
+  it('cannot order what prunes the history of all queues', async () => {
+    const mine = queueOf(project);
+    const key = enqueuer(mine.queue);
+    const maintenance = {
+      name: 'm',
+      job_type: 'maintenance',
+      queue: mine.queue,
+      config: { cleanup_days: 0 },
+    };
+    await expect(add(key, maintenance)).rejects.toEqual(REFUSED);
+    await expect(add(key, named(mine.queue), maintenance)).rejects.toEqual(REFUSED);
+    await expect(
+      call(
+        project,
+        'cloud_jobs_create',
+        { name_param: 'm', job_type_param: 'maintenance', queue_param: mine.queue },
+        key,
+      ),
+    ).rejects.toEqual(REFUSED);
+    expect(await add(project.serviceKey, maintenance)).toMatchObject({ jobs: [{ created: true }] });
+    expect(await add(key, { ...named(mine.queue), job_type: 'paper_fetch' })).toMatchObject({
+      jobs: [{ created: true }],
+    });
+  });
+
   it('is told what is wrong with a job, as any caller', async () => {
     await expect(add(enqueuer('default'), { name: '', job_type: 'custom' })).rejects.toThrow('has no name');
   });
