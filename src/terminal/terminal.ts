@@ -62,6 +62,8 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
     .description('A durable job queue: jobs live in your Supabase project, GitHub Actions runs execute them.')
     .version(VERSION)
     .addHelpText('after', EXAMPLES)
+    // It quotes what was typed, or what a script put there.
+    .configureOutput({ outputError: (text, write) => write(disarm(text)) })
     .exitOverride();
   for (const name of COMMANDS) {
     const command = program
