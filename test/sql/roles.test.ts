@@ -143,6 +143,23 @@ describe('a worker key', () => {
     expect((await other.claim('w')).jobs).toHaveLength(1);
   });
 
+  it('cannot fill rows with what it says about itself', async () => {
+    const mine = queueOf(project);
+    await mine.addOne();
+    const key = worker(mine.queue);
+    const huge = 'x'.repeat(1_000_000);
+    await expect(claim(key, [mine.queue], { instance_id_param: huge })).rejects.toMatchObject({
+      status: 400,
+    });
+    await claim(key, [mine.queue], { run_url_param: `https://${huge}`, trigger_param: huge });
+    const rows = await project.sql<{ size: number }>(
+      `select max(octet_length(t::text)) as size from (
+         select to_jsonb(e) as t from cloud_job_executions e union all select to_jsonb(w) from cloud_job_workers w
+         union all select to_jsonb(j) from cloud_jobs j) as rows`,
+    );
+    expect(rows[0]?.size).toBeLessThan(10_000);
+  });
+
   it('cannot end or renew what another worker runs, not even by the name of that worker', async () => {
     const other = queueOf(project);
     const id = await other.addOne();
