@@ -117,7 +117,7 @@ function runTest({ test: [file, name] }: Mutation): Judgement {
   const pattern = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const args = [join(dirname(fileURLToPath(import.meta.resolve('vitest/package.json'))), 'vitest.mjs')];
   args.push('run', file, '-t', pattern, '--reporter=json', `--outputFile=${output}`);
-  const { status } = spawnSync(process.execPath, args, { cwd: scratch, stdio: 'ignore', timeout: 120_000 });
+  const { status } = spawnSync(process.execPath, args, { cwd: scratch, stdio: 'ignore', timeout: 300_000 });
   let report: Report;
   try {
     report = JSON.parse(readFileSync(output, 'utf8'));

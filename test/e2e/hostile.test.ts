@@ -147,7 +147,7 @@ describe('jobs, configs, results, errors and output that mean harm', () => {
   const jobs = [...sample, ...named];
   let ids: string[] = [];
 
-  it(`are stored and run as text (PROPERTY_SEED=${SEED})`, { timeout: 90_000 }, async () => {
+  it(`are stored and run as text (PROPERTY_SEED=${SEED})`, { timeout: 180_000 }, async () => {
     const items = jobs.map((item) => ({ ...item, job_type: 'custom', max_retries: 0 }));
     const { data, error } = await project.client().rpc('cloud_jobs_enqueue', { items_param: items });
     expect(error).toBeNull();
@@ -193,7 +193,7 @@ describe('jobs, configs, results, errors and output that mean harm', () => {
     expect(files).toBe(1);
   });
 
-  it('are shown as text by every other command', { timeout: 90_000 }, async () => {
+  it('are shown as text by every other command', { timeout: 180_000 }, async () => {
     const [first = '', second = ''] = ids;
     // What a worker that means harm says about itself and its jobs, past our own.
     const texts = fc.sample(hostile, { numRuns: 3, seed: SEED + 1 });
@@ -236,7 +236,7 @@ describe('jobs, configs, results, errors and output that mean harm', () => {
     expect((await harmless({ command: 'cancel', 'job-id': second })).code).toBe(1);
   });
 
-  it('are harmless in a terminal as well, as text and as JSON', { timeout: 60_000 }, async () => {
+  it('are harmless in a terminal as well, as text and as JSON', { timeout: 180_000 }, async () => {
     const show = ['show', '--job-id', ids[1] ?? ''];
     const list = ['list', '--limit', '1000'];
     for (const args of some([list, [...list, '--json'], show, [...show, '--json'], ['stats', '--json']], 2)) {
@@ -279,7 +279,7 @@ const terminal = (args: readonly string[]): Promise<{ code: unknown; out: string
 describe('inputs that mean harm are refused or taken as text', () => {
   const texts = fc.sample(hostile, { numRuns: COMMANDS.length, seed: SEED + 3 });
 
-  it('every input of every command', { timeout: 60_000 }, async () => {
+  it('every input of every command', { timeout: 180_000 }, async () => {
     await allHarmless(
       some(
         [
@@ -295,7 +295,7 @@ describe('inputs that mean harm are refused or taken as text', () => {
     );
   });
 
-  it('one by one, where any text is legal', { timeout: 60_000 }, async () => {
+  it('one by one, where any text is legal', { timeout: 180_000 }, async () => {
     const [text = ''] = texts;
     const create = { command: 'create', name: 'a', 'job-type': 'custom', config: '{"handler": "hostile"}' };
     await allHarmless(
@@ -330,7 +330,7 @@ describe('inputs that mean harm are refused or taken as text', () => {
     expect(stored.length).toBeGreaterThanOrEqual(new Set(texts.slice(0, 3)).size);
   });
 
-  it('a jobs file: its keys, names, configs, and one of 10 MB', { timeout: 60_000 }, async () => {
+  it('a jobs file: its keys, names, configs, and one of 10 MB', { timeout: 180_000 }, async () => {
     const keys = texts.slice(0, 5).map((text, at) => `k${at}${text}`.trim().slice(0, 500).toWellFormed());
     const entry = (text: string) => ({
       name: `a${text}`.slice(0, 500).toWellFormed(),

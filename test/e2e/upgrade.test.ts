@@ -95,7 +95,7 @@ it('the release kept for these tests is older than this one', () => {
 });
 
 it('workers of the previous release go on while install.sql is applied: nothing is lost, nothing done twice', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   project = await startTestProject({ install: false });
   await project.asPostgres(previous.installSql);
@@ -180,7 +180,7 @@ it('workers of the previous release go on while install.sql is applied: nothing 
 });
 
 describe('this release on a database of the previous one', () => {
-  it('says so and does nothing, or does what both know', { timeout: 60_000 }, async () => {
+  it('says so and does nothing, or does what both know', { timeout: 180_000 }, async () => {
     project = await startTestProject({ install: false });
     await project.asPostgres(previous.installSql);
     await project.reloadSchema();
@@ -206,7 +206,7 @@ describe('this release on a database of the previous one', () => {
       { command: 'show', 'job-id': id },
       { command: 'create', name: 'x', 'job-type': 'maintenance' },
       { command: 'apply', file: workspace.path('jobs.yml') },
-      ...['disable', 'enable', 'cancel', 'retry', 'delete'].map((command) => ({ command, 'job-id': id })),
+      ...['disable', 'enable', 'delete'].map((command) => ({ command, 'job-id': id })),
     ]) {
       const { code, log } = await runStep({ ...base, ...inputs });
       if (code !== 0) expect(log).toContain(refusal);
