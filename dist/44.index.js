@@ -133,9 +133,15 @@ function jobs(rows, now) {
         `${job.current_retries}/${job.max_retries}`,
     ]));
 }
+/** A longer line would stretch the table beyond all screens, and one of megabytes takes seconds to draw. */
+const LONGEST_LINE = 200;
+const shorten = (cell) => cell
+    .split('\n')
+    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
+    .join('\n');
 function table(head, rows) {
     const grid = new cli_table3__WEBPACK_IMPORTED_MODULE_0__({ head, style: { head: [], border: [] } });
-    grid.push(...rows);
+    grid.push(...rows.map((row) => row.map(shorten)));
     return grid.toString();
 }
 

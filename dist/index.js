@@ -17245,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 5764:
+/***/ 2953:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -18432,7 +18432,7 @@ function floatSafeRemainder(val, step) {
         return 0;
     return ratio - roundedRatio;
 }
-const EVALUATING = /* @__PURE__*/ Symbol("evaluating");
+const EVALUATING = /* @__PURE__*/ (/* unused pure expression or super */ null && (Symbol("evaluating")));
 function defineLazy(object, key, getter) {
     let value = undefined;
     Object.defineProperty(object, key, {
@@ -21162,9 +21162,9 @@ const $ZodUndefined = /*@__PURE__*/ (/* unused pure expression or super */ null 
         return payload;
     };
 })));
-const $ZodNull = /*@__PURE__*/ $constructor("$ZodNull", (inst, def) => {
+const $ZodNull = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodNull", (inst, def) => {
     $ZodType.init(inst, def);
-    inst._zod.pattern = _null;
+    inst._zod.pattern = regexes.null;
     inst._zod.values = new Set([null]);
     inst._zod.parse = (payload, _ctx) => {
         const input = payload.value;
@@ -21178,7 +21178,7 @@ const $ZodNull = /*@__PURE__*/ $constructor("$ZodNull", (inst, def) => {
         });
         return payload;
     };
-});
+})));
 const $ZodAny = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodAny", (inst, def) => {
     $ZodType.init(inst, def);
     inst._zod.parse = (payload) => payload;
@@ -23007,24 +23007,24 @@ const $ZodPromise = /*@__PURE__*/ (/* unused pure expression or super */ null &&
         return Promise.resolve(payload.value).then((inner) => def.innerType._zod.run({ value: inner, issues: [] }, ctx));
     };
 })));
-const $ZodLazy = /*@__PURE__*/ $constructor("$ZodLazy", (inst, def) => {
+const $ZodLazy = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodLazy", (inst, def) => {
     $ZodType.init(inst, def);
     // Cache the resolved inner type on the shared `def` so all clones of this lazy (e.g. via `.describe()`/`.meta()`) share the same inner instance, preserving identity for cycle detection on recursive schemas.
-    defineLazy(inst._zod, "innerType", () => {
+    util.defineLazy(inst._zod, "innerType", () => {
         const d = def;
         if (!d._cachedInner)
             d._cachedInner = def.getter();
         return d._cachedInner;
     });
-    defineLazyInternal(inst, "pattern", (zod) => zod.innerType?._zod?.pattern);
-    defineLazyInternal(inst, "propValues", (zod) => zod.innerType?._zod?.propValues);
-    defineLazyInternal(inst, "optin", (zod) => zod.innerType?._zod?.optin ?? undefined);
-    defineLazyInternal(inst, "optout", (zod) => zod.innerType?._zod?.optout ?? undefined);
+    util.defineLazyInternal(inst, "pattern", (zod) => zod.innerType?._zod?.pattern);
+    util.defineLazyInternal(inst, "propValues", (zod) => zod.innerType?._zod?.propValues);
+    util.defineLazyInternal(inst, "optin", (zod) => zod.innerType?._zod?.optin ?? undefined);
+    util.defineLazyInternal(inst, "optout", (zod) => zod.innerType?._zod?.optout ?? undefined);
     inst._zod.parse = (payload, ctx) => {
         const inner = inst._zod.innerType;
         return inner._zod.run(payload, ctx);
     };
-});
+})));
 const $ZodCustom = /*@__PURE__*/ $constructor("$ZodCustom", (inst, def) => {
     $ZodCheck.init(inst, def);
     $ZodType.init(inst, def);
@@ -23559,7 +23559,7 @@ function api_undefined(Class, params) {
 function api_null(Class, params) {
     return new Class({
         type: "null",
-        ...normalizeParams(params),
+        ...util.normalizeParams(params),
     });
 }
 // @__NO_SIDE_EFFECTS__
@@ -24063,7 +24063,7 @@ function _promise(Class, innerType) {
 }
 // @__NO_SIDE_EFFECTS__
 function _custom(Class, fn, _params) {
-    const norm = util.normalizeParams(_params);
+    const norm = normalizeParams(_params);
     norm.abort ?? (norm.abort = true); // default to abort:false
     const schema = new Class({
         type: "custom",
@@ -27119,13 +27119,13 @@ function schemas_undefined(params) {
     return core._undefined(ZodUndefined, params);
 }
 
-const ZodNull = /*@__PURE__*/ $constructor("ZodNull", (inst, def) => {
-    $ZodNull.init(inst, def);
+const ZodNull = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodNull", (inst, def) => {
+    core.$ZodNull.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => nullProcessor(inst, ctx, json, params);
-});
+    inst._zod.processJSONSchema = (ctx, json, params) => processors.nullProcessor(inst, ctx, json, params);
+})));
 function schemas_null(params) {
-    return api_null(ZodNull, params);
+    return core._null(ZodNull, params);
 }
 
 const ZodAny = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodAny", (inst, def) => {
@@ -27783,12 +27783,12 @@ function templateLiteral(parts, params) {
         ...util.normalizeParams(params),
     });
 }
-const ZodLazy = /*@__PURE__*/ $constructor("ZodLazy", (inst, def) => {
-    $ZodLazy.init(inst, def);
+const ZodLazy = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodLazy", (inst, def) => {
+    core.$ZodLazy.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => lazyProcessor(inst, ctx, json, params);
+    inst._zod.processJSONSchema = (ctx, json, params) => processors.lazyProcessor(inst, ctx, json, params);
     inst.unwrap = () => inst._zod.def.getter();
-});
+})));
 function lazy(getter) {
     return new ZodLazy({
         type: "lazy",
@@ -27835,7 +27835,7 @@ function check(fn) {
     return ch;
 }
 function custom(fn, _params) {
-    return core._custom(ZodCustom, fn ?? (() => true), _params);
+    return _custom(ZodCustom, fn ?? (() => true), _params);
 }
 function refine(fn, _params = {}) {
     return _refine(ZodCustom, fn, _params);
@@ -39958,6 +39958,45 @@ function checkConfig(options) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/commands/json-fault.js
+/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
+const json_fault_MAX_DEPTH = 200;
+/**
+ * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
+ * much for it.
+ */
+function jsonFault(value) {
+    const left = [[value, 1]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth] = next;
+        if (typeof found === 'number' && !Number.isFinite(found)) {
+            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
+        }
+        if (typeof found === 'string') {
+            const fault = textFault(found);
+            if (fault !== null)
+                return fault;
+        }
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > json_fault_MAX_DEPTH)
+            return `is nested more than ${json_fault_MAX_DEPTH} levels deep`;
+        for (const [key, inner] of Object.entries(found)) {
+            const fault = textFault(key);
+            if (fault !== null)
+                return fault;
+            left.push([inner, depth + 1]);
+        }
+    }
+    return null;
+}
+/** What Postgres cannot store. */
+function textFault(text) {
+    if (text.includes('\0'))
+        return 'holds a NUL character (\\u0000), which cannot be stored';
+    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
+}
+
 ;// CONCATENATED MODULE: ./lib/words/edit-distance.js
 /**
  * How many letters have to be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`
@@ -40644,6 +40683,7 @@ function spanSeconds(span) {
 
 
 
+
 /** When the exit code of `run` is 1. */
 const FAIL_ON = ['failed', 'any', 'never'];
 const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
@@ -40713,12 +40753,13 @@ const option_schemas_config = schemas_string().transform((value, context) => {
         const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
         return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
     }
+    const fault = jsonFault(parsed);
+    if (fault !== null)
+        return fail(fault);
     if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
         return fail('is larger than 256 KiB');
-    // Postgres cannot store it.
-    if (/\\u0000/.test(JSON.stringify(parsed)))
-        return fail('holds a NUL character (\\u0000), which cannot be stored');
-    return schemas_record(schemas_string(), json()).parse(parsed);
+    // As it is: a copy by a schema would lose a key of the name "__proto__".
+    return parsed;
 });
 /**
  * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
@@ -40906,6 +40947,7 @@ function ignore(name, command, values, door, problems, warnings) {
 
 
 
+
 /** What a job in the file may say: what create takes, without what the file's own form says. */
 const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
 const jobs_file_KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
@@ -40987,8 +41029,13 @@ const DOOR = { label: (name) => name, noun: 'input', missing: () => '' };
 function asText(name, value) {
     if (value === null || value === undefined)
         return '';
-    if (name === 'config')
+    if (name === 'config') {
+        // YAML can say what JSON would change in silence: .nan and .inf.
+        const fault = jsonFault(value);
+        if (fault !== null)
+            throw new CommandError(`its config ${fault}`);
         return JSON.stringify(value);
+    }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
         return String(value);
     throw new CommandError(`its ${name} is not a text or a number`);
@@ -41842,6 +41889,8 @@ function shellSignal(code) {
     return null;
 }
 
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./lib/handlers/custom/json-result.js
 const json_result_MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
@@ -41940,6 +41989,59 @@ function json_result_refuse(path, what, advice) {
 }
 
 ;// CONCATENATED MODULE: ./lib/handlers/custom/job-files.js
+var job_files_addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var job_files_disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
+
 
 
 
@@ -41988,11 +42090,27 @@ async function createJobFiles(scratchDir, job, idempotencyKey) {
 async function readResult(path) {
     let text;
     try {
-        const { size } = await (0,promises_namespaceObject.stat)(path);
-        if (size > job_files_MAX_RESULT_BYTES) {
-            throw new Error(`The result file (CLOUD_JOBS_RESULT) has ${size} bytes; at most ${job_files_MAX_RESULT_BYTES} are read.`);
+        const env_1 = { stack: [], error: void 0, hasError: false };
+        try {
+            // Not blocking: a handler may have put a pipe there, which would be waited for without end.
+            const file = job_files_addDisposableResource(env_1, await (0,promises_namespaceObject.open)(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0)), true);
+            const info = await file.stat();
+            if (!info.isFile())
+                throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
+            if (info.size > job_files_MAX_RESULT_BYTES) {
+                throw new Error(`The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${job_files_MAX_RESULT_BYTES} are read.`);
+            }
+            text = await file.readFile('utf8');
         }
-        text = await (0,promises_namespaceObject.readFile)(path, 'utf8');
+        catch (e_1) {
+            env_1.error = e_1;
+            env_1.hasError = true;
+        }
+        finally {
+            const result_1 = job_files_disposeResources(env_1);
+            if (result_1)
+                await result_1;
+        }
     }
     catch (error) {
         if (hasCode(error, 'ENOENT'))
@@ -42085,8 +42203,6 @@ function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
 }
 
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./lib/handlers/custom/interpreter.js
 
 
@@ -44124,10 +44240,11 @@ async function openWorker(options, place, deps) {
                 }),
             },
             spill: async (executionId, text) => {
-                await (0,promises_namespaceObject.mkdir)(results, { recursive: true });
+                // For this user alone, as the row is for those who hold the key alone.
+                await (0,promises_namespaceObject.mkdir)(results, { recursive: true, mode: 0o700 });
                 const file = (0,external_node_path_.join)(results, `${executionId}.json`);
                 try {
-                    await (0,promises_namespaceObject.writeFile)(file, text);
+                    await (0,promises_namespaceObject.writeFile)(file, text, { mode: 0o600 });
                 }
                 catch (error) {
                     // On a full disk: half a result would pass for a whole one, and keep the disk full.
@@ -44182,7 +44299,11 @@ function instanceId(place) {
  * What the SQL functions answer, checked at the door: a reply in another shape is an error, never "no jobs".
  * Unknown keys are let through, so that a newer schema may add to its replies.
  */
-const replies_json = json();
+/**
+ * What JSON.parse gives, as it is. Looking through it would recurse, and a config that is nested too deeply, or holds a
+ * number too large for JavaScript, would cost the worker all that it has claimed with it.
+ */
+const replies_json = custom((value) => value !== undefined);
 const instant = schemas_string();
 const replies_count = coerce_number();
 /** The number of the newest migration that this code needs in the database. */
@@ -44488,14 +44609,16 @@ const peekReply = object({ v: literal(1), now: instant, due: replies_count, jobs
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 function createQueue(rpc, newId) {
-    /** "No such function" may mean a missing or another schema: ask which, to tell the user what to do. */
+    /** "No such function", or an answer in another form, may mean another schema: ask which, to tell the user what to do. */
     const explained = async (fn, args, reply, patience) => {
         try {
             return await rpc(fn, args, reply, patience);
         }
         catch (error) {
-            if (error instanceof QueueError && error.code === 'schema_missing')
+            if (error instanceof QueueError &&
+                (error.code === 'schema_missing' || error.code === 'unexpected_reply')) {
                 await checkSchema(patience);
+            }
             throw error;
         }
     };
@@ -54014,6 +54137,9 @@ function escapeProperty(text) {
 
 ;// CONCATENATED MODULE: ./lib/action/redact.js
 const HIDDEN = '***';
+/** What is nested deeper could not be printed either: JSON.stringify recurses. */
+const DEEPEST = 300;
+const TOO_DEEP = '… nested too deeply to be shown';
 const SHORTEST = 6;
 /** Encoded pieces shorter than this could be part of any text. */
 const SHORTEST_ENCODED = 8;
@@ -54027,8 +54153,9 @@ const PATTERNS = [
     /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
     /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
     /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
-    /(?<=:\/\/[^\s/:@]{0,200}:)[^\s/]+(?=@)/g,
 ];
+/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
+const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
 /** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
 const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
 /**
@@ -54050,15 +54177,17 @@ function createRedactor(mask = () => { }) {
         forms = [...new Set([...added].flatMap(formsOf))];
     };
     const redact = (text) => redact_hide(text, rangesOf(text, forms));
-    const walk = (value) => {
+    const walk = (value, depth = 0) => {
         if (typeof value === 'string')
             return redact(value);
+        if (value !== null && typeof value === 'object' && depth >= DEEPEST)
+            return TOO_DEEP;
         if (Array.isArray(value))
-            return value.map(walk);
+            return value.map((inner) => walk(inner, depth + 1));
         if (value === null || typeof value !== 'object')
             return value;
         // A key of the name "__proto__" must stay a key.
-        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner)]));
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
     };
     return { add, redact, redactJson: (value) => walk(value) };
 }
@@ -54097,6 +54226,9 @@ function rangesOf(text, forms) {
         for (const match of text.matchAll(pattern))
             ranges.push([match.index, match.index + match[0].length]);
     }
+    for (const { indices } of text.matchAll(URL_PASSWORD))
+        if (indices?.[1])
+            ranges.push(indices[1]);
     return ranges.sort((a, b) => a[0] - b[0]);
 }
 /** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
@@ -55303,7 +55435,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5764);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2953);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 

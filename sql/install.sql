@@ -1411,6 +1411,8 @@ begin
       version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
   elsif coalesce(instance_id_param, '') = '' then
     perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif length(instance_id_param) > 200 then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is longer than 200 characters.', 'It is kept with each job that is claimed.');
   elsif limit_param is null or limit_param not between 1 and 1000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
   elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
@@ -1498,7 +1500,7 @@ begin
     insert into public.cloud_job_executions
       (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, run_url_param, l.scheduled_for
+      l.occurrence, left(run_url_param, 500), l.scheduled_for
     from locked l;
     worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
       trigger_param, run_url_param);
@@ -1867,6 +1869,10 @@ begin
   if public.cloud_jobs_allowed_queues() is not null then
     perform public.cloud_jobs_check_queues(array(
       select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+    -- It deletes history, of all queues: more than such a key may do itself.
+    if items_param @> '[{"job_type": "maintenance"}]' then
+      perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
+    end if;
   end if;
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.

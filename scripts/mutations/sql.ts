@@ -480,6 +480,20 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     test: LIMITS,
   },
   {
+    what: 'claim: refuses an instance with a long name',
+    file: ATTEMPTS,
+    find: '  elsif length(instance_id_param) > 200 then',
+    put: '  elsif false then',
+    test: LIMITS,
+  },
+  {
+    what: 'claim: the address of the run is cut',
+    file: ATTEMPTS,
+    find: 'l.occurrence, left(run_url_param, 500), l.scheduled_for',
+    put: 'l.occurrence, run_url_param, l.scheduled_for',
+    test: roles('cannot fill rows'),
+  },
+  {
     what: 'claim: refuses a limit out of range',
     file: ATTEMPTS,
     find: '  elsif limit_param is null or limit_param not between 1 and 1000 then',
@@ -833,6 +847,20 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     find: '  if public.cloud_jobs_allowed_queues() is not null then',
     put: '  if false then',
     test: roles('adds jobs to its queues and to no other'),
+  },
+  {
+    what: 'roles: an enqueue key orders no maintenance',
+    file: JOBS,
+    find: `    if items_param @> '[{"job_type": "maintenance"}]' then`,
+    put: '    if false then',
+    test: roles('cannot order what prunes'),
+  },
+  {
+    what: 'upgrade: workers of the previous release may go on',
+    file: 'sql/parts/begin.sql',
+    find: '"requires": 1}',
+    put: '"requires": :VERSION:}',
+    test: ['test/e2e/upgrade.test.ts', 'go on while install.sql is applied'],
   },
   {
     what: 'roles: no list of queues is no queue',

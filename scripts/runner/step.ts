@@ -56,11 +56,13 @@ export interface Step {
  * inputs by environment, files for what it has to say.
  * @param env added to what the runner sets, as `env:` of a workflow is
  * @param onLine called with each line of output as it comes
+ * @param main the file to run; that of action.yml by default
  */
 export function startStep(
   inputs: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string>> = {},
   onLine: (line: string) => void = () => {},
+  main: string = fileURLToPath(new URL(MANIFEST.main, ROOT)),
 ): Step {
   const folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-step-'));
   const files = makeStepFiles(folder);
@@ -73,7 +75,7 @@ export function startStep(
     ...inputVariables(MANIFEST, inputs),
   };
   const started = performance.now();
-  const child = spawn(process.execPath, [fileURLToPath(new URL(MANIFEST.main, ROOT))], {
+  const child = spawn(process.execPath, [main], {
     cwd: variables.GITHUB_WORKSPACE,
     env: variables,
     stdio: ['ignore', 'pipe', 'pipe'],

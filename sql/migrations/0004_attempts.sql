@@ -629,6 +629,8 @@ begin
       version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
   elsif coalesce(instance_id_param, '') = '' then
     perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif length(instance_id_param) > 200 then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is longer than 200 characters.', 'It is kept with each job that is claimed.');
   elsif limit_param is null or limit_param not between 1 and 1000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
   elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
@@ -716,7 +718,7 @@ begin
     insert into public.cloud_job_executions
       (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
     select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, run_url_param, l.scheduled_for
+      l.occurrence, left(run_url_param, 500), l.scheduled_for
     from locked l;
     worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
       trigger_param, run_url_param);

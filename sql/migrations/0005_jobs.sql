@@ -120,6 +120,10 @@ begin
   if public.cloud_jobs_allowed_queues() is not null then
     perform public.cloud_jobs_check_queues(array(
       select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+    -- It deletes history, of all queues: more than such a key may do itself.
+    if items_param @> '[{"job_type": "maintenance"}]' then
+      perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
+    end if;
   end if;
 
   -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.

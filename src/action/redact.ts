@@ -6,11 +6,17 @@ export interface Redactor {
   /** Hides `secret` in everything from now on. Values shorter than 6 characters are left alone: they are words. */
   add(secret: string): void;
   redact(text: string): string;
-  /** The same value with every string in it redacted, keys of objects included. Gives back the shape it got. */
+  /**
+   * The same value with every string in it redacted, keys of objects included. Gives back the shape it got, but for what
+   * is nested more than 300 levels deep.
+   */
   redactJson<T>(value: T): T;
 }
 
 const HIDDEN = '***';
+/** What is nested deeper could not be printed either: JSON.stringify recurses. */
+const DEEPEST = 300;
+const TOO_DEEP = '… nested too deeply to be shown';
 const SHORTEST = 6;
 /** Encoded pieces shorter than this could be part of any text. */
 const SHORTEST_ENCODED = 8;
@@ -25,8 +31,9 @@ const PATTERNS: readonly RegExp[] = [
   /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
   /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
   /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
-  /(?<=:\/\/[^\s/:@]{0,200}:)[^\s/]+(?=@)/g,
 ];
+/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
+const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
 
 /** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
 const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
@@ -52,12 +59,15 @@ export function createRedactor(mask: (value: string) => void = () => {}): Redact
 
   const redact = (text: string): string => hide(text, rangesOf(text, forms));
 
-  const walk = (value: unknown): unknown => {
+  const walk = (value: unknown, depth = 0): unknown => {
     if (typeof value === 'string') return redact(value);
-    if (Array.isArray(value)) return value.map(walk);
+    if (value !== null && typeof value === 'object' && depth >= DEEPEST) return TOO_DEEP;
+    if (Array.isArray(value)) return value.map((inner) => walk(inner, depth + 1));
     if (value === null || typeof value !== 'object') return value;
     // A key of the name "__proto__" must stay a key.
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]),
+    );
   };
 
   return { add, redact, redactJson: <T>(value: T): T => walk(value) as T };
@@ -104,6 +114,7 @@ function rangesOf(text: string, forms: readonly string[]): Range[] {
   for (const pattern of MARKS.test(text) ? PATTERNS : []) {
     for (const match of text.matchAll(pattern)) ranges.push([match.index, match.index + match[0].length]);
   }
+  for (const { indices } of text.matchAll(URL_PASSWORD)) if (indices?.[1]) ranges.push(indices[1]);
   return ranges.sort((a, b) => a[0] - b[0]);
 }
 

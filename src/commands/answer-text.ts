@@ -144,8 +144,16 @@ function jobs(rows: readonly JobRow[], now: Date): string {
   );
 }
 
+/** A longer line would stretch the table beyond all screens, and one of megabytes takes seconds to draw. */
+const LONGEST_LINE = 200;
+const shorten = (cell: string): string =>
+  cell
+    .split('\n')
+    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
+    .join('\n');
+
 function table(head: string[], rows: string[][]): string {
   const grid = new Table({ head, style: { head: [], border: [] } });
-  grid.push(...rows);
+  grid.push(...rows.map((row) => row.map(shorten)));
   return grid.toString();
 }

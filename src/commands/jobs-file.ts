@@ -4,6 +4,7 @@ import { CommandError } from './answer.ts';
 import type { Connection } from './connection.ts';
 import { newJob } from './create.ts';
 import type { Door } from './door.ts';
+import { jsonFault } from './json-fault.ts';
 import { type OptionName, USED } from './option-names.ts';
 import { OptionsError, type RawOptions, readOptions } from './options.ts';
 
@@ -99,7 +100,12 @@ const DOOR: Omit<Door, 'redact'> = { label: (name) => name, noun: 'input', missi
 /** A value as the text that the same input of the action would have. */
 function asText(name: OptionName, value: unknown): string {
   if (value === null || value === undefined) return '';
-  if (name === 'config') return JSON.stringify(value);
+  if (name === 'config') {
+    // YAML can say what JSON would change in silence: .nan and .inf.
+    const fault = jsonFault(value);
+    if (fault !== null) throw new CommandError(`its config ${fault}`);
+    return JSON.stringify(value);
+  }
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
   throw new CommandError(`its ${name} is not a text or a number`);

@@ -93,10 +93,11 @@ export async function openWorker(
         }),
       },
       spill: async (executionId, text) => {
-        await mkdir(results, { recursive: true });
+        // For this user alone, as the row is for those who hold the key alone.
+        await mkdir(results, { recursive: true, mode: 0o700 });
         const file = join(results, `${executionId}.json`);
         try {
-          await writeFile(file, text);
+          await writeFile(file, text, { mode: 0o600 });
         } catch (error) {
           // On a full disk: half a result would pass for a whole one, and keep the disk full.
           await rm(file, { force: true }).catch(() => {});

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobType, type Json, MISSED } from '../queue/types.ts';
 import { keySchema, publishableKeySchema, urlSchema } from './connection.ts';
+import { jsonFault } from './json-fault.ts';
 import { jsonPlace } from './json-place.ts';
 import { nearest, type OptionName } from './option-names.ts';
 import { runAtSchema } from './run-at.ts';
@@ -103,11 +104,11 @@ const config = z.string().transform((value, context): { readonly [key: string]: 
     const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
     return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
   }
+  const fault = jsonFault(parsed);
+  if (fault !== null) return fail(fault);
   if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT) return fail('is larger than 256 KiB');
-  // Postgres cannot store it.
-  if (/\\u0000/.test(JSON.stringify(parsed)))
-    return fail('holds a NUL character (\\u0000), which cannot be stored');
-  return z.record(z.string(), z.json()).parse(parsed) as { [key: string]: Json };
+  // As it is: a copy by a schema would lose a key of the name "__proto__".
+  return parsed as { readonly [key: string]: Json };
 });
 
 /**

@@ -152,12 +152,17 @@ export interface Queue {
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 export function createQueue(rpc: Rpc, newId: () => string): Queue {
-  /** "No such function" may mean a missing or another schema: ask which, to tell the user what to do. */
+  /** "No such function", or an answer in another form, may mean another schema: ask which, to tell the user what to do. */
   const explained: Rpc = async (fn, args, reply, patience) => {
     try {
       return await rpc(fn, args, reply, patience);
     } catch (error) {
-      if (error instanceof QueueError && error.code === 'schema_missing') await checkSchema(patience);
+      if (
+        error instanceof QueueError &&
+        (error.code === 'schema_missing' || error.code === 'unexpected_reply')
+      ) {
+        await checkSchema(patience);
+      }
       throw error;
     }
   };

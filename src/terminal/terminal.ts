@@ -20,6 +20,7 @@ import { openQueue } from '../queue/open-queue.ts';
 import { VERSION } from '../version.ts';
 import { describeError } from '../words/describe-error.ts';
 import { answerData } from './answer-data.ts';
+import { jsonText } from './json-text.ts';
 
 const HOST_SCRIPT = fileURLToPath(
   new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
@@ -61,6 +62,8 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
     .description('A durable job queue: jobs live in your Supabase project, GitHub Actions runs execute them.')
     .version(VERSION)
     .addHelpText('after', EXAMPLES)
+    // It quotes what was typed, or what a script put there.
+    .configureOutput({ outputError: (text, write) => write(disarm(text)) })
     .exitOverride();
   for (const name of COMMANDS) {
     const command = program
@@ -177,8 +180,9 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
           },
         ),
     });
-    const out = json ? JSON.stringify(answerData(answer), null, 2) : disarm(answerText(answer, new Date()));
-    process.stdout.write(`${redactor.redact(out)}\n`);
+    // Secrets are taken out of the data: in the finished text they are escaped or cut, and not found any more.
+    const safe = redactor.redactJson(answer);
+    process.stdout.write(`${json ? jsonText(answerData(safe)) : disarm(answerText(safe, new Date()))}\n`);
     return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
   } catch (error) {
     log.error(describeError(error));

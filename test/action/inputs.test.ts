@@ -210,6 +210,17 @@ describe('wrong inputs', () => {
     [{ ...CREATE, config: 'null' }, 'it is null'],
     [{ ...CREATE, config: `{"a":"${'x'.repeat(262_144)}"}` }, 'it is larger than 256 KiB'],
     [{ ...CREATE, config: '{"a":"\\u0000"}' }, 'it holds a NUL character'],
+    [{ ...CREATE, config: '{"\\u0000":1}' }, 'it holds a NUL character'],
+    [{ ...CREATE, config: '{"a":["\\ud800"]}' }, 'it holds half of a surrogate pair'],
+    [{ ...CREATE, config: '{"a":1e400}' }, 'it holds a number that is too large'],
+    [
+      { ...CREATE, config: `{"a":${'['.repeat(300)}${']'.repeat(300)}}` },
+      'it is nested more than 200 levels deep',
+    ],
+    [
+      { ...CREATE, config: `{"a":${'['.repeat(90_000)}${']'.repeat(90_000)}}` },
+      'it is nested more than 200 levels deep',
+    ],
     [{ ...CREATE, 'job-id': 'x' }, '`job-id` cannot be chosen for a new job'],
     [{ command: 'create', 'job-type': 'custom' }, 'create needs `name`'],
     [{ command: 'create', name: 'x' }, 'create needs `job-type`'],

@@ -155,3 +155,12 @@ describe('redactJson', () => {
     );
   });
 });
+
+test('what is nested too deeply is left out, whatever it holds, and the rest stays', () => {
+  const { redactJson } = redactorOf('a-secret-of-mine');
+  const deep = JSON.parse(`${'['.repeat(20_000)}"a-secret-of-mine"${']'.repeat(20_000)}`);
+  const out = JSON.stringify(redactJson({ deep, flat: ['a-secret-of-mine', 1] }));
+  expect(out).toContain('"flat":["***",1]');
+  expect(out).toContain('nested too deeply');
+  expect(out).not.toContain('secret');
+});

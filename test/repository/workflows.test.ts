@@ -34,6 +34,28 @@ it('every workflow starts without rights, and every job has a limit of time', ()
   }
 });
 
+it('what an event brings along reaches no shell, and a pull request no secret', () => {
+  for (const path of WORKFLOWS) {
+    const text = read(path);
+    expect(text, path).not.toMatch(/client_payload|pull_request_target|workflow_run:|issue_comment/);
+    const workflow = parse(text);
+    for (const [name, job] of Object.entries<{ steps?: { run?: string }[] }>(workflow.jobs)) {
+      // Texts go to a script by its environment, where they are values.
+      for (const { run = '' } of job.steps ?? []) expect(run, `${path}: ${name}`).not.toMatch(/\$\{\{/);
+    }
+    if ('pull_request' in workflow.on) expect(text, path).not.toMatch(/secrets\./);
+  }
+});
+
+it('the workflows that work on jobs read the repository, and nothing is written by them', () => {
+  for (const name of ['run-jobs', 'manage-jobs', 'workers']) {
+    const { jobs } = parse(read(`.github/workflows/${name}.yml`));
+    for (const { permissions } of Object.values<{ permissions: Record<string, string> }>(jobs)) {
+      expect(new Set(Object.values(permissions)), name).toEqual(new Set(['read']));
+    }
+  }
+});
+
 it('the job that branch protection asks for waits for all others', () => {
   const { jobs } = parse(read('.github/workflows/ci.yml'));
   const others = Object.keys(jobs).filter((name) => name !== 'all-green');

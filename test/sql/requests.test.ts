@@ -287,6 +287,7 @@ describe('a request that cannot be used is refused with an HTTP status, a reason
   const big = (bytes: number) => 'x'.repeat(bytes);
   it.each<[string, () => Promise<unknown>, number, RegExp]>([
     ['no instance', claim({ instance_id_param: '' }), 400, /instance_id_param is empty/],
+    ['a long instance', claim({ instance_id_param: big(201) }), 400, /longer than 200 characters/],
     ['a limit of 0', claim({ limit_param: 0 }), 400, /limit_param is 0/],
     ['a limit of 1001', claim({ limit_param: 1001 }), 400, /limit_param is 1001/],
     ['no limit', claim({ limit_param: null }), 400, /limit_param is null/],

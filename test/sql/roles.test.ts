@@ -143,6 +143,23 @@ describe('a worker key', () => {
     expect((await other.claim('w')).jobs).toHaveLength(1);
   });
 
+  it('cannot fill rows with what it says about itself', async () => {
+    const mine = queueOf(project);
+    await mine.addOne();
+    const key = worker(mine.queue);
+    const huge = 'x'.repeat(1_000_000);
+    await expect(claim(key, [mine.queue], { instance_id_param: huge })).rejects.toMatchObject({
+      status: 400,
+    });
+    await claim(key, [mine.queue], { run_url_param: `https://${huge}`, trigger_param: huge });
+    const rows = await project.sql<{ size: number }>(
+      `select max(octet_length(t::text)) as size from (
+         select to_jsonb(e) as t from cloud_job_executions e union all select to_jsonb(w) from cloud_job_workers w
+         union all select to_jsonb(j) from cloud_jobs j) as rows`,
+    );
+    expect(rows[0]?.size).toBeLessThan(10_000);
+  });
+
   it('cannot end or renew what another worker runs, not even by the name of that worker', async () => {
     const other = queueOf(project);
     const id = await other.addOne();
@@ -217,6 +234,31 @@ describe('an enqueue key', () => {
     await add(enqueuer(mine.queue), { ...named(mine.queue), job_id: id, config: { wrong: true } });
     await add(enqueuer(mine.queue), { ...named(mine.queue), unique_key: 'k', config: { wrong: true } });
     expect(await mine.job(id)).toMatchObject({ config: { right: true } });
+  });
+
+  it('cannot order what prunes the history of all queues', async () => {
+    const mine = queueOf(project);
+    const key = enqueuer(mine.queue);
+    const maintenance = {
+      name: 'm',
+      job_type: 'maintenance',
+      queue: mine.queue,
+      config: { cleanup_days: 0 },
+    };
+    await expect(add(key, maintenance)).rejects.toEqual(REFUSED);
+    await expect(add(key, named(mine.queue), maintenance)).rejects.toEqual(REFUSED);
+    await expect(
+      call(
+        project,
+        'cloud_jobs_create',
+        { name_param: 'm', job_type_param: 'maintenance', queue_param: mine.queue },
+        key,
+      ),
+    ).rejects.toEqual(REFUSED);
+    expect(await add(project.serviceKey, maintenance)).toMatchObject({ jobs: [{ created: true }] });
+    expect(await add(key, { ...named(mine.queue), job_type: 'paper_fetch' })).toMatchObject({
+      jobs: [{ created: true }],
+    });
   });
 
   it('is told what is wrong with a job, as any caller', async () => {

@@ -25,6 +25,7 @@ afterAll(async () => (await one)?.stop());
 
 describe.each(['current', 'legacy'] as const)(
   'with %s default grants strangers can read and call nothing',
+  { timeout: 180_000 },
   (grants) => {
     it('after a fresh install, and after a second one', async () => {
       const project = await start({ grants });

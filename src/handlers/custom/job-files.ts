@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClaimedJob, Json } from '../../queue/types.ts';
 import { hasCode } from './errors.ts';
@@ -64,13 +65,16 @@ export async function createJobFiles(
 export async function readResult(path: string): Promise<Json> {
   let text: string;
   try {
-    const { size } = await stat(path);
-    if (size > MAX_RESULT_BYTES) {
+    // Not blocking: a handler may have put a pipe there, which would be waited for without end.
+    await using file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const info = await file.stat();
+    if (!info.isFile()) throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
+    if (info.size > MAX_RESULT_BYTES) {
       throw new Error(
-        `The result file (CLOUD_JOBS_RESULT) has ${size} bytes; at most ${MAX_RESULT_BYTES} are read.`,
+        `The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`,
       );
     }
-    text = await readFile(path, 'utf8');
+    text = await file.readFile('utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null;
     if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP')) throw error;

@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readResult } from '../../../src/handlers/custom/job-files.ts';
 import { asJson } from '../../../src/handlers/custom/json-result.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import { openHandlers } from './harness.ts';
@@ -162,4 +167,19 @@ describe('thrown errors', () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+// Read, the first would be waited for without end, and the second be read without end.
+test.skipIf(process.platform === 'win32')('a result that is no file is an error', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-results-'));
+  try {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    symlinkSync('/dev/zero', join(folder, 'device'));
+    symlinkSync(folder, join(folder, 'folder'));
+    for (const name of ['pipe', 'device', 'folder']) {
+      await expect(readResult(join(folder, name)), name).rejects.toThrow('is not a file any more');
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

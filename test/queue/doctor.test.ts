@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { doctor } from '../../src/commands/doctor.ts';
+import { openQueue } from '../../src/queue/open-queue.ts';
+import { INSTALL } from '../sql/support.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project?.stop());
+
+async function checked(name: string, key = project.secretKey) {
+  const { queue } = openQueue({ url: project.url, key, publishableKey: null }, 'test');
+  const checks = await doctor(queue, () => new Date(), 3600, null);
+  return checks.find((check) => check.name === name);
+}
+
+describe('doctor sees what lets strangers in, and install.sql mends it', () => {
+  it.each([
+    ['a grant on a table', 'grant select on cloud_jobs to anon', 'warning', 'cloud_jobs'],
+    [
+      'a policy for everybody',
+      'create policy open_door on cloud_jobs for all using (true); grant all on cloud_jobs to anon',
+      'bad',
+      'open_door',
+    ],
+    [
+      'row level security that is off',
+      'alter table cloud_jobs disable row level security; grant select on cloud_jobs to authenticated',
+      'bad',
+      'cloud_jobs without row level security',
+    ],
+    [
+      'a function for anon',
+      'grant execute on function cloud_jobs_create to anon',
+      'bad',
+      'cloud_jobs_create',
+    ],
+    ['a function for all', 'grant execute on function cloud_jobs_claim to public', 'bad', 'cloud_jobs_claim'],
+  ])('%s', async (_, opening, state, found) => {
+    expect(await checked('Strangers')).toMatchObject({ state: 'good' });
+    await project.asPostgres(opening);
+    expect(await checked('Strangers')).toMatchObject({
+      state,
+      found: expect.stringContaining(found),
+      advice: expect.stringContaining('Run sql/install.sql again'),
+    });
+    await project.asPostgres(INSTALL);
+    expect(await checked('Strangers')).toMatchObject({ state: 'good' });
+  });
+
+  it('and what keeps the worker out', async () => {
+    await project.asPostgres('revoke execute on function cloud_jobs_finish from service_role');
+    expect(await checked('Grants')).toMatchObject({
+      state: 'bad',
+      found: expect.stringContaining('cloud_jobs_finish'),
+    });
+    await project.asPostgres(INSTALL);
+    expect(await checked('Grants')).toMatchObject({ state: 'good' });
+  });
+
+  it('a key that may do nothing is told so', async () => {
+    expect(await checked('Connection', project.anonKey)).toMatchObject({ state: 'bad' });
+  });
+});

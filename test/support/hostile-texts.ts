@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+
+/** What somebody who can write a job, or a handler's input, would try. */
+const PIECES = [
+  '::error::PWNED',
+  '::set-output name=PWNED::1',
+  '::add-mask::a',
+  '::stop-commands::x',
+  '##[error]PWNED',
+  '##[add-path]PWNED',
+  '\n::save-state name=PWNED::1\n',
+  '\r::debug::PWNED',
+  '\u2028::notice::PWNED',
+  '<<EOF\nPWNED=1\nEOF\n',
+  '\nPWNED=1\n',
+  '<script>alert(1)</script>',
+  '<img src=x onerror=PWNED>',
+  '</td></tr></table>',
+  '<!--',
+  '-->',
+  '```\n# PWNED\n',
+  '| a | b |',
+  '[x](javascript:PWNED)',
+  '![x](https://pwned.example/x.png)',
+  '@everyone',
+  '#1',
+  '$' + '{{ secrets.PWNED }}',
+  '$(touch PWNED)',
+  '`touch PWNED`',
+  "'; drop table cloud_jobs; --",
+  '"; select pg_sleep(9); --',
+  '%s%n',
+  '%0A::error::PWNED',
+  '../../etc/passwd',
+  '__proto__',
+  'constructor',
+  '\u001b[2J\u001b[31mred',
+  '\u001b]0;title\u0007',
+  '\u009b31m',
+  '\u202ereversed\u202c',
+  '\u2066x\u2069',
+  '\u200b',
+  '\ufeff',
+  '\u0007',
+  '\b\b\b',
+  'é',
+  '😀',
+  'null',
+  'true',
+  '-1',
+  '{}',
+  '[]',
+  '\\',
+  '"',
+  "'",
+  ' ',
+  '\t',
+  'x'.repeat(300),
+];
+/** What Postgres cannot hold comes from handlers alone: a NUL, half a surrogate pair. */
+export const UNSTORABLE = ['\u0000', '\ud800', '\udfff'];
+
+/** A text of these. */
+export const hostile: fc.Arbitrary<string> = fc
+  .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 })
+  .map((parts) => parts.join(''));
+
+/** Names that a file can have, and that a listing, a shell or an interpreter could take for something else. */
+export const FILE_NAMES = [
+  '::error::PWNED',
+  '##[error]PWNED',
+  '$(touch PWNED)',
+  '`touch PWNED`',
+  ';touch PWNED;',
+  '-rf',
+  '--eval=process.exit(0)',
+  '<img src=x onerror=PWNED>',
+  '| a | b |',
+  '%0A::error::PWNED',
+  '"\'',
+  '\u202egnp',
+  '\u200b',
+  '😀',
+  '__proto__',
+  '#1 @everyone?a=b&c',
+];
