@@ -95,7 +95,8 @@ export async function openWorker(
         await writeFile(file, text);
         return file;
       },
-      newId: () => uuid7(),
+      // Left to itself it takes its random bytes from the Web's crypto, which would have to be loaded too.
+      newId: () => uuid7({ random: randomBytes(16) }),
       now: () => performance.now(),
     },
     [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),

@@ -1,8 +1,8 @@
-export const id = 188;
-export const ids = [188,258];
+export const id = 344;
+export const ids = [344,70];
 export const modules = {
 
-/***/ 188:
+/***/ 9344:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -17,9 +17,9 @@ __webpack_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __webpack_require__(7598);
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __webpack_require__(3136);
-// EXTERNAL MODULE: ./lib/handlers/handler.js
-var handler = __webpack_require__(4145);
-;// CONCATENATED MODULE: ./lib/handlers/custom/child-env.js
+// EXTERNAL MODULE: ../../lib/handlers/handler.js
+var handler = __webpack_require__(7029);
+;// CONCATENATED MODULE: ../../lib/handlers/custom/child-env.js
 /**
  * Names that stay with the worker. INPUT_* holds the Supabase key; STATE_* is the action's own memory; the
  * ACTIONS_* tokens reach the cache, the artifacts and the identity of the run; the GITHUB_* files are how a step
@@ -58,11 +58,11 @@ function childEnv(env) {
     return kept;
 }
 
-// EXTERNAL MODULE: ./lib/handlers/custom/errors.js
-var errors = __webpack_require__(1258);
+// EXTERNAL MODULE: ../../lib/handlers/custom/errors.js
+var errors = __webpack_require__(70);
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __webpack_require__(1421);
-;// CONCATENATED MODULE: ./lib/handlers/custom/changes.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/changes.js
 /**
  * Waiting on a condition that several events can make true. `notify` is called after each of them; `until`
  * settles as soon as its condition holds. Unlike `Promise.race` on long-lived promises it keeps nothing alive
@@ -99,7 +99,7 @@ class Changes {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(8161);
-;// CONCATENATED MODULE: ./lib/handlers/custom/crash.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/crash.js
 
 /** A host process that died before its handler gave a result: says what killed it, as far as can be told. */
 function crashOutcome(name, end, errors) {
@@ -144,7 +144,7 @@ function shellSignal(code) {
 var promises_ = __webpack_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
-;// CONCATENATED MODULE: ./lib/handlers/custom/json-result.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/json-result.js
 const MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
 class NotJsonError extends TypeError {
@@ -241,7 +241,7 @@ function refuse(path, what, advice) {
     return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/job-files.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/job-files.js
 
 
 
@@ -319,7 +319,7 @@ async function readResult(path) {
     return asJson(value);
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/exit-outcome.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/exit-outcome.js
 
 
 /** EX_TEMPFAIL of sysexits.h: try again later. */
@@ -389,7 +389,7 @@ function messageOf(error) {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __webpack_require__(3024);
-;// CONCATENATED MODULE: ./lib/handlers/custom/interpreter.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/interpreter.js
 
 
 
@@ -480,7 +480,7 @@ function unusable(name, why) {
 
 // EXTERNAL MODULE: external "node:string_decoder"
 var external_node_string_decoder_ = __webpack_require__(6193);
-;// CONCATENATED MODULE: ./lib/handlers/custom/lines.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/lines.js
 
 /** Longer lines are cut: one line of a job must not fill the memory of the worker or the log of the run. */
 const MAX_LINE_LENGTH = 16_384;
@@ -556,7 +556,7 @@ class Tail {
 
 // EXTERNAL MODULE: external "node:timers/promises"
 var external_node_timers_promises_ = __webpack_require__(8500);
-;// CONCATENATED MODULE: ./lib/handlers/custom/process-tree.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/process-tree.js
 
 
 
@@ -681,7 +681,7 @@ function taskkill(pid) {
     });
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/live-children.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/live-children.js
 
 const live = new Set();
 const killAll = () => {
@@ -705,7 +705,7 @@ function remember(pid) {
     };
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/progress-file.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/progress-file.js
 
 const MAX_NOTE = 500;
 /** Only the last line counts, so only the end of the file is read. */
@@ -817,7 +817,7 @@ class ProgressFile {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/stop.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/stop.js
 
 /** How long a handler may take to end after it was told to, in milliseconds. */
 const GRACE_MS = 5_000;
@@ -848,7 +848,7 @@ function stoppedOutcome(stop, how) {
     };
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/executable.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/executable.js
 
 
 
@@ -1011,9 +1011,9 @@ function startFailure(handler, command, error) {
     };
 }
 
-// EXTERNAL MODULE: ./lib/handlers/custom/handler-name.js
-var handler_name = __webpack_require__(2341);
-;// CONCATENATED MODULE: ./lib/handlers/custom/file-kind.js
+// EXTERNAL MODULE: ../../lib/handlers/custom/handler-name.js
+var handler_name = __webpack_require__(4417);
+;// CONCATENATED MODULE: ../../lib/handlers/custom/file-kind.js
 
 /** Run in a reused Node process. */
 const MODULE_EXTENSIONS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts'];
@@ -1037,9 +1037,9 @@ function fileKind(path, mode, platform) {
     return (mode & 0o111) === 0 ? null : 'executable';
 }
 
-// EXTERNAL MODULE: ./lib/words/edit-distance.js
-var edit_distance = __webpack_require__(1777);
-;// CONCATENATED MODULE: ./lib/handlers/custom/list-handlers.js
+// EXTERNAL MODULE: ../../lib/words/edit-distance.js
+var edit_distance = __webpack_require__(6149);
+;// CONCATENATED MODULE: ../../lib/handlers/custom/list-handlers.js
 
 
 
@@ -1086,7 +1086,7 @@ function nearestName(wanted, names) {
     return best?.name ?? null;
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/locate.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/locate.js
 
 
 
@@ -1196,7 +1196,7 @@ function retryable(message, cause) {
     return new errors.CustomHandlerError(message, { final: false, cause });
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/protocol.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/protocol.js
 /** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
 const MARK = '\u001e';
 /** Whole text to write: begins with a line end, because the handler may have left a line open. */
@@ -1215,7 +1215,7 @@ function decodeMark(run, line) {
     return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/job-output.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/job-output.js
 
 
 /**
@@ -1285,7 +1285,7 @@ class JobOutput {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/module-child.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/module-child.js
 
 
 
@@ -1467,7 +1467,7 @@ class ModuleChild {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/module-pool.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/module-pool.js
 
 /**
  * Host processes that are kept for the next job. As many run as there are jobs at once (the worker limits that);
@@ -1525,7 +1525,7 @@ class ModulePool {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/handlers/custom/custom-handlers.js
+;// CONCATENATED MODULE: ../../lib/handlers/custom/custom-handlers.js
 
 
 
@@ -1622,7 +1622,7 @@ function createCustomHandlers(options) {
 
 /***/ }),
 
-/***/ 1258:
+/***/ 70:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -1656,13 +1656,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2341:
+/***/ 4417:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(1258);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(70);
 
 const EXAMPLE = '{"handler": "report"}';
 /**

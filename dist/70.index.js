@@ -1,8 +1,8 @@
-export const id = 258;
-export const ids = [258];
+export const id = 70;
+export const ids = [70];
 export const modules = {
 
-/***/ 1258:
+/***/ 70:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);

@@ -1,16 +1,16 @@
-export const id = 136;
-export const ids = [136];
+export const id = 980;
+export const ids = [980];
 export const modules = {
 
-/***/ 5136:
+/***/ 1980:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   createPaperStore: () => (/* binding */ createPaperStore)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(7428);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(7232);
 
 /** As many as the SQL function takes. */
 const BATCH_SIZE = 500;

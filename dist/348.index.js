@@ -1,19 +1,19 @@
-export const id = 416;
-export const ids = [416,730,258];
+export const id = 348;
+export const ids = [348,14,70];
 export const modules = {
 
-/***/ 8416:
+/***/ 348:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   create: () => (/* binding */ create),
 /* harmony export */   i: () => (/* binding */ newJob)
 /* harmony export */ });
-/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2341);
-/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(2730);
-/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(5508);
-/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(3307);
-/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(958);
+/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4417);
+/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(1014);
+/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(680);
+/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(8855);
+/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(6634);
 
 
 
@@ -97,7 +97,7 @@ function checkConfig(options) {
 
 /***/ }),
 
-/***/ 1258:
+/***/ 70:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -131,13 +131,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2341:
+/***/ 4417:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(1258);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(70);
 
 const EXAMPLE = '{"handler": "report"}';
 /**
@@ -187,7 +187,7 @@ function refuse(message) {
 
 /***/ }),
 
-/***/ 2730:
+/***/ 1014:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -195,7 +195,7 @@ function refuse(message) {
 /* harmony export */   v: () => (/* binding */ parseMaintenanceConfig)
 /* harmony export */ });
 /* unused harmony export MaintenanceConfigError */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().trim().min(1).transform(Number)])

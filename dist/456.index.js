@@ -1,8 +1,8 @@
-export const id = 592;
-export const ids = [592];
+export const id = 456;
+export const ids = [456];
 export const modules = {
 
-/***/ 5508:
+/***/ 680:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -12,13 +12,13 @@ __webpack_require__.d(__webpack_exports__, {
   x: () => (/* binding */ arxivPages)
 });
 
-// EXTERNAL MODULE: ./node_modules/feedsmith/dist/feeds/atom/parse/index.mjs + 102 modules
-var parse = __webpack_require__(163);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/identifiers.js
-var identifiers = __webpack_require__(8209);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/text.js
-var paper_fetch_text = __webpack_require__(5010);
-;// CONCATENATED MODULE: ./lib/handlers/paper-fetch/arxiv-feed.js
+// EXTERNAL MODULE: ../../node_modules/feedsmith/dist/feeds/atom/parse/index.mjs + 102 modules
+var parse = __webpack_require__(8199);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/identifiers.js
+var identifiers = __webpack_require__(725);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/text.js
+var paper_fetch_text = __webpack_require__(2566);
+;// CONCATENATED MODULE: ../../lib/handlers/paper-fetch/arxiv-feed.js
 
 
 
@@ -108,11 +108,11 @@ function distinct(values) {
     return [...new Set(values.filter((value) => value !== ''))];
 }
 
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/keywords.js
-var keywords = __webpack_require__(5873);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/window.js
-var paper_fetch_window = __webpack_require__(7865);
-;// CONCATENATED MODULE: ./lib/handlers/paper-fetch/arxiv-query.js
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/keywords.js
+var keywords = __webpack_require__(2237);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/window.js
+var paper_fetch_window = __webpack_require__(6845);
+;// CONCATENATED MODULE: ../../lib/handlers/paper-fetch/arxiv-query.js
 
 
 /**
@@ -163,15 +163,15 @@ function terms(query) {
         .join(' ');
 }
 
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/deps.js
-var deps = __webpack_require__(9443);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/http.js
-var http = __webpack_require__(3605);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/retry.js
-var retry = __webpack_require__(8351);
-// EXTERNAL MODULE: ./lib/handlers/paper-fetch/source-error.js
-var source_error = __webpack_require__(9463);
-;// CONCATENATED MODULE: ./lib/handlers/paper-fetch/arxiv.js
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/deps.js
+var deps = __webpack_require__(6799);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/http.js
+var http = __webpack_require__(209);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/retry.js
+var retry = __webpack_require__(6883);
+// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/source-error.js
+var source_error = __webpack_require__(6323);
+;// CONCATENATED MODULE: ../../lib/handlers/paper-fetch/arxiv.js
 
 
 
@@ -288,16 +288,16 @@ function warningsOf(answer, query, isFirst) {
 
 /***/ }),
 
-/***/ 3307:
+/***/ 8855:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   c: () => (/* binding */ parsePaperFetchConfig)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(8532);
-/* harmony import */ var _keywords_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(5873);
-/* harmony import */ var _paper_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(5123);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(6416);
+/* harmony import */ var _keywords_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(2237);
+/* harmony import */ var _paper_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(1359);
 
 
 
@@ -427,7 +427,7 @@ function refuse(message) {
 
 /***/ }),
 
-/***/ 3605:
+/***/ 209:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -437,9 +437,9 @@ function refuse(message) {
 /* harmony export */   jg: () => (/* binding */ quoteBody)
 /* harmony export */ });
 /* unused harmony export retryAfter */
-/* harmony import */ var _deps_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9443);
-/* harmony import */ var _source_error_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9463);
-/* harmony import */ var _text_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(5010);
+/* harmony import */ var _deps_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(6799);
+/* harmony import */ var _source_error_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(6323);
+/* harmony import */ var _text_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(2566);
 
 
 
@@ -522,7 +522,7 @@ function networkReason(error) {
 
 /***/ }),
 
-/***/ 8209:
+/***/ 725:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -575,7 +575,7 @@ function versionNumber(digits) {
 
 /***/ }),
 
-/***/ 5873:
+/***/ 2237:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -707,7 +707,7 @@ function countPhrases(expression) {
 
 /***/ }),
 
-/***/ 5123:
+/***/ 1359:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -724,14 +724,14 @@ function paperIdentity(paper) {
 
 /***/ }),
 
-/***/ 8351:
+/***/ 6883:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   L: () => (/* binding */ withRetries)
 /* harmony export */ });
 /* unused harmony export RETRY_WAITS_MS */
-/* harmony import */ var _source_error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9463);
+/* harmony import */ var _source_error_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(6323);
 
 /** Waits between tries of one request, in milliseconds. More would only spend a runner's time: the job is retried. */
 const RETRY_WAITS_MS = [10_000, 30_000, 60_000];
@@ -765,7 +765,7 @@ async function withRetries(attempt, signal, deps, onRetry) {
 
 /***/ }),
 
-/***/ 9463:
+/***/ 6323:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -789,7 +789,7 @@ class SourceError extends Error {
 
 /***/ }),
 
-/***/ 5010:
+/***/ 2566:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -831,7 +831,7 @@ function isoDate(text) {
 
 /***/ }),
 
-/***/ 7865:
+/***/ 6845:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {

@@ -1,8 +1,8 @@
-export const id = 229;
-export const ids = [229,416,730,258];
+export const id = 409;
+export const ids = [409,348,14,70];
 export const modules = {
 
-/***/ 229:
+/***/ 3409:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -11,17 +11,17 @@ __webpack_require__.d(__webpack_exports__, {
   apply: () => (/* binding */ apply)
 });
 
-// EXTERNAL MODULE: ./lib/commands/answer.js
-var answer = __webpack_require__(958);
-// EXTERNAL MODULE: ./lib/words/describe-error.js
-var describe_error = __webpack_require__(9051);
-// EXTERNAL MODULE: ./lib/commands/create.js
-var create = __webpack_require__(8416);
-// EXTERNAL MODULE: ./lib/commands/option-names.js
-var option_names = __webpack_require__(9464);
-// EXTERNAL MODULE: ./lib/commands/options.js + 7 modules
-var commands_options = __webpack_require__(3421);
-;// CONCATENATED MODULE: ./lib/commands/jobs-file.js
+// EXTERNAL MODULE: ../../lib/commands/answer.js
+var answer = __webpack_require__(6634);
+// EXTERNAL MODULE: ../../lib/words/describe-error.js
+var describe_error = __webpack_require__(9063);
+// EXTERNAL MODULE: ../../lib/commands/create.js
+var create = __webpack_require__(348);
+// EXTERNAL MODULE: ../../lib/commands/option-names.js
+var option_names = __webpack_require__(5244);
+// EXTERNAL MODULE: ../../lib/commands/options.js + 7 modules
+var commands_options = __webpack_require__(9489);
+;// CONCATENATED MODULE: ../../lib/commands/jobs-file.js
 
 
 
@@ -39,7 +39,7 @@ const MOST_JOBS = 1000;
  */
 async function readJobsFile(text, file, connection, redact) {
     // Loaded here, since no other command needs it.
-    const { LineCounter, parseDocument, isMap } = await __webpack_require__.e(/* import() */ 815).then(__webpack_require__.t.bind(__webpack_require__, 8815, 19));
+    const { LineCounter, parseDocument, isMap } = await __webpack_require__.e(/* import() */ 483).then(__webpack_require__.t.bind(__webpack_require__, 3483, 19));
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const problems = [...document.errors, ...document.warnings].map((error) => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`);
@@ -121,7 +121,7 @@ function fault(file, problems) {
     return new answer/* CommandError */.Q(`${file} cannot be applied; nothing was changed:\n${list}`);
 }
 
-;// CONCATENATED MODULE: ./lib/commands/apply.js
+;// CONCATENATED MODULE: ../../lib/commands/apply.js
 
 
 /**
@@ -150,18 +150,18 @@ async function apply(options, deps) {
 
 /***/ }),
 
-/***/ 8416:
+/***/ 348:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   create: () => (/* binding */ create),
 /* harmony export */   i: () => (/* binding */ newJob)
 /* harmony export */ });
-/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2341);
-/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(2730);
-/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(5508);
-/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(3307);
-/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(958);
+/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4417);
+/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(1014);
+/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(680);
+/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(8855);
+/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(6634);
 
 
 
@@ -245,7 +245,7 @@ function checkConfig(options) {
 
 /***/ }),
 
-/***/ 1258:
+/***/ 70:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -279,13 +279,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2341:
+/***/ 4417:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(1258);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(70);
 
 const EXAMPLE = '{"handler": "report"}';
 /**
@@ -335,7 +335,7 @@ function refuse(message) {
 
 /***/ }),
 
-/***/ 2730:
+/***/ 1014:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -343,7 +343,7 @@ function refuse(message) {
 /* harmony export */   v: () => (/* binding */ parseMaintenanceConfig)
 /* harmony export */ });
 /* unused harmony export MaintenanceConfigError */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().trim().min(1).transform(Number)])

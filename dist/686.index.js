@@ -1,8 +1,8 @@
-export const id = 970;
-export const ids = [970];
+export const id = 686;
+export const ids = [686];
 export const modules = {
 
-/***/ 7970:
+/***/ 6686:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -12,17 +12,17 @@ __webpack_require__.d(__webpack_exports__, {
   page: () => (/* binding */ page)
 });
 
-// EXTERNAL MODULE: ./lib/commands/apply-words.js
-var apply_words = __webpack_require__(4858);
-// EXTERNAL MODULE: ./lib/words/format.js
-var format = __webpack_require__(354);
-// EXTERNAL MODULE: ./lib/action/pages/escape.js
-var pages_escape = __webpack_require__(3234);
-// EXTERNAL MODULE: ./lib/action/pages/fit.js
-var fit = __webpack_require__(2806);
-// EXTERNAL MODULE: ./lib/schedule/in-words.js
-var in_words = __webpack_require__(734);
-;// CONCATENATED MODULE: ./lib/action/pages/job-rows.js
+// EXTERNAL MODULE: ../../lib/commands/apply-words.js
+var apply_words = __webpack_require__(5326);
+// EXTERNAL MODULE: ../../lib/words/format.js
+var format = __webpack_require__(9166);
+// EXTERNAL MODULE: ../../lib/action/pages/escape.js
+var pages_escape = __webpack_require__(8782);
+// EXTERNAL MODULE: ../../lib/action/pages/fit.js
+var fit = __webpack_require__(8122);
+// EXTERNAL MODULE: ../../lib/schedule/in-words.js
+var in_words = __webpack_require__(9402);
+;// CONCATENATED MODULE: ../../lib/action/pages/job-rows.js
 
 
 
@@ -63,7 +63,7 @@ function when(job, now) {
     return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
 }
 
-;// CONCATENATED MODULE: ./lib/action/pages/plan-page.js
+;// CONCATENATED MODULE: ../../lib/action/pages/plan-page.js
 
 
 /** The page of a plan: what is due, and how many workers that is worth. */
@@ -77,11 +77,11 @@ function planPage(backlog, workers) {
     ];
 }
 
-// EXTERNAL MODULE: ./lib/action/pages/run-page.js
-var run_page = __webpack_require__(534);
-// EXTERNAL MODULE: ./lib/schedule/coming.js
-var coming = __webpack_require__(3658);
-;// CONCATENATED MODULE: ./lib/action/pages/show-page.js
+// EXTERNAL MODULE: ../../lib/action/pages/run-page.js
+var run_page = __webpack_require__(8266);
+// EXTERNAL MODULE: ../../lib/schedule/coming.js
+var coming = __webpack_require__(158);
+;// CONCATENATED MODULE: ../../lib/action/pages/show-page.js
 
 
 
@@ -163,7 +163,7 @@ function outputTitle(execution, now) {
     return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
 }
 
-;// CONCATENATED MODULE: ./lib/action/pages/stats-page.js
+;// CONCATENATED MODULE: ../../lib/action/pages/stats-page.js
 
 
 /** The page of the whole queue, or of the one that was asked for. */
@@ -211,7 +211,7 @@ function recent(executions) {
     return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
 }
 
-;// CONCATENATED MODULE: ./lib/action/pages/page.js
+;// CONCATENATED MODULE: ../../lib/action/pages/page.js
 
 
 
@@ -306,14 +306,14 @@ function checkRows(checks) {
 
 /***/ }),
 
-/***/ 4858:
+/***/ 5326:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   i: () => (/* binding */ applyRows),
 /* harmony export */   s: () => (/* binding */ applyVerdict)
 /* harmony export */ });
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(354);
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9166);
 
 const VERBS = {
     create: ['created', 'to create'],
@@ -345,14 +345,14 @@ function applyRows({ reply }, now) {
 
 /***/ }),
 
-/***/ 3658:
+/***/ 158:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   R: () => (/* binding */ missedWords),
 /* harmony export */   e: () => (/* binding */ comingOccurrences)
 /* harmony export */ });
-/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9581);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4321);
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
 function comingOccurrences(job, now) {
@@ -384,13 +384,13 @@ function missedWords(job) {
 
 /***/ }),
 
-/***/ 734:
+/***/ 9402:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   q: () => (/* binding */ scheduleInWords)
 /* harmony export */ });
-/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2507);
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4855);
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.

@@ -1,19 +1,19 @@
-export const id = 44;
-export const ids = [44];
+export const id = 680;
+export const ids = [680];
 export const modules = {
 
-/***/ 44:
+/***/ 5680:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   answerText: () => (/* binding */ answerText)
 /* harmony export */ });
-/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(5832);
-/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(3658);
-/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(734);
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(354);
-/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(5923);
-/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(4858);
+/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2300);
+/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(158);
+/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(9402);
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(9166);
+/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(2223);
+/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(5326);
 
 
 
@@ -142,14 +142,14 @@ function table(head, rows) {
 
 /***/ }),
 
-/***/ 4858:
+/***/ 5326:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   i: () => (/* binding */ applyRows),
 /* harmony export */   s: () => (/* binding */ applyVerdict)
 /* harmony export */ });
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(354);
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9166);
 
 const VERBS = {
     create: ['created', 'to create'],
@@ -181,14 +181,14 @@ function applyRows({ reply }, now) {
 
 /***/ }),
 
-/***/ 3658:
+/***/ 158:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   R: () => (/* binding */ missedWords),
 /* harmony export */   e: () => (/* binding */ comingOccurrences)
 /* harmony export */ });
-/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9581);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4321);
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
 function comingOccurrences(job, now) {
@@ -220,13 +220,13 @@ function missedWords(job) {
 
 /***/ }),
 
-/***/ 734:
+/***/ 9402:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   q: () => (/* binding */ scheduleInWords)
 /* harmony export */ });
-/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2507);
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4855);
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.

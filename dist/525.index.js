@@ -1,43 +1,43 @@
-export const id = 313;
-export const ids = [313];
+export const id = 525;
+export const ids = [525];
 export const modules = {
 
-/***/ 8789:
+/***/ 3313:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const tslib_1 = __webpack_require__(1860);
-const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(2165));
+const tslib_1 = __webpack_require__(4176);
+const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(377));
 const AuthAdminApi = GoTrueAdminApi_1.default;
 exports["default"] = AuthAdminApi;
 //# sourceMappingURL=AuthAdminApi.js.map
 
 /***/ }),
 
-/***/ 2495:
+/***/ 4787:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const tslib_1 = __webpack_require__(1860);
-const GoTrueClient_1 = tslib_1.__importDefault(__webpack_require__(6623));
+const tslib_1 = __webpack_require__(4176);
+const GoTrueClient_1 = tslib_1.__importDefault(__webpack_require__(9483));
 const AuthClient = GoTrueClient_1.default;
 exports["default"] = AuthClient;
 //# sourceMappingURL=AuthClient.js.map
 
 /***/ }),
 
-/***/ 2165:
+/***/ 377:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const tslib_1 = __webpack_require__(1860);
-const fetch_1 = __webpack_require__(2356);
-const helpers_1 = __webpack_require__(601);
-const types_1 = __webpack_require__(3737);
-const errors_1 = __webpack_require__(3981);
+const tslib_1 = __webpack_require__(4176);
+const fetch_1 = __webpack_require__(9864);
+const helpers_1 = __webpack_require__(3037);
+const types_1 = __webpack_require__(6853);
+const errors_1 = __webpack_require__(657);
 class GoTrueAdminApi {
     /**
      * Creates an admin API client that can be used to manage users and OAuth clients.
@@ -1151,24 +1151,24 @@ exports["default"] = GoTrueAdminApi;
 
 /***/ }),
 
-/***/ 6623:
+/***/ 9483:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const tslib_1 = __webpack_require__(1860);
-const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(2165));
-const constants_1 = __webpack_require__(6705);
-const errors_1 = __webpack_require__(3981);
-const fetch_1 = __webpack_require__(2356);
-const helpers_1 = __webpack_require__(601);
-const local_storage_1 = __webpack_require__(1735);
-const locks_1 = __webpack_require__(8932);
-const polyfills_1 = __webpack_require__(512);
-const version_1 = __webpack_require__(1920);
-const base64url_1 = __webpack_require__(2996);
-const ethereum_1 = __webpack_require__(433);
-const webauthn_1 = __webpack_require__(1272);
+const tslib_1 = __webpack_require__(4176);
+const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(377));
+const constants_1 = __webpack_require__(7861);
+const errors_1 = __webpack_require__(657);
+const fetch_1 = __webpack_require__(9864);
+const helpers_1 = __webpack_require__(3037);
+const local_storage_1 = __webpack_require__(531);
+const locks_1 = __webpack_require__(4464);
+const polyfills_1 = __webpack_require__(4612);
+const version_1 = __webpack_require__(1596);
+const base64url_1 = __webpack_require__(1640);
+const ethereum_1 = __webpack_require__(6261);
+const webauthn_1 = __webpack_require__(36);
 (0, polyfills_1.polyfillGlobalThis)(); // Make "globalThis" available
 const DEFAULT_OPTIONS = {
     url: constants_1.GOTRUE_URL,
@@ -7152,24 +7152,24 @@ exports["default"] = GoTrueClient;
 
 /***/ }),
 
-/***/ 1904:
+/***/ 5588:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.processLock = exports.lockInternals = exports.NavigatorLockAcquireTimeoutError = exports.navigatorLock = exports.AuthClient = exports.AuthAdminApi = exports.GoTrueClient = exports.GoTrueAdminApi = void 0;
-const tslib_1 = __webpack_require__(1860);
-const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(2165));
+const tslib_1 = __webpack_require__(4176);
+const GoTrueAdminApi_1 = tslib_1.__importDefault(__webpack_require__(377));
 exports.GoTrueAdminApi = GoTrueAdminApi_1.default;
-const GoTrueClient_1 = tslib_1.__importDefault(__webpack_require__(6623));
+const GoTrueClient_1 = tslib_1.__importDefault(__webpack_require__(9483));
 exports.GoTrueClient = GoTrueClient_1.default;
-const AuthAdminApi_1 = tslib_1.__importDefault(__webpack_require__(8789));
+const AuthAdminApi_1 = tslib_1.__importDefault(__webpack_require__(3313));
 exports.AuthAdminApi = AuthAdminApi_1.default;
-const AuthClient_1 = tslib_1.__importDefault(__webpack_require__(2495));
+const AuthClient_1 = tslib_1.__importDefault(__webpack_require__(4787));
 exports.AuthClient = AuthClient_1.default;
-tslib_1.__exportStar(__webpack_require__(3737), exports);
-tslib_1.__exportStar(__webpack_require__(3981), exports);
-var locks_1 = __webpack_require__(8932);
+tslib_1.__exportStar(__webpack_require__(6853), exports);
+tslib_1.__exportStar(__webpack_require__(657), exports);
+var locks_1 = __webpack_require__(4464);
 Object.defineProperty(exports, "navigatorLock", ({ enumerable: true, get: function () { return locks_1.navigatorLock; } }));
 Object.defineProperty(exports, "NavigatorLockAcquireTimeoutError", ({ enumerable: true, get: function () { return locks_1.NavigatorLockAcquireTimeoutError; } }));
 Object.defineProperty(exports, "lockInternals", ({ enumerable: true, get: function () { return locks_1.internals; } }));
@@ -7178,7 +7178,7 @@ Object.defineProperty(exports, "processLock", ({ enumerable: true, get: function
 
 /***/ }),
 
-/***/ 2996:
+/***/ 1640:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -7453,13 +7453,13 @@ function bytesToBase64URL(bytes) {
 
 /***/ }),
 
-/***/ 6705:
+/***/ 7861:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.JWKS_TTL = exports.PKCE_MAX_CONCURRENT_FLOWS = exports.PKCE_FLOW_ID_PARAM = exports.BASE64URL_REGEX = exports.API_VERSIONS = exports.API_VERSION_HEADER_NAME = exports.NETWORK_FAILURE = exports.DEFAULT_HEADERS = exports.AUDIENCE = exports.STORAGE_KEY = exports.GOTRUE_URL = exports.REFRESH_FAILURE_COOLDOWN_MS = exports.EXPIRY_MARGIN_MS = exports.AUTO_REFRESH_TICK_THRESHOLD = exports.AUTO_REFRESH_TICK_DURATION_MS = void 0;
-const version_1 = __webpack_require__(1920);
+const version_1 = __webpack_require__(1596);
 /** Current session will be checked for refresh at this interval. */
 exports.AUTO_REFRESH_TICK_DURATION_MS = 30 * 1000;
 /**
@@ -7511,7 +7511,7 @@ exports.JWKS_TTL = 10 * 60 * 1000; // 10 minutes
 
 /***/ }),
 
-/***/ 3981:
+/***/ 657:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -7837,7 +7837,7 @@ exports.AuthInvalidJwtError = AuthInvalidJwtError;
 
 /***/ }),
 
-/***/ 2356:
+/***/ 9864:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -7850,10 +7850,10 @@ exports._userResponse = _userResponse;
 exports._ssoResponse = _ssoResponse;
 exports._generateLinkResponse = _generateLinkResponse;
 exports._noResolveJsonResponse = _noResolveJsonResponse;
-const tslib_1 = __webpack_require__(1860);
-const constants_1 = __webpack_require__(6705);
-const helpers_1 = __webpack_require__(601);
-const errors_1 = __webpack_require__(3981);
+const tslib_1 = __webpack_require__(4176);
+const constants_1 = __webpack_require__(7861);
+const helpers_1 = __webpack_require__(3037);
+const errors_1 = __webpack_require__(657);
 const _getErrorMessage = (err) => {
     if (typeof err === 'object' && err !== null) {
         const e = err;
@@ -8053,7 +8053,7 @@ function hasSession(data) {
 
 /***/ }),
 
-/***/ 601:
+/***/ 3037:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -8083,9 +8083,9 @@ exports.assertRecoveryCodesExperimentalEnabled = assertRecoveryCodesExperimental
 exports.userNotAvailableProxy = userNotAvailableProxy;
 exports.insecureUserWarningProxy = insecureUserWarningProxy;
 exports.deepClone = deepClone;
-const constants_1 = __webpack_require__(6705);
-const errors_1 = __webpack_require__(3981);
-const base64url_1 = __webpack_require__(2996);
+const constants_1 = __webpack_require__(7861);
+const errors_1 = __webpack_require__(657);
+const base64url_1 = __webpack_require__(1640);
 function expiresAt(expiresIn) {
     const timeNow = Math.round(Date.now() / 1000);
     return timeNow + expiresIn;
@@ -8621,7 +8621,7 @@ function deepClone(obj) {
 
 /***/ }),
 
-/***/ 1735:
+/***/ 531:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -8648,7 +8648,7 @@ function memoryLocalStorageAdapter(store = {}) {
 
 /***/ }),
 
-/***/ 8932:
+/***/ 4464:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -8664,7 +8664,7 @@ Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.ProcessLockAcquireTimeoutError = exports.NavigatorLockAcquireTimeoutError = exports.LockAcquireTimeoutError = exports.internals = void 0;
 exports.navigatorLock = navigatorLock;
 exports.processLock = processLock;
-const helpers_1 = __webpack_require__(601);
+const helpers_1 = __webpack_require__(3037);
 /**
  * @deprecated Debug flag for `navigatorLock` / `processLock`. The auth
  * client ignores both, so this has no client-side effect.
@@ -8991,7 +8991,7 @@ async function processLock(name, acquireTimeout, fn) {
 
 /***/ }),
 
-/***/ 512:
+/***/ 4612:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -9026,7 +9026,7 @@ function polyfillGlobalThis() {
 
 /***/ }),
 
-/***/ 3737:
+/***/ 6853:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -9056,7 +9056,7 @@ exports.SIGN_OUT_SCOPES = ['global', 'local', 'others'];
 
 /***/ }),
 
-/***/ 1920:
+/***/ 1596:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -9073,7 +9073,7 @@ exports.version = '2.119.1';
 
 /***/ }),
 
-/***/ 433:
+/***/ 6261:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -9145,7 +9145,7 @@ function createSiweMessage(parameters) {
 
 /***/ }),
 
-/***/ 6915:
+/***/ 751:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -9155,7 +9155,7 @@ exports.WebAuthnUnknownError = exports.WebAuthnError = void 0;
 exports.isWebAuthnError = isWebAuthnError;
 exports.identifyRegistrationError = identifyRegistrationError;
 exports.identifyAuthenticationError = identifyAuthenticationError;
-const webauthn_1 = __webpack_require__(1272);
+const webauthn_1 = __webpack_require__(36);
 /**
  * A custom Error used to return a more nuanced error detailing _why_ one of the eight documented
  * errors in the spec was raised after calling `navigator.credentials.create()` or
@@ -9423,7 +9423,7 @@ function identifyAuthenticationError({ error, options, }) {
 
 /***/ }),
 
-/***/ 1272:
+/***/ 36:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -9439,11 +9439,11 @@ exports.createCredential = createCredential;
 exports.getCredential = getCredential;
 exports.mergeCredentialCreationOptions = mergeCredentialCreationOptions;
 exports.mergeCredentialRequestOptions = mergeCredentialRequestOptions;
-const tslib_1 = __webpack_require__(1860);
-const base64url_1 = __webpack_require__(2996);
-const errors_1 = __webpack_require__(3981);
-const helpers_1 = __webpack_require__(601);
-const webauthn_errors_1 = __webpack_require__(6915);
+const tslib_1 = __webpack_require__(4176);
+const base64url_1 = __webpack_require__(1640);
+const errors_1 = __webpack_require__(657);
+const helpers_1 = __webpack_require__(3037);
+const webauthn_errors_1 = __webpack_require__(751);
 Object.defineProperty(exports, "identifyAuthenticationError", ({ enumerable: true, get: function () { return webauthn_errors_1.identifyAuthenticationError; } }));
 Object.defineProperty(exports, "identifyRegistrationError", ({ enumerable: true, get: function () { return webauthn_errors_1.identifyRegistrationError; } }));
 Object.defineProperty(exports, "isWebAuthnError", ({ enumerable: true, get: function () { return webauthn_errors_1.isWebAuthnError; } }));
@@ -10140,15 +10140,15 @@ exports.WebAuthnApi = WebAuthnApi;
 
 /***/ }),
 
-/***/ 9149:
+/***/ 2657:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.FunctionsClient = void 0;
-const tslib_1 = __webpack_require__(1860);
-const helper_1 = __webpack_require__(6876);
-const types_1 = __webpack_require__(842);
+const tslib_1 = __webpack_require__(4176);
+const helper_1 = __webpack_require__(7939);
+const types_1 = __webpack_require__(766);
 /**
  * Client for invoking Supabase Edge Functions.
  */
@@ -10472,7 +10472,7 @@ exports.FunctionsClient = FunctionsClient;
 
 /***/ }),
 
-/***/ 6876:
+/***/ 7939:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -10489,16 +10489,16 @@ exports.resolveFetch = resolveFetch;
 
 /***/ }),
 
-/***/ 459:
+/***/ 4039:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 var __webpack_unused_export__;
 
 __webpack_unused_export__ = ({ value: true });
 __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.FS = void 0;
-var FunctionsClient_1 = __webpack_require__(9149);
+var FunctionsClient_1 = __webpack_require__(2657);
 Object.defineProperty(exports, "FS", ({ enumerable: true, get: function () { return FunctionsClient_1.FunctionsClient; } }));
-var types_1 = __webpack_require__(842);
+var types_1 = __webpack_require__(766);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return types_1.FunctionsError; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return types_1.FunctionsFetchError; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return types_1.FunctionsHttpError; } });
@@ -10508,7 +10508,7 @@ __webpack_unused_export__ = ({ enumerable: true, get: function () { return types
 
 /***/ }),
 
-/***/ 842:
+/***/ 766:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -10612,7 +10612,7 @@ var FunctionRegion;
 
 /***/ }),
 
-/***/ 8750:
+/***/ 6850:
 /***/ ((module) => {
 
 
@@ -12488,21 +12488,21 @@ var Socket = class {
 
 /***/ }),
 
-/***/ 8093:
+/***/ 3481:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.REALTIME_CHANNEL_STATES = exports.REALTIME_SUBSCRIBE_STATES = exports.REALTIME_LISTEN_TYPES = exports.REALTIME_POSTGRES_CHANGES_LISTEN_EVENT = exports.postgresChangesFilter = exports.RealtimePostgresFilterBuilder = void 0;
-const tslib_1 = __webpack_require__(1860);
-const constants_1 = __webpack_require__(9680);
-const RealtimePresence_1 = tslib_1.__importDefault(__webpack_require__(8493));
-const Transformers = tslib_1.__importStar(__webpack_require__(5810));
-const transformers_1 = __webpack_require__(5810);
-const normalizeChannelError_1 = __webpack_require__(425);
-const channelAdapter_1 = tslib_1.__importDefault(__webpack_require__(4947));
-const RealtimePostgresFilterBuilder_1 = __webpack_require__(9718);
-var RealtimePostgresFilterBuilder_2 = __webpack_require__(9718);
+const tslib_1 = __webpack_require__(4176);
+const constants_1 = __webpack_require__(1660);
+const RealtimePresence_1 = tslib_1.__importDefault(__webpack_require__(8321));
+const Transformers = tslib_1.__importStar(__webpack_require__(769));
+const transformers_1 = __webpack_require__(769);
+const normalizeChannelError_1 = __webpack_require__(7493);
+const channelAdapter_1 = tslib_1.__importDefault(__webpack_require__(2999));
+const RealtimePostgresFilterBuilder_1 = __webpack_require__(2290);
+var RealtimePostgresFilterBuilder_2 = __webpack_require__(2290);
 Object.defineProperty(exports, "RealtimePostgresFilterBuilder", ({ enumerable: true, get: function () { return RealtimePostgresFilterBuilder_2.RealtimePostgresFilterBuilder; } }));
 Object.defineProperty(exports, "postgresChangesFilter", ({ enumerable: true, get: function () { return RealtimePostgresFilterBuilder_2.postgresChangesFilter; } }));
 var REALTIME_POSTGRES_CHANGES_LISTEN_EVENT;
@@ -13332,18 +13332,18 @@ exports["default"] = RealtimeChannel;
 
 /***/ }),
 
-/***/ 3955:
+/***/ 1751:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const tslib_1 = __webpack_require__(1860);
-const websocket_factory_1 = tslib_1.__importDefault(__webpack_require__(5593));
-const constants_1 = __webpack_require__(9680);
-const serializer_1 = tslib_1.__importDefault(__webpack_require__(2049));
-const transformers_1 = __webpack_require__(5810);
-const RealtimeChannel_1 = tslib_1.__importDefault(__webpack_require__(8093));
-const socketAdapter_1 = tslib_1.__importDefault(__webpack_require__(9293));
+const tslib_1 = __webpack_require__(4176);
+const websocket_factory_1 = tslib_1.__importDefault(__webpack_require__(6789));
+const constants_1 = __webpack_require__(1660);
+const serializer_1 = tslib_1.__importDefault(__webpack_require__(5621));
+const transformers_1 = __webpack_require__(769);
+const RealtimeChannel_1 = tslib_1.__importDefault(__webpack_require__(3481));
+const socketAdapter_1 = tslib_1.__importDefault(__webpack_require__(3505));
 // Connection-related constants
 const CONNECTION_TIMEOUTS = {
     HEARTBEAT_INTERVAL: 25000,
@@ -14049,7 +14049,7 @@ exports["default"] = RealtimeClient;
 
 /***/ }),
 
-/***/ 9718:
+/***/ 2290:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14220,7 +14220,7 @@ exports.postgresChangesFilter = postgresChangesFilter;
 
 /***/ }),
 
-/***/ 8493:
+/***/ 8321:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
@@ -14230,8 +14230,8 @@ exports.postgresChangesFilter = postgresChangesFilter;
 */
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.REALTIME_PRESENCE_LISTEN_EVENTS = void 0;
-const tslib_1 = __webpack_require__(1860);
-const presenceAdapter_1 = tslib_1.__importDefault(__webpack_require__(1270));
+const tslib_1 = __webpack_require__(4176);
+const presenceAdapter_1 = tslib_1.__importDefault(__webpack_require__(3429));
 var REALTIME_PRESENCE_LISTEN_EVENTS;
 (function (REALTIME_PRESENCE_LISTEN_EVENTS) {
     REALTIME_PRESENCE_LISTEN_EVENTS["SYNC"] = "sync";
@@ -14269,17 +14269,17 @@ exports["default"] = RealtimePresence;
 
 /***/ }),
 
-/***/ 6209:
+/***/ 2141:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 var __webpack_unused_export__;
 
 __webpack_unused_export__ = ({ value: true });
 __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = __webpack_unused_export__ = exports.d1 = __webpack_unused_export__ = __webpack_unused_export__ = void 0;
-const tslib_1 = __webpack_require__(1860);
-const RealtimeClient_1 = tslib_1.__importDefault(__webpack_require__(3955));
+const tslib_1 = __webpack_require__(4176);
+const RealtimeClient_1 = tslib_1.__importDefault(__webpack_require__(1751));
 exports.d1 = RealtimeClient_1.default;
-const RealtimeChannel_1 = tslib_1.__importStar(__webpack_require__(8093));
+const RealtimeChannel_1 = tslib_1.__importStar(__webpack_require__(3481));
 __webpack_unused_export__ = RealtimeChannel_1.default;
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimeChannel_1.RealtimePostgresFilterBuilder; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimeChannel_1.postgresChangesFilter; } });
@@ -14287,22 +14287,22 @@ __webpack_unused_export__ = ({ enumerable: true, get: function () { return Realt
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimeChannel_1.REALTIME_POSTGRES_CHANGES_LISTEN_EVENT; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimeChannel_1.REALTIME_SUBSCRIBE_STATES; } });
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimeChannel_1.REALTIME_CHANNEL_STATES; } });
-const RealtimePresence_1 = tslib_1.__importStar(__webpack_require__(8493));
+const RealtimePresence_1 = tslib_1.__importStar(__webpack_require__(8321));
 __webpack_unused_export__ = RealtimePresence_1.default;
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return RealtimePresence_1.REALTIME_PRESENCE_LISTEN_EVENTS; } });
-const websocket_factory_1 = tslib_1.__importDefault(__webpack_require__(5593));
+const websocket_factory_1 = tslib_1.__importDefault(__webpack_require__(6789));
 __webpack_unused_export__ = websocket_factory_1.default;
 //# sourceMappingURL=index.js.map
 
 /***/ }),
 
-/***/ 9680:
+/***/ 1660:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.CONNECTION_STATE = exports.TRANSPORTS = exports.CHANNEL_EVENTS = exports.CHANNEL_STATES = exports.SOCKET_STATES = exports.MAX_PUSH_BUFFER_SIZE = exports.WS_CLOSE_NORMAL = exports.POSTGRES_CHANGES_WAIT_ERROR_GRACE = exports.DEFAULT_POSTGRES_CHANGES_WAIT_TIMEOUT = exports.DEFAULT_TIMEOUT = exports.VERSION = exports.DEFAULT_VSN = exports.VSN_2_0_0 = exports.VSN_1_0_0 = exports.DEFAULT_VERSION = void 0;
-const version_1 = __webpack_require__(8889);
+const version_1 = __webpack_require__(141);
 exports.DEFAULT_VERSION = `realtime-js/${version_1.version}`;
 exports.VSN_1_0_0 = '1.0.0';
 exports.VSN_2_0_0 = '2.0.0';
@@ -14352,7 +14352,7 @@ exports.CONNECTION_STATE = {
 
 /***/ }),
 
-/***/ 425:
+/***/ 7493:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14387,7 +14387,7 @@ function normalizeChannelError(reason) {
 
 /***/ }),
 
-/***/ 2049:
+/***/ 5621:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14564,7 +14564,7 @@ exports["default"] = Serializer;
 
 /***/ }),
 
-/***/ 5810:
+/***/ 769:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14811,7 +14811,7 @@ exports.httpEndpointURL = httpEndpointURL;
 
 /***/ }),
 
-/***/ 8889:
+/***/ 141:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14828,7 +14828,7 @@ exports.version = '2.119.1';
 
 /***/ }),
 
-/***/ 5593:
+/***/ 6789:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -14947,12 +14947,12 @@ exports["default"] = WebSocketFactory;
 
 /***/ }),
 
-/***/ 4947:
+/***/ 2999:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const constants_1 = __webpack_require__(9680);
+const constants_1 = __webpack_require__(1660);
 class ChannelAdapter {
     constructor(socket, topic, params) {
         const phoenixParams = phoenixChannelParams(params);
@@ -15056,12 +15056,12 @@ function phoenixChannelParams(options) {
 
 /***/ }),
 
-/***/ 1270:
+/***/ 3429:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const phoenix_1 = __webpack_require__(8750);
+const phoenix_1 = __webpack_require__(6850);
 class PresenceAdapter {
     constructor(channel, opts) {
         const phoenixOptions = phoenixPresenceOptions(opts);
@@ -15158,13 +15158,13 @@ function parseCurrentPresences(currentPresences) {
 
 /***/ }),
 
-/***/ 9293:
+/***/ 3505:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
-const phoenix_1 = __webpack_require__(8750);
-const constants_1 = __webpack_require__(9680);
+const phoenix_1 = __webpack_require__(6850);
+const constants_1 = __webpack_require__(1660);
 class SocketAdapter {
     constructor(endPoint, options) {
         this.socket = new phoenix_1.Socket(endPoint, options);
@@ -15281,7 +15281,7 @@ exports["default"] = SocketAdapter;
 
 /***/ }),
 
-/***/ 1860:
+/***/ 4176:
 /***/ ((module) => {
 
 /******************************************************************************
@@ -15739,7 +15739,7 @@ var __rewriteRelativeImportExtension;
 
 /***/ }),
 
-/***/ 7313:
+/***/ 3525:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -15750,7 +15750,7 @@ __webpack_require__.d(__webpack_exports__, {
 
 // UNUSED EXPORTS: FunctionRegion, FunctionsError, FunctionsFetchError, FunctionsHttpError, FunctionsRelayError, PostgrestError, REALTIME_CHANNEL_STATES, REALTIME_LISTEN_TYPES, REALTIME_POSTGRES_CHANGES_LISTEN_EVENT, REALTIME_PRESENCE_LISTEN_EVENTS, REALTIME_SUBSCRIBE_STATES, RealtimeChannel, RealtimeClient, RealtimePostgresFilterBuilder, RealtimePresence, StorageApiError, SupabaseClient, WebSocketFactory, __esModule, postgresChangesFilter
 
-;// CONCATENATED MODULE: ./node_modules/@supabase/supabase-js/dist/tracingRegistry.mjs
+;// CONCATENATED MODULE: ../../node_modules/@supabase/supabase-js/dist/tracingRegistry.mjs
 //#region src/lib/tracingRegistry.ts
 const EXTRACTOR_KEY = Symbol.for("@supabase/supabase-js.traceContextExtractor");
 /**
@@ -15771,13 +15771,13 @@ function getTraceContextExtractor() {
 //#endregion
 
 //# sourceMappingURL=tracingRegistry.mjs.map
-// EXTERNAL MODULE: ./node_modules/@supabase/functions-js/dist/main/index.js
-var main = __webpack_require__(459);
-// EXTERNAL MODULE: ./node_modules/@supabase/postgrest-js/dist/index.mjs
-var dist = __webpack_require__(299);
-// EXTERNAL MODULE: ./node_modules/@supabase/realtime-js/dist/main/index.js
-var dist_main = __webpack_require__(6209);
-;// CONCATENATED MODULE: ./node_modules/iceberg-js/dist/index.mjs
+// EXTERNAL MODULE: ../../node_modules/@supabase/functions-js/dist/main/index.js
+var main = __webpack_require__(4039);
+// EXTERNAL MODULE: ../../node_modules/@supabase/postgrest-js/dist/index.mjs
+var dist = __webpack_require__(2391);
+// EXTERNAL MODULE: ../../node_modules/@supabase/realtime-js/dist/main/index.js
+var dist_main = __webpack_require__(2141);
+;// CONCATENATED MODULE: ../../node_modules/iceberg-js/dist/index.mjs
 // src/errors/IcebergError.ts
 var IcebergError = class extends Error {
   constructor(message, opts) {
@@ -16365,7 +16365,7 @@ function getCurrentSchema(metadata) {
 
 //# sourceMappingURL=index.mjs.map
 //# sourceMappingURL=index.mjs.map
-;// CONCATENATED MODULE: ./node_modules/@supabase/storage-js/dist/index.mjs
+;// CONCATENATED MODULE: ../../node_modules/@supabase/storage-js/dist/index.mjs
 
 
 //#region \0@oxc-project+runtime@0.103.0/helpers/typeof.js
@@ -19685,9 +19685,9 @@ var StorageClient = class extends StorageBucketApi {
 //#endregion
 
 //# sourceMappingURL=index.mjs.map
-// EXTERNAL MODULE: ./node_modules/@supabase/auth-js/dist/main/index.js
-var auth_js_dist_main = __webpack_require__(1904);
-;// CONCATENATED MODULE: ./node_modules/@supabase/supabase-js/dist/index.mjs
+// EXTERNAL MODULE: ../../node_modules/@supabase/auth-js/dist/main/index.js
+var auth_js_dist_main = __webpack_require__(5588);
+;// CONCATENATED MODULE: ../../node_modules/@supabase/supabase-js/dist/index.mjs
 
 
 

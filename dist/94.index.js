@@ -1,8 +1,8 @@
-export const id = 562;
-export const ids = [562];
+export const id = 94;
+export const ids = [94];
 export const modules = {
 
-/***/ 562:
+/***/ 5094:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -11,15 +11,15 @@ __webpack_require__.d(__webpack_exports__, {
   doctor: () => (/* binding */ doctor)
 });
 
-// EXTERNAL MODULE: ./lib/words/describe-error.js
-var describe_error = __webpack_require__(9051);
-// EXTERNAL MODULE: ./lib/words/format.js
-var format = __webpack_require__(354);
-// EXTERNAL MODULE: ./lib/commands/liveness.js
-var liveness = __webpack_require__(7401);
-// EXTERNAL MODULE: ./lib/commands/tick-gaps.js
-var tick_gaps = __webpack_require__(8603);
-;// CONCATENATED MODULE: ./lib/commands/doctor-liveness.js
+// EXTERNAL MODULE: ../../lib/words/describe-error.js
+var describe_error = __webpack_require__(9063);
+// EXTERNAL MODULE: ../../lib/words/format.js
+var format = __webpack_require__(9166);
+// EXTERNAL MODULE: ../../lib/commands/liveness.js
+var liveness = __webpack_require__(9461);
+// EXTERNAL MODULE: ../../lib/commands/tick-gaps.js
+var tick_gaps = __webpack_require__(5311);
+;// CONCATENATED MODULE: ../../lib/commands/doctor-liveness.js
 
 
 
@@ -115,7 +115,7 @@ async function gitHubChecks(github, now) {
     return checks;
 }
 
-;// CONCATENATED MODULE: ./lib/commands/doctor.js
+;// CONCATENATED MODULE: ../../lib/commands/doctor.js
 
 
 /** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
