@@ -9,6 +9,7 @@ import type { PaperRpc } from '../queue/papers.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { ClaimedJob, Json } from '../queue/types.ts';
 import type { JobOutput } from '../worker/attempt.ts';
+import { boundMemory } from '../worker/memory.ts';
 import type { OpenedWorker } from './execute.ts';
 import { lazy } from './lazy.ts';
 import type { RunOptions } from './option-types.ts';
@@ -59,6 +60,7 @@ export async function openWorker(
   place: Place,
   deps: OpenWorkerDeps,
 ): Promise<OpenedWorker> {
+  boundMemory();
   const custom = lazy(async () => {
     const { createCustomHandlers } = await import('../handlers/custom/custom-handlers.ts');
     return createCustomHandlers({
