@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const run = (script: string, ...args: string[]): void => {
+const run = (script: string, cwd: string, ...args: string[]): void => {
   execFileSync(process.execPath, [join(root, 'node_modules', script), ...args], {
-    cwd: root,
+    cwd,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 };
@@ -19,11 +19,23 @@ const run = (script: string, ...args: string[]): void => {
 const check = process.argv.includes('--check');
 const target = check ? mkdtempSync(join(tmpdir(), 'cloud-jobs-dist-')) : join(root, 'dist');
 rmSync(join(root, 'lib'), { recursive: true, force: true });
-run('typescript/bin/tsc', '-p', 'tsconfig.build.json');
+run('typescript/bin/tsc', root, '-p', 'tsconfig.build.json');
 chmodSync(join(root, 'lib', 'cli.js'), 0o755);
 if (!check) rmSync(target, { recursive: true, force: true });
-run('@vercel/ncc/dist/ncc/cli.js', 'build', 'lib/main.js', '-o', target, '--license', 'licenses.txt', '-q');
-run('@vercel/ncc/dist/ncc/cli.js', 'build', 'lib/handlers/custom/host.js', '-o', join(target, 'host'), '-q');
+// ncc reads the tsconfig.json of its working directory: it names what takes the place of a package in the bundle.
+const bundle = (module: string, to: string, ...options: string[]): void =>
+  run(
+    '@vercel/ncc/dist/ncc/cli.js',
+    join(root, 'scripts/bundle'),
+    'build',
+    module,
+    '-o',
+    to,
+    '-q',
+    ...options,
+  );
+bundle(join(root, 'lib/main.js'), target, '--license', 'licenses.txt');
+bundle(join(root, 'lib/handlers/custom/host.js'), join(target, 'host'));
 
 if (check) {
   const files = (folder: string): string[] =>

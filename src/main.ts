@@ -1,4 +1,3 @@
-import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { runAction } from './action/action.ts';
@@ -8,7 +7,9 @@ import { VERSION } from './version.ts';
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 // Node's fetch passes a proxy by unless told: self-hosted runners may have nothing else.
-if (process.env.https_proxy || process.env.HTTPS_PROXY) http.setGlobalProxyFromEnv?.();
+if (process.env.https_proxy || process.env.HTTPS_PROXY) {
+  process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
+}
 
 const code = await runAction({
   env: process.env,

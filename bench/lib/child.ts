@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { plainWorker } from './plain.ts';
 
 /** What a worker process measured, from "go" to its last job recorded. */
 export interface WorkerSample {
@@ -33,7 +34,8 @@ export async function startWorkerChild(
   script: 'ours' | 'graphile' | 'pgboss',
   options: unknown,
 ): Promise<WorkerChild> {
-  const child = fork(new URL(`../workers/${script}.ts`, import.meta.url), [JSON.stringify(options)], {
+  const module = script === 'ours' ? plainWorker() : new URL(`../workers/${script}.ts`, import.meta.url);
+  const child = fork(module, [JSON.stringify(options)], {
     // What a worker prints is part of its work; nobody looks at it.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

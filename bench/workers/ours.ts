@@ -8,6 +8,7 @@ import { createCustomHandlers } from '../../src/handlers/custom/custom-handlers.
 import type { Handler } from '../../src/handlers/handler.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { Json } from '../../src/queue/types.ts';
+import { boundMemory } from '../../src/worker/memory.ts';
 import { runWorker } from '../../src/worker/worker.ts';
 import { inChild } from '../lib/in-child.ts';
 
@@ -26,6 +27,7 @@ export interface OurOptions {
 }
 
 await inChild<OurOptions>(async (options) => {
+  boundMemory();
   const redactor = createRedactor();
   redactor.add(options.key);
   const log = createGitHubLog({ write: (text) => process.stdout.write(text), redact: redactor.redact });

@@ -13,7 +13,8 @@ import { readInputs } from './inputs.ts';
 import { createJobOutput } from './job-output.ts';
 import { createGitHubLog } from './log.ts';
 import { type Outputs, runOutputs, writeOutputs } from './outputs.ts';
-import { errorPage, page } from './pages/page.ts';
+import { fitPage } from './pages/fit.ts';
+import { runPage } from './pages/run-page.ts';
 import { createRedactor } from './redact.ts';
 import { triggerOf } from './trigger.ts';
 
@@ -65,7 +66,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
     const safe = redactor.redactJson(answer);
     const now = new Date();
-    await writeSummary(env, page(safe, now));
+    await writeSummary(env, await pageOf(safe, now));
     for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {
       const { report } = answer;
@@ -89,6 +90,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
   } catch (error) {
     const message = redactor.redact(error instanceof OptionsError ? error.message : describeError(error));
     log.error(message, 'cloud-jobs');
+    const { errorPage } = await import('./pages/page.ts');
     await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describeError(cause)));
     log.end();
     return 1;
@@ -124,6 +126,13 @@ function outputsOf(answer: Answer): Outputs {
     case 'doctor':
       return {};
   }
+}
+
+/** The pages of the other commands need more than that of a run, which comes with every tick. */
+async function pageOf(answer: Answer, now: Date): Promise<string> {
+  if (answer.command === 'run') return fitPage(runPage(answer.report, now, answer.warnings));
+  const { page } = await import('./pages/page.ts');
+  return page(answer, now);
 }
 
 // The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.

@@ -17,44 +17,46 @@ const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data 
 const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
 
 /** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
-export const urlSchema = z.string().transform((text, context): string => {
-  const fail = (message: string) => {
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  };
-  const given = text.trim();
-  if (/^\*+$/.test(given)) return fail(`is a masked value, not an address. ${WHERE_URL}`);
-  if (/^(sb_|eyJ)/.test(given))
-    return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
-  if (/^postgres(ql)?:/i.test(given)) {
-    return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
-  }
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
-    const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
-    return fail(
-      `has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`,
-    );
-  }
-  if (!URL.canParse(given)) return fail(`is not a valid address. ${WHERE_URL}`);
-  const url = new URL(given);
-  const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
-  if (/(^|\.)supabase\.com$/.test(url.hostname)) {
-    const wanted = project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
-    return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
-  }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    return fail(`must start with https://. ${WHERE_URL}`);
-  if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
-    return fail(`would send the key unencrypted: write https://${url.host}`);
-  }
-  if (url.username !== '' || url.password !== '') {
-    return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
-  }
-  if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
-    return fail(`has something after the host that does not belong there: use ${url.origin}`);
-  }
-  return url.origin;
-});
+export const urlSchema = () =>
+  z.string().transform((text, context): string => {
+    const fail = (message: string) => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const given = text.trim();
+    if (/^\*+$/.test(given)) return fail(`is a masked value, not an address. ${WHERE_URL}`);
+    if (/^(sb_|eyJ)/.test(given))
+      return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
+    if (/^postgres(ql)?:/i.test(given)) {
+      return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
+    }
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
+      const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
+      return fail(
+        `has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`,
+      );
+    }
+    if (!URL.canParse(given)) return fail(`is not a valid address. ${WHERE_URL}`);
+    const url = new URL(given);
+    const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
+    if (/(^|\.)supabase\.com$/.test(url.hostname)) {
+      const wanted =
+        project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
+      return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
+    }
+    if (url.protocol !== 'https:' && url.protocol !== 'http:')
+      return fail(`must start with https://. ${WHERE_URL}`);
+    if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
+      return fail(`would send the key unencrypted: write https://${url.host}`);
+    }
+    if (url.username !== '' || url.password !== '') {
+      return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
+    }
+    if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
+      return fail(`has something after the host that does not belong there: use ${url.origin}`);
+    }
+    return url.origin;
+  });
 
 /** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
 function isPrivateHost(host: string): boolean {
@@ -73,33 +75,36 @@ function isPrivateHost(host: string): boolean {
 }
 
 /** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
-export const keySchema = z.string().transform((text, context): string => {
-  const fail = (message: string) => {
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  };
-  const key = text.trim();
-  if (/^\*+$/.test(key)) return fail(`is a masked value, not a key. ${WHERE_KEY}`);
-  if (/^[a-z]+:\/\//i.test(key)) return fail(`is an address, not a key. ${WHERE_KEY}`);
-  if (/\s/.test(key)) return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
-  if (key.startsWith('sbp_'))
-    return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
-  const weak = weakKind(key);
-  if (weak !== null) return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
-  return key;
-});
+export const keySchema = () =>
+  z.string().transform((text, context): string => {
+    const fail = (message: string) => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const key = text.trim();
+    if (/^\*+$/.test(key)) return fail(`is a masked value, not a key. ${WHERE_KEY}`);
+    if (/^[a-z]+:\/\//i.test(key)) return fail(`is an address, not a key. ${WHERE_KEY}`);
+    if (/\s/.test(key)) return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
+    if (key.startsWith('sbp_'))
+      return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
+    const weak = weakKind(key);
+    if (weak !== null) return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
+    return key;
+  });
 
 /** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
-export const publishableKeySchema = z.string().transform((text, context): string => {
-  const key = text.trim();
-  if (weakKind(key) === 'publishable' || weakKind(key) === 'anon') return key;
-  // Whatever it is, it would go to the server as one of the public keys.
-  context.addIssue({
-    code: 'custom',
-    message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
+export const publishableKeySchema = () =>
+  z.string().transform((text, context): string => {
+    const key = text.trim();
+    if (weakKind(key) === 'publishable' || weakKind(key) === 'anon') return key;
+    // Whatever it is, it would go to the server as one of the public keys.
+    context.addIssue({
+      code: 'custom',
+      message:
+        'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
+    });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 /** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
 export function limitedRole(key: string): string | null {

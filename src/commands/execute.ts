@@ -1,9 +1,7 @@
 import type { Queue } from '../queue/queue.ts';
 import { runWorker, type WorkerDeps } from '../worker/worker.ts';
 import { type Answer, CommandError } from './answer.ts';
-import { type ApplyDeps, apply } from './apply.ts';
-import { create } from './create.ts';
-import { doctor } from './doctor.ts';
+import type { ApplyDeps } from './apply.ts';
 import type { GitHub } from './github.ts';
 import type { Options, PlanOptions, RunOptions } from './option-types.ts';
 import { runWarnings } from './run-warnings.ts';
@@ -28,7 +26,7 @@ export interface OpenedWorker extends AsyncDisposable {
 const DRY_RUN_JOBS = 100;
 
 /**
- * Does what the options ask for.
+ * Does what the options ask for. What only some commands need is loaded by these: a run starts with every tick.
  * @throws CommandError, OptionsError or QueueError, with a message for people
  */
 export async function execute(options: Options, deps: CommandDeps): Promise<Answer> {
@@ -38,10 +36,14 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
       return await run(options, deps);
     case 'plan':
       return await plan(options, queue);
-    case 'create':
+    case 'create': {
+      const { create } = await import('./create.ts');
       return await create(options, queue, deps.checkCustom);
-    case 'apply':
+    }
+    case 'apply': {
+      const { apply } = await import('./apply.ts');
       return await apply(options, deps);
+    }
     case 'list':
       return {
         command: 'list',
@@ -61,11 +63,13 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
     }
     case 'stats':
       return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
-    case 'doctor':
+    case 'doctor': {
+      const { doctor } = await import('./doctor.ts');
       return {
         command: 'doctor',
         checks: await doctor(queue, deps.now, options.silenceSeconds, deps.github(options.githubToken)),
       };
+    }
     default: {
       const reply = await queue.verb(options.command, options.jobId);
       if (reply.status === null && options.command !== 'delete') throw noJob(options.jobId);

@@ -30,11 +30,12 @@ export interface GitHubOptions {
 
 const TIMEOUT_MS = 10_000;
 
-const aboutReply = z.object({ private: z.boolean(), pushed_at: z.string().nullish() });
-const workflowsReply = z.object({
-  workflows: z.array(z.object({ path: z.string(), state: z.string() })),
-});
-const errorReply = z.object({ message: z.string() });
+const aboutReply = () => z.object({ private: z.boolean(), pushed_at: z.string().nullish() });
+const workflowsReply = () =>
+  z.object({
+    workflows: z.array(z.object({ path: z.string(), state: z.string() })),
+  });
+const errorReply = () => z.object({ message: z.string() });
 
 /**
  * Source: https://docs.github.com/rest/actions/workflows and https://docs.github.com/rest/repos/repos
@@ -62,7 +63,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
       throw new GitHubError('GitHub’s API did not answer.', { cause });
     }
     if (response.ok) return text === '' ? null : parse(text);
-    const said = errorReply.safeParse(parse(text));
+    const said = errorReply().safeParse(parse(text));
     const words = said.success
       ? `: ${said.data.message.split('\n')[0]?.slice(0, 200).replace(/\.$/, '')}`
       : '';
@@ -82,11 +83,11 @@ export function createGitHub(options: GitHubOptions): GitHub {
     repository,
     workflowFile,
     about: async () => {
-      const reply = await read('', '`metadata: read`', aboutReply);
+      const reply = await read('', '`metadata: read`', aboutReply());
       return { isPrivate: reply.private, pushedAt: reply.pushed_at ?? null };
     },
     workflows: async () =>
-      (await read('/actions/workflows?per_page=100', '`permissions: actions: read`', workflowsReply))
+      (await read('/actions/workflows?per_page=100', '`permissions: actions: read`', workflowsReply()))
         .workflows,
     enable: async (file) => {
       await call(

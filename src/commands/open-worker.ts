@@ -3,16 +3,15 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid7 } from 'uuid';
-import { createCustomHandlers } from '../handlers/custom/custom-handlers.ts';
-import { CustomHandlerError } from '../handlers/custom/errors.ts';
-import { createMaintenanceHandler } from '../handlers/maintenance.ts';
+import type { Handler } from '../handlers/handler.ts';
 import type { PaperEndpoints } from '../handlers/paper-fetch/deps.ts';
-import { createPaperFetchHandler } from '../handlers/paper-fetch/handler.ts';
-import { createPaperStore, type PaperRpc } from '../queue/papers.ts';
+import type { PaperRpc } from '../queue/papers.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { ClaimedJob, Json } from '../queue/types.ts';
 import type { JobOutput } from '../worker/attempt.ts';
+import { boundMemory } from '../worker/memory.ts';
 import type { OpenedWorker } from './execute.ts';
+import { lazy } from './lazy.ts';
 import type { RunOptions } from './option-types.ts';
 
 /** The place where a run happens, as its door found it. */
@@ -55,18 +54,28 @@ export interface OpenWorkerDeps {
 /** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
 export const DEFAULT_HANDLERS = '.github/cloud-jobs';
 
-/** Makes the handlers of a run and what the worker needs around them. */
+/** Makes what the worker needs, and the handlers of a run when their first job comes: most runs have none. */
 export async function openWorker(
   options: RunOptions,
   place: Place,
   deps: OpenWorkerDeps,
 ): Promise<OpenedWorker> {
-  const custom = createCustomHandlers({
-    folder: options.handlers ?? DEFAULT_HANDLERS,
-    hostScript: place.hostScript,
-    env: place.env,
-    scratchDir: join(place.scratchDir, 'jobs'),
+  boundMemory();
+  const custom = lazy(async () => {
+    const { createCustomHandlers } = await import('../handlers/custom/custom-handlers.ts');
+    return createCustomHandlers({
+      folder: options.handlers ?? DEFAULT_HANDLERS,
+      hostScript: place.hostScript,
+      env: place.env,
+      scratchDir: join(place.scratchDir, 'jobs'),
+    });
   });
+  const maintenance = lazy(async () => {
+    const { createMaintenanceHandler } = await import('../handlers/maintenance.ts');
+    return createMaintenanceHandler(deps.queue);
+  });
+  // One for the whole run: it keeps requests to arXiv apart.
+  const paperFetch = lazy(() => openPaperFetch(place, deps.paperRpc));
   const results = join(place.scratchDir, 'results');
   return {
     instanceId: options.instanceId ?? instanceId(place),
@@ -78,19 +87,9 @@ export async function openWorker(
       redactJson: deps.secrets.redactJson,
       secret: deps.secrets.add,
       handlers: {
-        custom: custom.handler,
-        maintenance: createMaintenanceHandler(deps.queue),
-        paper_fetch: createPaperFetchHandler({
-          store: createPaperStore(deps.paperRpc),
-          fetch,
-          now: () => new Date(),
-          monotonic: () => performance.now(),
-          sleep: (ms, signal) => delay(ms, undefined, { signal }),
-          random: Math.random,
-          userAgentVersion: place.version,
-          endpoints: place.endpoints,
-          ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
-        }),
+        custom: async (context) => await (await custom()).handler(context),
+        maintenance: async (context) => await (await maintenance())(context),
+        paper_fetch: async (context) => await (await paperFetch())(context),
       },
       spill: async (executionId, text) => {
         // For this user alone, as the row is for those who hold the key alone.
@@ -105,11 +104,30 @@ export async function openWorker(
         }
         return file;
       },
-      newId: () => uuid7(),
+      // Left to itself it takes its random bytes from the Web's crypto, which would have to be loaded too.
+      newId: () => uuid7({ random: randomBytes(16) }),
       now: () => performance.now(),
     },
-    [Symbol.asyncDispose]: () => custom.close(),
+    [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),
   };
+}
+
+async function openPaperFetch(place: Place, rpc: PaperRpc): Promise<Handler> {
+  const [{ createPaperFetchHandler }, { createPaperStore }] = await Promise.all([
+    import('../handlers/paper-fetch/handler.ts'),
+    import('../queue/papers.ts'),
+  ]);
+  return createPaperFetchHandler({
+    store: createPaperStore(rpc),
+    fetch,
+    now: () => new Date(),
+    monotonic: () => performance.now(),
+    sleep: (ms, signal) => delay(ms, undefined, { signal }),
+    random: Math.random,
+    userAgentVersion: place.version,
+    endpoints: place.endpoints,
+    ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
+  });
 }
 
 /**
@@ -122,6 +140,10 @@ export async function checkCustom(
   place: Pick<Place, 'env' | 'hostScript' | 'scratchDir'>,
 ): Promise<(string | null)[]> {
   if (configs.length === 0) return [];
+  const [{ createCustomHandlers }, { CustomHandlerError }] = await Promise.all([
+    import('../handlers/custom/custom-handlers.ts'),
+    import('../handlers/custom/errors.ts'),
+  ]);
   const custom = createCustomHandlers({
     folder: folder ?? DEFAULT_HANDLERS,
     hostScript: place.hostScript,

@@ -130,7 +130,7 @@ function parse(
     if (name === 'command' || value === undefined) continue;
     // What a command does not read cannot make it fail.
     if (command !== null && !ALWAYS.has(name) && !USED[command].includes(name)) continue;
-    const result = SCHEMAS[name].safeParse(value);
+    const result = SCHEMAS[name]().safeParse(value);
     if (result.success) {
       values[name] = result.data;
     } else {

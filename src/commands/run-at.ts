@@ -14,41 +14,42 @@ const HOW =
   'write a time with its zone (2026-03-01T08:00:00Z, 2026-03-01T09:00:00+01:00) or a time span (90m, in 2h30m)';
 
 /** `now`, a time span (`90m`, `in 2h 30m`, `1 day`), or an instant in ISO 8601 with its zone. */
-export const runAtSchema = z.string().transform((text, context): RunAt => {
-  const fail = (message: string) => {
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  };
-  const given = text.trim();
-  if (/^now$/i.test(given)) return { delaySeconds: 0 };
-  const span = SPAN.exec(given)?.[1];
-  if (span !== undefined) {
-    const seconds = spanSeconds(span);
-    if (seconds === null) return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
-    if (seconds > LONGEST) return fail('is more than ten years away');
-    return { delaySeconds: seconds };
-  }
-  const iso = ISO.exec(given);
-  if (iso === null) return fail(`is neither a time nor a time span: ${HOW}`);
-  const [, day = '', time, zone] = iso;
-  if (zone === undefined || time === undefined) {
-    return fail(
-      `has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`,
-    );
-  }
-  const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
-  const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
-  // Date rolls the 31st of a short month over into the next one.
-  const exists = new Date(`${day}T00:00:00Z`);
-  if (
-    Number.isNaN(instant.getTime()) ||
-    Number.isNaN(exists.getTime()) ||
-    !exists.toISOString().startsWith(day)
-  ) {
-    return fail(`is not a day and time that exists: ${HOW}`);
-  }
-  return { instant: instant.toISOString() };
-});
+export const runAtSchema = () =>
+  z.string().transform((text, context): RunAt => {
+    const fail = (message: string) => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const given = text.trim();
+    if (/^now$/i.test(given)) return { delaySeconds: 0 };
+    const span = SPAN.exec(given)?.[1];
+    if (span !== undefined) {
+      const seconds = spanSeconds(span);
+      if (seconds === null) return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
+      if (seconds > LONGEST) return fail('is more than ten years away');
+      return { delaySeconds: seconds };
+    }
+    const iso = ISO.exec(given);
+    if (iso === null) return fail(`is neither a time nor a time span: ${HOW}`);
+    const [, day = '', time, zone] = iso;
+    if (zone === undefined || time === undefined) {
+      return fail(
+        `has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`,
+      );
+    }
+    const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
+    const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
+    // Date rolls the 31st of a short month over into the next one.
+    const exists = new Date(`${day}T00:00:00Z`);
+    if (
+      Number.isNaN(instant.getTime()) ||
+      Number.isNaN(exists.getTime()) ||
+      !exists.toISOString().startsWith(day)
+    ) {
+      return fail(`is not a day and time that exists: ${HOW}`);
+    }
+    return { instant: instant.toISOString() };
+  });
 
 function spanSeconds(span: string): number | null {
   let seconds = 0;

@@ -21,8 +21,8 @@ export function openQueue(
   version: string,
 ): OpenQueue {
   // Where a tool runs the action with a Node of its own choice (act takes the one on the path), the client's own words
-  // would be about a WebSocket that nobody here uses.
-  if (typeof WebSocket === 'undefined') {
+  // would be about a WebSocket that nobody here uses. It is not touched: the first look at it loads all of Node's fetch.
+  if (!('WebSocket' in globalThis)) {
     throw new QueueError(
       'unavailable',
       `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`,

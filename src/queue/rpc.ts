@@ -1,6 +1,6 @@
-import { createClient } from '@supabase/supabase-js';
 import pRetry from 'p-retry';
 import type { z } from 'zod';
+import { type Client, type ClientOptions, createClients } from './clients.ts';
 import { classify, QueueError } from './errors.ts';
 
 /** Calls a SQL function through the Data API and checks the reply. */
@@ -29,20 +29,6 @@ const REQUEST_TIMEOUT_MS = 12_000;
 
 const SHORTEST_TRY_MS = 1_500;
 
-export interface RpcOptions {
-  /** `https://<project>.supabase.co`, no path. */
-  readonly url: string;
-  /** The secret (service_role) key. It goes into two headers and nowhere else. */
-  readonly key: string;
-  /** The project's public key, where `key` is a token of another role: the gateway wants one of its own keys. */
-  readonly publishableKey?: string | null;
-  /** `cloud-jobs/<version>`, for the project's API logs. */
-  readonly clientInfo: string;
-  readonly fetch?: typeof fetch;
-  /** Told of every request, to count them. */
-  readonly onRequest?: () => void;
-}
-
 /**
  * Opens the way to a project's SQL functions. Nothing is sent yet.
  *
@@ -50,22 +36,12 @@ export interface RpcOptions {
  * applied. Every function that is called here is idempotent, so this repeats whatever may pass.
  * @throws QueueError from each call, never the raw error of the client
  */
-export function createRpc(options: RpcOptions): Rpc {
+export function createRpc(options: ClientOptions): Rpc {
   const host = new URL(options.url).host;
-  const send = options.fetch ?? fetch;
-  const token = options.publishableKey ? { Authorization: `Bearer ${options.key}` } : {};
-  const client = createClient(options.url, options.publishableKey ?? options.key, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: {
-      headers: { 'x-client-info': options.clientInfo, ...token },
-      fetch: (input, init) => {
-        options.onRequest?.();
-        return send(input, init);
-      },
-    },
-  });
+  const nextClient = createClients(options);
 
   async function once<T>(
+    client: Client,
     fn: string,
     args: Record<string, unknown>,
     reply: z.ZodType<T>,
@@ -97,12 +73,14 @@ export function createRpc(options: RpcOptions): Rpc {
 
   return async (fn, args, reply, patience = FOR_A_PERSON) => {
     const started = performance.now();
+    const client = await nextClient();
     const left = (ms: number): number => ms - (performance.now() - started);
     const limit = (error: QueueError): number =>
       error.code === 'unreachable' ? patience.networkMs : patience.serverMs;
     return await pRetry(
       () =>
         once(
+          client,
           fn,
           args,
           reply,

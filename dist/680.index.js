@@ -1,19 +1,19 @@
-export const id = 44;
-export const ids = [44];
+export const id = 680;
+export const ids = [680];
 export const modules = {
 
-/***/ 44:
+/***/ 5680:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   answerText: () => (/* binding */ answerText)
 /* harmony export */ });
-/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(5832);
-/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(3658);
-/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(734);
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(354);
-/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(5923);
-/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(4858);
+/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2300);
+/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(158);
+/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(9402);
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(9166);
+/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(2223);
+/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(5326);
 
 
 
@@ -143,6 +143,110 @@ function table(head, rows) {
     const grid = new cli_table3__WEBPACK_IMPORTED_MODULE_0__({ head, style: { head: [], border: [] } });
     grid.push(...rows.map((row) => row.map(shorten)));
     return grid.toString();
+}
+
+
+/***/ }),
+
+/***/ 5326:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   i: () => (/* binding */ applyRows),
+/* harmony export */   s: () => (/* binding */ applyVerdict)
+/* harmony export */ });
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9166);
+
+const VERBS = {
+    create: ['created', 'to create'],
+    update: ['updated', 'to update'],
+    enable: ['enabled', 'to enable'],
+    disable: ['disabled', 'to disable'],
+    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
+    unchanged: ['unchanged', 'unchanged'],
+};
+/** `Applied: 2 created, 1 updated, 5 unchanged.` */
+function applyVerdict({ reply }) {
+    const counts = Object.keys(VERBS).flatMap((action) => {
+        const count = reply.jobs.filter((job) => job.action === action).length;
+        return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
+    });
+    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
+    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
+}
+function applyRows({ reply }, now) {
+    return reply.jobs.map((job) => ({
+        key: job.key,
+        action: job.action,
+        queue: job.queue,
+        runs: job.status === 'waiting' ? (0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(job.run_at, now) : job.status,
+        changes: Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`),
+    }));
+}
+
+
+/***/ }),
+
+/***/ 158:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   R: () => (/* binding */ missedWords),
+/* harmony export */   e: () => (/* binding */ comingOccurrences)
+/* harmony export */ });
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4321);
+
+/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
+function comingOccurrences(job, now) {
+    if (job.schedule === null || job.status === 'disabled')
+        return [];
+    const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
+    const after = waiting[0] === undefined ? now : new Date(waiting[0]);
+    try {
+        const later = (0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
+        return [...waiting, ...later.map((at) => at.toISOString())];
+    }
+    catch {
+        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
+        return waiting;
+    }
+}
+/** What becomes of missed occurrences, in words. */
+function missedWords(job) {
+    switch (job.missed) {
+        case 'once':
+            return 'run once';
+        case 'skip':
+            return `skipped when more than ${Math.round(job.missed_grace_seconds / 60)} min late`;
+        case 'all':
+            return 'each runs';
+    }
+}
+
+
+/***/ }),
+
+/***/ 9402:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
+
+/* harmony export */ __webpack_require__.d(__webpack_exports__, {
+/* harmony export */   q: () => (/* binding */ scheduleInWords)
+/* harmony export */ });
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4855);
+
+/**
+ * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
+ * @returns the expression itself where it cannot be put into words
+ */
+function scheduleInWords(schedule, timezone) {
+    const zone = timezone ?? 'UTC';
+    try {
+        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule, { use24HourTimeFormat: true })} (${zone})`;
+    }
+    catch {
+        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
+        return `${schedule} (${zone})`;
+    }
 }
 
 
