@@ -17245,7 +17245,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 2953:
+/***/ 4171:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -54651,8 +54651,8 @@ async function writeOutputs(outputs, env, redact) {
 var apply_words = __nccwpck_require__(4858);
 ;// CONCATENATED MODULE: ./lib/action/pages/escape.js
 
-/** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
-const LONG_WORD = 30;
+/** Words longer than this may be broken: three columns of them fit on a phone. */
+const LONG_WORD = 16;
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
  * Markdown or HTML is written as a character reference, which is shown and never obeyed.
@@ -54675,16 +54675,21 @@ function block(text, limit = 4_000) {
     return `<pre>${safe}</pre>`;
 }
 const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
-/** Where a word may be parted: inside what would become a link, and every so often if it is long. */
+/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
 function pieces(word) {
     return word.split(PARTS).flatMap((piece) => {
-        const letters = Array.from(piece);
-        if (letters.length <= LONG_WORD)
+        if (isShort(piece))
             return [piece];
-        const count = Math.ceil(letters.length / LONG_WORD);
-        return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
+            if (isShort(part))
+                return [part];
+            const letters = Array.from(part);
+            const count = Math.ceil(letters.length / LONG_WORD);
+            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        });
     });
 }
+const isShort = (text) => Array.from(text).length <= LONG_WORD;
 function references(text) {
     return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
@@ -54708,6 +54713,8 @@ function table(head, rows) {
     const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
     return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+/** Small print below. Text must be safe already. */
+const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
 /** What opens at a click. Title and body must be safe already. */
 const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 
@@ -54748,8 +54755,8 @@ function fitPage(sections, limit = PAGE_BYTES) {
     }
     return `${kept.join('\n\n')}\n`;
 }
-function fitRows({ head, rows }, limit) {
-    let bytes = bytesOf(table(head, [])) + 200;
+function fitRows({ fold, head, rows, note = '' }, limit) {
+    let bytes = bytesOf(table(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
     let count = 0;
     for (const row of rows) {
         bytes += bytesOf(table(row, []).split('\n', 1)[0] ?? '') + 1;
@@ -54757,8 +54764,9 @@ function fitRows({ head, rows }, limit) {
             break;
         count++;
     }
-    const note = count < rows.length ? `\n\n… and ${rows.length - count} more, for which there is no room here.` : '';
-    return table(head, rows.slice(0, count)) + note;
+    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
+    const text = [table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+    return fold === undefined ? text : details(fold, text);
 }
 const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
 
@@ -54768,22 +54776,20 @@ var in_words = __nccwpck_require__(734);
 
 
 
-/** Jobs as a table. */
+/** Jobs as a table, in three columns: a phone shows them whole. */
 function jobRows(jobs, now) {
     return {
-        head: ['Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries', 'Error', 'Id'],
+        head: ['Job', 'Status', 'Runs'],
         rows: jobs.map((job) => [
-            words(job.name, 80),
-            statusOf(job),
-            words(job.job_type),
-            words(job.queue),
-            when(job, now) + schedule(job),
-            `${job.current_retries} of ${job.max_retries}`,
-            words(job.error_message ?? '', 120),
-            `<code>${words(job.job_id)}</code>`,
+            `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
+            `${statusOf(job)}${small(retries(job))}`,
+            `${when(job, now)}${schedule(job)}`,
         ]),
     };
 }
+const retries = ({ current_retries: spent, max_retries: most, error_message: error }) => [spent > 0 ? `${spent} of ${most} retries spent` : '', words(error ?? '', 120)]
+    .filter((part) => part !== '')
+    .join('<br>');
 /** A job's status with what the bare word does not say. Safe text. */
 function statusOf(job) {
     if (job.blocked)
@@ -54796,7 +54802,7 @@ function statusOf(job) {
         return 'being cancelled';
     return job.status;
 }
-const schedule = (job) => job.schedule === null ? '' : `; ${words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110)}`;
+const schedule = (job) => job.schedule === null ? '' : small(words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110));
 function when(job, now) {
     if (job.status === 'waiting')
         return (0,format/* moment */.n$)(job.run_at, now);
@@ -54819,33 +54825,9 @@ function planPage(backlog, workers) {
     ];
 }
 
-;// CONCATENATED MODULE: ./lib/action/pages/run-page.js
+;// CONCATENATED MODULE: ./lib/action/pages/outcomes.js
 
 
-const ROWS = 200;
-const DETAILS = 25;
-/** As many rows as are seen at a glance. */
-const SHORT = 10;
-/** Joined by spaces that do not break: in a narrow column the word would stand below its sign. */
-const SIGN = {
-    success: '✅\u00a0success',
-    failed: '❌\u00a0failed',
-    retry: '🔁\u00a0will\u00a0retry',
-    snoozed: '💤\u00a0later',
-    released: '↩️\u00a0handed\u00a0back',
-    cancelled: '🚫\u00a0cancelled',
-    lost: '❓\u00a0lock\u00a0lost',
-};
-/** Of the slices, dark enough for white figures on them. */
-const COLOUR = {
-    success: '#1a7f37',
-    failed: '#cf222e',
-    retry: '#bc4c00',
-    snoozed: '#0969da',
-    released: '#6e7781',
-    cancelled: '#8250df',
-    lost: '#4d2d00',
-};
 /** Failures first: they are why people look. */
 const ORDER = [
     'failed',
@@ -54856,6 +54838,186 @@ const ORDER = [
     'snoozed',
     'success',
 ];
+const SIGN = {
+    success: '✅',
+    failed: '❌',
+    retry: '🔁',
+    snoozed: '💤',
+    released: '↩️',
+    cancelled: '🚫',
+    lost: '❓',
+};
+/** As in "12 put off". */
+const COUNTED = {
+    success: 'succeeded',
+    failed: 'failed',
+    retry: 'will be retried',
+    snoozed: 'put off',
+    released: 'handed back',
+    cancelled: 'cancelled',
+    lost: 'lost the lock',
+};
+/** Of a chart's parts, dark enough for white figures on them. */
+const COLOUR = {
+    success: '#1a7f37',
+    failed: '#cf222e',
+    retry: '#bc4c00',
+    snoozed: '#0969da',
+    released: '#59636e',
+    cancelled: '#8250df',
+    lost: '#4d2d00',
+};
+/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
+function cameTo(execution, now) {
+    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
+    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
+    const verdict = {
+        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
+        failed: `failed for good${next}`,
+        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
+        snoozed: `put off${next}`,
+        released: 'handed back',
+        cancelled: `cancelled${next}`,
+        lost: 'lost its lock: another run may have it',
+    }[outcome];
+    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
+    return [
+        verdict,
+        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
+        words((0,format/* progressInWords */.EY)(progress), 120),
+    ]
+        .filter((part) => part !== '')
+        .join(' · ');
+}
+/** `took 1.3 s`, and so on. Safe text. */
+const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
+
+;// CONCATENATED MODULE: ./lib/action/pages/charts.js
+
+/** Bars that a phone can show with their names. */
+const BARS = 10;
+const NAME = 24;
+/** Colours of text and ground are left to the page, which is light or dark. */
+const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
+const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
+/** How the attempts of a run ended. Empty where all ended alike. */
+function outcomeChart({ executions, succeeded }) {
+    const slices = new Map();
+    for (const { outcome } of executions)
+        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
+    slices.set('success', succeeded);
+    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
+    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    if (drawn.length < 2)
+        return '';
+    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
+    const look = {
+        ...colours,
+        pieOpacity: '1',
+        pieStrokeColor: '#8b949e',
+        pieOuterStrokeColor: '#8b949e',
+        pieSectionTextColor: '#ffffff',
+    };
+    return fenced([
+        themed(look, {}),
+        'pie showData',
+        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
+    ]);
+}
+/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
+function slowestChart(executions) {
+    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
+    const longest = slowest[0]?.durationSeconds ?? 0;
+    if (longest < 1)
+        return '';
+    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
+    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
+    return fenced([
+        themed(look, size),
+        'xychart-beta horizontal',
+        '  title "The slowest, in seconds"',
+        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
+        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
+        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
+    ]);
+}
+/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
+function label(name) {
+    const letters = Array.from(name
+        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
+        .replace(/\s+/g, ' ')
+        .trim());
+    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
+}
+
+;// CONCATENATED MODULE: ./lib/action/pages/failures.js
+
+
+/** Kinds of failure that are told; the log and the table have all. */
+const failures_GROUPS = 25;
+const failures_NAMES = 3;
+const IDS = 10;
+/** Whether it went wrong, so that it is told by its error and not as a row. */
+const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
+/**
+ * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
+ * are one thing to mend, and one thing to read.
+ */
+function failures(executions, now) {
+    const groups = new Map();
+    for (const execution of executions.filter(wentWrong)) {
+        const alike = likeness(execution);
+        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
+    }
+    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
+    const told = sorted.slice(0, failures_GROUPS);
+    const more = groups.size - told.length;
+    return [
+        ...told.map((group) => failures_failure(group, now)),
+        more > 0
+            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
+            : '',
+    ];
+}
+/** By the worst outcome first. */
+const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
+/** Errors that differ in numbers and identifiers alone are alike. */
+const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
+    outcome,
+    failureKind,
+    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
+]);
+function failures_failure(group, now) {
+    const [first] = group;
+    if (first === undefined)
+        return '';
+    const error = first.error ?? '';
+    const line = error.trim() === '' ? '' : `<br>${words(firstLine(error), 300)}`;
+    const title = `${SIGN[first.outcome]} ${who(group)}${line}${small(fate(group, first, now))}`;
+    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${words(jobId)}</code>`);
+    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
+    const facts = `${jobs}; type ${words(first.jobType)}, kind of failure <code>${words(first.failureKind ?? 'none')}</code>.`;
+    return details(title, error === '' ? facts : `${block(error)}\n\n${facts}`);
+}
+function who(group) {
+    const names = group.slice(0, failures_NAMES).map(({ name }) => `<strong>${words(name, 80)}</strong>`);
+    const more = group.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
+}
+const fate = (group, first, now) => group.length === 1
+    ? `${cameTo(first, now)} · ${took(first)}`
+    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
+const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
+
+;// CONCATENATED MODULE: ./lib/action/pages/run-page.js
+
+
+
+
+
+const ROWS = 200;
+/** As many rows as are seen at a glance. */
+const SHORT = 10;
 /** The page of a run, as sections from the most to the least important. */
 function runPage(report, now, warnings = []) {
     const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
@@ -54864,40 +55026,41 @@ function runPage(report, now, warnings = []) {
         facts(report),
         ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
         ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
-        ...body(executions, report, now),
+        ...failures(executions, now),
+        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
+        ...rest(executions, report, now),
         ...papers(executions),
     ];
 }
-/** A long table would push the chart and the failures off the screen; below a short one they are at hand. */
-function body(executions, report, now) {
-    if (executions.length === 0)
-        return [];
-    const table = executionTable(executions, report, now);
-    if (executions.length <= SHORT)
-        return [...table, ...failures(executions)];
-    return [chart(report), ...failures(executions), ...table];
+/** What a person in a hurry has to know. */
+function headline({ claimed, succeeded, failed, retried, error }) {
+    const jobs = (0,format/* plural */.LS)(claimed, 'job');
+    if (claimed === 0)
+        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+    if (failed > 0)
+        return `❌ ${share(failed, claimed)} failed`;
+    if (retried > 0)
+        return `🔁 ${share(retried, claimed)} will be retried`;
+    if (succeeded === claimed)
+        return `✅ ${jobs} succeeded`;
+    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
 }
-function headline(report) {
-    if (report.claimed === 0 && report.error)
-        return 'The run could not do its work';
-    if (report.claimed === 0)
-        return 'Nothing was due';
-    if (report.failed > 0)
-        return `${(0,format/* plural */.LS)(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
-    if (report.retried > 0) {
-        return `${(0,format/* plural */.LS)(report.succeeded, 'job')} succeeded, ${(0,format/* plural */.LS)(report.retried, 'attempt')} will be retried`;
-    }
-    return `${(0,format/* plural */.LS)(report.succeeded, 'job')} succeeded`;
+function share(part, whole) {
+    if (part < whole)
+        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
+    return whole === 1 ? 'The job' : `All ${whole} jobs`;
 }
+/** What the headline does not say; nothing about what did not happen. */
 function facts(report) {
+    const { claimed, succeeded, failed, retried, expired, remaining } = report;
     const parts = [
-        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed`,
-        `${report.succeeded} succeeded`,
-        `${report.failed} failed for good`,
-        `${report.retried} to be retried`,
-        ...(report.expired > 0 ? [`${(0,format/* plural */.LS)(report.expired, 'lock')} of dead workers ended`] : []),
-        report.remaining === null ? 'what remains is not known' : `${report.remaining} due and left`,
-        (0,format/* duration */.p0)(report.durationSeconds),
+        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
+        ...others(report),
+        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
+        remaining === null ? 'what is left is not known' : '',
+        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
     ];
     const why = {
         empty: '',
@@ -54906,41 +55069,48 @@ function facts(report) {
         signal: ' The runner stopped the run; jobs were handed back.',
         error: '',
     }[report.stopCause];
-    return `${parts.join(' · ')}.${why}`;
+    // The dot ends a line and begins none.
+    const text = parts.filter((part) => part !== '').join('\u00a0· ');
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
 }
-function executionTable(executions, report, now) {
-    // Most jobs report no progress, and most runs leave nothing to run again: the table does without empty columns. What
-    // people look for comes first, since a phone shows three columns.
-    const told = executions.some((execution) => execution.progress !== null);
-    const again = executions.some((execution) => execution.nextRunAt !== null);
-    const rows = executions
+/** Attempts that neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, executions }) {
+    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
+        outcome,
+        count: executions.filter((execution) => execution.outcome === outcome).length,
+    }));
+    const all = claimed - succeeded - failed - retried;
+    // Of very many, the report keeps only some.
+    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
+        return [`${all} with another outcome`];
+    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+}
+/** The attempts that need no error told, in three columns: a phone shows them whole. */
+function rest(executions, report, now) {
+    const calm = executions.filter((execution) => !wentWrong(execution));
+    if (calm.length === 0)
+        return [];
+    const rows = calm
         .slice(0, ROWS)
         .map((execution) => [
-        SIGN[execution.outcome],
-        words(execution.name, 80),
+        `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
         words(execution.error ? execution.error : brief(execution.result), 160),
-        ...(told ? [words((0,format/* progressInWords */.EY)(execution.progress), 120)] : []),
-        (0,format/* duration */.p0)(execution.durationSeconds),
-        `${execution.attempt} of ${execution.maxRetries + 1}`,
-        words(execution.jobType),
-        ...(again ? [(0,format/* moment */.n$)(execution.nextRunAt, now)] : []),
+        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
     ]);
-    const more = report.claimed - rows.length;
+    const troubled = executions.filter(wentWrong).length;
+    // Of very many, the report keeps only some.
+    const more = report.claimed - troubled - rows.length;
+    const head = ['Job', 'Result', 'Took'];
+    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+    if (executions.length <= SHORT)
+        return [{ head, rows, note }];
     return [
         {
-            head: [
-                '',
-                'Job',
-                'Result or error',
-                ...(told ? ['Progress'] : []),
-                'Took',
-                'Attempt',
-                'Type',
-                ...(again ? ['Runs next'] : []),
-            ],
+            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
+            head,
             rows,
+            note,
         },
-        more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
     ];
 }
 /** A result in a few words: what a person would read out of it. */
@@ -54953,20 +55123,6 @@ function brief(result) {
         .filter(([, value]) => value === null || typeof value !== 'object')
         .map(([key, value]) => `${key}: ${String(value)}`)
         .join(', ');
-}
-function chart(report) {
-    const slices = new Map();
-    for (const execution of report.executions) {
-        slices.set(execution.outcome, (slices.get(execution.outcome) ?? 0) + 1);
-    }
-    slices.set('success', report.succeeded);
-    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    if (drawn.length < 2)
-        return '';
-    const colours = drawn.map(([name], index) => `"pie${index + 1}": "${COLOUR[name]}"`).join(', ');
-    const theme = `%%{init: {"theme": "base", "themeVariables": {${colours}, "pieOpacity": "1", "pieStrokeColor": "#8b949e", "pieOuterStrokeColor": "#8b949e", "pieSectionTextColor": "#ffffff", "pieLegendTextColor": "#848d97"}}}%%`;
-    return `\`\`\`mermaid\n${theme}\npie showData\n${drawn.map(([name, count]) => `  "${name}" : ${count}`).join('\n')}\n\`\`\``;
 }
 /** The newest papers that paper_fetch jobs found. */
 function papers(executions) {
@@ -54991,12 +55147,6 @@ function papers(executions) {
             : [];
     });
 }
-function failures(executions) {
-    return executions
-        .filter((execution) => execution.error && execution.outcome !== 'released')
-        .slice(0, DETAILS)
-        .map((execution) => details(`${SIGN[execution.outcome]}: ${words(execution.name, 80)}`, `Job <code>${words(execution.jobId)}</code>, kind <code>${words(execution.failureKind ?? 'none')}</code>.\n\n${block(execution.error ?? '')}`));
-}
 
 // EXTERNAL MODULE: ./lib/schedule/coming.js
 var coming = __nccwpck_require__(3658);
@@ -55011,7 +55161,6 @@ const show_page_OUTPUTS = 3;
 function showPage({ job, executions }, now) {
     if (!job)
         return ['### There is no such job'];
-    const told = executions.some((execution) => execution.progress !== null);
     return [
         `### ${words(job.name)}: ${statusOf(job)}`,
         words(job.description, 1000),
@@ -55022,16 +55171,8 @@ function showPage({ job, executions }, now) {
         executions.length === 0
             ? ''
             : {
-                head: [
-                    'Status',
-                    'Attempt',
-                    'Started',
-                    'Took',
-                    'Result or error',
-                    ...(told ? ['Progress'] : []),
-                    'Run',
-                ],
-                rows: executions.map((execution) => executionCells(execution, told, now)),
+                head: ['Status', 'Result or error', 'Took'],
+                rows: executions.map((execution) => executionCells(execution, now)),
             },
         details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
         ...executions
@@ -55060,15 +55201,13 @@ function upcoming(job, now) {
     const next = (0,coming/* comingOccurrences */.e)(job, now);
     return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
 }
-function executionCells(execution, withProgress, now) {
+function executionCells(execution, now) {
+    const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
+    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${lateness(execution)}`;
     return [
-        execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
-        String(execution.attempt),
-        `${(0,format/* moment */.n$)(execution.started_at, now)}${lateness(execution)}`,
-        execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
-        words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200),
-        ...(withProgress ? [words((0,format/* progressInWords */.EY)(execution.progress), 120)] : []),
-        execution.run_url ? escape_link('run', execution.run_url) : '',
+        `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${escape_link('run', run)}</sub>` : ''}`,
+        `${words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${small(words((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
+        seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
     ];
 }
 /** How late it started, where that is worth a word. */
@@ -55090,12 +55229,13 @@ function statsPage(stats) {
     return [
         `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
         {
-            head: ['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
+            head: ['Queue', 'Due now', 'Jobs'],
             rows: stats.queues.map((queue) => [
                 words(queue.queue),
-                String(queue.due),
-                queue.oldest_due_seconds === null ? '' : `${(0,format/* duration */.p0)(queue.oldest_due_seconds)} ago`,
-                ...[queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
+                `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${(0,format/* duration */.p0)(queue.oldest_due_seconds)}`)}`,
+                ['waiting', 'locked', 'success', 'failed', 'disabled']
+                    .flatMap((status) => (queue[status] > 0 ? [`${queue[status]} ${status}`] : []))
+                    .join(', '),
             ]),
         },
         `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
@@ -55174,13 +55314,11 @@ function sections(answer, now) {
                 `### ${words((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
                 `From <code>${words(answer.source)}</code>.`,
                 {
-                    head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
+                    head: ['Key', 'What was done', 'Runs'],
                     rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
-                        words(row.key, 80),
-                        row.action,
-                        words(row.queue),
+                        `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
+                        `${row.action}${small(words(row.changes.join('; '), 400))}`,
                         row.runs,
-                        words(row.changes.join('; '), 400),
                     ]),
                 },
             ];
@@ -55212,12 +55350,10 @@ function page_verdict(checks) {
 }
 function checkRows(checks) {
     return {
-        head: ['', 'Check', 'What was found', 'What to do'],
+        head: ['Check', 'What was found, and what to do'],
         rows: checks.map((check) => [
-            { good: '✅', warning: '⚠️', bad: '❌' }[check.state],
-            words(check.name),
-            words(check.found, 600),
-            words(check.advice, 600),
+            `${{ good: '✅', warning: '⚠️', bad: '❌' }[check.state]}&nbsp;${words(check.name)}`,
+            `${words(check.found, 600)}${check.advice === '' ? '' : `<br>→ ${words(check.advice, 600)}`}`,
         ]),
     };
 }
@@ -55435,7 +55571,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var node_http__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7067);
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2953);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4171);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3411);
 
 
