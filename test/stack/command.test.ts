@@ -108,6 +108,16 @@ describe('in the foreground', () => {
     expect(await runSql(line.databaseUrl, 'select current_user::text as who')).toEqual([{ who: 'postgres' }]);
   });
 
+  it('--secrets writes the file that act and a shell read, for nobody else, before it says that it is ready', async () => {
+    const file = join(folder, 'app/.secrets');
+    const command = start(['--no-install', '--secrets', file]);
+    const { url, secretKey } = await command.ready;
+    expect(await readFile(file, 'utf8')).toBe(`SUPABASE_URL=${url}\nSUPABASE_SECRET_KEY=${secretKey}\n`);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    command.signal('SIGTERM');
+    expect(await command.ended).toMatchObject({ code: 0 });
+  });
+
   it('killed outright, its parts go too and its temporary files', async () => {
     const stacks = async () =>
       (await readdir(tmpdir())).filter((name) => name.startsWith('cloud-jobs-stack-'));
