@@ -82,7 +82,7 @@ describe('in the foreground', () => {
     const command = start(['--data', join(folder, 'early')]);
     // The folder appears when the start is under way and Postgres is not yet there.
     await expect
-      .poll(() => readdir(join(folder, 'early')).catch(() => []), { interval: 5 })
+      .poll(() => readdir(join(folder, 'early')).catch(() => []), { interval: 5, timeout: 20_000 })
       .toContain('stack.json');
     const family = await familyOf(command.pid);
     command.signal('SIGTERM');
@@ -200,7 +200,9 @@ describe('--data', () => {
   it('goes on where an interrupted first start left off', async () => {
     const data = join(folder, 'half');
     const first = start(['--data', data, '--no-install']);
-    await expect.poll(() => readdir(data).catch(() => []), { interval: 5 }).toContain('postgres.partial');
+    await expect
+      .poll(() => readdir(data).catch(() => []), { interval: 5, timeout: 20_000 })
+      .toContain('postgres.partial');
     first.signal('SIGKILL', 'group');
     await first.ended;
     const second = start(['--data', data, '--no-install']);
