@@ -26,22 +26,20 @@ var in_words = __webpack_require__(9402);
 
 
 
-/** Jobs as a table. */
+/** Jobs as a table, in three columns: a phone shows them whole. */
 function jobRows(jobs, now) {
     return {
-        head: ['Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries', 'Error', 'Id'],
+        head: ['Job', 'Status', 'Runs'],
         rows: jobs.map((job) => [
-            (0,pages_escape/* words */.aL)(job.name, 80),
-            statusOf(job),
-            (0,pages_escape/* words */.aL)(job.job_type),
-            (0,pages_escape/* words */.aL)(job.queue),
-            when(job, now) + schedule(job),
-            `${job.current_retries} of ${job.max_retries}`,
-            (0,pages_escape/* words */.aL)(job.error_message ?? '', 120),
-            `<code>${(0,pages_escape/* words */.aL)(job.job_id)}</code>`,
+            `${(0,pages_escape/* words */.aL)(job.name, 80)}${(0,pages_escape/* small */.EX)(`${(0,pages_escape/* words */.aL)(job.job_type)} · queue ${(0,pages_escape/* words */.aL)(job.queue, 80)}<br><code>${(0,pages_escape/* words */.aL)(job.job_id)}</code>`)}`,
+            `${statusOf(job)}${(0,pages_escape/* small */.EX)(retries(job))}`,
+            `${when(job, now)}${schedule(job)}`,
         ]),
     };
 }
+const retries = ({ current_retries: spent, max_retries: most, error_message: error }) => [spent > 0 ? `${spent} of ${most} retries spent` : '', (0,pages_escape/* words */.aL)(error ?? '', 120)]
+    .filter((part) => part !== '')
+    .join('<br>');
 /** A job's status with what the bare word does not say. Safe text. */
 function statusOf(job) {
     if (job.blocked)
@@ -54,7 +52,7 @@ function statusOf(job) {
         return 'being cancelled';
     return job.status;
 }
-const schedule = (job) => job.schedule === null ? '' : `; ${(0,pages_escape/* words */.aL)((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110)}`;
+const schedule = (job) => job.schedule === null ? '' : (0,pages_escape/* small */.EX)((0,pages_escape/* words */.aL)((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110));
 function when(job, now) {
     if (job.status === 'waiting')
         return (0,format/* moment */.n$)(job.run_at, now);
@@ -77,8 +75,8 @@ function planPage(backlog, workers) {
     ];
 }
 
-// EXTERNAL MODULE: ../../lib/action/pages/run-page.js
-var run_page = __webpack_require__(8266);
+// EXTERNAL MODULE: ../../lib/action/pages/run-page.js + 3 modules
+var run_page = __webpack_require__(4477);
 // EXTERNAL MODULE: ../../lib/schedule/coming.js
 var coming = __webpack_require__(158);
 ;// CONCATENATED MODULE: ../../lib/action/pages/show-page.js
@@ -92,7 +90,6 @@ const OUTPUTS = 3;
 function showPage({ job, executions }, now) {
     if (!job)
         return ['### There is no such job'];
-    const told = executions.some((execution) => execution.progress !== null);
     return [
         `### ${(0,pages_escape/* words */.aL)(job.name)}: ${statusOf(job)}`,
         (0,pages_escape/* words */.aL)(job.description, 1000),
@@ -103,16 +100,8 @@ function showPage({ job, executions }, now) {
         executions.length === 0
             ? ''
             : {
-                head: [
-                    'Status',
-                    'Attempt',
-                    'Started',
-                    'Took',
-                    'Result or error',
-                    ...(told ? ['Progress'] : []),
-                    'Run',
-                ],
-                rows: executions.map((execution) => executionCells(execution, told, now)),
+                head: ['Status', 'Result or error', 'Took'],
+                rows: executions.map((execution) => executionCells(execution, now)),
             },
         (0,pages_escape/* details */.zH)('Config', (0,pages_escape/* block */.om)(JSON.stringify(job.config, null, 2), 16_000)),
         ...executions
@@ -141,15 +130,13 @@ function upcoming(job, now) {
     const next = (0,coming/* comingOccurrences */.e)(job, now);
     return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
 }
-function executionCells(execution, withProgress, now) {
+function executionCells(execution, now) {
+    const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
+    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${lateness(execution)}`;
     return [
-        execution.failure_kind ? `failed: ${(0,pages_escape/* words */.aL)(execution.failure_kind)}` : execution.status,
-        String(execution.attempt),
-        `${(0,format/* moment */.n$)(execution.started_at, now)}${lateness(execution)}`,
-        execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
-        (0,pages_escape/* words */.aL)(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200),
-        ...(withProgress ? [(0,pages_escape/* words */.aL)((0,format/* progressInWords */.EY)(execution.progress), 120)] : []),
-        execution.run_url ? (0,pages_escape/* link */.nf)('run', execution.run_url) : '',
+        `${kind ? `failed: ${(0,pages_escape/* words */.aL)(kind)}` : status}${(0,pages_escape/* small */.EX)(started)}${run ? `<br><sub>${(0,pages_escape/* link */.nf)('run', run)}</sub>` : ''}`,
+        `${(0,pages_escape/* words */.aL)(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${(0,pages_escape/* small */.EX)((0,pages_escape/* words */.aL)((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
+        seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
     ];
 }
 /** How late it started, where that is worth a word. */
@@ -171,12 +158,13 @@ function statsPage(stats) {
     return [
         `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
         {
-            head: ['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
+            head: ['Queue', 'Due now', 'Jobs'],
             rows: stats.queues.map((queue) => [
                 (0,pages_escape/* words */.aL)(queue.queue),
-                String(queue.due),
-                queue.oldest_due_seconds === null ? '' : `${(0,format/* duration */.p0)(queue.oldest_due_seconds)} ago`,
-                ...[queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
+                `${queue.due}${queue.oldest_due_seconds === null ? '' : (0,pages_escape/* small */.EX)(`the oldest for ${(0,format/* duration */.p0)(queue.oldest_due_seconds)}`)}`,
+                ['waiting', 'locked', 'success', 'failed', 'disabled']
+                    .flatMap((status) => (queue[status] > 0 ? [`${queue[status]} ${status}`] : []))
+                    .join(', '),
             ]),
         },
         `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
@@ -255,13 +243,11 @@ function sections(answer, now) {
                 `### ${(0,pages_escape/* words */.aL)((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
                 `From <code>${(0,pages_escape/* words */.aL)(answer.source)}</code>.`,
                 {
-                    head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
+                    head: ['Key', 'What was done', 'Runs'],
                     rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
-                        (0,pages_escape/* words */.aL)(row.key, 80),
-                        row.action,
-                        (0,pages_escape/* words */.aL)(row.queue),
+                        `${(0,pages_escape/* words */.aL)(row.key, 80)}${(0,pages_escape/* small */.EX)(`queue ${(0,pages_escape/* words */.aL)(row.queue)}`)}`,
+                        `${row.action}${(0,pages_escape/* small */.EX)((0,pages_escape/* words */.aL)(row.changes.join('; '), 400))}`,
                         row.runs,
-                        (0,pages_escape/* words */.aL)(row.changes.join('; '), 400),
                     ]),
                 },
             ];
@@ -293,12 +279,10 @@ function verdict(checks) {
 }
 function checkRows(checks) {
     return {
-        head: ['', 'Check', 'What was found', 'What to do'],
+        head: ['Check', 'What was found, and what to do'],
         rows: checks.map((check) => [
-            { good: '✅', warning: '⚠️', bad: '❌' }[check.state],
-            (0,pages_escape/* words */.aL)(check.name),
-            (0,pages_escape/* words */.aL)(check.found, 600),
-            (0,pages_escape/* words */.aL)(check.advice, 600),
+            `${{ good: '✅', warning: '⚠️', bad: '❌' }[check.state]}&nbsp;${(0,pages_escape/* words */.aL)(check.name)}`,
+            `${(0,pages_escape/* words */.aL)(check.found, 600)}${check.advice === '' ? '' : `<br>→ ${(0,pages_escape/* words */.aL)(check.advice, 600)}`}`,
         ]),
     };
 }

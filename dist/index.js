@@ -3261,8 +3261,8 @@ async function writeOutputs(outputs, env, redact) {
 
 // EXTERNAL MODULE: ../../lib/action/pages/fit.js
 var fit = __nccwpck_require__(8122);
-// EXTERNAL MODULE: ../../lib/action/pages/run-page.js
-var run_page = __nccwpck_require__(8266);
+// EXTERNAL MODULE: ../../lib/action/pages/run-page.js + 3 modules
+var run_page = __nccwpck_require__(4477);
 ;// CONCATENATED MODULE: ../../lib/action/trigger.js
 
 /**
@@ -3517,6 +3517,7 @@ function cut(line) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EX: () => (/* binding */ small),
 /* harmony export */   aL: () => (/* binding */ words),
 /* harmony export */   nf: () => (/* binding */ link),
 /* harmony export */   om: () => (/* binding */ block),
@@ -3525,8 +3526,8 @@ function cut(line) {
 /* harmony export */ });
 /* harmony import */ var _disarm_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2112);
 
-/** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
-const LONG_WORD = 30;
+/** Words longer than this may be broken: three columns of them fit on a phone. */
+const LONG_WORD = 16;
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
  * Markdown or HTML is written as a character reference, which is shown and never obeyed.
@@ -3549,16 +3550,21 @@ function block(text, limit = 4_000) {
     return `<pre>${safe}</pre>`;
 }
 const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
-/** Where a word may be parted: inside what would become a link, and every so often if it is long. */
+/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
 function pieces(word) {
     return word.split(PARTS).flatMap((piece) => {
-        const letters = Array.from(piece);
-        if (letters.length <= LONG_WORD)
+        if (isShort(piece))
             return [piece];
-        const count = Math.ceil(letters.length / LONG_WORD);
-        return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
+            if (isShort(part))
+                return [part];
+            const letters = Array.from(part);
+            const count = Math.ceil(letters.length / LONG_WORD);
+            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        });
     });
 }
+const isShort = (text) => Array.from(text).length <= LONG_WORD;
 function references(text) {
     return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
@@ -3582,6 +3588,8 @@ function table(head, rows) {
     const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
     return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+/** Small print below. Text must be safe already. */
+const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
 /** What opens at a click. Title and body must be safe already. */
 const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 
@@ -3632,8 +3640,8 @@ function fitPage(sections, limit = PAGE_BYTES) {
     }
     return `${kept.join('\n\n')}\n`;
 }
-function fitRows({ head, rows }, limit) {
-    let bytes = bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, [])) + 200;
+function fitRows({ fold, head, rows, note = '' }, limit) {
+    let bytes = bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
     let count = 0;
     for (const row of rows) {
         bytes += bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(row, []).split('\n', 1)[0] ?? '') + 1;
@@ -3641,48 +3649,31 @@ function fitRows({ head, rows }, limit) {
             break;
         count++;
     }
-    const note = count < rows.length ? `\n\n… and ${rows.length - count} more, for which there is no room here.` : '';
-    return (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, rows.slice(0, count)) + note;
+    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
+    const text = [(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+    return fold === undefined ? text : (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .details */ .zH)(fold, text);
 }
 const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
 
 
 /***/ }),
 
-/***/ 8266:
+/***/ 4477:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   f: () => (/* binding */ runPage)
-/* harmony export */ });
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9166);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8782);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  f: () => (/* binding */ runPage)
+});
+
+// EXTERNAL MODULE: ../../lib/words/format.js
+var format = __nccwpck_require__(9166);
+// EXTERNAL MODULE: ../../lib/action/pages/escape.js
+var pages_escape = __nccwpck_require__(8782);
+;// CONCATENATED MODULE: ../../lib/action/pages/outcomes.js
 
 
-const ROWS = 200;
-const DETAILS = 25;
-/** As many rows as are seen at a glance. */
-const SHORT = 10;
-/** Joined by spaces that do not break: in a narrow column the word would stand below its sign. */
-const SIGN = {
-    success: '✅\u00a0success',
-    failed: '❌\u00a0failed',
-    retry: '🔁\u00a0will\u00a0retry',
-    snoozed: '💤\u00a0later',
-    released: '↩️\u00a0handed\u00a0back',
-    cancelled: '🚫\u00a0cancelled',
-    lost: '❓\u00a0lock\u00a0lost',
-};
-/** Of the slices, dark enough for white figures on them. */
-const COLOUR = {
-    success: '#1a7f37',
-    failed: '#cf222e',
-    retry: '#bc4c00',
-    snoozed: '#0969da',
-    released: '#6e7781',
-    cancelled: '#8250df',
-    lost: '#4d2d00',
-};
 /** Failures first: they are why people look. */
 const ORDER = [
     'failed',
@@ -3693,48 +3684,229 @@ const ORDER = [
     'snoozed',
     'success',
 ];
+const SIGN = {
+    success: '✅',
+    failed: '❌',
+    retry: '🔁',
+    snoozed: '💤',
+    released: '↩️',
+    cancelled: '🚫',
+    lost: '❓',
+};
+/** As in "12 put off". */
+const COUNTED = {
+    success: 'succeeded',
+    failed: 'failed',
+    retry: 'will be retried',
+    snoozed: 'put off',
+    released: 'handed back',
+    cancelled: 'cancelled',
+    lost: 'lost the lock',
+};
+/** Of a chart's parts, dark enough for white figures on them. */
+const COLOUR = {
+    success: '#1a7f37',
+    failed: '#cf222e',
+    retry: '#bc4c00',
+    snoozed: '#0969da',
+    released: '#59636e',
+    cancelled: '#8250df',
+    lost: '#4d2d00',
+};
+/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
+function cameTo(execution, now) {
+    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
+    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
+    const verdict = {
+        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
+        failed: `failed for good${next}`,
+        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
+        snoozed: `put off${next}`,
+        released: 'handed back',
+        cancelled: `cancelled${next}`,
+        lost: 'lost its lock: another run may have it',
+    }[outcome];
+    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
+    return [
+        verdict,
+        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
+        (0,pages_escape/* words */.aL)((0,format/* progressInWords */.EY)(progress), 120),
+    ]
+        .filter((part) => part !== '')
+        .join(' · ');
+}
+/** `took 1.3 s`, and so on. Safe text. */
+const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
+
+;// CONCATENATED MODULE: ../../lib/action/pages/charts.js
+
+/** Bars that a phone can show with their names. */
+const BARS = 10;
+const NAME = 24;
+/** Colours of text and ground are left to the page, which is light or dark. */
+const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
+const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
+/** How the attempts of a run ended. Empty where all ended alike. */
+function outcomeChart({ executions, succeeded }) {
+    const slices = new Map();
+    for (const { outcome } of executions)
+        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
+    slices.set('success', succeeded);
+    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
+    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    if (drawn.length < 2)
+        return '';
+    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
+    const look = {
+        ...colours,
+        pieOpacity: '1',
+        pieStrokeColor: '#8b949e',
+        pieOuterStrokeColor: '#8b949e',
+        pieSectionTextColor: '#ffffff',
+    };
+    return fenced([
+        themed(look, {}),
+        'pie showData',
+        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
+    ]);
+}
+/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
+function slowestChart(executions) {
+    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
+    const longest = slowest[0]?.durationSeconds ?? 0;
+    if (longest < 1)
+        return '';
+    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
+    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
+    return fenced([
+        themed(look, size),
+        'xychart-beta horizontal',
+        '  title "The slowest, in seconds"',
+        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
+        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
+        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
+    ]);
+}
+/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
+function label(name) {
+    const letters = Array.from(name
+        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
+        .replace(/\s+/g, ' ')
+        .trim());
+    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
+}
+
+;// CONCATENATED MODULE: ../../lib/action/pages/failures.js
+
+
+/** Kinds of failure that are told; the log and the table have all. */
+const GROUPS = 25;
+const NAMES = 3;
+const IDS = 10;
+/** Whether it went wrong, so that it is told by its error and not as a row. */
+const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
+/**
+ * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
+ * are one thing to mend, and one thing to read.
+ */
+function failures(executions, now) {
+    const groups = new Map();
+    for (const execution of executions.filter(wentWrong)) {
+        const alike = likeness(execution);
+        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
+    }
+    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
+    const told = sorted.slice(0, GROUPS);
+    const more = groups.size - told.length;
+    return [
+        ...told.map((group) => failure(group, now)),
+        more > 0
+            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
+            : '',
+    ];
+}
+/** By the worst outcome first. */
+const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
+/** Errors that differ in numbers and identifiers alone are alike. */
+const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
+    outcome,
+    failureKind,
+    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
+]);
+function failure(group, now) {
+    const [first] = group;
+    if (first === undefined)
+        return '';
+    const error = first.error ?? '';
+    const line = error.trim() === '' ? '' : `<br>${(0,pages_escape/* words */.aL)(firstLine(error), 300)}`;
+    const title = `${SIGN[first.outcome]} ${who(group)}${line}${(0,pages_escape/* small */.EX)(fate(group, first, now))}`;
+    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${(0,pages_escape/* words */.aL)(jobId)}</code>`);
+    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
+    const facts = `${jobs}; type ${(0,pages_escape/* words */.aL)(first.jobType)}, kind of failure <code>${(0,pages_escape/* words */.aL)(first.failureKind ?? 'none')}</code>.`;
+    return (0,pages_escape/* details */.zH)(title, error === '' ? facts : `${(0,pages_escape/* block */.om)(error)}\n\n${facts}`);
+}
+function who(group) {
+    const names = group.slice(0, NAMES).map(({ name }) => `<strong>${(0,pages_escape/* words */.aL)(name, 80)}</strong>`);
+    const more = group.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
+}
+const fate = (group, first, now) => group.length === 1
+    ? `${cameTo(first, now)} · ${took(first)}`
+    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
+const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
+
+;// CONCATENATED MODULE: ../../lib/action/pages/run-page.js
+
+
+
+
+
+const ROWS = 200;
+/** As many rows as are seen at a glance. */
+const SHORT = 10;
 /** The page of a run, as sections from the most to the least important. */
 function runPage(report, now, warnings = []) {
     const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
     return [
         `### ${headline(report)}`,
         facts(report),
-        ...(report.error ? [`**The run ended early.** ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(report.error, 500)}`] : []),
-        ...warnings.map((warning) => `⚠️ ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(warning, 800)}`),
-        ...body(executions, report, now),
+        ...(report.error ? [`**The run ended early.** ${(0,pages_escape/* words */.aL)(report.error, 500)}`] : []),
+        ...warnings.map((warning) => `⚠️ ${(0,pages_escape/* words */.aL)(warning, 800)}`),
+        ...failures(executions, now),
+        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
+        ...rest(executions, report, now),
         ...papers(executions),
     ];
 }
-/** A long table would push the chart and the failures off the screen; below a short one they are at hand. */
-function body(executions, report, now) {
-    if (executions.length === 0)
-        return [];
-    const table = executionTable(executions, report, now);
-    if (executions.length <= SHORT)
-        return [...table, ...failures(executions)];
-    return [chart(report), ...failures(executions), ...table];
+/** What a person in a hurry has to know. */
+function headline({ claimed, succeeded, failed, retried, error }) {
+    const jobs = (0,format/* plural */.LS)(claimed, 'job');
+    if (claimed === 0)
+        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+    if (failed > 0)
+        return `❌ ${share(failed, claimed)} failed`;
+    if (retried > 0)
+        return `🔁 ${share(retried, claimed)} will be retried`;
+    if (succeeded === claimed)
+        return `✅ ${jobs} succeeded`;
+    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
 }
-function headline(report) {
-    if (report.claimed === 0 && report.error)
-        return 'The run could not do its work';
-    if (report.claimed === 0)
-        return 'Nothing was due';
-    if (report.failed > 0)
-        return `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
-    if (report.retried > 0) {
-        return `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.succeeded, 'job')} succeeded, ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.retried, 'attempt')} will be retried`;
-    }
-    return `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.succeeded, 'job')} succeeded`;
+function share(part, whole) {
+    if (part < whole)
+        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
+    return whole === 1 ? 'The job' : `All ${whole} jobs`;
 }
+/** What the headline does not say; nothing about what did not happen. */
 function facts(report) {
+    const { claimed, succeeded, failed, retried, expired, remaining } = report;
     const parts = [
-        `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.claimed, 'job')} claimed`,
-        `${report.succeeded} succeeded`,
-        `${report.failed} failed for good`,
-        `${report.retried} to be retried`,
-        ...(report.expired > 0 ? [`${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(report.expired, 'lock')} of dead workers ended`] : []),
-        report.remaining === null ? 'what remains is not known' : `${report.remaining} due and left`,
-        (0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(report.durationSeconds),
+        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
+        ...others(report),
+        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
+        remaining === null ? 'what is left is not known' : '',
+        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
     ];
     const why = {
         empty: '',
@@ -3743,41 +3915,48 @@ function facts(report) {
         signal: ' The runner stopped the run; jobs were handed back.',
         error: '',
     }[report.stopCause];
-    return `${parts.join(' · ')}.${why}`;
+    // The dot ends a line and begins none.
+    const text = parts.filter((part) => part !== '').join('\u00a0· ');
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
 }
-function executionTable(executions, report, now) {
-    // Most jobs report no progress, and most runs leave nothing to run again: the table does without empty columns. What
-    // people look for comes first, since a phone shows three columns.
-    const told = executions.some((execution) => execution.progress !== null);
-    const again = executions.some((execution) => execution.nextRunAt !== null);
-    const rows = executions
+/** Attempts that neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, executions }) {
+    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
+        outcome,
+        count: executions.filter((execution) => execution.outcome === outcome).length,
+    }));
+    const all = claimed - succeeded - failed - retried;
+    // Of very many, the report keeps only some.
+    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
+        return [`${all} with another outcome`];
+    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+}
+/** The attempts that need no error told, in three columns: a phone shows them whole. */
+function rest(executions, report, now) {
+    const calm = executions.filter((execution) => !wentWrong(execution));
+    if (calm.length === 0)
+        return [];
+    const rows = calm
         .slice(0, ROWS)
         .map((execution) => [
-        SIGN[execution.outcome],
-        (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.name, 80),
-        (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.error ? execution.error : brief(execution.result), 160),
-        ...(told ? [(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)((0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .progressInWords */ .EY)(execution.progress), 120)] : []),
-        (0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(execution.durationSeconds),
-        `${execution.attempt} of ${execution.maxRetries + 1}`,
-        (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.jobType),
-        ...(again ? [(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .moment */ .n$)(execution.nextRunAt, now)] : []),
+        `${SIGN[execution.outcome]}&nbsp;${(0,pages_escape/* words */.aL)(execution.name, 80)}${(0,pages_escape/* small */.EX)(cameTo(execution, now))}`,
+        (0,pages_escape/* words */.aL)(execution.error ? execution.error : brief(execution.result), 160),
+        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
     ]);
-    const more = report.claimed - rows.length;
+    const troubled = executions.filter(wentWrong).length;
+    // Of very many, the report keeps only some.
+    const more = report.claimed - troubled - rows.length;
+    const head = ['Job', 'Result', 'Took'];
+    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+    if (executions.length <= SHORT)
+        return [{ head, rows, note }];
     return [
         {
-            head: [
-                '',
-                'Job',
-                'Result or error',
-                ...(told ? ['Progress'] : []),
-                'Took',
-                'Attempt',
-                'Type',
-                ...(again ? ['Runs next'] : []),
-            ],
+            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
+            head,
             rows,
+            note,
         },
-        more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
     ];
 }
 /** A result in a few words: what a person would read out of it. */
@@ -3790,20 +3969,6 @@ function brief(result) {
         .filter(([, value]) => value === null || typeof value !== 'object')
         .map(([key, value]) => `${key}: ${String(value)}`)
         .join(', ');
-}
-function chart(report) {
-    const slices = new Map();
-    for (const execution of report.executions) {
-        slices.set(execution.outcome, (slices.get(execution.outcome) ?? 0) + 1);
-    }
-    slices.set('success', report.succeeded);
-    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    if (drawn.length < 2)
-        return '';
-    const colours = drawn.map(([name], index) => `"pie${index + 1}": "${COLOUR[name]}"`).join(', ');
-    const theme = `%%{init: {"theme": "base", "themeVariables": {${colours}, "pieOpacity": "1", "pieStrokeColor": "#8b949e", "pieOuterStrokeColor": "#8b949e", "pieSectionTextColor": "#ffffff", "pieLegendTextColor": "#848d97"}}}%%`;
-    return `\`\`\`mermaid\n${theme}\npie showData\n${drawn.map(([name, count]) => `  "${name}" : ${count}`).join('\n')}\n\`\`\``;
 }
 /** The newest papers that paper_fetch jobs found. */
 function papers(executions) {
@@ -3821,18 +3986,12 @@ function papers(executions) {
                 return [];
             const title = typeof paper.title === 'string' ? paper.title : '';
             const url = typeof paper.url === 'string' ? paper.url : '';
-            return title ? [`- ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .link */ .nf)(title, url)}`] : [];
+            return title ? [`- ${(0,pages_escape/* link */.nf)(title, url)}`] : [];
         });
         return items.length > 0
-            ? [`#### ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
+            ? [`#### ${(0,pages_escape/* words */.aL)(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
             : [];
     });
-}
-function failures(executions) {
-    return executions
-        .filter((execution) => execution.error && execution.outcome !== 'released')
-        .slice(0, DETAILS)
-        .map((execution) => (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .details */ .zH)(`${SIGN[execution.outcome]}: ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.name, 80)}`, `Job <code>${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.jobId)}</code>, kind <code>${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(execution.failureKind ?? 'none')}</code>.\n\n${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .block */ .om)(execution.error ?? '')}`));
 }
 
 

@@ -60,6 +60,6 @@ it('its handler is one', async () => {
 
 it('its commands are scripts, and the version is one', () => {
   const { scripts, version } = JSON.parse(read('package.json'));
-  for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name);
+  for (const [, name] of readme.matchAll(/npm run ([\w:-]+)/g)) expect(Object.keys(scripts)).toContain(name);
   expect(VERSION).toBe(version);
 });

@@ -1,84 +1,113 @@
 /**
  * Takes pictures of the job summary as GitHub shows it: GitHub-flavoured Markdown, GitHub's style sheet, Mermaid, in
- * Chromium, wide and narrow, light and dark. Fails where a page is wider than its window or a chart does not render.
+ * Chromium, wide and narrow, light and dark. Fails where a page is wider than its window, text is cut or hard to read,
+ * or a chart does not render; the diagrams of the README and the docs are looked at in the same way.
  *
- * `npm run looks` needs Chromium (`CHROMIUM=/path/of/it`, or `chromium` on the path) and writes into `looks/`.
+ * `npm run looks` needs Chromium or Chrome on the path (or `CHROMIUM=/path/of/it`), and fonts with emoji for good
+ * pictures. They are in `looks/` then; `-- --no-pictures` only looks.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import MarkdownIt from 'markdown-it';
-import { chromium, type Page } from 'playwright-core';
+import { parseArgs } from 'node:util';
+import type { Browser } from 'playwright-core';
+import { outcomeChart, slowestChart } from '../../src/action/pages/charts.ts';
 import { page as summaryPage } from '../../src/action/pages/page.ts';
-import { NOW, SCENES } from './scenes.ts';
+import { execution, runReport } from '../../test/action/reports.ts';
+import { openBrowser, show, THEMES, type Theme, unreadable, WIDTHS } from './browser.ts';
+import { faultsOf, LEAST, READABLE } from './checks.ts';
+import { HOSTILE_NAMES, NOW, SCENES } from './scenes.ts';
 
-const require = createRequire(import.meta.url);
-const out = join(import.meta.dirname, '../../looks');
-const WIDTHS = { desktop: 1012, phone: 390 };
-const THEMES = ['light', 'dark'] as const;
+const root = join(import.meta.dirname, '../..');
+const out = join(root, 'looks');
+const { values } = parseArgs({ options: { 'no-pictures': { type: 'boolean', default: false } } });
 
-const markdown = new MarkdownIt({ html: true, linkify: true });
-const fence = markdown.renderer.rules.fence;
-markdown.renderer.rules.fence = (tokens, index, options, env, self) =>
-  tokens[index]?.info === 'mermaid'
-    ? `<pre class="mermaid">${markdown.utils.escapeHtml(tokens[index].content)}</pre>`
-    : (fence?.(tokens, index, options, env, self) ?? '');
-
-function html(text: string, theme: (typeof THEMES)[number]): string {
-  const css = readFileSync(require.resolve(`github-markdown-css/github-markdown-${theme}.css`), 'utf8');
-  return `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-    <style>${css} body { margin: 0; background: ${theme === 'dark' ? '#0d1117' : '#ffffff'} } .markdown-body { padding: 16px }</style>
-    <body class="markdown-body">${markdown.render(text)}</body>`;
+interface Look {
+  readonly name: string;
+  readonly text: string;
+  readonly width: number;
+  readonly theme: Theme;
+  readonly contrast: number;
 }
 
-async function picture(
-  page: Page,
-  name: string,
-  text: string,
-  theme: (typeof THEMES)[number],
-): Promise<string[]> {
-  await page.setContent(html(text, theme));
-  const problems: string[] = [];
-  if (text.includes('```mermaid')) {
-    await page.addScriptTag({ path: join(import.meta.dirname, 'node_modules/mermaid/dist/mermaid.min.js') });
-    const failed = await page.evaluate(async (dark) => {
-      const { mermaid } = globalThis as unknown as {
-        mermaid: { initialize(o: object): void; run(o: object): Promise<void> };
-      };
-      mermaid.initialize({ startOnLoad: false, theme: dark ? 'dark' : 'default' });
-      return await mermaid.run({ querySelector: '.mermaid' }).then(
-        () => null,
-        (error: unknown) => String(error),
-      );
-    }, theme === 'dark');
-    if (failed !== null) problems.push(`${name}: the chart does not render: ${failed}`);
+/** Looks at one page, folded and with everything open. @returns what is wrong with it */
+async function look(browser: Browser, { name, text, width, theme, contrast }: Look): Promise<string[]> {
+  const page = await browser.newPage({ viewport: { width, height: 700 } });
+  try {
+    const faults = await show(page, text, theme);
+    if (!values['no-pictures']) await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
+    faults.push(...(await faultsOf(page, contrast)));
+    await page.evaluate(() => {
+      for (const folded of document.querySelectorAll('details')) folded.open = true;
+    });
+    faults.push(...(await faultsOf(page, contrast)));
+    return [...new Set(faults)].map((fault) => `${name}: ${fault}`);
+  } finally {
+    await page.close();
   }
-  // Tables scroll by themselves, as GitHub lets them; the page must not.
-  const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-  if (Number(wide) > 0) problems.push(`${name}: the page is ${wide} px wider than its window`);
-  await page.screenshot({ path: join(out, `${name}.png`), fullPage: true });
-  return problems;
 }
 
-const executablePath =
-  process.env.CHROMIUM ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-const problems: string[] = [];
-mkdirSync(out, { recursive: true });
+const everyWay = (name: string, text: string): Look[] =>
+  Object.entries(WIDTHS).flatMap(([device, width]) =>
+    THEMES.map((theme) => ({ name: `${name}-${device}-${theme}`, text, width, theme, contrast: READABLE })),
+  );
+
+/** Each diagram of a page by itself, as GitHub frames it. */
+function diagrams(path: string): Look[] {
+  const charts = readFileSync(join(root, path), 'utf8').match(/^```mermaid\n[\s\S]*?^```/gm) ?? [];
+  return charts.flatMap((text, index) =>
+    THEMES.map((theme) => ({
+      name: `${path.replaceAll(/\W/g, '-')}-${index + 1}-${theme}`,
+      text,
+      width: WIDTHS.desktop,
+      theme,
+      contrast: LEAST,
+    })),
+  );
+}
+
+/** Pages that are wrong, each with what must be said of it: a check that finds nothing here checks nothing. */
+const WRONG: readonly (readonly [text: string, theme: Theme, fault: RegExp])[] = [
+  [`| a | b |\n| --- | --- |\n| ${'x'.repeat(80)} | y |`, 'light', /cut off/],
+  [`| a | b |\n| --- | --- |\n| <sub>${'x'.repeat(80)}</sub> | y |`, 'dark', /cut off/],
+  ['```mermaid\npie showData\n  no quotes : 1\n```', 'light', /does not render/],
+  [
+    '```mermaid\n%%{init: {"themeVariables": {"pie1": "#eeeeee", "pieOpacity": "1", "pieSectionTextColor": "#ffffff"}}}%%\npie\n  "a" : 3\n  "b" : 1\n```',
+    'light',
+    /contrast/,
+  ],
+];
+
+const browser = await openBrowser();
+const faults: string[] = [];
+let looked = 0;
 try {
-  for (const [scene, answer] of Object.entries(SCENES)) {
-    const text = summaryPage(answer, new Date(NOW));
-    for (const [device, width] of Object.entries(WIDTHS)) {
-      for (const theme of THEMES) {
-        const page = await browser.newPage({ viewport: { width, height: 700 } });
-        problems.push(...(await picture(page, `${scene}-${device}-${theme}`, text, theme)));
-        await page.close();
-      }
-    }
+  if (!values['no-pictures']) mkdirSync(out, { recursive: true });
+  for (const [text, theme, fault] of WRONG) {
+    const page = await browser.newPage({ viewport: { width: WIDTHS.phone, height: 700 } });
+    const found = [...(await show(page, text, theme)), ...(await faultsOf(page))];
+    if (!found.some((one) => fault.test(one))) faults.push(`Nobody noticed ${fault} in: ${text}`);
+    await page.close();
   }
+  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const drawn = ['README.md', ...docs.map((name) => `docs/${name}`)].flatMap(diagrams);
+  // The life of a job, its way through the code, and schedules.
+  if (drawn.length < 3 * THEMES.length) faults.push('Where have the diagrams of the docs gone?');
+  const scenes = Object.entries(SCENES).flatMap(([scene, answer]) =>
+    everyWay(scene, summaryPage(answer, new Date(NOW))),
+  );
+  for (const one of [...scenes, ...drawn]) {
+    looked += 1;
+    faults.push(...(await look(browser, one)));
+  }
+  const page = await browser.newPage();
+  const charts = HOSTILE_NAMES.flatMap((name) => {
+    const jobs = [execution({ name, durationSeconds: 2 }), execution({ name, outcome: 'failed' })];
+    return [slowestChart(jobs), outcomeChart(runReport(jobs))];
+  }).map((chart) => chart.replaceAll('```mermaid\n', '').replaceAll('\n```', ''));
+  faults.push(...(await unreadable(page, charts)));
 } finally {
   await browser.close();
 }
-for (const problem of problems) console.error(problem);
-process.exitCode = problems.length > 0 ? 1 : 0;
+for (const fault of faults) console.error(fault);
+console.log(`${looked} pages and diagrams looked at, ${faults.length} faults`);
+process.exitCode = faults.length > 0 ? 1 : 0;

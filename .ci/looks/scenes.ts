@@ -1,4 +1,5 @@
 import type { Answer } from '../../src/commands/answer.ts';
+import type { ExecutionRow } from '../../src/queue/replies.ts';
 import { execution, jobRow, runReport } from '../../test/action/reports.ts';
 
 /** The moment at which the pictures are taken. */
@@ -6,6 +7,27 @@ export const NOW = '2026-11-24T12:30:00.000Z';
 
 const failed = (name: string, error: string) =>
   execution({ name, outcome: 'failed', jobStatus: 'failed', failureKind: 'error', attempt: 4, error });
+
+const attempt = (changes: Partial<ExecutionRow>): ExecutionRow => ({
+  execution_id: 'execution-1',
+  status: 'success',
+  attempt: 1,
+  occurrence: 1,
+  failure_kind: null,
+  started_at: '2026-11-24T05:31:00Z',
+  finished_at: '2026-11-24T05:31:08Z',
+  duration_seconds: 8.2,
+  result: null,
+  error_message: null,
+  error_details: null,
+  output: null,
+  progress: null,
+  instance_id: 'octo/app:1:1:abc',
+  run_url: 'https://github.com/octo/app/actions/runs/1',
+  scheduled_for: '2026-11-24T05:30:00Z',
+  next_run_at: null,
+  ...changes,
+});
 
 const LONG_NAME = `Export of ${'a very long name that somebody generated '.repeat(6)}`;
 const LONG_ERROR = `Error: ${'x'.repeat(300)} at ${'/home/runner/work/repository/handlers/report.mjs:12:34 '.repeat(40)}`;
@@ -45,6 +67,30 @@ const THREE = runReport(
   { durationSeconds: 46 },
 );
 
+/** Names that could mean something to Mermaid, and names with nothing left in them for it. */
+export const HOSTILE_NAMES: readonly string[] = [
+  '"] click a "javascript:alert(1)"',
+  '"\\n%%{init: {}}%%\\n"',
+  '%%{init: {"theme": "forest"}}%%',
+  '```',
+  '\\',
+  ';;;',
+  '--> end',
+  'end',
+  '#quot; &amp; <b>',
+  '[a, b]',
+  '"',
+  '',
+  '😀😀😀',
+  'تقرير يومي عن المبيعات',
+  'x'.repeat(500),
+  ',',
+  '-/-',
+  '12.5',
+  'title',
+  'Größe_der Datei/2026-11.csv',
+];
+
 /** What people may see on the page of a run. */
 export const SCENES: Readonly<Record<string, Answer>> = {
   'nothing-to-do': {
@@ -69,7 +115,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
               })
             : execution({
                 name: `Image ${n}`,
-                durationSeconds: (n % 17) / 3,
+                durationSeconds: ((n * 37) % 101) ** 2 / 900,
                 result: { bytes: 1000 + n * 37 },
               }),
       ),
@@ -103,17 +149,178 @@ export const SCENES: Readonly<Record<string, Answer>> = {
     ]),
     warnings: [],
   },
+  'many-ways': {
+    command: 'run',
+    report: runReport(
+      [
+        failed(
+          'Invoices',
+          'Error: password authentication failed for user "billing"\n    at connect (db.mjs:12:5)',
+        ),
+        execution({
+          name: 'Crawl',
+          outcome: 'cancelled',
+          jobStatus: 'failed',
+          failureKind: 'cancelled',
+          error: 'Somebody cancelled it.',
+        }),
+        execution({ name: 'Slow one', outcome: 'lost', jobStatus: null, failureKind: 'lost', error: null }),
+        execution({
+          name: 'Weekly report',
+          outcome: 'retry',
+          jobStatus: 'waiting',
+          failureKind: 'timeout',
+          error: 'It ran longer than its timeout of 60 s.',
+          nextRunAt: '2026-11-24T12:31:05.000Z',
+        }),
+        execution({
+          name: 'Big export',
+          outcome: 'released',
+          jobStatus: 'waiting',
+          failureKind: 'released',
+          error: 'The worker was stopped.',
+        }),
+        execution({
+          name: 'Rate limited',
+          outcome: 'snoozed',
+          jobStatus: 'waiting',
+          failureKind: 'snoozed',
+          nextRunAt: '2026-11-24T15:30:00.000Z',
+        }),
+        execution({
+          name: 'Import',
+          attempt: 2,
+          progress: { done: 10, total: 10, note: 'rows read' },
+          result: { rows: 10 },
+        }),
+        execution({
+          name: 'Hourly clean-up',
+          jobType: 'maintenance',
+          nextRunAt: '2026-11-24T13:00:00.000Z',
+          result: { executions: 40 },
+        }),
+      ],
+      { stopCause: 'signal', remaining: 17, expired: 1 },
+    ),
+    warnings: [],
+  },
   list: {
     command: 'list',
     reply: {
       v: 1,
       now: NOW,
       jobs: [
-        jobRow(),
-        jobRow({ name: 'Weekly report', status: 'failed' }),
+        jobRow({
+          job_id: '0191f0c2-7d1e-7c44-a1b5-3f0f5ad8a001',
+          run_at: '2026-11-25T05:30:00Z',
+          schedule: '30 6 * * mon-fri',
+          timezone: 'Europe/Berlin',
+        }),
+        jobRow({
+          job_id: '0191f0c2-7d1e-7c44-a1b5-3f0f5ad8a002',
+          name: 'Weekly report',
+          status: 'failed',
+          current_retries: 3,
+          finished_at: '2026-11-24T09:00:00Z',
+          error_message: 'TypeError: fetch failed',
+        }),
         jobRow({ name: LONG_NAME, status: 'success' }),
       ],
       next: null,
     },
+  },
+  show: {
+    command: 'show',
+    reply: {
+      v: 1,
+      now: NOW,
+      job: {
+        ...jobRow({
+          job_id: '0191f0c2-7d1e-7c44-a1b5-3f0f5ad8a001',
+          description: 'Counts what was sold and mails it to those who asked for it.',
+          run_at: '2026-11-25T05:30:00Z',
+          schedule: '30 6 * * mon-fri',
+          timezone: 'Europe/Berlin',
+          source: 'octo/app:.github/cloud-jobs/jobs.yml',
+        }),
+        config: { handler: 'report', to: ['sales@example.com'] },
+      },
+      executions: [
+        attempt({ status: 'success', result: { rows: 1840, mailed: 12 }, output: 'Reading\nMailing' }),
+        attempt({
+          status: 'failed',
+          failure_kind: 'error',
+          error_message: 'TypeError: fetch failed: connect ECONNREFUSED 10.0.0.7:443',
+          progress: { done: 3, total: 10, note: 'rows read' },
+          started_at: '2026-11-23T06:52:00Z',
+          scheduled_for: '2026-11-23T05:30:00Z',
+        }),
+      ],
+    },
+  },
+  stats: {
+    command: 'stats',
+    reply: {
+      v: 1,
+      now: NOW,
+      total: 1248,
+      jobs: { waiting: 40, locked: 4, success: 1200, failed: 3, disabled: 1 },
+      due: 17,
+      scheduled: 23,
+      blocked: 2,
+      expired_locks: 1,
+      oldest_due_seconds: 4000,
+      workers: { last_seen_at: '2026-11-24T12:28:00Z', schedules: [] },
+      wake: null,
+      queues: [
+        {
+          queue: 'default',
+          due: 17,
+          oldest_due_seconds: 4000,
+          waiting: 40,
+          locked: 4,
+          success: 1180,
+          failed: 3,
+          disabled: 1,
+        },
+        {
+          queue: 'billing-and-invoices',
+          due: 0,
+          oldest_due_seconds: null,
+          waiting: 0,
+          locked: 0,
+          success: 20,
+          failed: 0,
+          disabled: 0,
+        },
+      ],
+      executions_24h: {
+        running: 4,
+        success: 310,
+        failed: 9,
+        failure_kinds: { error: 7, timeout: 2 },
+        average_seconds: 3.4,
+        p95_seconds: 22,
+      },
+    },
+  },
+  doctor: {
+    command: 'doctor',
+    checks: [
+      { name: 'Connection', state: 'good', found: 'Answers in 84 ms.', advice: '' },
+      {
+        name: 'Schema',
+        state: 'bad',
+        found: 'The cloud-jobs schema in this database is version 3; this release needs version 11.',
+        advice: 'Run the sql/install.sql of this release in the SQL Editor of Supabase.',
+      },
+      {
+        name: 'Ticks',
+        state: 'warning',
+        found: 'octo/consumer: The last 4 ticks came 47 min to 3 h 10 min after their time.',
+        advice:
+          'Nothing to mend: GitHub delivers them late. docs/waking.md says how the database starts the workflow.',
+      },
+    ],
   },
 };

@@ -28,6 +28,7 @@ const program = new Command('stack')
   .description('Runs a local stand-in for a Supabase project: Postgres, PostgREST and a gateway.')
   .option('--data <folder>', 'keep database and keys in this folder between starts')
   .option('--port <number>', 'port of the gateway (default: any free one)', port)
+  .option('--secrets <file>', 'write SUPABASE_URL and SUPABASE_SECRET_KEY into this file')
   .option('--no-install', 'leave the database empty instead of applying sql/install.sql')
   .addOption(
     new Option(

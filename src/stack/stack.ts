@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { openDataDirectory } from './data-dir.ts';
 import { serverUser } from './places.ts';
 import { assertPortFree } from './ports.ts';
@@ -14,6 +16,8 @@ export interface StackOptions {
   readonly install?: boolean;
   /** Default: `current`. */
   readonly grants?: GrantRegime;
+  /** Writes url and secret key into this file, as the secrets that the workflows ask for. Default: no file. */
+  readonly secrets?: string;
 }
 
 export interface StackIo {
@@ -59,6 +63,7 @@ export async function runStack(options: StackOptions, io: StackIo): Promise<numb
       });
     }
     if (project && !io.signal.aborted) {
+      if (options.secrets !== undefined) await writeSecrets(options.secrets, project);
       await announce(project, options, io, performance.now() - started);
       const broken = await Promise.race([
         stopAsked,
@@ -80,6 +85,12 @@ export async function runStack(options: StackOptions, io: StackIo): Promise<numb
     io.err(`Error: ${(error as Error).message}`);
   }
   return code;
+}
+
+/** For `act --secret-file` and `set -a; . ./.secrets`; for nobody else's eyes. */
+async function writeSecrets(file: string, { url, secretKey }: Project): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `SUPABASE_URL=${url}\nSUPABASE_SECRET_KEY=${secretKey}\n`, { mode: 0o600 });
 }
 
 async function openKept(data: string) {

@@ -10,7 +10,8 @@ import type { ExecutionReport } from '../../src/worker/report.ts';
 import { execution, jobRow, runReport } from './reports.ts';
 
 const NOW = new Date('2026-01-31T12:00:00Z');
-const OUR_TAGS = /<\/?(?:details|summary|code|pre)>|<wbr>|<a href="https?:\/\/[^"<>\s]*">|<\/a>/g;
+const OUR_TAGS =
+  /<\/?(?:details|summary|code|pre|strong|sub)>|<(?:wbr|br)>|<a href="https?:\/\/[^"<>\s]*">|<\/a>/g;
 
 /** What a reader sees of safe text. */
 const seen = (text: string): string =>
@@ -93,7 +94,10 @@ describe('words', () => {
 
   test('cuts what is long, in whole characters, and lets long words break', () => {
     expect(words('😀'.repeat(20), 5)).toBe('😀😀😀😀😀…');
-    expect(words('a'.repeat(70))).toBe(`${'a'.repeat(30)}<wbr>${'a'.repeat(30)}<wbr>${'a'.repeat(10)}`);
+    expect(words('a'.repeat(40))).toBe(`${'a'.repeat(16)}<wbr>${'a'.repeat(16)}<wbr>${'a'.repeat(8)}`);
+    // At its signs first, and a short word not at all.
+    expect(words('handlers/report.mjs:12')).toBe('handlers/<wbr>report.<wbr>mjs:<wbr>12');
+    expect(words('a/b.mjs')).toBe('a/b.mjs');
   });
 
   test('property: a reader sees the text, and Markdown and HTML see nothing', () => {
@@ -318,11 +322,23 @@ describe('a page that is too large', () => {
     });
 
   test('run: 5,000 executions with errors of 2 KiB', () => {
-    const report = runReport(Array.from({ length: 5000 }, (_, n) => fat(n)));
-    const text = page({ command: 'run', report }, NOW);
+    const letters = (n: number): string =>
+      String(n).replace(/\d/g, (digit) => String.fromCharCode(97 + Number(digit)));
+    const report = runReport(
+      Array.from({ length: 5000 }, (_, n) => ({ ...fat(n), error: `${letters(n)} ${FAT}` })),
+    );
+    const text = page({ command: 'run', report, warnings: [] }, NOW);
     checkPage(text);
-    expect(text).toContain('… and 4800 more');
+    expect(text).toContain('… and 4975 more kinds of failure');
     expect(text.match(/<details>/g)?.length).toBe(25);
+  });
+
+  test('run: of 5,000 successes a table of 200, folded', () => {
+    const report = runReport(Array.from({ length: 5000 }, () => execution({ name: FAT, result: FAT })));
+    const text = page({ command: 'run', report, warnings: [] }, NOW);
+    checkPage(text);
+    expect(text).toMatch(/<details><summary>5000 jobs<\/summary>[\s\S]*… and 4800 more[\s\S]*<\/details>/);
+    expect(text.match(/^\| ✅/gm)).toHaveLength(200);
   });
 
   test('list: 1,000 jobs with long texts lose rows, not the table', () => {
@@ -377,32 +393,31 @@ describe('how the pages look', () => {
         attempt: 2,
       }),
     ]);
-    expect(page({ command: 'run', report }, NOW)).toMatchInlineSnapshot(`
-      "### 1 job succeeded, 1 attempt will be retried
+    expect(page({ command: 'run', report, warnings: [] }, NOW)).toMatchInlineSnapshot(`
+      "### 🔁 1 of 2 jobs will be retried
 
-      2 jobs claimed · 1 succeeded · 0 failed for good · 1 to be retried · 0 due and left · 12 s.
+      1 succeeded · took 12 s.
 
-      |   | Job | Result or error | Progress | Took | Attempt | Type | Runs next |
-      | --- | --- | --- | --- | --- | --- | --- | --- |
-      | 🔁 will retry | Mail &#124; all | It took too long. Stopped. | 3 of 10: rows &#124; more | 1.3 s | 2 of 4 | custom | in 4 min (12:04 UTC) |
-      | ✅ success | Nightly report | sent: 3 |   | 1.3 s | 1 of 4 | custom |   |
-
-      <details><summary>🔁 will retry: Mail &#124; all</summary>
-
-      Job <code>job-2</code>, kind <code>timeout</code>.
+      <details><summary>🔁 <strong>Mail &#124; all</strong><br>It took too long.<br><sub>will be retried in 4 min (12:04 UTC) · attempt 2 of 4 · 3 of 10: rows &#124; more · took&nbsp;1.3&nbsp;s</sub></summary>
 
       <pre>It took too long.&#10;Stopped.</pre>
 
+      Job <code>job-2</code>; type custom, kind of failure <code>timeout</code>.
+
       </details>
+
+      | Job | Result | Took |
+      | --- | --- | --- |
+      | ✅&nbsp;Nightly report | sent: 3 | 1.3&nbsp;s |
       "
     `);
   });
 
   test('a run with nothing to do, and one that could not do it', () => {
-    expect(page({ command: 'run', report: runReport([]) }, NOW)).toMatchInlineSnapshot(`
-      "### Nothing was due
+    expect(page({ command: 'run', report: runReport([]), warnings: [] }, NOW)).toMatchInlineSnapshot(`
+      "### ✅ Nothing was due
 
-      0 jobs claimed · 0 succeeded · 0 failed for good · 0 to be retried · 0 due and left · 12 s.
+      Took 12 s.
       "
     `);
     expect(
@@ -414,9 +429,9 @@ describe('how the pages look', () => {
         NOW,
       ),
     ).toMatchInlineSnapshot(`
-      "### The run could not do its work
+      "### ❌ The run could not do its work
 
-      0 jobs claimed · 0 succeeded · 0 failed for good · 0 to be retried · what remains is not known · 12 s.
+      What is left is not known · took 12 s.
 
       **The run ended early.** No answer.
       "
@@ -437,11 +452,11 @@ describe('how the pages look', () => {
     expect(page({ command: 'list', reply: { v: 1, now: '', jobs, next: null } }, NOW)).toMatchInlineSnapshot(`
       "### 3 jobs
 
-      | Job | Status | Type | Queue | Runs | Retries | Error | Id |
-      | --- | --- | --- | --- | --- | --- | --- | --- |
-      | Nightly report | waiting | custom | default | in 4 min (12:04 UTC); At 09:00 &#40;UTC&#41; | 0 of 3 |   | <code>job-1</code> |
-      | Nightly report | locked | custom | default | started 1 min ago (11:59 UTC) | 0 of 3 |   | <code>job-2</code> |
-      | Nightly report | failed | custom | default | 24 h ago (2026-01-30 12:00 UTC) | 0 of 3 | boom | <code>job-3</code> |
+      | Job | Status | Runs |
+      | --- | --- | --- |
+      | Nightly report<br><sub>custom · queue default<br><code>job-1</code></sub> | waiting | in 4 min (12:04 UTC)<br><sub>At 09:00 &#40;UTC&#41;</sub> |
+      | Nightly report<br><sub>custom · queue default<br><code>job-2</code></sub> | locked | started 1 min ago (11:59 UTC) |
+      | Nightly report<br><sub>custom · queue default<br><code>job-3</code></sub> | failed<br><sub>boom</sub> | 24 h ago (2026-01-30 12:00 UTC) |
       "
     `);
   });
@@ -454,9 +469,9 @@ describe('how the pages look', () => {
 
       Schedule <code>abc</code>: abc &#40;abc&#41;. Missed occurrences: run once. Next: in 4 min (12:04 UTC). Unique key <code>abc</code>. Concurrency key <code>abc</code>. Held by <code>abc</code>. Created 1 h ago (11:00 UTC).
 
-      | Job | Status | Type | Queue | Runs | Retries | Error | Id |
-      | --- | --- | --- | --- | --- | --- | --- | --- |
-      | abc | waiting | custom | abc | in 4 min (12:04 UTC); abc &#40;abc&#41; | 0 of 3 | abc | <code>abc</code> |
+      | Job | Status | Runs |
+      | --- | --- | --- |
+      | abc<br><sub>custom · queue abc<br><code>abc</code></sub> | waiting<br><sub>abc</sub> | in 4 min (12:04 UTC)<br><sub>abc &#40;abc&#41;</sub> |
 
       The last error:
 
@@ -464,9 +479,9 @@ describe('how the pages look', () => {
 
       #### Executions, newest first
 
-      | Status | Attempt | Started | Took | Result or error | Run |
-      | --- | --- | --- | --- | --- | --- |
-      | failed: error | 1 | 1 h ago (11:00 UTC) | 2.0 s | abc | <a href="https://github.com/abc">run</a> |
+      | Status | Result or error | Took |
+      | --- | --- | --- |
+      | failed: error<br><sub>attempt 1, 1 h ago (11:00 UTC)</sub><br><sub><a href="https://github.com/abc">run</a></sub> | abc | 2.0&nbsp;s |
 
       <details><summary>Config</summary>
 
@@ -487,9 +502,9 @@ describe('how the pages look', () => {
     expect(page({ command: 'stats', reply: statsReply('mail') }, NOW)).toMatchInlineSnapshot(`
       "### 7 jobs: 1 due now
 
-      | Queue | Due | Oldest due | Waiting | Locked | Success | Failed | Disabled |
-      | --- | --- | --- | --- | --- | --- | --- | --- |
-      | mail | 1 | 1 min ago | 2 | 1 | 3 | 1 | 0 |
+      | Queue | Due now | Jobs |
+      | --- | --- | --- |
+      | mail | 1<br><sub>the oldest for 1 min</sub> | 2 waiting, 1 locked, 3 success, 1 failed |
 
       1 waiting for their time, 0 waiting for their key.
 
@@ -514,14 +529,59 @@ describe('how the pages look', () => {
     const report = runReport([
       execution({ jobType: 'paper_fetch', name: 'Papers', result: { new_papers: 2, newest } }),
     ]);
-    expect(page({ command: 'run', report }, NOW)).toContain(
+    expect(page({ command: 'run', report, warnings: [] }, NOW)).toContain(
       '#### Papers: newest papers\n\n- <a href="https://arxiv.org/abs/2601.00001">On &#91;Retrieval&#93;</a>\n- Bad address',
     );
   });
 
+  test('jobs that failed alike are told once, the larger group first', () => {
+    const failed = (n: number, error: string): ExecutionReport =>
+      execution({ jobId: `job-${n}`, name: `Image ${n}`, outcome: 'failed', failureKind: 'error', error });
+    const report = runReport([
+      failed(1, 'No space left on device'),
+      ...[2, 3, 4, 5, 6].map((n) =>
+        failed(n, `HTTP 500 for image ${n}, request 0191f0c2-7d1e-7c44-a1b5-3f0f5ad8a00${n}`),
+      ),
+    ]);
+    const text = page({ command: 'run', report, warnings: [] }, NOW);
+    const titles = [...text.matchAll(/<summary>(.*?)<\/summary>/g)].map((match) => seen(match[1] ?? ''));
+    expect(titles).toEqual([
+      expect.stringMatching(
+        /^❌ Image 2, Image 3, Image 4 and 2 more.*HTTP 500 for image 2.*5 attempts alike/,
+      ),
+      expect.stringMatching(/^❌ Image 1.*No space left on device.*failed for good/),
+    ]);
+    expect(text).toContain('Jobs <code>job-2</code>, <code>job-3</code>');
+  });
+
+  test.each([
+    [['failed'], '❌ The job failed'],
+    [['failed', 'failed'], '❌ All 2 jobs failed'],
+    [['failed', 'retry', 'success'], '❌ 1 of 3 jobs failed'],
+    [['retry', 'success'], '🔁 1 of 2 jobs will be retried'],
+    [['success', 'success'], '✅ 2 jobs succeeded'],
+    [['success', 'snoozed'], '✅ 1 of 2 jobs succeeded'],
+    [['released'], '↩️ 1 job taken, none finished'],
+  ] as const)('%j begins with %s', (outcomes, headline) => {
+    const report = runReport(outcomes.map((outcome) => execution({ outcome })));
+    expect(page({ command: 'run', report, warnings: [] }, NOW)).toMatch(`### ${headline}\n`);
+  });
+
+  test('the chart of the slowest has the slowest, and names that mean nothing to Mermaid', () => {
+    const report = runReport(
+      Array.from({ length: 12 }, (_, n) =>
+        execution({ name: `n${n} "] click%%{init: {}}%%\n\`\`\``, durationSeconds: n }),
+      ),
+    );
+    const text = page({ command: 'run', report, warnings: [] }, NOW);
+    const [, axis = ''] = /^ {2}x-axis \[(.*)\]$/m.exec(text) ?? [];
+    expect(axis).toMatch(/^"1\. n11 click init \(11\.0 s\)", "2\. n10 .*"10\. n2 click init \(2\.0 s\)"$/);
+    expect(text).toContain('bar [11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0]');
+  });
+
   test('a chart only where there is much to count', () => {
     const many = Array.from({ length: 11 }, (_, n) => execution({ outcome: n < 3 ? 'retry' : 'success' }));
-    expect(page({ command: 'run', report: runReport(many) }, NOW)).toContain('"success" : 8');
+    expect(page({ command: 'run', report: runReport(many) }, NOW)).toContain('"succeeded" : 8');
     expect(page({ command: 'run', report: runReport(many.slice(0, 10)) }, NOW)).not.toContain('mermaid');
   });
 });

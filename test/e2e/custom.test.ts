@@ -235,7 +235,7 @@ describe('what a handler says', () => {
       status: 'success',
       progress: { done: 10, total: 10, note: 'rows read' },
     });
-    expect(ran.summary).toMatch(/\| progress \|.*\| 10 of 10: rows read \|/);
+    expect(ran.summary).toMatch(/&nbsp;progress<br><sub>10 of 10: rows read<\/sub> \|/);
   });
 
   it.each([
@@ -332,7 +332,7 @@ describe('stopped with all that they started', () => {
     expect(workspace.read('cancelled-cause')).toBe('cancelled');
     expect(workspace.read('lost-cause')).toBe('lost');
     expect(await outcome('lost')).toMatchObject({ failure_kind: 'lost' });
-    expect(ran.summary).toMatch(/lock\u00a0lost \| lost \|/);
+    expect(ran.summary).toMatch(/<strong>lost<\/strong>.*<sub>lost its lock/);
   });
 });
 

@@ -144,13 +144,15 @@ describe('doctor', () => {
     github.repository = { private: false, pushed_at: daysAgo(62) };
     const [workflow] = github.workflows;
     if (workflow) workflow.state = 'disabled_inactivity';
-    const { code, summary } = await step({ command: 'doctor', ...token() });
+    const { code, ...told } = await step({ command: 'doctor', ...token() });
     expect(code).toBe(0);
-    expect(summary).toMatch(/⚠️ \| Workers \| No worker has been seen for 11 h 40 min/);
-    expect(summary).toMatch(/⚠️ \| Ticks \| octo\/consumer: The last 4 ticks/);
-    expect(summary).toMatch(/⚠️ \| 60 days \| Nothing has been pushed .* 62 days/);
+    // Where a long word may be parted is of no interest here.
+    const summary = told.summary.replaceAll('<wbr>', '');
+    expect(summary).toMatch(/⚠️&nbsp;Workers \| No worker has been seen for 11 h 40 min/);
+    expect(summary).toMatch(/⚠️&nbsp;Ticks \| octo\/consumer: The last 4 ticks/);
+    expect(summary).toMatch(/⚠️&nbsp;60 days \| Nothing has been pushed .* 62 days/);
     expect(summary).toMatch(
-      /⚠️ \| Workflows \| Switched off: .*run-jobs\.yml .*after 60 days without activity/,
+      /⚠️&nbsp;Workflows \| Switched off: .*run-jobs\.yml .*after 60 days without activity/,
     );
     if (workflow) workflow.state = 'active';
   });
@@ -160,25 +162,25 @@ describe('doctor', () => {
       `insert into cloud_jobs (name, job_type, run_at) values ('j', 'custom', now() - interval '7 hours')`,
     );
     expect((await step({ command: 'doctor' })).summary).toMatch(
-      /⚠️ \| Workers \| No worker has ever been seen, and a job has been due for 7 h/,
+      /⚠️&nbsp;Workers \| No worker has ever been seen, and a job has been due for 7 h/,
     );
-    expect((await step({ command: 'doctor', 'silence-minutes': '480' })).summary).toMatch(/✅ \| Workers/);
+    expect((await step({ command: 'doctor', 'silence-minutes': '480' })).summary).toMatch(/✅&nbsp;Workers/);
   });
 
   it('and stats show what GitHub said to being asked to wake a worker', async () => {
     await installExtensions(project);
     await project.asPostgres(readFileSync(new URL('../../sql/optional/wake.sql', import.meta.url), 'utf8'));
     const doctor = async () => (await step({ command: 'doctor' })).summary;
-    expect(await doctor()).toMatch(/⚠️ \| Wake on work \| pg.{1,6}cron has not come yet/);
-    expect(await doctor()).toMatch(/⚠️ \| Wake on work \| It is installed and watches no queue/);
+    expect(await doctor()).toMatch(/⚠️&nbsp;Wake on work \| pg.{1,6}cron has not come yet/);
+    expect(await doctor()).toMatch(/⚠️&nbsp;Wake on work \| It is installed and watches no queue/);
     await project.asPostgres(
       `select cloud_jobs_wake.watch('default', 'octo/consumer'); select cloud_jobs_wake.tick()`,
     );
-    expect(await doctor()).toMatch(/✅ \| Wake on work \| 1 queue watched; 0 calls in 24 hours, 0 failed/);
+    expect(await doctor()).toMatch(/✅&nbsp;Wake on work \| 1 queue watched; 0 calls in 24 hours, 0 failed/);
     await project.sql(`select cloud_jobs_create('j', 'custom')`);
     await project.asPostgres('select cloud_jobs_wake.tick()');
     expect(await doctor()).toMatch(
-      /⚠️ \| Wake on work \| octo\/consumer .*queue default.*Vault has no secret .*1 error in a row/,
+      /⚠️&nbsp;Wake on work \| octo\/consumer .*queue default.*Vault has no secret .*1 error in a row/,
     );
     const stats = await step({ command: 'stats' });
     expect(stats.summary).toMatch(/Wake on work: 1 call in 24 hours, 1 failed/);

@@ -82,7 +82,7 @@ describe('in the foreground', () => {
     const command = start(['--data', join(folder, 'early')]);
     // The folder appears when the start is under way and Postgres is not yet there.
     await expect
-      .poll(() => readdir(join(folder, 'early')).catch(() => []), { interval: 5 })
+      .poll(() => readdir(join(folder, 'early')).catch(() => []), { interval: 5, timeout: 20_000 })
       .toContain('stack.json');
     const family = await familyOf(command.pid);
     command.signal('SIGTERM');
@@ -106,6 +106,16 @@ describe('in the foreground', () => {
       expect((await fetch(`${line.url}/rest/v1/`, { headers: { apikey } })).status).toBe(200);
     }
     expect(await runSql(line.databaseUrl, 'select current_user::text as who')).toEqual([{ who: 'postgres' }]);
+  });
+
+  it('--secrets writes the file that act and a shell read, for nobody else, before it says that it is ready', async () => {
+    const file = join(folder, 'app/.secrets');
+    const command = start(['--no-install', '--secrets', file]);
+    const { url, secretKey } = await command.ready;
+    expect(await readFile(file, 'utf8')).toBe(`SUPABASE_URL=${url}\nSUPABASE_SECRET_KEY=${secretKey}\n`);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    command.signal('SIGTERM');
+    expect(await command.ended).toMatchObject({ code: 0 });
   });
 
   it('killed outright, its parts go too and its temporary files', async () => {
@@ -190,7 +200,9 @@ describe('--data', () => {
   it('goes on where an interrupted first start left off', async () => {
     const data = join(folder, 'half');
     const first = start(['--data', data, '--no-install']);
-    await expect.poll(() => readdir(data).catch(() => []), { interval: 5 }).toContain('postgres.partial');
+    await expect
+      .poll(() => readdir(data).catch(() => []), { interval: 5, timeout: 20_000 })
+      .toContain('postgres.partial');
     first.signal('SIGKILL', 'group');
     await first.ended;
     const second = start(['--data', data, '--no-install']);

@@ -1,7 +1,7 @@
 import { visible } from '../disarm.ts';
 
-/** Words longer than this may be broken, so that one of them does not stretch a table across the page. */
-const LONG_WORD = 30;
+/** Words longer than this may be broken: three columns of them fit on a phone. */
+const LONG_WORD = 16;
 
 /**
  * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
@@ -28,17 +28,22 @@ export function block(text: string, limit = 4_000): string {
 
 const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
 
-/** Where a word may be parted: inside what would become a link, and every so often if it is long. */
+/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
 function pieces(word: string): string[] {
   return word.split(PARTS).flatMap((piece) => {
-    const letters = Array.from(piece);
-    if (letters.length <= LONG_WORD) return [piece];
-    const count = Math.ceil(letters.length / LONG_WORD);
-    return Array.from({ length: count }, (_, at) =>
-      letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''),
-    );
+    if (isShort(piece)) return [piece];
+    return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
+      if (isShort(part)) return [part];
+      const letters = Array.from(part);
+      const count = Math.ceil(letters.length / LONG_WORD);
+      return Array.from({ length: count }, (_, at) =>
+        letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''),
+      );
+    });
   });
 }
+
+const isShort = (text: string): boolean => Array.from(text).length <= LONG_WORD;
 
 function references(text: string): string {
   return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
@@ -65,6 +70,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+
+/** Small print below. Text must be safe already. */
+export const small = (text: string): string => (text === '' ? '' : `<br><sub>${text}</sub>`);
 
 /** What opens at a click. Title and body must be safe already. */
 export const details = (title: string, body: string): string =>

@@ -1,7 +1,11 @@
-import { table } from './escape.ts';
+import { details, table } from './escape.ts';
 
 /** A table that may lose rows at its end when the page is full. Cells must be safe already. */
 export interface Rows {
+  /** Shows the table at a click on this text only. Safe already. */
+  readonly fold?: string;
+  /** What is said below it. Safe already. */
+  readonly note?: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
@@ -47,17 +51,18 @@ export function fitPage(sections: readonly Section[], limit = PAGE_BYTES): strin
   return `${kept.join('\n\n')}\n`;
 }
 
-function fitRows({ head, rows }: Rows, limit: number): string {
-  let bytes = bytesOf(table(head, [])) + 200;
+function fitRows({ fold, head, rows, note = '' }: Rows, limit: number): string {
+  let bytes = bytesOf(table(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
   let count = 0;
   for (const row of rows) {
     bytes += bytesOf(table(row, []).split('\n', 1)[0] ?? '') + 1;
     if (bytes > limit) break;
     count++;
   }
-  const note =
-    count < rows.length ? `\n\n… and ${rows.length - count} more, for which there is no room here.` : '';
-  return table(head, rows.slice(0, count)) + note;
+  const cut =
+    count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
+  const text = [table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+  return fold === undefined ? text : details(fold, text);
 }
 
 const bytesOf = (text: string): number => Buffer.byteLength(text, 'utf8');

@@ -1,25 +1,25 @@
 import type { JobRow } from '../../queue/replies.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { moment } from '../../words/format.ts';
-import { words } from './escape.ts';
+import { small, words } from './escape.ts';
 import type { Rows } from './fit.ts';
 
-/** Jobs as a table. */
+/** Jobs as a table, in three columns: a phone shows them whole. */
 export function jobRows(jobs: readonly JobRow[], now: Date): Rows {
   return {
-    head: ['Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries', 'Error', 'Id'],
+    head: ['Job', 'Status', 'Runs'],
     rows: jobs.map((job) => [
-      words(job.name, 80),
-      statusOf(job),
-      words(job.job_type),
-      words(job.queue),
-      when(job, now) + schedule(job),
-      `${job.current_retries} of ${job.max_retries}`,
-      words(job.error_message ?? '', 120),
-      `<code>${words(job.job_id)}</code>`,
+      `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
+      `${statusOf(job)}${small(retries(job))}`,
+      `${when(job, now)}${schedule(job)}`,
     ]),
   };
 }
+
+const retries = ({ current_retries: spent, max_retries: most, error_message: error }: JobRow): string =>
+  [spent > 0 ? `${spent} of ${most} retries spent` : '', words(error ?? '', 120)]
+    .filter((part) => part !== '')
+    .join('<br>');
 
 /** A job's status with what the bare word does not say. Safe text. */
 export function statusOf(job: JobRow): string {
@@ -31,7 +31,7 @@ export function statusOf(job: JobRow): string {
 }
 
 const schedule = (job: JobRow): string =>
-  job.schedule === null ? '' : `; ${words(scheduleInWords(job.schedule, job.timezone), 110)}`;
+  job.schedule === null ? '' : small(words(scheduleInWords(job.schedule, job.timezone), 110));
 
 function when(job: JobRow, now: Date): string {
   if (job.status === 'waiting') return moment(job.run_at, now);

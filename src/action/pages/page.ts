@@ -1,7 +1,7 @@
 import type { Answer, Check } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
 import { plural } from '../../words/format.ts';
-import { block, words } from './escape.ts';
+import { block, small, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
 import { jobRows } from './job-rows.ts';
 import { planPage } from './plan-page.ts';
@@ -46,13 +46,11 @@ function sections(answer: Answer, now: Date): Section[] {
         `### ${words(applyVerdict(answer), 200)}`,
         `From <code>${words(answer.source)}</code>.`,
         {
-          head: ['Key', 'Action', 'Queue', 'Runs', 'Changes'],
+          head: ['Key', 'What was done', 'Runs'],
           rows: applyRows(answer, now).map((row) => [
-            words(row.key, 80),
-            row.action,
-            words(row.queue),
+            `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
+            `${row.action}${small(words(row.changes.join('; '), 400))}`,
             row.runs,
-            words(row.changes.join('; '), 400),
           ]),
         },
       ];
@@ -85,12 +83,10 @@ function verdict(checks: readonly Check[]): string {
 
 function checkRows(checks: readonly Check[]): Rows {
   return {
-    head: ['', 'Check', 'What was found', 'What to do'],
+    head: ['Check', 'What was found, and what to do'],
     rows: checks.map((check) => [
-      { good: '✅', warning: '⚠️', bad: '❌' }[check.state],
-      words(check.name),
-      words(check.found, 600),
-      words(check.advice, 600),
+      `${{ good: '✅', warning: '⚠️', bad: '❌' }[check.state]}&nbsp;${words(check.name)}`,
+      `${words(check.found, 600)}${check.advice === '' ? '' : `<br>→ ${words(check.advice, 600)}`}`,
     ]),
   };
 }

@@ -1,44 +1,15 @@
 import type { Json } from '../../queue/types.ts';
-import { duration, moment, plural, progressInWords } from '../../words/format.ts';
+import { duration, plural } from '../../words/format.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
-import { block, details, link, words } from './escape.ts';
+import { outcomeChart, slowestChart } from './charts.ts';
+import { link, small, words } from './escape.ts';
+import { failures, wentWrong } from './failures.ts';
 import type { Section } from './fit.ts';
+import { COUNTED, cameTo, ORDER, SIGN } from './outcomes.ts';
 
 const ROWS = 200;
-const DETAILS = 25;
 /** As many rows as are seen at a glance. */
 const SHORT = 10;
-
-/** Joined by spaces that do not break: in a narrow column the word would stand below its sign. */
-const SIGN: Readonly<Record<ExecutionReport['outcome'], string>> = {
-  success: '✅\u00a0success',
-  failed: '❌\u00a0failed',
-  retry: '🔁\u00a0will\u00a0retry',
-  snoozed: '💤\u00a0later',
-  released: '↩️\u00a0handed\u00a0back',
-  cancelled: '🚫\u00a0cancelled',
-  lost: '❓\u00a0lock\u00a0lost',
-};
-/** Of the slices, dark enough for white figures on them. */
-const COLOUR: Readonly<Record<ExecutionReport['outcome'], string>> = {
-  success: '#1a7f37',
-  failed: '#cf222e',
-  retry: '#bc4c00',
-  snoozed: '#0969da',
-  released: '#6e7781',
-  cancelled: '#8250df',
-  lost: '#4d2d00',
-};
-/** Failures first: they are why people look. */
-const ORDER: readonly ExecutionReport['outcome'][] = [
-  'failed',
-  'cancelled',
-  'lost',
-  'retry',
-  'released',
-  'snoozed',
-  'success',
-];
 
 /** The page of a run, as sections from the most to the least important. */
 export function runPage(report: RunReport, now: Date, warnings: readonly string[] = []): Section[] {
@@ -50,38 +21,39 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
     ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
-    ...body(executions, report, now),
+    ...failures(executions, now),
+    ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
+    ...rest(executions, report, now),
     ...papers(executions),
   ];
 }
 
-/** A long table would push the chart and the failures off the screen; below a short one they are at hand. */
-function body(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
-  if (executions.length === 0) return [];
-  const table = executionTable(executions, report, now);
-  if (executions.length <= SHORT) return [...table, ...failures(executions)];
-  return [chart(report), ...failures(executions), ...table];
+/** What a person in a hurry has to know. */
+function headline({ claimed, succeeded, failed, retried, error }: RunReport): string {
+  const jobs = plural(claimed, 'job');
+  if (claimed === 0) return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+  if (failed > 0) return `❌ ${share(failed, claimed)} failed`;
+  if (retried > 0) return `🔁 ${share(retried, claimed)} will be retried`;
+  if (succeeded === claimed) return `✅ ${jobs} succeeded`;
+  return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
 }
 
-function headline(report: RunReport): string {
-  if (report.claimed === 0 && report.error) return 'The run could not do its work';
-  if (report.claimed === 0) return 'Nothing was due';
-  if (report.failed > 0) return `${plural(report.failed, 'job')} failed, ${report.succeeded} succeeded`;
-  if (report.retried > 0) {
-    return `${plural(report.succeeded, 'job')} succeeded, ${plural(report.retried, 'attempt')} will be retried`;
-  }
-  return `${plural(report.succeeded, 'job')} succeeded`;
+function share(part: number, whole: number): string {
+  if (part < whole) return `${part} of ${plural(whole, 'job')}`;
+  return whole === 1 ? 'The job' : `All ${whole} jobs`;
 }
 
+/** What the headline does not say; nothing about what did not happen. */
 function facts(report: RunReport): string {
+  const { claimed, succeeded, failed, retried, expired, remaining } = report;
   const parts = [
-    `${plural(report.claimed, 'job')} claimed`,
-    `${report.succeeded} succeeded`,
-    `${report.failed} failed for good`,
-    `${report.retried} to be retried`,
-    ...(report.expired > 0 ? [`${plural(report.expired, 'lock')} of dead workers ended`] : []),
-    report.remaining === null ? 'what remains is not known' : `${report.remaining} due and left`,
-    duration(report.durationSeconds),
+    succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+    retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
+    ...others(report),
+    expired > 0 ? `${plural(expired, 'lock')} of dead workers ended` : '',
+    remaining === null ? 'what is left is not known' : '',
+    remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+    `took ${duration(report.durationSeconds)}`,
   ];
   const why = {
     empty: '',
@@ -90,42 +62,47 @@ function facts(report: RunReport): string {
     signal: ' The runner stopped the run; jobs were handed back.',
     error: '',
   }[report.stopCause];
-  return `${parts.join(' · ')}.${why}`;
+  // The dot ends a line and begins none.
+  const text = parts.filter((part) => part !== '').join('\u00a0· ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
 }
 
-function executionTable(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
-  // Most jobs report no progress, and most runs leave nothing to run again: the table does without empty columns. What
-  // people look for comes first, since a phone shows three columns.
-  const told = executions.some((execution) => execution.progress !== null);
-  const again = executions.some((execution) => execution.nextRunAt !== null);
-  const rows = executions
+/** Attempts that neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, executions }: RunReport): string[] {
+  const counts = (['cancelled', 'lost', 'released', 'snoozed'] as const).map((outcome) => ({
+    outcome,
+    count: executions.filter((execution) => execution.outcome === outcome).length,
+  }));
+  const all = claimed - succeeded - failed - retried;
+  // Of very many, the report keeps only some.
+  if (counts.reduce((sum, { count }) => sum + count, 0) < all) return [`${all} with another outcome`];
+  return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+}
+
+/** The attempts that need no error told, in three columns: a phone shows them whole. */
+function rest(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
+  const calm = executions.filter((execution) => !wentWrong(execution));
+  if (calm.length === 0) return [];
+  const rows = calm
     .slice(0, ROWS)
     .map((execution) => [
-      SIGN[execution.outcome],
-      words(execution.name, 80),
+      `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
       words(execution.error ? execution.error : brief(execution.result), 160),
-      ...(told ? [words(progressInWords(execution.progress), 120)] : []),
-      duration(execution.durationSeconds),
-      `${execution.attempt} of ${execution.maxRetries + 1}`,
-      words(execution.jobType),
-      ...(again ? [moment(execution.nextRunAt, now)] : []),
+      duration(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
     ]);
-  const more = report.claimed - rows.length;
+  const troubled = executions.filter(wentWrong).length;
+  // Of very many, the report keeps only some.
+  const more = report.claimed - troubled - rows.length;
+  const head = ['Job', 'Result', 'Took'];
+  const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+  if (executions.length <= SHORT) return [{ head, rows, note }];
   return [
     {
-      head: [
-        '',
-        'Job',
-        'Result or error',
-        ...(told ? ['Progress'] : []),
-        'Took',
-        'Attempt',
-        'Type',
-        ...(again ? ['Runs next'] : []),
-      ],
+      fold: `${plural(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
+      head,
       rows,
+      note,
     },
-    more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '',
   ];
 }
 
@@ -137,20 +114,6 @@ function brief(result: Json): string {
     .filter(([, value]) => value === null || typeof value !== 'object')
     .map(([key, value]) => `${key}: ${String(value)}`)
     .join(', ');
-}
-
-function chart(report: RunReport): string {
-  const slices = new Map<ExecutionReport['outcome'], number>();
-  for (const execution of report.executions) {
-    slices.set(execution.outcome, (slices.get(execution.outcome) ?? 0) + 1);
-  }
-  slices.set('success', report.succeeded);
-  // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-  const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-  if (drawn.length < 2) return '';
-  const colours = drawn.map(([name], index) => `"pie${index + 1}": "${COLOUR[name]}"`).join(', ');
-  const theme = `%%{init: {"theme": "base", "themeVariables": {${colours}, "pieOpacity": "1", "pieStrokeColor": "#8b949e", "pieOuterStrokeColor": "#8b949e", "pieSectionTextColor": "#ffffff", "pieLegendTextColor": "#848d97"}}}%%`;
-  return `\`\`\`mermaid\n${theme}\npie showData\n${drawn.map(([name, count]) => `  "${name}" : ${count}`).join('\n')}\n\`\`\``;
 }
 
 /** The newest papers that paper_fetch jobs found. */
@@ -176,16 +139,4 @@ function papers(executions: readonly ExecutionReport[]): string[] {
       ? [`#### ${words(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
       : [];
   });
-}
-
-function failures(executions: readonly ExecutionReport[]): string[] {
-  return executions
-    .filter((execution) => execution.error && execution.outcome !== 'released')
-    .slice(0, DETAILS)
-    .map((execution) =>
-      details(
-        `${SIGN[execution.outcome]}: ${words(execution.name, 80)}`,
-        `Job <code>${words(execution.jobId)}</code>, kind <code>${words(execution.failureKind ?? 'none')}</code>.\n\n${block(execution.error ?? '')}`,
-      ),
-    );
 }

@@ -2,7 +2,7 @@ import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
 import { comingOccurrences, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { duration, moment, progressInWords } from '../../words/format.ts';
-import { block, details, link, words } from './escape.ts';
+import { block, details, link, small, words } from './escape.ts';
 import type { Section } from './fit.ts';
 import { jobRows, statusOf } from './job-rows.ts';
 
@@ -13,7 +13,6 @@ const OUTPUTS = 3;
 /** The page of one job: what it is, how it is doing, and its executions, newest first. */
 export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
   if (!job) return ['### There is no such job'];
-  const told = executions.some((execution) => execution.progress !== null);
   return [
     `### ${words(job.name)}: ${statusOf(job)}`,
     words(job.description, 1000),
@@ -24,16 +23,8 @@ export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
     executions.length === 0
       ? ''
       : {
-          head: [
-            'Status',
-            'Attempt',
-            'Started',
-            'Took',
-            'Result or error',
-            ...(told ? ['Progress'] : []),
-            'Run',
-          ],
-          rows: executions.map((execution) => executionCells(execution, told, now)),
+          head: ['Status', 'Result or error', 'Took'],
+          rows: executions.map((execution) => executionCells(execution, now)),
         },
     details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
     ...executions
@@ -65,18 +56,23 @@ function upcoming(job: Job, now: Date): string {
   return next.length === 0 ? '' : `Next: ${next.map((at) => moment(at, now)).join(', ')}.`;
 }
 
-function executionCells(execution: ExecutionRow, withProgress: boolean, now: Date): string[] {
+function executionCells(execution: ExecutionRow, now: Date): string[] {
+  const {
+    status,
+    failure_kind: kind,
+    attempt,
+    started_at,
+    duration_seconds: seconds,
+    run_url: run,
+  } = execution;
+  const started = `attempt ${attempt}, ${moment(started_at, now)}${lateness(execution)}`;
   return [
-    execution.failure_kind ? `failed: ${words(execution.failure_kind)}` : execution.status,
-    String(execution.attempt),
-    `${moment(execution.started_at, now)}${lateness(execution)}`,
-    execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
-    words(
+    `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${link('run', run)}</sub>` : ''}`,
+    `${words(
       execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)),
       200,
-    ),
-    ...(withProgress ? [words(progressInWords(execution.progress), 120)] : []),
-    execution.run_url ? link('run', execution.run_url) : '',
+    )}${small(words(progressInWords(execution.progress), 120))}`,
+    seconds === null ? '' : duration(seconds).replaceAll(' ', '&nbsp;'),
   ];
 }
 

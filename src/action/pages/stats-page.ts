@@ -1,6 +1,6 @@
 import type { StatsReply } from '../../queue/replies.ts';
 import { duration, moment, plural } from '../../words/format.ts';
-import { words } from './escape.ts';
+import { small, words } from './escape.ts';
 import type { Section } from './fit.ts';
 
 /** The page of the whole queue, or of the one that was asked for. */
@@ -8,12 +8,13 @@ export function statsPage(stats: StatsReply): Section[] {
   return [
     `### ${plural(stats.total, 'job')}: ${stats.due} due now`,
     {
-      head: ['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
+      head: ['Queue', 'Due now', 'Jobs'],
       rows: stats.queues.map((queue) => [
         words(queue.queue),
-        String(queue.due),
-        queue.oldest_due_seconds === null ? '' : `${duration(queue.oldest_due_seconds)} ago`,
-        ...[queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
+        `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${duration(queue.oldest_due_seconds)}`)}`,
+        (['waiting', 'locked', 'success', 'failed', 'disabled'] as const)
+          .flatMap((status) => (queue[status] > 0 ? [`${queue[status]} ${status}`] : []))
+          .join(', '),
       ]),
     },
     `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,

@@ -1,0 +1,146 @@
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../support/repository.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const HANDLER = `import { defineHandler } from 'cloud-jobs';
+import * as z from 'zod';
+
+export default defineHandler({
+  config: z.object({ name: z.string() }),
+  run: (config, context) => {
+    context.progress(1, 1, 'greeted');
+    return { greeted: config.name, attempt: context.attempt };
+  },
+});
+`;
+const MISTAKES = `import { defineHandler } from 'cloud-jobs';
+import * as z from 'zod';
+
+export default defineHandler({
+  config: z.object({ name: z.string() }),
+  // @ts-expect-error: the config has no such property.
+  run: (config, context) => ({ greeted: config.nmae, attempt: context.attempt }),
+});
+// @ts-expect-error: a handler has to do something.
+defineHandler({});
+`;
+
+/** Node 24 before whatever the machine has. */
+const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+const run = (cwd: string, command: string, ...args: string[]): string =>
+  execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const checker = (name: string, ...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(join(ROOT, '.ci/node_modules/.bin', name), args, {
+    cwd: ROOT,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, told: `${stdout}${stderr}` };
+};
+
+let packed: Workspace;
+let tarball: string;
+/** An empty project that has installed the package, as anybody would. */
+let app: Workspace;
+let project: TestProject;
+
+beforeAll(async () => {
+  packed = makeWorkspace();
+  // Built here: what is packed is the source, whatever lies in lib/.
+  run(ROOT, process.execPath, 'scripts/build.ts', '--check');
+  const [{ filename }] = JSON.parse(run(ROOT, 'npm', 'pack', '--json', '--pack-destination', packed.folder));
+  tarball = packed.path(filename);
+  app = makeWorkspace({
+    'package.json': '{ "name": "app", "version": "1.0.0", "private": true, "type": "module" }',
+    '.github/cloud-jobs/hello.ts': HANDLER,
+    'mistakes.ts': MISTAKES,
+  });
+  run(app.folder, 'npm', 'install', '--no-audit', '--no-fund', tarball);
+  project = await startTestProject();
+});
+
+afterAll(async () => {
+  await project?.stop();
+  app?.remove();
+  packed?.remove();
+});
+
+describe('the packed package', () => {
+  it('has nothing to say against it, asked publint', () => {
+    const { status, told } = checker('publint', '--strict', tarball);
+    expect(told).toMatch(/All good/);
+    expect(status).toBe(0);
+  });
+
+  it('has types that resolve wherever an ES module can be imported, asked arethetypeswrong', () => {
+    const { status, told } = checker('attw', '--profile', 'esm-only', '--no-color', tarball);
+    expect(told).toMatch(/node16 \(from ESM\) +│ 🟢 \(ESM\)/);
+    expect(status, told).toBe(0);
+  });
+
+  it('has what it needs and nothing of the stack, the action or the tests', () => {
+    const files = run(packed.folder, 'tar', '-tzf', tarball).trim().split('\n');
+    expect(files).toEqual(
+      expect.arrayContaining(
+        ['LICENSE', 'README.md', 'lib/cli.js', 'lib/define-handler.d.ts', 'sql/install.sql'].map(
+          (name) => `package/${name}`,
+        ),
+      ),
+    );
+    expect(files.filter((name) => /stack\/|main\.js|test|dist\/|\.map$/.test(name))).toEqual([]);
+  });
+});
+
+describe('installed in an empty project', () => {
+  it.each([
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ])('its types hold in TypeScript with module %s and resolution %s', (module, moduleResolution) => {
+    const options = ['--strict', '--noEmit', '--target', 'es2024', '--lib', 'es2024,dom'];
+    const files = ['.github/cloud-jobs/hello.ts', 'mistakes.ts'];
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [tsc, ...options, '--module', module, '--moduleResolution', moduleResolution, ...files],
+      { cwd: app.folder, encoding: 'utf8' },
+    );
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  it('npx cloud-jobs says what it can do, and its version', () => {
+    const help = run(app.folder, 'npx', '--no-install', 'cloud-jobs', '--help');
+    expect(help).toMatch(/Usage: cloud-jobs/);
+    for (const verb of ['run', 'create', 'list', 'doctor'])
+      expect(help).toMatch(new RegExp(`^ +${verb}\\b`, 'm'));
+    const { version } = JSON.parse(app.read('node_modules/cloud-jobs/package.json') ?? '{}');
+    expect(run(app.folder, 'npx', '--no-install', 'cloud-jobs', '--version').trim()).toBe(version);
+  });
+
+  it('it creates a job and runs it with the project’s own handler', async () => {
+    const connected = { ...env, SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey };
+    // The gateway answers from this very process: it must not wait for the child.
+    const cli = async (...args: string[]): Promise<string> => {
+      const options = { cwd: app.folder, env: connected };
+      return (await promisify(execFile)('npx', ['--no-install', 'cloud-jobs', ...args], options)).stdout;
+    };
+    const config = '{"handler": "hello", "name": "world"}';
+    await cli('create', '--name', 'Hello', '--job-type', 'custom', '--config', config);
+    expect(await cli('run')).toContain('Hello');
+    expect(
+      await project.sql(
+        'select j.status, e.result, e.progress from cloud_jobs j join cloud_job_executions e using (job_id)',
+      ),
+    ).toEqual([
+      {
+        status: 'success',
+        result: { greeted: 'world', attempt: 1 },
+        progress: { done: 1, total: 1, note: 'greeted' },
+      },
+    ]);
+  });
+});
