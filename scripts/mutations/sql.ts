@@ -67,7 +67,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: '      for update of c\n    ) j\n  ),\n  decided',
     put: '    ) j\n  ),\n  decided',
-    test: races('an expiry that is under way: the worker is told'),
+    test: races('an expiry that is under way, failure: the worker is told'),
   },
   {
     what: 'finish: a caller may not say "lost"',
@@ -147,7 +147,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: 'so that two never wait for each other.\n    order by e.job_id\n',
     put: 'so that two never wait for each other.\n',
-    test: races('another one crosswise, success'),
+    test: races('a renewal crosswise, success'),
   },
   {
     what: 'finish: sent again, it gets the first answer',

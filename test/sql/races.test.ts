@@ -197,6 +197,29 @@ describe('a finish and', () => {
     },
   );
 
+  it.each(['success', 'failure'])('a renewal crosswise, %s: no deadlock', async (outcome) => {
+    // The ids of the executions come in another order than those of the jobs.
+    await queue().add({ priority: 1 });
+    await queue().add({ priority: 0 });
+    const ids = (await queue().claim('w', 2)).jobs.map(({ execution_id }) => ({ execution_id, outcome }));
+    const [first] = await project.sql<{ job_id: string }>('select min(job_id) as job_id from cloud_jobs');
+    await onConnections(project.adminUrl, 3, async ([holder, one, two]) => {
+      if (!holder || !one || !two) throw new Error('no connections');
+      await holder.query('begin');
+      await holder.query('select from cloud_jobs where job_id = $1 for update', [first?.job_id]);
+      const renewal = one.query('select cloud_jobs_renew($1, $2)', ['w', JSON.stringify(ids)]);
+      await untilBlocked(project, one);
+      const end = value<{ finished: object[] }>(two, 'select cloud_jobs_finish($1, $2)', [
+        'w',
+        JSON.stringify(ids),
+      ]);
+      await untilBlocked(project, two);
+      await holder.query('rollback');
+      await renewal;
+      expect((await end).finished).toMatchObject([{ applied: true }, { applied: true }]);
+    });
+  });
+
   it.each(['success', 'failure'])('another one crosswise, %s: no deadlock', async (outcome) => {
     await queue().add({}, {});
     const executions = (await queue().claim('w', 2)).jobs.map((job) => job.execution_id);
@@ -221,18 +244,21 @@ describe('a finish and', () => {
     });
   });
 
-  it('an expiry that is under way: the worker is told that it lost the job', async () => {
-    const { execution_id, job_id } = await held();
-    await queue().expire(job_id);
-    const [expired, said] = await whileOpen(
-      (one) => value(one, 'select cloud_jobs_expire()'),
-      (two) => finish(two, 'w', execution_id, 'success'),
-    );
-    expect(expired).toBe(1);
-    expect(said).toMatchObject({ applied: false });
-    expect(await queue().job(job_id)).toMatchObject({ status: 'waiting', current_retries: 1 });
-    expect(await queue().executions(job_id)).toMatchObject([{ status: 'failed', failure_kind: 'lost' }]);
-  });
+  it.each(['success', 'failure'])(
+    'an expiry that is under way, %s: the worker is told that it lost the job',
+    async (outcome) => {
+      const { execution_id, job_id } = await held();
+      await queue().expire(job_id);
+      const [expired, said] = await whileOpen(
+        (one) => value(one, 'select cloud_jobs_expire()'),
+        (two) => finish(two, 'w', execution_id, outcome),
+      );
+      expect(expired).toBe(1);
+      expect(said).toMatchObject({ applied: false });
+      expect(await queue().job(job_id)).toMatchObject({ status: 'waiting', current_retries: 1 });
+      expect(await queue().executions(job_id)).toMatchObject([{ status: 'failed', failure_kind: 'lost' }]);
+    },
+  );
 
   it('an expiry that comes while it is under way: the expiry passes by', async () => {
     const { execution_id, job_id } = await held();
