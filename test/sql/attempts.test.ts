@@ -366,16 +366,20 @@ describe('cancel', () => {
     }
   });
 
-  it('that comes too late does not undo a success', async () => {
+  it.each([
+    ['once', {}, 'success'],
+    ['by a schedule', { schedule: '@yearly', run_at: '2020-01-01T00:00:00Z' }, 'waiting'],
+  ])('that comes too late does not undo a success: a job that runs %s', async (_, item, status) => {
     const q = newQueue();
-    const id = await q.addOne();
+    const id = await q.addOne(item);
     const { execution_id } = await q.take('w');
     await q.verb('cancel', id);
     expect(await q.end('w', execution_id, 'success')).toMatchObject({
       applied: true,
-      status: 'success',
+      status,
       failure_kind: null,
     });
+    expect(await q.executions(id)).toMatchObject([{ status: 'success' }]);
   });
 
   it('of a job whose worker is dead: the lock’s expiry fails it, without a retry', async () => {
