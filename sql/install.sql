@@ -1061,6 +1061,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_memoize = off
 set jit = off
 as $$
 declare
@@ -1449,6 +1450,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_memoize = off
 set jit = off
 as $$
 declare
