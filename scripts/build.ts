@@ -3,10 +3,19 @@
  * `--check` fails when the committed dist/ or sql/install.sql is not what the source builds.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { licences } from './bundle/licenses.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = (script: string, cwd: string, ...args: string[]): void => {
@@ -34,8 +43,9 @@ const bundle = (module: string, to: string, ...options: string[]): void =>
     '-q',
     ...options,
   );
-bundle(join(root, 'lib/main.js'), target, '--license', 'licenses.txt');
+bundle(join(root, 'lib/main.js'), target);
 bundle(join(root, 'lib/handlers/custom/host.js'), join(target, 'host'));
+writeFileSync(join(target, 'licenses.txt'), licences(root));
 
 if (check) {
   const files = (folder: string): string[] =>
