@@ -733,7 +733,7 @@ function toReport({ job, ending, answer, result, resultFile, error }) {
         queue: job.queue,
         attempt: job.attempt,
         maxRetries: job.max_retries,
-        outcome: outcomeOf(answer),
+        outcome: outcomeOf(job, answer),
         failureKind: answer?.failure_kind ?? null,
         jobStatus: answer?.status ?? null,
         nextRunAt: answer?.run_at ?? null,
@@ -745,7 +745,7 @@ function toReport({ job, ending, answer, result, resultFile, error }) {
     };
 }
 /** What the attempt came to, by what the database made of it. */
-function outcomeOf(answer) {
+function outcomeOf(job, answer) {
     if (!answer?.applied)
         return 'lost';
     switch (answer.failure_kind) {
@@ -762,7 +762,7 @@ function outcomeOf(answer) {
             return 'failed';
         default:
             // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
-            return answer.status === 'waiting' ? 'retry' : 'failed';
+            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
     }
 }
 
@@ -4333,15 +4333,22 @@ const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@mi
  * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
  * @param schedule what the user wrote
  * @param timezone IANA name
- * @returns null where both can be used
+ * @returns nothing where both can be used
  */
-function scheduleFault(schedule, timezone) {
-    if (!isZone(timezone)) {
-        return {
-            part: 'timezone',
-            reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-        };
-    }
+function scheduleFaults(schedule, timezone) {
+    const zone = isZone(timezone)
+        ? []
+        : [
+            {
+                part: 'timezone',
+                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+            },
+        ];
+    // Whether an expression is due at all does not depend on the zone.
+    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
+    return expression === null ? zone : [expression, ...zone];
+}
+function expressionFault(schedule, timezone) {
     const wrong = (reason) => ({ part: 'schedule', reason });
     const text = schedule.trim();
     if (text.startsWith('@')) {
@@ -4659,10 +4666,9 @@ function recurrenceOf(values, door, problems) {
         }
         return null;
     }
-    const fault = scheduleFault(schedule, timezone);
-    if (fault !== null) {
-        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+    for (const { part, reason } of scheduleFaults(schedule, timezone)) {
+        const value = part === 'schedule' ? schedule : timezone;
+        problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
     }
     if (grace !== null && missed !== 'skip') {
         problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
@@ -5328,6 +5334,7 @@ function editDistance(a, b) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EY: () => (/* binding */ progressInWords),
 /* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   iE: () => (/* binding */ stamp),
 /* harmony export */   n$: () => (/* binding */ moment),
 /* harmony export */   p0: () => (/* binding */ duration)
 /* harmony export */ });
@@ -5358,12 +5365,16 @@ function moment(iso, now) {
     if (Number.isNaN(at.getTime()))
         return iso;
     const seconds = (at.getTime() - now.getTime()) / 1000;
-    const stamp = at.toISOString();
-    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+    const clock = `${stamp(iso, now)} UTC`;
     if (Math.abs(seconds) < 5)
         return `now (${clock})`;
     return seconds > 0 ? `in ${duration(seconds)} (${clock})` : `${duration(-seconds)} ago (${clock})`;
+}
+/** A moment in UTC, without the day where that is today's: `12:34`, `2026-01-31 09:00`. */
+function stamp(iso, now) {
+    const [day = '', time = ''] = new Date(iso).toISOString().split('T');
+    const minute = time.slice(0, 5);
+    return day === now.toISOString().slice(0, 10) ? minute : `${day} ${minute}`;
 }
 /** `1 job`, `3 jobs`. */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,4 +1,4 @@
-import { scheduleFault } from '../schedule/schedule-fault.ts';
+import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { limitedRole } from './connection.ts';
 import { type Door, endSentence, quote } from './door.ts';
 import type { CommandName, OptionName } from './option-names.ts';
@@ -141,10 +141,9 @@ function recurrenceOf(values: OptionValues, door: Door, problems: string[]): Rec
     }
     return null;
   }
-  const fault = scheduleFault(schedule, timezone);
-  if (fault !== null) {
-    const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-    problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+  for (const { part, reason } of scheduleFaults(schedule, timezone)) {
+    const value = part === 'schedule' ? schedule : timezone;
+    problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
   }
   if (grace !== null && missed !== 'skip') {
     problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);

@@ -58,7 +58,7 @@ function sections(answer: Answer, now: Date): Section[] {
       const { jobs, next } = answer.reply;
       return [
         `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
-        jobs.length > 0 ? jobRows(jobs, now) : 'No job fits.',
+        jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
         next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
       ];
     }
