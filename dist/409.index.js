@@ -84,9 +84,9 @@ function readJob(key, value, connection, redact, problems) {
     }
     const raw = {};
     for (const [name, given] of Object.entries(value)) {
-        const text = asText(name, given);
-        // YAML can say what JSON would change in silence: .nan and .inf.
+        // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
         const unfit = name === 'config' ? (0,json_fault/* jsonFault */.x)(given) : null;
+        const text = unfit === null ? asText(name, given) : null;
         if (!KEYS.includes(name)) {
             const near = (0,option_names/* nearest */.pA)(name, KEYS);
             const hint = near === null ? `Known are: ${KEYS.join(', ')}` : `Did you mean ${near}?`;

@@ -36,6 +36,7 @@ function answerText(answer, now) {
         case 'plan':
             return [
                 answer.workers === 0 ? 'Nothing is due.' : `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .plural */ .LS)(answer.workers, 'worker')} to start.`,
+                ...answer.warnings.map((warning) => `Warning: ${warning}`),
                 table(['Queue', 'Due', 'Side by side'], answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)])),
             ].join('\n');
         case 'dry-run':

@@ -67,13 +67,17 @@ function when(job, now) {
     return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
 }
 
+// EXTERNAL MODULE: ../../lib/action/pages/warnings.js
+var pages_warnings = __webpack_require__(6108);
 ;// CONCATENATED MODULE: ../../lib/action/pages/plan-page.js
 
 
+
 /** The page of a plan: what is due, and how many workers that is worth. */
-function planPage(backlog, workers) {
+function planPage(backlog, workers, warnings) {
     return [
         `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
+        ...(0,pages_warnings/* warningLines */._)(warnings),
         {
             head: ['Queue', 'Due', 'Side by side'],
             rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [(0,pages_escape/* words */.aL)(queue), String(due), String(n)]),
@@ -221,7 +225,7 @@ function sections(answer, now) {
         case 'run':
             return (0,run_page/* runPage */.f)(answer.report, now, answer.warnings);
         case 'plan':
-            return planPage(answer.reply, answer.workers);
+            return planPage(answer.reply, answer.workers, answer.warnings);
         case 'dry-run':
             return [
                 `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,

@@ -23,6 +23,7 @@ export function answerText(answer: Answer, now: Date): string {
     case 'plan':
       return [
         answer.workers === 0 ? 'Nothing is due.' : `${plural(answer.workers, 'worker')} to start.`,
+        ...answer.warnings.map((warning) => `Warning: ${warning}`),
         table(
           ['Queue', 'Due', 'Side by side'],
           answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]),

@@ -80,9 +80,9 @@ function readJob(
   }
   const raw: Record<string, string> = {};
   for (const [name, given] of Object.entries(value)) {
-    const text = asText(name, given);
-    // YAML can say what JSON would change in silence: .nan and .inf.
+    // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
     const unfit = name === 'config' ? jsonFault(given) : null;
+    const text = unfit === null ? asText(name, given) : null;
     if (!(KEYS as readonly string[]).includes(name)) {
       const near = nearest(name, KEYS);
       const hint = near === null ? `Known are: ${KEYS.join(', ')}` : `Did you mean ${near}?`;

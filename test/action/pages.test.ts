@@ -196,6 +196,7 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
       command: 'plan',
       reply: { v: 1, now: NOW.toISOString(), queues: [{ queue: text, due: 2, side_by_side: 1 }] },
       workers: 1,
+      warnings: [text],
     },
     { command: 'create', jobId: text, name: text, created: false },
     {

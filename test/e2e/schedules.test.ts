@@ -109,7 +109,7 @@ describe('an occurrence that fails for good', () => {
     expect(second.outputs).toMatchObject({ claimed: '1', failed: '1', retried: '0' });
     expect(second.code).toBe(1);
     expect(second.log).toContain('::error title=Job failed%3A Unlucky::no luck');
-    expect(second.summary).toContain('1 failed for good');
+    expect(second.summary).toContain('The job failed');
     const [job] = await project.sql(
       'select status, current_retries, run_at > now() as goes_on from cloud_jobs where job_id = $1',
       [id],

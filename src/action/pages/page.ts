@@ -27,7 +27,7 @@ function sections(answer: Answer, now: Date): Section[] {
     case 'run':
       return runPage(answer.report, now, answer.warnings);
     case 'plan':
-      return planPage(answer.reply, answer.workers);
+      return planPage(answer.reply, answer.workers, answer.warnings);
     case 'dry-run':
       return [
         `### Dry run: ${plural(answer.peek.due, 'job')} due`,
