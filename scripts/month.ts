@@ -108,5 +108,7 @@ if (regimes.includes('mixed')) {
   console.log(`\n${days} days, mixed: ${shares.join(', ')}, which nobody measured.\n`);
   console.log(wholeTable(results));
 }
-console.log(`\nIn each alone, ${Math.min(days, REGIME_DAYS)} days:\n`);
-console.log(regimeTable(results));
+if (regimes.some((regime) => regime !== 'mixed')) {
+  console.log(`\nIn each alone, ${Math.min(days, REGIME_DAYS)} days:\n`);
+  console.log(regimeTable(results));
+}
