@@ -219,7 +219,7 @@ describe('plan', () => {
     ).toEqual([{ trigger: 'schedule */5 * * * *', claimed_at: null }]);
     // Nobody looks on after it: neither the workers of the same run, nor doctor.
     expect((await step({})).summary).not.toContain('No worker had been seen');
-    expect((await step({ command: 'doctor' })).summary).toMatch(/✅ \| Workers \| The last was seen/);
+    expect((await step({ command: 'doctor' })).summary).toMatch(/✅&nbsp;Workers \| The last was seen/);
   });
 
   it('the workflow passes on inputs that exist, and starts no second job for no worker', () => {
