@@ -38,7 +38,8 @@ const MOST_JOBS = 1000;
  * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
  * @param text YAML 1.2
  * @param file how to call it in errors
- * @throws CommandError with every problem that it has, each with its job and its line where that is known
+ * @returns the jobs that can be read, and every problem of the others, each with its job and its line
+ * @throws CommandError when it is no jobs file
  */
 async function readJobsFile(text, file, connection, redact) {
     // Loaded here, since no other command needs it.
@@ -67,30 +68,44 @@ async function readJobsFile(text, file, connection, redact) {
     const jobs = [];
     for (const [key, value] of entries) {
         const place = `${key}${lineOf(key)}`;
-        try {
-            jobs.push(readJob(key, value, connection, redact));
-        }
-        catch (error) {
-            const found = error instanceof commands_options/* OptionsError */.ZW ? error.problems : [(0,describe_error/* describeError */.U)(error)];
-            problems.push(...found.map((problem) => `${place}: ${problem}`));
-        }
+        const found = [];
+        const job = readJob(key, value, connection, redact, found);
+        if (job !== null && found.length === 0)
+            jobs.push({ place, job });
+        problems.push(...found.map((problem) => `${place}: ${problem}`));
     }
-    if (problems.length > 0)
-        throw fault(file, problems);
-    return jobs;
+    return { jobs, problems };
 }
-function readJob(key, value, connection, redact) {
-    if (!isRecord(value))
-        throw new answer/* CommandError */.Q('it is not a list of "name: value" pairs');
+/** Adds what is wrong to `problems`; the job is then not to be used. */
+function readJob(key, value, connection, redact, problems) {
+    if (!isRecord(value)) {
+        problems.push('it is not a list of "name: value" pairs');
+        return null;
+    }
     const raw = {};
     for (const [name, given] of Object.entries(value)) {
+        // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
+        const unfit = name === 'config' ? (0,json_fault/* jsonFault */.x)(given) : null;
+        const text = unfit === null ? asText(name, given) : null;
         if (!KEYS.includes(name)) {
-            throw new answer/* CommandError */.Q(`"${name}" is not known here. Known are: ${KEYS.join(', ')}`);
+            const near = (0,option_names/* nearest */.pA)(name, KEYS);
+            const hint = near === null ? `Known are: ${KEYS.join(', ')}` : `Did you mean ${near}?`;
+            problems.push(`"${name}" is not known here. ${hint}`);
         }
-        raw[name] = asText(name, given);
+        else if (unfit !== null) {
+            problems.push(`its config ${unfit}`);
+        }
+        else if (text === null) {
+            problems.push(`its ${name} is not a text or a number`);
+        }
+        else {
+            raw[name] = text;
+        }
     }
-    if ((raw.schedule ?? '').trim() === '') {
-        throw new answer/* CommandError */.Q('it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply');
+    if (!('schedule' in value) || raw.schedule?.trim() === '') {
+        problems.push('it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply');
+        // What only a schedule makes sense of would be told as a problem of its own.
+        raw.schedule = '@daily';
     }
     const options = {
         name: key,
@@ -101,26 +116,26 @@ function readJob(key, value, connection, redact) {
         'supabase-key': connection.key,
         'supabase-publishable-key': connection.publishableKey ?? undefined,
     };
-    const read = (0,commands_options/* readOptions */.Tt)(options, { ...DOOR, redact });
-    if (read.options.command !== 'create')
-        throw new answer/* CommandError */.Q('it cannot be read');
-    return (0,create/* newJob */.i)(read.options);
+    try {
+        const read = (0,commands_options/* readOptions */.Tt)(options, { ...DOOR, redact });
+        if (read.options.command === 'create')
+            return (0,create/* newJob */.i)(read.options);
+    }
+    catch (error) {
+        problems.push(...(error instanceof commands_options/* OptionsError */.ZW ? error.problems : [(0,describe_error/* describeError */.U)(error)]));
+    }
+    return null;
 }
 const DOOR = { label: (name) => name, noun: 'input', missing: () => '' };
-/** A value as the text that the same input of the action would have. */
+/** A value as the text that the same input of the action would have; null where it has none. */
 function asText(name, value) {
     if (value === null || value === undefined)
         return '';
-    if (name === 'config') {
-        // YAML can say what JSON would change in silence: .nan and .inf.
-        const fault = (0,json_fault/* jsonFault */.x)(value);
-        if (fault !== null)
-            throw new answer/* CommandError */.Q(`its config ${fault}`);
+    if (name === 'config')
         return JSON.stringify(value);
-    }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
         return String(value);
-    throw new answer/* CommandError */.Q(`its ${name} is not a text or a number`);
+    return null;
 }
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** What is wrong with a jobs file, one line for each problem. */
@@ -145,12 +160,16 @@ async function apply(options, deps) {
     catch (cause) {
         throw new answer/* CommandError */.Q(`The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`, { cause });
     }
-    const jobs = await readJobsFile(text, file, connection, deps.redact);
-    const custom = jobs.filter((job) => job.job_type === 'custom');
-    const problems = await deps.checkCustom(custom.map((job) => job.config ?? {}), options.handlers);
-    const wrong = custom.flatMap((job, index) => problems[index] ? [`${job.unique_key}: the config does not fit its handler: ${problems[index]}`] : []);
-    if (wrong.length > 0)
-        throw fault(file, wrong);
+    const read = await readJobsFile(text, file, connection, deps.redact);
+    const custom = read.jobs.filter(({ job }) => job.job_type === 'custom');
+    const unfit = await deps.checkCustom(custom.map(({ job }) => job.config ?? {}), options.handlers);
+    const problems = [
+        ...read.problems,
+        ...custom.flatMap(({ place }, index) => unfit[index] ? [`${place}: the config does not fit its handler: ${unfit[index]}`] : []),
+    ];
+    if (problems.length > 0)
+        throw fault(file, problems);
+    const jobs = read.jobs.map(({ job }) => job);
     const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
     return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }

@@ -36,6 +36,7 @@ function answerText(answer, now) {
         case 'plan':
             return [
                 answer.workers === 0 ? 'Nothing is due.' : `${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .plural */ .LS)(answer.workers, 'worker')} to start.`,
+                ...answer.warnings.map((warning) => `Warning: ${warning}`),
                 table(['Queue', 'Due', 'Side by side'], answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)])),
             ].join('\n');
         case 'dry-run':
@@ -57,7 +58,7 @@ function answerText(answer, now) {
         case 'list':
             return answer.reply.jobs.length === 0
                 ? 'No job fits.'
-                : `${jobs(answer.reply.jobs, now)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
+                : `${jobs(answer.reply.jobs, now, true)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
         case 'show': {
             const { job, executions } = answer.reply;
             if (!job)
@@ -65,17 +66,17 @@ function answerText(answer, now) {
             const history = table(['Execution', 'Attempt', 'Started', 'Took', 'Result or error'], executions.map((execution) => [
                 execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
                 String(execution.attempt),
-                (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .moment */ .n$)(execution.started_at, now),
+                (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .moment */ .n$)(execution.started_at, now) + (0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .lateWords */ .sq)(execution),
                 execution.duration_seconds === null ? '' : (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .duration */ .p0)(execution.duration_seconds),
                 (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
             ]));
-            const next = (0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .comingOccurrences */ .e)(job, now);
+            const next = (0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .comingOccurrences */ .ew)(job, now);
             return [
                 jobs([job], now),
                 ...(job.schedule === null
                     ? []
                     : [
-                        `Schedule: ${job.schedule}: ${(0,_schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__/* .scheduleInWords */ .q)(job.schedule, job.timezone)}; missed occurrences: ${(0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .missedWords */ .R)(job)}`,
+                        `Schedule: ${job.schedule}: ${(0,_schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__/* .scheduleInWords */ .q)(job.schedule, job.timezone)}; missed occurrences: ${(0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .missedWords */ .Ry)(job)}`,
                     ]),
                 ...(next.length === 0 ? [] : [`Next: ${next.map((at) => (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .moment */ .n$)(at, now)).join(', ')}`]),
                 `Config: ${JSON.stringify(job.config, null, 2)}`,
@@ -121,15 +122,21 @@ function wakeLines({ wake }) {
             .map(({ queue, repository, last_error: error }) => `  ${repository} (queue ${queue}) was not woken: ${error}`),
     ];
 }
-function jobs(rows, now) {
+/** @param coming with the occurrences of schedules after the next one */
+function jobs(rows, now, coming = false) {
     return table(['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
         job.job_id,
         job.name,
         job.blocked ? 'waiting for its key' : job.status,
         job.job_type,
         job.queue,
-        (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .moment */ .n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now) +
-            (job.schedule === null ? '' : `\n${(0,_schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__/* .scheduleInWords */ .q)(job.schedule, job.timezone)}`),
+        [
+            (0,_words_format_js__WEBPACK_IMPORTED_MODULE_5__/* .moment */ .n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
+            job.schedule === null ? '' : (0,_schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__/* .scheduleInWords */ .q)(job.schedule, job.timezone),
+            coming ? (0,_schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__/* .thenWords */ .T6)(job, now) : '',
+        ]
+            .filter((part) => part !== '')
+            .join('\n'),
         `${job.current_retries}/${job.max_retries}`,
     ]));
 }
@@ -191,10 +198,14 @@ function applyRows({ reply }, now) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ missedWords),
-/* harmony export */   e: () => (/* binding */ comingOccurrences)
+/* harmony export */   Ry: () => (/* binding */ missedWords),
+/* harmony export */   T6: () => (/* binding */ thenWords),
+/* harmony export */   ew: () => (/* binding */ comingOccurrences),
+/* harmony export */   sq: () => (/* binding */ lateWords)
 /* harmony export */ });
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9166);
 /* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4321);
+
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
 function comingOccurrences(job, now) {
@@ -210,6 +221,18 @@ function comingOccurrences(job, now) {
         // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
         return waiting;
     }
+}
+/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
+function thenWords(job, now) {
+    const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
+    return later.length === 0 ? '' : `then ${later.map((at) => (0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now)).join(', ')} UTC`;
+}
+/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
+function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
+    if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
+        return '';
+    const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
+    return seconds >= 60 ? `, ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(seconds)} late` : '';
 }
 /** What becomes of missed occurrences, in words. */
 function missedWords(job) {
@@ -236,12 +259,13 @@ function missedWords(job) {
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
+ * Of nicknames, cronstrue knows those in small letters alone.
  * @returns the expression itself where it cannot be put into words
  */
 function scheduleInWords(schedule, timezone) {
     const zone = timezone ?? 'UTC';
     try {
-        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule, { use24HourTimeFormat: true })} (${zone})`;
+        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule.toLowerCase(), { use24HourTimeFormat: true })} (${zone})`;
     }
     catch {
         // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.

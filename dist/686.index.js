@@ -20,20 +20,26 @@ var format = __webpack_require__(9166);
 var pages_escape = __webpack_require__(8782);
 // EXTERNAL MODULE: ../../lib/action/pages/fit.js
 var fit = __webpack_require__(8122);
+// EXTERNAL MODULE: ../../lib/schedule/coming.js
+var schedule_coming = __webpack_require__(158);
 // EXTERNAL MODULE: ../../lib/schedule/in-words.js
 var in_words = __webpack_require__(9402);
 ;// CONCATENATED MODULE: ../../lib/action/pages/job-rows.js
 
 
 
-/** Jobs as a table, in three columns: a phone shows them whole. */
-function jobRows(jobs, now) {
+
+/**
+ * Jobs as a table, in three columns: a phone shows them whole.
+ * @param coming with the occurrences of schedules after the next one
+ */
+function jobRows(jobs, now, coming = false) {
     return {
         head: ['Job', 'Status', 'Runs'],
         rows: jobs.map((job) => [
             `${(0,pages_escape/* words */.aL)(job.name, 80)}${(0,pages_escape/* small */.EX)(`${(0,pages_escape/* words */.aL)(job.job_type)} · queue ${(0,pages_escape/* words */.aL)(job.queue, 80)}<br><code>${(0,pages_escape/* words */.aL)(job.job_id)}</code>`)}`,
             `${statusOf(job)}${(0,pages_escape/* small */.EX)(retries(job))}`,
-            `${when(job, now)}${schedule(job)}`,
+            `${when(job, now)}${schedule(job)}${coming ? (0,pages_escape/* small */.EX)((0,pages_escape/* words */.aL)((0,schedule_coming/* thenWords */.T6)(job, now))) : ''}`,
         ]),
     };
 }
@@ -61,13 +67,17 @@ function when(job, now) {
     return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
 }
 
+// EXTERNAL MODULE: ../../lib/action/pages/warnings.js
+var pages_warnings = __webpack_require__(6108);
 ;// CONCATENATED MODULE: ../../lib/action/pages/plan-page.js
 
 
+
 /** The page of a plan: what is due, and how many workers that is worth. */
-function planPage(backlog, workers) {
+function planPage(backlog, workers, warnings) {
     return [
         `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
+        ...(0,pages_warnings/* warningLines */._)(warnings),
         {
             head: ['Queue', 'Due', 'Side by side'],
             rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [(0,pages_escape/* words */.aL)(queue), String(due), String(n)]),
@@ -77,8 +87,6 @@ function planPage(backlog, workers) {
 
 // EXTERNAL MODULE: ../../lib/action/pages/run-page.js + 3 modules
 var run_page = __webpack_require__(4477);
-// EXTERNAL MODULE: ../../lib/schedule/coming.js
-var coming = __webpack_require__(158);
 ;// CONCATENATED MODULE: ../../lib/action/pages/show-page.js
 
 
@@ -113,7 +121,7 @@ function showPage({ job, executions }, now) {
 function facts(job, now) {
     const parts = [
         job.schedule
-            ? `Schedule <code>${(0,pages_escape/* words */.aL)(job.schedule)}</code>: ${(0,pages_escape/* words */.aL)((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone))}. Missed occurrences: ${(0,pages_escape/* words */.aL)((0,coming/* missedWords */.R)(job))}.`
+            ? `Schedule <code>${(0,pages_escape/* words */.aL)(job.schedule)}</code>: ${(0,pages_escape/* words */.aL)((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone))}. Missed occurrences: ${(0,pages_escape/* words */.aL)((0,schedule_coming/* missedWords */.Ry)(job))}.`
             : '',
         upcoming(job, now),
         job.source ? `From <code>${(0,pages_escape/* words */.aL)(job.source)}</code>.` : '',
@@ -127,24 +135,17 @@ function facts(job, now) {
     return parts.filter((part) => part !== '').join(' ');
 }
 function upcoming(job, now) {
-    const next = (0,coming/* comingOccurrences */.e)(job, now);
+    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
     return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
 }
 function executionCells(execution, now) {
     const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
-    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${lateness(execution)}`;
+    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${(0,schedule_coming/* lateWords */.sq)(execution)}`;
     return [
         `${kind ? `failed: ${(0,pages_escape/* words */.aL)(kind)}` : status}${(0,pages_escape/* small */.EX)(started)}${run ? `<br><sub>${(0,pages_escape/* link */.nf)('run', run)}</sub>` : ''}`,
         `${(0,pages_escape/* words */.aL)(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${(0,pages_escape/* small */.EX)((0,pages_escape/* words */.aL)((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
         seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
     ];
-}
-/** How late it started, where that is worth a word. */
-function lateness({ scheduled_for, started_at, attempt, failure_kind }) {
-    if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
-        return '';
-    const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
-    return seconds >= 60 ? `, ${(0,format/* duration */.p0)(seconds)} late` : '';
 }
 function outputTitle(execution, now) {
     return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
@@ -224,7 +225,7 @@ function sections(answer, now) {
         case 'run':
             return (0,run_page/* runPage */.f)(answer.report, now, answer.warnings);
         case 'plan':
-            return planPage(answer.reply, answer.workers);
+            return planPage(answer.reply, answer.workers, answer.warnings);
         case 'dry-run':
             return [
                 `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
@@ -255,7 +256,7 @@ function sections(answer, now) {
             const { jobs, next } = answer.reply;
             return [
                 `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
-                jobs.length > 0 ? jobRows(jobs, now) : 'No job fits.',
+                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
                 next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
             ];
         }
@@ -333,10 +334,14 @@ function applyRows({ reply }, now) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ missedWords),
-/* harmony export */   e: () => (/* binding */ comingOccurrences)
+/* harmony export */   Ry: () => (/* binding */ missedWords),
+/* harmony export */   T6: () => (/* binding */ thenWords),
+/* harmony export */   ew: () => (/* binding */ comingOccurrences),
+/* harmony export */   sq: () => (/* binding */ lateWords)
 /* harmony export */ });
+/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(9166);
 /* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4321);
+
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
 function comingOccurrences(job, now) {
@@ -352,6 +357,18 @@ function comingOccurrences(job, now) {
         // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
         return waiting;
     }
+}
+/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
+function thenWords(job, now) {
+    const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
+    return later.length === 0 ? '' : `then ${later.map((at) => (0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now)).join(', ')} UTC`;
+}
+/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
+function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
+    if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
+        return '';
+    const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
+    return seconds >= 60 ? `, ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(seconds)} late` : '';
 }
 /** What becomes of missed occurrences, in words. */
 function missedWords(job) {
@@ -378,12 +395,13 @@ function missedWords(job) {
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
+ * Of nicknames, cronstrue knows those in small letters alone.
  * @returns the expression itself where it cannot be put into words
  */
 function scheduleInWords(schedule, timezone) {
     const zone = timezone ?? 'UTC';
     try {
-        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule, { use24HourTimeFormat: true })} (${zone})`;
+        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule.toLowerCase(), { use24HourTimeFormat: true })} (${zone})`;
     }
     catch {
         // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.

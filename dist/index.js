@@ -733,7 +733,7 @@ function toReport({ job, ending, answer, result, resultFile, error }) {
         queue: job.queue,
         attempt: job.attempt,
         maxRetries: job.max_retries,
-        outcome: outcomeOf(answer),
+        outcome: outcomeOf(job, answer),
         failureKind: answer?.failure_kind ?? null,
         jobStatus: answer?.status ?? null,
         nextRunAt: answer?.run_at ?? null,
@@ -745,7 +745,7 @@ function toReport({ job, ending, answer, result, resultFile, error }) {
     };
 }
 /** What the attempt came to, by what the database made of it. */
-function outcomeOf(answer) {
+function outcomeOf(job, answer) {
     if (!answer?.applied)
         return 'lost';
     switch (answer.failure_kind) {
@@ -762,7 +762,7 @@ function outcomeOf(answer) {
             return 'failed';
         default:
             // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
-            return answer.status === 'waiting' ? 'retry' : 'failed';
+            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
     }
 }
 
@@ -1243,6 +1243,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 /**
  * Does what the options ask for. What only some commands need is loaded by these: a run starts with every tick.
@@ -1254,7 +1255,7 @@ async function execute(options, deps) {
         case 'run':
             return await run(options, deps);
         case 'plan':
-            return await plan(options, queue);
+            return await plan(options, deps);
         case 'create': {
             const { create } = await Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(456), __nccwpck_require__.e(348)]).then(__nccwpck_require__.bind(__nccwpck_require__, 348));
             return await create(options, queue, deps.checkCustom);
@@ -1336,14 +1337,16 @@ async function run(options, deps) {
             await result_1;
     }
 }
-async function plan(options, queue) {
-    const reply = await queue.backlog(options.queues, options.jobTypes);
+async function plan(options, deps) {
+    const planner = await deps.planner();
+    const reply = await deps.queue.backlog(options.queues, options.jobTypes, planner);
     // Each worker takes all the queues, so that none idles beside one that is full.
     const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
     return {
         command: 'plan',
         reply,
         workers: Math.min(options.maxWorkers, Math.ceil(jobs / options.jobsPerWorker)),
+        warnings: await runWarnings({ silenceSeconds: liveness/* SILENCE_SECONDS */.aZ, keepalive: false, githubToken: null }, planner?.trigger ?? null, reply.worker ?? null, deps),
     };
 }
 async function newestOfName(name, queue) {
@@ -2053,6 +2056,8 @@ const backlogReply = schemas/* lazy */.RZV(() => schemas/* object */.Ikc({
         /** What workers could do at the same time: of jobs with one concurrency key, one. */
         side_by_side: count,
     })),
+    /** Of a run that plans; null unless it is new. */
+    worker: arrival.nullish(),
 }));
 const peekReply = schemas/* lazy */.RZV(() => schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now: instant, due: count, jobs: schemas/* array */.YOg(jobRow) }));
 
@@ -2138,7 +2143,14 @@ function createQueue(rpc, newId) {
         stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
         doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
         peek: (queues, jobTypes, limit, patience) => explained('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
-        backlog: (queues, jobTypes) => explained('cloud_jobs_backlog', { queues_param: queues, job_types_param: jobTypes }, backlogReply),
+        backlog: (queues, jobTypes, planner) => {
+            const what = { queues_param: queues, job_types_param: jobTypes };
+            if (planner === null)
+                return explained('cloud_jobs_backlog', what, backlogReply);
+            const { instanceId, runUrl, trigger } = planner;
+            const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
+            return explained('cloud_jobs_plan', { ...what, ...who }, backlogReply);
+        },
         prune: (days, limit) => explained('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
         bloat: () => explained('cloud_jobs_bloat', {}, bloatReply),
         releaseExpiredLocks: () => explained('release_expired_locks', {}, schemas/* number */.aig().int()),
@@ -3324,6 +3336,10 @@ async function runAction(deps) {
             now: () => new Date(),
             warn: log.warning,
             github: (token) => openGitHub(token, env),
+            planner: async () => {
+                const here = place(deps);
+                return { instanceId: instanceId(here), runUrl: here.runUrl, trigger: await triggerOf(env) };
+            },
             openWorker: async (run) => openWorker(run, { ...place(deps), trigger: await triggerOf(env) }, {
                 ...opened,
                 openOutput: (job) => createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
@@ -3855,7 +3871,10 @@ const fate = (group, first, now) => group.length === 1
     : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
 const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
 
+// EXTERNAL MODULE: ../../lib/action/pages/warnings.js
+var pages_warnings = __nccwpck_require__(6108);
 ;// CONCATENATED MODULE: ../../lib/action/pages/run-page.js
+
 
 
 
@@ -3871,7 +3890,7 @@ function runPage(report, now, warnings = []) {
         `### ${headline(report)}`,
         facts(report),
         ...(report.error ? [`**The run ended early.** ${(0,pages_escape/* words */.aL)(report.error, 500)}`] : []),
-        ...warnings.map((warning) => `⚠️ ${(0,pages_escape/* words */.aL)(warning, 800)}`),
+        ...(0,pages_warnings/* warningLines */._)(warnings),
         ...failures(executions, now),
         ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
         ...rest(executions, report, now),
@@ -3997,6 +4016,20 @@ function papers(executions) {
 
 /***/ }),
 
+/***/ 6108:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   _: () => (/* binding */ warningLines)
+/* harmony export */ });
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8782);
+
+/** What is wrong around a run, each as a line of its own. */
+const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(warning, 800)}`);
+
+
+/***/ }),
+
 /***/ 6634:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -4066,11 +4099,14 @@ function textFault(text) {
 /* harmony export */   CD: () => (/* binding */ LATE_ADVICE),
 /* harmony export */   IT: () => (/* binding */ gapWords),
 /* harmony export */   SP: () => (/* binding */ switchOff),
+/* harmony export */   aZ: () => (/* binding */ SILENCE_SECONDS),
 /* harmony export */   ao: () => (/* binding */ silence),
 /* harmony export */   pU: () => (/* binding */ tickGaps)
 /* harmony export */ });
 /* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9166);
 
+/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
+const SILENCE_SECONDS = 6 * 3600;
 const DAY_SECONDS = 86_400;
 /**
  * A schedule of a public repository is switched off after so long without activity in it.
@@ -4333,15 +4369,22 @@ const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@mi
  * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
  * @param schedule what the user wrote
  * @param timezone IANA name
- * @returns null where both can be used
+ * @returns nothing where both can be used
  */
-function scheduleFault(schedule, timezone) {
-    if (!isZone(timezone)) {
-        return {
-            part: 'timezone',
-            reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-        };
-    }
+function scheduleFaults(schedule, timezone) {
+    const zone = isZone(timezone)
+        ? []
+        : [
+            {
+                part: 'timezone',
+                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+            },
+        ];
+    // Whether an expression is due at all does not depend on the zone.
+    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
+    return expression === null ? zone : [expression, ...zone];
+}
+function expressionFault(schedule, timezone) {
     const wrong = (reason) => ({ part: 'schedule', reason });
     const text = schedule.trim();
     if (text.startsWith('@')) {
@@ -4530,7 +4573,10 @@ function endSentence(text) {
     return /[.?!]$/.test(text) ? text : `${text}.`;
 }
 
+// EXTERNAL MODULE: ../../lib/commands/liveness.js
+var liveness = __nccwpck_require__(9461);
 ;// CONCATENATED MODULE: ../../lib/commands/build-options.js
+
 
 
 
@@ -4538,7 +4584,6 @@ const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
 const MOST_EXECUTIONS = 200;
-const SILENCE_SECONDS = 6 * 3600;
 /**
  * The options of a command from the values that were given: defaults filled in, and what must be given or go together
  * checked.
@@ -4568,7 +4613,7 @@ function buildOptions(command, values, door, problems) {
                 handlers: values.handlers ?? null,
                 dryRun: values['dry-run'] ?? false,
                 failOn: values['fail-on'] ?? 'failed',
-                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
                 keepalive: keepaliveOf(values, door, problems),
                 githubToken: values['github-token'] ?? null,
             };
@@ -4635,7 +4680,7 @@ function buildOptions(command, values, door, problems) {
             return {
                 command,
                 connection,
-                silenceSeconds: values['silence-minutes'] ?? SILENCE_SECONDS,
+                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
                 githubToken: values['github-token'] ?? null,
             };
         default:
@@ -4659,10 +4704,9 @@ function recurrenceOf(values, door, problems) {
         }
         return null;
     }
-    const fault = scheduleFault(schedule, timezone);
-    if (fault !== null) {
-        const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-        problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+    for (const { part, reason } of scheduleFaults(schedule, timezone)) {
+        const value = part === 'schedule' ? schedule : timezone;
+        problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
     }
     if (grace !== null && missed !== 'skip') {
         problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
@@ -5328,6 +5372,7 @@ function editDistance(a, b) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EY: () => (/* binding */ progressInWords),
 /* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   iE: () => (/* binding */ stamp),
 /* harmony export */   n$: () => (/* binding */ moment),
 /* harmony export */   p0: () => (/* binding */ duration)
 /* harmony export */ });
@@ -5358,12 +5403,16 @@ function moment(iso, now) {
     if (Number.isNaN(at.getTime()))
         return iso;
     const seconds = (at.getTime() - now.getTime()) / 1000;
-    const stamp = at.toISOString();
-    const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-    const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+    const clock = `${stamp(iso, now)} UTC`;
     if (Math.abs(seconds) < 5)
         return `now (${clock})`;
     return seconds > 0 ? `in ${duration(seconds)} (${clock})` : `${duration(-seconds)} ago (${clock})`;
+}
+/** A moment in UTC, without the day where that is today's: `12:34`, `2026-01-31 09:00`. */
+function stamp(iso, now) {
+    const [day = '', time = ''] = new Date(iso).toISOString().split('T');
+    const minute = time.slice(0, 5);
+    return day === now.toISOString().slice(0, 10) ? minute : `${day} ${minute}`;
 }
 /** `1 job`, `3 jobs`. */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -13,7 +13,11 @@ import { startTestProject } from './support/stack.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}`, publishableKey: null };
-const jobsOf = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
+const jobsOf = async (text: string) => {
+  const { jobs, problems } = await readJobsFile(text, 'jobs.yml', connection, (value) => value);
+  expect(problems).toEqual([]);
+  return jobs.map(({ job }) => job);
+};
 
 it('docs/threat-model.md and docs/keys.md name tests and files that there are', () => {
   for (const path of ['docs/threat-model.md', 'docs/keys.md']) {

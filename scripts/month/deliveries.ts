@@ -1,9 +1,17 @@
 /**
- * When GitHub delivers the ticks of a schedule, drawn from what people measured: a schedule of every 5 minutes came 2
- * to 4 times an hour (actions/runner#877), on other days every 1 to 3 hours (nodejs/build#4443), or every 3.5 to 4.6
- * hours (inkdrafts/notiongit-template#29); a daily one 35 to 216 minutes late (denolfe/hacker-news-highlights#13), or
- * 0.7 to 7.5 hours (spatiumddi#1040), or 10 to 12 hours, or never (open-multi-agent#557); and now and then twice, a
- * second apart (actions/runner#379).
+ * When GitHub delivers the ticks of a schedule. How late they come is drawn from what people measured:
+ *
+ * - calm: a schedule of every 5 minutes came 2 to 4 times an hour (actions/runner#877), every 20 minutes
+ *   (nodejs/build#4443).
+ * - busy: the same every 1 to 3 hours on other days (nodejs/build#4443); a daily one 35 to 216 minutes late
+ *   (denolfe/hacker-news-highlights#13).
+ * - storm: one of every 10 minutes each 3.5 to 4.6 hours (inkdrafts/notiongit-template#29); daily ones up to 7.5 hours
+ *   late (spatiumddi/spatiumddi#1040), 10 to 12 hours, or never (open-multi-agent#557).
+ * - in each: now and then twice, a second apart (actions/runner#379).
+ *
+ * Nobody measured how often each of them is, for how long it lasts, how much of a storm never comes, how many ticks are
+ * doubled, and what becomes of an hourly schedule: those figures are ours, and marked so. So the month is also lived
+ * through in each of them alone.
  */
 export type Random = () => number;
 
@@ -20,21 +28,38 @@ export function seeded(seed: number): Random {
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** The weather holds for so long. */
+
+export type Weather = 'calm' | 'busy' | 'storm';
+export type Regime = 'mixed' | Weather;
+export const REGIMES: readonly Regime[] = ['mixed', 'calm', 'busy', 'storm'];
+
+/** Ours: which part of the time each is in a mixed month, */
+export const SHARES: Readonly<Record<Weather, number>> = { calm: 0.55, busy: 0.38, storm: 0.07 };
+/** how long one lasts, */
 const SPELL = 6 * HOUR;
+/** how many ticks come twice, */
 const DOUBLED = 0.01;
+/** and how many of a storm never do. */
+const DROPPED_IN_STORM = 0.3;
+/** From one tick to the next, in minutes, of a schedule that asks for more than one an hour. Measured. */
+const GAPS: Readonly<Record<Weather, Range>> = { calm: [15, 30], busy: [60, 180], storm: [210, 276] };
+/** How late a tick of a rarer schedule comes, in minutes. Measured, but for calm, which is ours. */
+const LATE: Readonly<Record<Weather, Range>> = { calm: [3, 35], busy: [35, 216], storm: [216, 721] };
 
-type Weather = 'calm' | 'busy' | 'storm';
+type Range = readonly [number, number];
 
-/** How GitHub does, for each six hours. */
-export function weather(days: number, random: Random): Weather[] {
-  return Array.from({ length: days * 4 }, () => {
+/** How GitHub does, one spell after the other. */
+export function weather(regime: Regime, days: number, random: Random): Weather[] {
+  return Array.from({ length: (days * 24 * HOUR) / SPELL }, () => {
+    // Drawn in any case, so that what is drawn afterwards is the same in all of them.
     const drawn = random();
-    return drawn < 0.55 ? 'calm' : drawn < 0.93 ? 'busy' : 'storm';
+    if (regime !== 'mixed') return regime;
+    return drawn < SHARES.calm ? 'calm' : drawn < SHARES.calm + SHARES.busy ? 'busy' : 'storm';
   });
 }
 
-const between = (random: Random, low: number, high: number): number => low + random() * (high - low);
+/** A number out of the range. */
+export const between = (random: Random, [low, high]: Range): number => low + random() * (high - low);
 
 /**
  * Milliseconds after the start at which runs are created, ascending.
@@ -48,25 +73,29 @@ export function deliveries(
 ): number[] {
   const end = days * 24 * HOUR;
   const at = (time: number): Weather => spells[Math.floor(time / SPELL)] ?? 'calm';
+  const gap = (time: number): number => between(random, GAPS[at(time)]) * MINUTE;
   const times: number[] = [];
   if (every < HOUR) {
     // Most ticks of a frequent schedule are dropped: what is known is how often one comes.
-    for (let time = 0; ; ) {
-      const gap = { calm: [15, 30], busy: [60, 180], storm: [210, 276] }[at(time)];
-      time += between(random, gap[0] ?? 0, gap[1] ?? 0) * MINUTE;
-      if (time >= end) break;
-      times.push(time);
-    }
+    for (let time = gap(0); time < end; time += gap(time)) times.push(time);
   } else {
+    const late: number[] = [];
     for (let time = 17 * MINUTE; time < end; time += every) {
       const spell = at(time);
-      if (spell === 'storm' && random() < 0.3) continue;
-      const late = { calm: [3, 35], busy: [35, 216], storm: [216, 721] }[spell];
-      times.push(time + between(random, late[0] ?? 0, late[1] ?? 0) * MINUTE);
+      if (spell === 'storm' && random() < DROPPED_IN_STORM) continue;
+      late.push(time + between(random, LATE[spell]) * MINUTE);
+    }
+    // No schedule comes more often than a frequent one does. Ours.
+    let next = 0;
+    for (const time of late.sort((a, b) => a - b)) {
+      if (time < next) continue;
+      times.push(time);
+      next = time + gap(time);
     }
   }
   return times
     .flatMap((time) => (random() < DOUBLED ? [time, time + 1000] : [time]))
     .filter((time) => time < end)
+    .map(Math.floor)
     .sort((a, b) => a - b);
 }

@@ -1,4 +1,4 @@
-import type { ClockedDatabase } from './live.ts';
+import type { ClockedDatabase } from './place.ts';
 
 export interface Lateness {
   /** Name of the jobs: a policy, or `added`. */

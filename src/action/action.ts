@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
 import { openGitHub } from '../commands/open-github.ts';
-import { checkCustom, openWorker, type Place } from '../commands/open-worker.ts';
+import { checkCustom, instanceId, openWorker, type Place } from '../commands/open-worker.ts';
 import { OptionsError } from '../commands/options.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
 import { openQueue } from '../queue/open-queue.ts';
@@ -49,6 +49,10 @@ export async function runAction(deps: ActionDeps): Promise<number> {
       now: () => new Date(),
       warn: log.warning,
       github: (token) => openGitHub(token, env),
+      planner: async () => {
+        const here = place(deps);
+        return { instanceId: instanceId(here), runUrl: here.runUrl, trigger: await triggerOf(env) };
+      },
       openWorker: async (run) =>
         openWorker(
           run,

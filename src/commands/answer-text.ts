@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { JobRow, StatsReply } from '../queue/replies.ts';
-import { comingOccurrences, missedWords } from '../schedule/coming.ts';
+import { comingOccurrences, lateWords, missedWords, thenWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { duration, moment, plural } from '../words/format.ts';
 import { verdict } from '../worker/verdict.ts';
@@ -23,6 +23,7 @@ export function answerText(answer: Answer, now: Date): string {
     case 'plan':
       return [
         answer.workers === 0 ? 'Nothing is due.' : `${plural(answer.workers, 'worker')} to start.`,
+        ...answer.warnings.map((warning) => `Warning: ${warning}`),
         table(
           ['Queue', 'Due', 'Side by side'],
           answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]),
@@ -50,7 +51,7 @@ export function answerText(answer: Answer, now: Date): string {
     case 'list':
       return answer.reply.jobs.length === 0
         ? 'No job fits.'
-        : `${jobs(answer.reply.jobs, now)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
+        : `${jobs(answer.reply.jobs, now, true)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
     case 'show': {
       const { job, executions } = answer.reply;
       if (!job) return 'There is no such job.';
@@ -59,7 +60,7 @@ export function answerText(answer: Answer, now: Date): string {
         executions.map((execution) => [
           execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
           String(execution.attempt),
-          moment(execution.started_at, now),
+          moment(execution.started_at, now) + lateWords(execution),
           execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
           (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
         ]),
@@ -128,7 +129,8 @@ function wakeLines({ wake }: StatsReply): string[] {
   ];
 }
 
-function jobs(rows: readonly JobRow[], now: Date): string {
+/** @param coming with the occurrences of schedules after the next one */
+function jobs(rows: readonly JobRow[], now: Date, coming = false): string {
   return table(
     ['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'],
     rows.map((job) => [
@@ -137,8 +139,13 @@ function jobs(rows: readonly JobRow[], now: Date): string {
       job.blocked ? 'waiting for its key' : job.status,
       job.job_type,
       job.queue,
-      moment(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now) +
-        (job.schedule === null ? '' : `\n${scheduleInWords(job.schedule, job.timezone)}`),
+      [
+        moment(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
+        job.schedule === null ? '' : scheduleInWords(job.schedule, job.timezone),
+        coming ? thenWords(job, now) : '',
+      ]
+        .filter((part) => part !== '')
+        .join('\n'),
       `${job.current_retries}/${job.max_retries}`,
     ]),
   );

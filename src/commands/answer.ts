@@ -32,6 +32,8 @@ export type Answer =
       readonly reply: BacklogReply;
       /** Workers worth starting. */
       readonly workers: number;
+      /** Ticks that come late, and a long silence. */
+      readonly warnings: readonly string[];
     }
   | { readonly command: 'dry-run'; readonly peek: PeekReply }
   | { readonly command: 'create'; readonly jobId: string; readonly name: string; readonly created: boolean }

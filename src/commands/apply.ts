@@ -29,16 +29,20 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
       { cause },
     );
   }
-  const jobs = await readJobsFile(text, file, connection, deps.redact);
-  const custom = jobs.filter((job) => job.job_type === 'custom');
-  const problems = await deps.checkCustom(
-    custom.map((job) => job.config ?? {}),
+  const read = await readJobsFile(text, file, connection, deps.redact);
+  const custom = read.jobs.filter(({ job }) => job.job_type === 'custom');
+  const unfit = await deps.checkCustom(
+    custom.map(({ job }) => job.config ?? {}),
     options.handlers,
   );
-  const wrong = custom.flatMap((job, index) =>
-    problems[index] ? [`${job.unique_key}: the config does not fit its handler: ${problems[index]}`] : [],
-  );
-  if (wrong.length > 0) throw fault(file, wrong);
+  const problems = [
+    ...read.problems,
+    ...custom.flatMap(({ place }, index) =>
+      unfit[index] ? [`${place}: the config does not fit its handler: ${unfit[index]}`] : [],
+    ),
+  ];
+  if (problems.length > 0) throw fault(file, problems);
+  const jobs = read.jobs.map(({ job }) => job);
   const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
   return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
 }

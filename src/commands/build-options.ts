@@ -1,6 +1,7 @@
-import { scheduleFault } from '../schedule/schedule-fault.ts';
+import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { limitedRole } from './connection.ts';
 import { type Door, endSentence, quote } from './door.ts';
+import { SILENCE_SECONDS } from './liveness.ts';
 import type { CommandName, OptionName } from './option-names.ts';
 import type { OptionValues } from './option-schemas.ts';
 import type { Options, Recurrence } from './option-types.ts';
@@ -9,7 +10,6 @@ const DEFAULT_QUEUE = 'default';
 /** Beside the handlers. */
 const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
 const MOST_EXECUTIONS = 200;
-const SILENCE_SECONDS = 6 * 3600;
 
 /**
  * The options of a command from the values that were given: defaults filled in, and what must be given or go together
@@ -141,10 +141,9 @@ function recurrenceOf(values: OptionValues, door: Door, problems: string[]): Rec
     }
     return null;
   }
-  const fault = scheduleFault(schedule, timezone);
-  if (fault !== null) {
-    const [name, value] = fault.part === 'schedule' ? ['schedule', schedule] : ['timezone', timezone];
-    problems.push(endSentence(`${door.label(name)} is ${quote(value, door)}: ${fault.reason}`));
+  for (const { part, reason } of scheduleFaults(schedule, timezone)) {
+    const value = part === 'schedule' ? schedule : timezone;
+    problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
   }
   if (grace !== null && missed !== 'skip') {
     problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);

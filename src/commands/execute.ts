@@ -1,8 +1,9 @@
-import type { Queue } from '../queue/queue.ts';
+import type { Planner, Queue } from '../queue/queue.ts';
 import { runWorker, type WorkerDeps } from '../worker/worker.ts';
 import { type Answer, CommandError } from './answer.ts';
 import type { ApplyDeps } from './apply.ts';
 import type { GitHub } from './github.ts';
+import { SILENCE_SECONDS } from './liveness.ts';
 import type { Options, PlanOptions, RunOptions } from './option-types.ts';
 import { runWarnings } from './run-warnings.ts';
 
@@ -12,6 +13,8 @@ export interface CommandDeps extends ApplyDeps {
   /** The way to GitHub's API; null where no token was given, or no repository is known. */
   readonly github: (token: string | null) => GitHub | null;
   readonly warn: (message: string) => void;
+  /** The run that calls, where a workflow does; null for a person at a terminal. */
+  readonly planner: () => Promise<Planner | null>;
   /** Makes what a run needs; closed when the run is over. Called for `run` alone. */
   readonly openWorker: (options: RunOptions) => Promise<OpenedWorker>;
 }
@@ -35,7 +38,7 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
     case 'run':
       return await run(options, deps);
     case 'plan':
-      return await plan(options, queue);
+      return await plan(options, deps);
     case 'create': {
       const { create } = await import('./create.ts');
       return await create(options, queue, deps.checkCustom);
@@ -108,14 +111,21 @@ async function run(options: RunOptions, deps: CommandDeps): Promise<Answer> {
   };
 }
 
-async function plan(options: PlanOptions, queue: Queue): Promise<Answer> {
-  const reply = await queue.backlog(options.queues, options.jobTypes);
+async function plan(options: PlanOptions, deps: CommandDeps): Promise<Answer> {
+  const planner = await deps.planner();
+  const reply = await deps.queue.backlog(options.queues, options.jobTypes, planner);
   // Each worker takes all the queues, so that none idles beside one that is full.
   const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
   return {
     command: 'plan',
     reply,
     workers: Math.min(options.maxWorkers, Math.ceil(jobs / options.jobsPerWorker)),
+    warnings: await runWarnings(
+      { silenceSeconds: SILENCE_SECONDS, keepalive: false, githubToken: null },
+      planner?.trigger ?? null,
+      reply.worker ?? null,
+      deps,
+    ),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 import { newJob } from './create.ts';
 import type { Door } from './door.ts';
 import { jsonFault } from './json-fault.ts';
-import { type OptionName, USED } from './option-names.ts';
+import { nearest, type OptionName, USED } from './option-names.ts';
 import { OptionsError, type RawOptions, readOptions } from './options.ts';
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
@@ -13,18 +13,25 @@ const NOT_OF_A_JOB: readonly OptionName[] = ['unique-key', 'run-at', 'handlers']
 const KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 
+/** A job of the file, and where it is: `key (line 5)`. */
+export interface FileJob {
+  readonly place: string;
+  readonly job: NewJob;
+}
+
 /**
  * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
  * @param text YAML 1.2
  * @param file how to call it in errors
- * @throws CommandError with every problem that it has, each with its job and its line where that is known
+ * @returns the jobs that can be read, and every problem of the others, each with its job and its line
+ * @throws CommandError when it is no jobs file
  */
 export async function readJobsFile(
   text: string,
   file: string,
   connection: Connection,
   redact: (text: string) => string,
-): Promise<NewJob[]> {
+): Promise<{ readonly jobs: readonly FileJob[]; readonly problems: readonly string[] }> {
   // Loaded here, since no other command needs it.
   const { LineCounter, parseDocument, isMap } = await import('yaml');
   const lines = new LineCounter();
@@ -48,38 +55,52 @@ export async function readJobsFile(
     const offset = (pair?.key as { range?: readonly number[] } | undefined)?.range?.[0];
     return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
   };
-  const jobs: NewJob[] = [];
+  const jobs: FileJob[] = [];
   for (const [key, value] of entries) {
     const place = `${key}${lineOf(key)}`;
-    try {
-      jobs.push(readJob(key, value, connection, redact));
-    } catch (error) {
-      const found = error instanceof OptionsError ? error.problems : [describeError(error)];
-      problems.push(...found.map((problem) => `${place}: ${problem}`));
-    }
+    const found: string[] = [];
+    const job = readJob(key, value, connection, redact, found);
+    if (job !== null && found.length === 0) jobs.push({ place, job });
+    problems.push(...found.map((problem) => `${place}: ${problem}`));
   }
-  if (problems.length > 0) throw fault(file, problems);
-  return jobs;
+  return { jobs, problems };
 }
 
+/** Adds what is wrong to `problems`; the job is then not to be used. */
 function readJob(
   key: string,
   value: unknown,
   connection: Connection,
   redact: (text: string) => string,
-): NewJob {
-  if (!isRecord(value)) throw new CommandError('it is not a list of "name: value" pairs');
+  problems: string[],
+): NewJob | null {
+  if (!isRecord(value)) {
+    problems.push('it is not a list of "name: value" pairs');
+    return null;
+  }
   const raw: Record<string, string> = {};
   for (const [name, given] of Object.entries(value)) {
+    // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
+    const unfit = name === 'config' ? jsonFault(given) : null;
+    const text = unfit === null ? asText(name, given) : null;
     if (!(KEYS as readonly string[]).includes(name)) {
-      throw new CommandError(`"${name}" is not known here. Known are: ${KEYS.join(', ')}`);
+      const near = nearest(name, KEYS);
+      const hint = near === null ? `Known are: ${KEYS.join(', ')}` : `Did you mean ${near}?`;
+      problems.push(`"${name}" is not known here. ${hint}`);
+    } else if (unfit !== null) {
+      problems.push(`its config ${unfit}`);
+    } else if (text === null) {
+      problems.push(`its ${name} is not a text or a number`);
+    } else {
+      raw[name] = text;
     }
-    raw[name] = asText(name as OptionName, given);
   }
-  if ((raw.schedule ?? '').trim() === '') {
-    throw new CommandError(
+  if (!('schedule' in value) || raw.schedule?.trim() === '') {
+    problems.push(
       'it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply',
     );
+    // What only a schedule makes sense of would be told as a problem of its own.
+    raw.schedule = '@daily';
   }
   const options: RawOptions = {
     name: key,
@@ -90,25 +111,24 @@ function readJob(
     'supabase-key': connection.key,
     'supabase-publishable-key': connection.publishableKey ?? undefined,
   };
-  const read = readOptions(options, { ...DOOR, redact });
-  if (read.options.command !== 'create') throw new CommandError('it cannot be read');
-  return newJob(read.options);
+  try {
+    const read = readOptions(options, { ...DOOR, redact });
+    if (read.options.command === 'create') return newJob(read.options);
+  } catch (error) {
+    problems.push(...(error instanceof OptionsError ? error.problems : [describeError(error)]));
+  }
+  return null;
 }
 
 const DOOR: Omit<Door, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
 
-/** A value as the text that the same input of the action would have. */
-function asText(name: OptionName, value: unknown): string {
+/** A value as the text that the same input of the action would have; null where it has none. */
+function asText(name: string, value: unknown): string | null {
   if (value === null || value === undefined) return '';
-  if (name === 'config') {
-    // YAML can say what JSON would change in silence: .nan and .inf.
-    const fault = jsonFault(value);
-    if (fault !== null) throw new CommandError(`its config ${fault}`);
-    return JSON.stringify(value);
-  }
+  if (name === 'config') return JSON.stringify(value);
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
-  throw new CommandError(`its ${name} is not a text or a number`);
+  return null;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -1,5 +1,8 @@
 import { duration, plural } from '../words/format.ts';
 
+/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
+export const SILENCE_SECONDS = 6 * 3600;
+
 const DAY_SECONDS = 86_400;
 /**
  * A schedule of a public repository is switched off after so long without activity in it.

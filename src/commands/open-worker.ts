@@ -167,7 +167,7 @@ export async function checkCustom(
 }
 
 /** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
-function instanceId(place: Place): string {
+export function instanceId(place: Pick<Place, 'repository' | 'runId' | 'runAttempt'>): string {
   const parts = [place.repository ?? 'local', place.runId, place.runAttempt, randomBytes(6).toString('hex')];
   return parts.filter((part) => part !== null).join('/');
 }

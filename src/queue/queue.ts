@@ -98,6 +98,15 @@ export interface ListFilter {
 export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
+/** A run that plans, as the database notes it. */
+export interface Planner {
+  readonly instanceId: string;
+  /** Page of the run, for people. */
+  readonly runUrl: string | null;
+  /** GitHub's name of the event, and for a schedule its cron expression after it. */
+  readonly trigger: string | null;
+}
+
 export interface Queue {
   /** Checks that the schema is there, in a version that this code can use. */
   checkSchema(patience?: Patience): Promise<{ schema: number }>;
@@ -137,8 +146,15 @@ export interface Queue {
     limit: number,
     patience?: Patience,
   ): Promise<PeekReply>;
-  /** How much is due by queue, and how much of it could be done side by side. */
-  backlog(queues: readonly string[], jobTypes: readonly JobType[]): Promise<BacklogReply>;
+  /**
+   * How much is due by queue, and how much of it could be done side by side.
+   * @param planner the run that asks, to be noted as one that came; null for a person, of whom nothing is noted
+   */
+  backlog(
+    queues: readonly string[],
+    jobTypes: readonly JobType[],
+    planner: Planner | null,
+  ): Promise<BacklogReply>;
   /** One bounded batch: call again while `more`. */
   prune(days: { executions?: number; jobs?: number }, limit?: number): Promise<PruneReply>;
   /** Sizes of tables and indexes with advice; changes nothing. */
@@ -277,8 +293,13 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         peekReply,
         patience,
       ),
-    backlog: (queues, jobTypes) =>
-      explained('cloud_jobs_backlog', { queues_param: queues, job_types_param: jobTypes }, backlogReply),
+    backlog: (queues, jobTypes, planner) => {
+      const what = { queues_param: queues, job_types_param: jobTypes };
+      if (planner === null) return explained('cloud_jobs_backlog', what, backlogReply);
+      const { instanceId, runUrl, trigger } = planner;
+      const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
+      return explained('cloud_jobs_plan', { ...what, ...who }, backlogReply);
+    },
     prune: (days, limit) =>
       explained(
         'cloud_jobs_prune',

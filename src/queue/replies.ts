@@ -405,6 +405,8 @@ export const backlogReply = z.lazy(() =>
         side_by_side: count,
       }),
     ),
+    /** Of a run that plans; null unless it is new. */
+    worker: arrival.nullish(),
   }),
 );
 export type BacklogReply = z.infer<typeof backlogReply>;

@@ -1,4 +1,5 @@
-import type { JobRow } from '../queue/replies.ts';
+import type { ExecutionRow, JobRow } from '../queue/replies.ts';
+import { duration, stamp } from '../words/format.ts';
 import { nextOccurrences } from './next-occurrence.ts';
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
@@ -13,6 +14,19 @@ export function comingOccurrences(job: JobRow, now: Date): string[] {
     // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
     return waiting;
   }
+}
+
+/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
+export function thenWords(job: JobRow, now: Date): string {
+  const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
+  return later.length === 0 ? '' : `then ${later.map((at) => stamp(at, now)).join(', ')} UTC`;
+}
+
+/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
+export function lateWords({ scheduled_for, started_at, attempt, failure_kind }: ExecutionRow): string {
+  if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped') return '';
+  const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
+  return seconds >= 60 ? `, ${duration(seconds)} late` : '';
 }
 
 /** What becomes of missed occurrences, in words. */

@@ -12,15 +12,23 @@ const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@mi
  * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
  * @param schedule what the user wrote
  * @param timezone IANA name
- * @returns null where both can be used
+ * @returns nothing where both can be used
  */
-export function scheduleFault(schedule: string, timezone: string): ScheduleFault | null {
-  if (!isZone(timezone)) {
-    return {
-      part: 'timezone',
-      reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-    };
-  }
+export function scheduleFaults(schedule: string, timezone: string): ScheduleFault[] {
+  const zone: ScheduleFault[] = isZone(timezone)
+    ? []
+    : [
+        {
+          part: 'timezone',
+          reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+        },
+      ];
+  // Whether an expression is due at all does not depend on the zone.
+  const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
+  return expression === null ? zone : [expression, ...zone];
+}
+
+function expressionFault(schedule: string, timezone: string): ScheduleFault | null {
   const wrong = (reason: string): ScheduleFault => ({ part: 'schedule', reason });
   const text = schedule.trim();
   if (text.startsWith('@')) {

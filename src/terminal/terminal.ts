@@ -152,6 +152,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       now: () => new Date(),
       warn: log.warning,
       github: (token) => openGitHub(token, env),
+      planner: async () => null,
       openWorker: (run) =>
         openWorker(
           run,

@@ -23,11 +23,16 @@ export function moment(iso: string | null | undefined, now: Date): string {
   // Postgres knows 'infinity' and years that Date does not.
   if (Number.isNaN(at.getTime())) return iso;
   const seconds = (at.getTime() - now.getTime()) / 1000;
-  const stamp = at.toISOString();
-  const sameDay = stamp.slice(0, 10) === now.toISOString().slice(0, 10);
-  const clock = sameDay ? `${stamp.slice(11, 16)} UTC` : `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} UTC`;
+  const clock = `${stamp(iso, now)} UTC`;
   if (Math.abs(seconds) < 5) return `now (${clock})`;
   return seconds > 0 ? `in ${duration(seconds)} (${clock})` : `${duration(-seconds)} ago (${clock})`;
+}
+
+/** A moment in UTC, without the day where that is today's: `12:34`, `2026-01-31 09:00`. */
+export function stamp(iso: string, now: Date): string {
+  const [day = '', time = ''] = new Date(iso).toISOString().split('T');
+  const minute = time.slice(0, 5);
+  return day === now.toISOString().slice(0, 10) ? minute : `${day} ${minute}`;
 }
 
 /** `1 job`, `3 jobs`. */

@@ -54,7 +54,7 @@ function toReport({ job, ending, answer, result, resultFile, error }: Recorded):
     queue: job.queue,
     attempt: job.attempt,
     maxRetries: job.max_retries,
-    outcome: outcomeOf(answer),
+    outcome: outcomeOf(job, answer),
     failureKind: answer?.failure_kind ?? null,
     jobStatus: answer?.status ?? null,
     nextRunAt: answer?.run_at ?? null,
@@ -67,7 +67,7 @@ function toReport({ job, ending, answer, result, resultFile, error }: Recorded):
 }
 
 /** What the attempt came to, by what the database made of it. */
-function outcomeOf(answer: FinishedItem | null): ExecutionReport['outcome'] {
+function outcomeOf(job: ClaimedJob, answer: FinishedItem | null): ExecutionReport['outcome'] {
   if (!answer?.applied) return 'lost';
   switch (answer.failure_kind) {
     case null:
@@ -83,6 +83,6 @@ function outcomeOf(answer: FinishedItem | null): ExecutionReport['outcome'] {
       return 'failed';
     default:
       // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
-      return answer.status === 'waiting' ? 'retry' : 'failed';
+      return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
   }
 }

@@ -196,6 +196,7 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
       command: 'plan',
       reply: { v: 1, now: NOW.toISOString(), queues: [{ queue: text, due: 2, side_by_side: 1 }] },
       workers: 1,
+      warnings: [text],
     },
     { command: 'create', jobId: text, name: text, created: false },
     {
@@ -454,7 +455,7 @@ describe('how the pages look', () => {
 
       | Job | Status | Runs |
       | --- | --- | --- |
-      | Nightly report<br><sub>custom · queue default<br><code>job-1</code></sub> | waiting | in 4 min (12:04 UTC)<br><sub>At 09:00 &#40;UTC&#41;</sub> |
+      | Nightly report<br><sub>custom · queue default<br><code>job-1</code></sub> | waiting | in 4 min (12:04 UTC)<br><sub>At 09:00 &#40;UTC&#41;</sub><br><sub>then 2026-02-01 09:00, 2026-02-02 09:00 UTC</sub> |
       | Nightly report<br><sub>custom · queue default<br><code>job-2</code></sub> | locked | started 1 min ago (11:59 UTC) |
       | Nightly report<br><sub>custom · queue default<br><code>job-3</code></sub> | failed<br><sub>boom</sub> | 24 h ago (2026-01-30 12:00 UTC) |
       "

@@ -37,6 +37,11 @@ it('without it the worker ends when the queue is empty, and with it when the tim
   const calls = async (inputs: Record<string, string>) =>
     (await startStep({ 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs }).done).log;
   expect(await calls({})).toContain('(1 requests)');
-  // 3 s: asked at the start and after 2 s.
-  expect(await calls({ 'linger-minutes': '0.05' })).toContain('(2 requests)');
+  // 3 s: asked at the start and after 2 s. 12 s: after 5 and 9.5 s too, for each pause is longer than the one before.
+  const [short, long] = await Promise.all([
+    calls({ 'linger-minutes': '0.05' }),
+    calls({ 'linger-minutes': '0.2' }),
+  ]);
+  expect(short).toContain('(2 requests)');
+  expect(long).toContain('(4 requests)');
 });

@@ -22,6 +22,14 @@ const step = (inputs: Record<string, string>) =>
     { GITHUB_WORKSPACE: workspace, GITHUB_REPOSITORY: 'octo/reports' },
   );
 
+/** Takes configs with a text `who` alone. */
+const HANDLER = `
+  export default {
+    config: { '~standard': { version: 1, vendor: 'test', validate: (value) =>
+      typeof value.who === 'string' ? { value } : { issues: [{ message: 'is not a text', path: ['who'] }] } } },
+    run: () => ({}),
+  };`;
+
 describe('create with a schedule', () => {
   it('makes a job that is due at the next occurrence, and show says when, in words', async () => {
     const created = await step({
@@ -48,14 +56,17 @@ describe('create with a schedule', () => {
     expect(
       shown.summary.match(/in \d+ [^,]*?\(20\d\d-\d\d-\d\d 0[12]:30 UTC\)/g)?.length,
     ).toBeGreaterThanOrEqual(3);
-    expect((await step({ command: 'list', name: 'Nightly' })).summary).toContain(
-      'At 03:30, Monday through Friday',
+    const listed = await step({ command: 'list', name: 'Nightly' });
+    expect(listed.summary).toMatch(
+      /At 03:30, Monday through Friday &#40;Europe\/Berlin&#41;<\/sub><br><sub>then (20\d\d-\d\d-\d\d 0[12]:30(, )?){2} UTC/,
     );
   });
 
   it.each([
     [{ schedule: '61 * * * *' }, 'schedule is "61 * * * *": it is not valid'],
     [{ schedule: '0 0 31 2 *' }, 'it is never due'],
+    [{ schedule: '0 0 30 feb *', timezone: 'Mars/X' }, 'schedule is "0 0 30 feb *": it is never due'],
+    [{ schedule: '0 0 30 feb *', timezone: 'Mars/X' }, 'timezone is "Mars/X": it is not a time zone'],
     [{ schedule: '* * * * * *' }, 'it has 6 fields and not 5'],
     [{ schedule: '0 0 L * *' }, 'L, W, #, + and ? are not used here'],
     [{ schedule: '@reboot' }, 'it is not a nickname'],
@@ -67,6 +78,43 @@ describe('create with a schedule', () => {
     expect(refused.code).toBe(1);
     expect(refused.log.replaceAll('`', '')).toContain(message);
     expect(await project.sql("select 1 from cloud_jobs where name = 'Refused'")).toEqual([]);
+  });
+});
+
+describe('an occurrence that fails for good', () => {
+  it('fails the run and is counted so, one that will be retried does not, and the schedule goes on', async () => {
+    mkdirSync(join(workspace, 'failing'), { recursive: true });
+    writeFileSync(
+      join(workspace, 'failing', 'fails.mjs'),
+      'export default () => { throw new Error("no luck"); };',
+    );
+    const made = await step({
+      command: 'create',
+      name: 'Unlucky',
+      'job-type': 'custom',
+      config: '{"handler":"fails"}',
+      schedule: '0 0 1 1 *',
+      'max-retries': '1',
+      handlers: 'failing',
+    });
+    const id = made.outputs['job-id'] ?? '';
+    const due = () => project.sql('update cloud_jobs set run_at = now() where job_id = $1', [id]);
+    const run = () => step({ handlers: 'failing', queues: 'default', 'job-types': 'custom' });
+    await due();
+    const first = await run();
+    expect(first.code).toBe(0);
+    expect(first.outputs).toMatchObject({ claimed: '1', failed: '0', retried: '1' });
+    await due();
+    const second = await run();
+    expect(second.outputs).toMatchObject({ claimed: '1', failed: '1', retried: '0' });
+    expect(second.code).toBe(1);
+    expect(second.log).toContain('::error title=Job failed%3A Unlucky::no luck');
+    expect(second.summary).toContain('The job failed');
+    const [job] = await project.sql(
+      'select status, current_retries, run_at > now() as goes_on from cloud_jobs where job_id = $1',
+      [id],
+    );
+    expect(job).toEqual({ status: 'waiting', current_retries: 0, goes_on: true });
   });
 });
 
@@ -161,15 +209,36 @@ jobs:
     job-type: maintenance
     schedule: "@daily"
     handlers: elsewhere
+  all-wrong:
+    job-type: custom
+    schedule: "0 25 * * *"
+    timezone: Mars/X
+    max-retries: 101
+    priority: [1]
+  no-text: 5
+  misfit:
+    job-type: custom
+    schedule: "@weekly"
+    config: { handler: greet, who: 7 }
 `);
+    mkdirSync(join(workspace, '.github', 'cloud-jobs'), { recursive: true });
+    writeFileSync(join(workspace, '.github', 'cloud-jobs', 'greet.mjs'), HANDLER);
     const refused = await apply();
     expect(refused.code).toBe(1);
     for (const text of [
       'no-schedule (line 5): it has no schedule',
       'bad-schedule (line 7): schedule is "0 0 31 2 *": it is never due',
       'bad-config (line 10): ',
-      'unknown (line 14): "job_type" is not known here. Known are: name, job-type',
-      'not-of-a-job (line 16): "handlers" is not known here.',
+      'unknown (line 14): "job_type" is not known here. Did you mean job-type?',
+      'unknown (line 14): it has no schedule',
+      'unknown (line 14): create needs job-type',
+      'not-of-a-job (line 16): "handlers" is not known here. Known are: name, job-type',
+      'all-wrong (line 20): schedule is "0 25 * * *": it is not valid',
+      'all-wrong (line 20): timezone is "Mars/X": it is not a time zone',
+      'all-wrong (line 20): max-retries is "101"',
+      'all-wrong (line 20): its priority is not a text or a number',
+      'no-text (line 26): it is not a list',
+      'misfit (line 27): the config does not fit its handler: ',
     ]) {
       expect(refused.log).toContain(text);
     }
@@ -208,12 +277,6 @@ jobs:
 
 describe('the config of a custom job', () => {
   const handlers = () => join(workspace, 'handlers');
-  const HANDLER = `
-    export default {
-      config: { '~standard': { version: 1, vendor: 'test', validate: (value) =>
-        typeof value.who === 'string' ? { value } : { issues: [{ message: 'is not a text', path: ['who'] }] } } },
-      run: () => ({}),
-    };`;
 
   it.each(['create', 'apply'])('is checked by its handler where that is at hand: %s', async (command) => {
     mkdirSync(handlers(), { recursive: true });

@@ -208,6 +208,20 @@ describe('plan', () => {
     expect(summary).toMatch(/3 workers to start[\s\S]*default \| 60 \| 31[\s\S]*other \| 30 \| 30/);
   });
 
+  it('is noted as one that came, since no worker is started where nothing is due, and warns as a run does', async () => {
+    await ticks(400, 520, 530, 535, 700);
+    const { summary, log } = await step({ command: 'plan' });
+    expect(summary).toMatch(/Nothing is due[\s\S]*No worker had been seen for 6 h 40 min/);
+    expect(summary).toMatch(/last 6 ticks of the schedule .* it asks for one every 5 min/);
+    expect(log).toContain('Warning: No worker had been seen for 6 h 40 min');
+    expect(
+      await project.sql("select trigger, claimed_at from cloud_job_workers where instance_id like 'octo/%'"),
+    ).toEqual([{ trigger: 'schedule */5 * * * *', claimed_at: null }]);
+    // Nobody looks on after it: neither the workers of the same run, nor doctor.
+    expect((await step({})).summary).not.toContain('No worker had been seen');
+    expect((await step({ command: 'doctor' })).summary).toMatch(/✅&nbsp;Workers \| The last was seen/);
+  });
+
   it('the workflow passes on inputs that exist, and starts no second job for no worker', () => {
     const read = (path: string) => parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
     const workflow = read('.github/workflows/workers.yml');

@@ -146,7 +146,17 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     { fn: 'cloud_jobs_show', call: ({ queue }) => queue.show('a', 5) },
     { fn: 'cloud_jobs_stats', call: ({ queue }) => queue.stats() },
     { fn: 'cloud_jobs_peek', call: ({ queue }) => queue.peek(['default'], ['custom'], 5) },
-    { fn: 'cloud_jobs_backlog', call: ({ queue }) => queue.backlog(['default'], ['custom']) },
+    { fn: 'cloud_jobs_backlog', call: ({ queue }) => queue.backlog(['default'], ['custom'], null) },
+    {
+      fn: 'cloud_jobs_plan',
+      unlike: 'the run is known then',
+      call: ({ queue }) =>
+        queue.backlog(['default'], ['custom'], {
+          instanceId: 'planner',
+          runUrl: 'https://github.com/octo/consumer/actions/runs/1',
+          trigger: 'schedule 17 * * * *',
+        }),
+    },
     { fn: 'cloud_jobs_doctor', unlike: 'sizes differ', call: ({ queue }) => queue.doctor() },
     { fn: 'cloud_jobs_bloat', unlike: 'sizes differ', call: ({ queue }) => queue.bloat() },
     {

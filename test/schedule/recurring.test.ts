@@ -68,6 +68,37 @@ describe('a recurring job written by plain SQL', () => {
     expect(await job(row?.id ?? '')).toMatchObject({ run_at: at('13T13:00'), missed: 'all' });
   });
 
+  it('can be written by a trigger of a table of the user, and by a select', async () => {
+    await project.sql(`
+      create table orders (id integer);
+      create function remind() returns trigger language plpgsql as $$
+      begin
+        perform cloud_jobs_create('Remind ' || new.id, 'custom', '{"handler": "remind"}', schedule_param => '0 9 * * mon');
+        insert into cloud_jobs (name, job_type, schedule) values ('Watch ' || new.id, 'custom', '*/5 * * * *');
+        return new;
+      end $$;
+      create trigger remind after insert on orders for each row execute function remind()`);
+    await project.sql('grant insert on orders to service_role');
+    // As the application's server writes it, through the Data API's role.
+    await project.sql('begin; set local role service_role; insert into orders values (1), (2); commit');
+    await project.sql(
+      `select cloud_jobs_create('Selected ' || n, 'custom', schedule_param => '@hourly') from generate_series(1, 2) n`,
+    );
+    expect(
+      await project.sql('select name, run_at, scheduled_for = run_at as anchored from cloud_jobs order by 1'),
+    ).toEqual(
+      [
+        ['Remind 1', '18T09:00'],
+        ['Remind 2', '18T09:00'],
+        ['Selected 1', '13T13:00'],
+        ['Selected 2', '13T13:00'],
+        ['Watch 1', '13T12:05'],
+        ['Watch 2', '13T12:05'],
+      ].map(([name, due]) => ({ name, run_at: at(due ?? ''), anchored: true })),
+    );
+    await project.sql('drop table orders; drop function remind');
+  });
+
   it('keeps a first occurrence that the writer chose', async () => {
     expect(await insert('schedule, run_at', "'@daily', '2026-05-13 12:30Z'")).toMatchObject({
       run_at: at('13T12:30'),

@@ -116,6 +116,16 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(1);
   });
 
+  it('a run that plans vouches for the workers that it is about to start', async () => {
+    await add('first');
+    await project.sql(`select cloud_jobs_plan('planner')`);
+    await pass(1);
+    expect((await minute()).calls).toBe(0);
+    // They did not come.
+    await pass(1);
+    expect((await minute()).calls).toBe(1);
+  });
+
   it('a lock alone is enough reason once it has expired', async () => {
     await add('only');
     await claim('octo/consumer/1');

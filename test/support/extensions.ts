@@ -94,7 +94,7 @@ interface Queued extends Record<string, unknown> {
  * @param timeoutMs in place of the request's own, so that a test need not wait for it
  * @returns the requests
  */
-export async function sendRequests(project: TestProject, timeoutMs?: number): Promise<Queued[]> {
+export async function sendRequests(project: Pick<TestProject, 'sql'>, timeoutMs?: number): Promise<Queued[]> {
   const queued = await project.sql<Queued>('delete from net.http_request_queue returning *');
   for (const request of queued) {
     const answer = await send(request, timeoutMs ?? request.timeout_milliseconds);

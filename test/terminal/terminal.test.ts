@@ -76,6 +76,28 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
   expect((await run('delete', '--job-id', id)).code).toBe(0);
 });
 
+it('says schedules in words with the next three occurrences, and how late one started', async () => {
+  const made = await run(
+    ...['create', '--name', 'early', '--job-type', 'maintenance', '--schedule', '@Daily', '--json'],
+  );
+  const id = JSON.parse(made.out).job_id;
+  const next = String.raw`\(20\d\d-\d\d-\d\d 00:00 UTC\)`;
+  const stamps = String.raw`20\d\d-\d\d-\d\d 00:00`;
+  expect((await run('list', '--name', 'early')).out).toMatch(
+    new RegExp(`${next}[\\s\\S]*At 00:00 \\(UTC\\)[\\s\\S]*then ${stamps}, ${stamps} UTC`),
+  );
+  await project.sql(
+    `update cloud_jobs set run_at = now() - interval '2 hours', scheduled_for = now() - interval '2 hours' where job_id = $1`,
+    [id],
+  );
+  expect((await run('run', '--handlers', '.')).out).toContain('1 succeeded');
+  const shown = (await run('show', '--job-id', id)).out;
+  expect(shown).toContain('Schedule: @Daily: At 00:00 (UTC); missed occurrences: run once');
+  expect(shown).toMatch(new RegExp(`Next: .*${next}, .*${next}, .*${next}`));
+  expect(shown).toMatch(/UTC\), 2 h( \d+ min)? late/);
+  await project.sql('delete from cloud_jobs where job_id = $1', [id]);
+});
+
 it('plans workers, and tells of a silence and of calls that woke nobody', async () => {
   await project.sql('truncate cloud_jobs, cloud_job_workers cascade');
   await project.sql(`select cloud_jobs_create('j', 'maintenance') from generate_series(1, 3)`);

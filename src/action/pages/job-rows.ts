@@ -1,17 +1,21 @@
 import type { JobRow } from '../../queue/replies.ts';
+import { thenWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { moment } from '../../words/format.ts';
 import { small, words } from './escape.ts';
 import type { Rows } from './fit.ts';
 
-/** Jobs as a table, in three columns: a phone shows them whole. */
-export function jobRows(jobs: readonly JobRow[], now: Date): Rows {
+/**
+ * Jobs as a table, in three columns: a phone shows them whole.
+ * @param coming with the occurrences of schedules after the next one
+ */
+export function jobRows(jobs: readonly JobRow[], now: Date, coming = false): Rows {
   return {
     head: ['Job', 'Status', 'Runs'],
     rows: jobs.map((job) => [
       `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
       `${statusOf(job)}${small(retries(job))}`,
-      `${when(job, now)}${schedule(job)}`,
+      `${when(job, now)}${schedule(job)}${coming ? small(words(thenWords(job, now))) : ''}`,
     ]),
   };
 }

@@ -27,7 +27,7 @@ function sections(answer: Answer, now: Date): Section[] {
     case 'run':
       return runPage(answer.report, now, answer.warnings);
     case 'plan':
-      return planPage(answer.reply, answer.workers);
+      return planPage(answer.reply, answer.workers, answer.warnings);
     case 'dry-run':
       return [
         `### Dry run: ${plural(answer.peek.due, 'job')} due`,
@@ -58,7 +58,7 @@ function sections(answer: Answer, now: Date): Section[] {
       const { jobs, next } = answer.reply;
       return [
         `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
-        jobs.length > 0 ? jobRows(jobs, now) : 'No job fits.',
+        jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
         next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
       ];
     }

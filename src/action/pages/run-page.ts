@@ -6,6 +6,7 @@ import { link, small, words } from './escape.ts';
 import { failures, wentWrong } from './failures.ts';
 import type { Section } from './fit.ts';
 import { COUNTED, cameTo, ORDER, SIGN } from './outcomes.ts';
+import { warningLines } from './warnings.ts';
 
 const ROWS = 200;
 /** As many rows as are seen at a glance. */
@@ -20,7 +21,7 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     `### ${headline(report)}`,
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
-    ...warnings.map((warning) => `⚠️ ${words(warning, 800)}`),
+    ...warningLines(warnings),
     ...failures(executions, now),
     ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
     ...rest(executions, report, now),

@@ -1,5 +1,5 @@
 import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
-import { comingOccurrences, missedWords } from '../../schedule/coming.ts';
+import { comingOccurrences, lateWords, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { duration, moment, progressInWords } from '../../words/format.ts';
 import { block, details, link, small, words } from './escape.ts';
@@ -65,7 +65,7 @@ function executionCells(execution: ExecutionRow, now: Date): string[] {
     duration_seconds: seconds,
     run_url: run,
   } = execution;
-  const started = `attempt ${attempt}, ${moment(started_at, now)}${lateness(execution)}`;
+  const started = `attempt ${attempt}, ${moment(started_at, now)}${lateWords(execution)}`;
   return [
     `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${link('run', run)}</sub>` : ''}`,
     `${words(
@@ -74,13 +74,6 @@ function executionCells(execution: ExecutionRow, now: Date): string[] {
     )}${small(words(progressInWords(execution.progress), 120))}`,
     seconds === null ? '' : duration(seconds).replaceAll(' ', '&nbsp;'),
   ];
-}
-
-/** How late it started, where that is worth a word. */
-function lateness({ scheduled_for, started_at, attempt, failure_kind }: ExecutionRow): string {
-  if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped') return '';
-  const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
-  return seconds >= 60 ? `, ${duration(seconds)} late` : '';
 }
 
 function outputTitle(execution: ExecutionRow, now: Date): string {
