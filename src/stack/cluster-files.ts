@@ -1,5 +1,5 @@
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { PostgresPrograms } from './binaries.ts';
 import { startChild } from './child.ts';
 import { closedFolder, type SystemUser } from './places.ts';
@@ -8,6 +8,9 @@ import type { Watchdog } from './watchdog.ts';
 
 /** Nothing of ours: PGDATA or PGPORT in the caller's environment would change what starts. */
 export const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
+
+/** What a cluster's folder is called until it is whole, with some letters of chance behind it. */
+const PARTIAL = '.partial-';
 
 /** Whether a whole cluster is in this folder. */
 export async function hasCluster(dataDir: string): Promise<boolean> {
@@ -34,10 +37,11 @@ export async function initialiseCluster(
   { programs, user, password, scratch, watchdog }: InitialiseContext,
 ) {
   // Made beside its place and moved there when whole: an interrupted first start leaves no half a cluster.
-  const partial = `${dataDir}.partial`;
-  // The initdb of a stack that was killed a moment ago may still be writing until its watchdog ends it.
-  await rm(partial, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-  await mkdir(partial, { recursive: true, mode: 0o700 });
+  await removeLeftovers(dataDir);
+  await mkdir(dirname(dataDir), { recursive: true });
+  // Under a name of its own: the initdb of a stack that was killed a moment ago goes on until its watchdog ends it, and
+  // then takes away the folder that it was making.
+  const partial = await mkdtemp(`${dataDir}${PARTIAL}`);
   const passwordFile = join(scratch, 'password');
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   if (user) for (const path of [partial, passwordFile]) await chown(path, user.uid, user.gid);
@@ -78,6 +82,18 @@ export async function initialiseCluster(
   }
   // An empty folder in the way is replaced; one that holds anything is not ours to touch.
   await rename(partial, dataDir);
+  await removeLeftovers(dataDir);
+}
+
+/** What interrupted first starts have left. One that is still being written goes with the next start at the latest. */
+async function removeLeftovers(dataDir: string): Promise<void> {
+  const folder = dirname(dataDir);
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((name) => name.startsWith(`${basename(dataDir)}${PARTIAL}`))) {
+    await rm(join(folder, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }).catch(
+      () => {},
+    );
+  }
 }
 
 /**

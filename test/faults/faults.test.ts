@@ -10,8 +10,8 @@ it.skipIf(process.platform !== 'linux')(
     const report = await runFaults({
       seed: SEED,
       workers: 4,
-      seconds: 12,
-      jobs: 1_200,
+      seconds: 8,
+      jobs: 800,
       calm: 500,
       warm: 20,
       pauses: { process: 500, wire: 1_000, http: 500, database: 500 },

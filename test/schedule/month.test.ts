@@ -6,8 +6,8 @@ import { POLICIES, SCENARIOS, SCHEDULE } from '../../scripts/month/scenarios.ts'
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import { accountFor, type Execution, entry, timeOf } from './account.ts';
 
-/** A day of what `npm run month` lives through. */
-const DAYS = 1;
+/** Half a day of what `npm run month` lives through. */
+const DAYS = 0.5;
 /** Some dozens of processes on a machine that may be busy. */
 const PATIENCE_MS = 240_000;
 const SEED = 3;
@@ -54,7 +54,7 @@ async function liveThrough(
   return { ...lived, late: added.median, worst: added.worst, added: added.ran };
 }
 
-it('a day of GitHub’s ticks: none is lost or doubled, and waking is less late than `*/5`, for less', {
+it('half a day of GitHub’s ticks: none is lost or doubled, and waking is less late than `*/5`, for less', {
   timeout: PATIENCE_MS,
 }, async () => {
   const often = await liveThrough('`*/5`');

@@ -64,7 +64,7 @@ describe('occurrences that no worker started in time', () => {
             accountFor(job, start.getTime(), ended.actual);
           },
         ),
-        { numRuns: Number(process.env.RUNS ?? 4), endOnFailure: true },
+        { numRuns: Number(process.env.RUNS ?? 3), endOnFailure: true },
       );
     },
   );

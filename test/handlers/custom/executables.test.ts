@@ -184,7 +184,11 @@ describe('how it ends', () => {
     ['NaN', 'echo "[NaN]" > "$CLOUD_JOBS_RESULT"', /no NaN/],
     ['long text', 'printf "y%.0s" {1..900} > "$CLOUD_JOBS_RESULT"', /starts with "y{200}…"/],
     ['NUL in text', `printf '"a\\\\u0000"' > "$CLOUD_JOBS_RESULT"`, /NUL/],
-    ['a folder', 'mkdir "$CLOUD_JOBS_RESULT"', /\. The result file \(CLOUD_JOBS_RESULT\) cannot be read\.$/],
+    [
+      'a folder',
+      'mkdir "$CLOUD_JOBS_RESULT"',
+      /\. The result file \(CLOUD_JOBS_RESULT\) is not a file any more\.$/,
+    ],
     ['much too large', 'truncate -s 17M "$CLOUD_JOBS_RESULT"', /has 17825792 bytes/],
   ])('a result that is %s fails the job', async (_, code, message) => {
     const { run } = openHandlers(sh(code));
