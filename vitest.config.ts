@@ -8,7 +8,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores: more files at once only makes each of them slower.
-    maxWorkers: 2,
+    // For two cores: a third of the time of a file is waiting for processes and databases to start.
+    maxWorkers: 3,
   },
 });

@@ -166,8 +166,23 @@ describe('what a handler leaves running', () => {
   test('a failure of an earlier job is not put on the next one in the same process', async () => {
     // An unreferenced timer is not seen as left running, so the process is used again.
     const { run } = openHandlers({
-      'leave.mjs': `export default () => { setTimeout(() => Promise.reject(new Error('mine')), 50).unref(); return process.pid; };`,
-      'next.mjs': `import { setTimeout as sleep } from 'node:timers/promises'; export default async () => { await sleep(200); return process.pid; };`,
+      'leave.mjs': `export default () => {
+        const timer = setInterval(() => {
+          if (!globalThis.go) return;
+          clearInterval(timer);
+          globalThis.gone = true;
+          Promise.reject(new Error('mine'));
+        }, 5);
+        timer.unref();
+        return process.pid;
+      };`,
+      // It fails while this one runs, however long that takes to begin.
+      'next.mjs': `import { setTimeout as sleep } from 'node:timers/promises'; export default async () => {
+        globalThis.go = true;
+        for (let i = 0; i < 40 && !globalThis.gone; i += 1) await sleep(5);
+        await sleep(50);
+        return process.pid;
+      };`,
     });
     const first = pidOf((await run({ handler: 'leave' })).outcome);
     const { outcome, lines } = await run({ handler: 'next' });
