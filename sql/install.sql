@@ -1662,33 +1662,35 @@ set jit = off
 as $$
 declare
   wrong jsonb;
+  is_unusable boolean;
   done text[];
   finished json;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
   end if;
-  select item into wrong from jsonb_array_elements(items_param) as item
-  where item->>'execution_id' is null
-    or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
-    or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
-    or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000
-  limit 1;
-  if found then
+  select item, unusable into wrong, is_unusable
+  from jsonb_array_elements(items_param) as item
+  cross join lateral (
+    select item->>'execution_id' is null
+      or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+      or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+  ) looked
+  where unusable
+    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
+    -- that most items need not be written out.
+    or pg_column_size(item) > 2048 and (
+      octet_length((item->'result')::text) > 262144
+      or octet_length((item->'error_details')::text) > 65536
+      or octet_length(item->>'error') > 65536
+      or octet_length(item->>'output') > 65536
+      or octet_length((item->'progress')::text) > 16384)
+  order by unusable desc limit 1;
+  if is_unusable then
     perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
       'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
-  end if;
-  select item into wrong from jsonb_array_elements(items_param) as item
-  -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
-  -- that most items need not be written out.
-  where pg_column_size(item) > 2048 and (
-    octet_length((item->'result')::text) > 262144
-    or octet_length((item->'error_details')::text) > 65536
-    or octet_length(item->>'error') > 65536
-    or octet_length(item->>'output') > 65536
-    or octet_length((item->'progress')::text) > 16384)
-  limit 1;
-  if found then
+  elsif found then
     perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
@@ -1858,7 +1860,11 @@ create or replace function public.cloud_jobs_enqueue(items_param jsonb)
 returns json
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+-- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
   items jsonb := items_param;
@@ -1923,13 +1929,17 @@ begin
       end if;
     end if;
 
-    select json_agg(json_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
-      bool_or(own.job_id is null and twin.job_id is null)
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+      bool_or(found.own is null and found.twin is null)
     into reply, missing
-    from jsonb_array_elements(items) with ordinality as i (item, ordinal)
-    left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
-    left join public.cloud_jobs twin on own.job_id is null and twin.unique_key = i.item->>'unique_key'
-      and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
+    from (
+      select i.ordinal,
+        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+        (select j.job_id from public.cloud_jobs j
+         where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
+           and j.status in ('waiting', 'locked', 'disabled')) as twin
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    ) found;
     exit when not missing;
   end loop;
   if missing then

@@ -880,33 +880,35 @@ set jit = off
 as $$
 declare
   wrong jsonb;
+  is_unusable boolean;
   done text[];
   finished json;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
   end if;
-  select item into wrong from jsonb_array_elements(items_param) as item
-  where item->>'execution_id' is null
-    or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
-    or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
-    or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000
-  limit 1;
-  if found then
+  select item, unusable into wrong, is_unusable
+  from jsonb_array_elements(items_param) as item
+  cross join lateral (
+    select item->>'execution_id' is null
+      or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+      or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+  ) looked
+  where unusable
+    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
+    -- that most items need not be written out.
+    or pg_column_size(item) > 2048 and (
+      octet_length((item->'result')::text) > 262144
+      or octet_length((item->'error_details')::text) > 65536
+      or octet_length(item->>'error') > 65536
+      or octet_length(item->>'output') > 65536
+      or octet_length((item->'progress')::text) > 16384)
+  order by unusable desc limit 1;
+  if is_unusable then
     perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
       'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
-  end if;
-  select item into wrong from jsonb_array_elements(items_param) as item
-  -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
-  -- that most items need not be written out.
-  where pg_column_size(item) > 2048 and (
-    octet_length((item->'result')::text) > 262144
-    or octet_length((item->'error_details')::text) > 65536
-    or octet_length(item->>'error') > 65536
-    or octet_length(item->>'output') > 65536
-    or octet_length((item->'progress')::text) > 16384)
-  limit 1;
-  if found then
+  elsif found then
     perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;

@@ -107,7 +107,11 @@ create or replace function public.cloud_jobs_enqueue(items_param jsonb)
 returns json
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+-- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
   items jsonb := items_param;
@@ -172,13 +176,17 @@ begin
       end if;
     end if;
 
-    select json_agg(json_build_object('job_id', coalesce(own.job_id, twin.job_id), 'created', own.job_id is not null) order by i.ordinal),
-      bool_or(own.job_id is null and twin.job_id is null)
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+      bool_or(found.own is null and found.twin is null)
     into reply, missing
-    from jsonb_array_elements(items) with ordinality as i (item, ordinal)
-    left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
-    left join public.cloud_jobs twin on own.job_id is null and twin.unique_key = i.item->>'unique_key'
-      and twin.queue = coalesce(i.item->>'queue', 'default') and twin.status in ('waiting', 'locked', 'disabled');
+    from (
+      select i.ordinal,
+        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+        (select j.job_id from public.cloud_jobs j
+         where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
+           and j.status in ('waiting', 'locked', 'disabled')) as twin
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    ) found;
     exit when not missing;
   end loop;
   if missing then

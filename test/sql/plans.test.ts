@@ -16,14 +16,17 @@ const HOT = [
   'cloud_jobs_claim',
   'cloud_jobs_due',
   'cloud_jobs_end_successes',
+  'cloud_jobs_enqueue',
   'cloud_jobs_expire',
   'cloud_jobs_finish',
   'cloud_jobs_pick',
   'cloud_jobs_skip_missed',
 ];
 
-/** What a worker asks for, with every kind of row that a claim looks at. */
+/** What workers and applications ask for: what is new, and what is there already. */
 const CALLS = [
+  `select cloud_jobs_enqueue('[{"name": "n", "job_type": "custom", "unique_key": "u"}, {"name": "m", "job_type": "custom"}]')`,
+  `select cloud_jobs_enqueue('[{"name": "n", "job_type": "custom", "unique_key": "u"}, {"name": "m", "job_type": "custom"}]')`,
   `select cloud_jobs_claim('w', 3, request_id_param => 'b7f0f6a5-7a5e-4ad3-8c52-000000000000')`,
   `select cloud_jobs_finish('w', (select jsonb_agg(jsonb_build_object('execution_id', e.execution_id, 'outcome', 'success'))
     from cloud_job_executions e where e.status = 'running'), '{"limit": 2}')`,
@@ -59,6 +62,7 @@ interface Node {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
   readonly 'Index Name'?: string;
+  readonly 'Index Cond'?: string;
   readonly Plans?: readonly Node[];
 }
 
