@@ -224,8 +224,10 @@ const MAX_ERROR_BYTES = 16 * 1024;
 const MAX_DETAILS_BYTES = 64 * 1024;
 const MAX_OUTPUT_BYTES = 16 * 1024;
 const MAX_NOTE_BYTES = 1024;
-/** Jobs in one claim: more would not be faster, and hold locks longer. */
-const MAX_BATCH = 500;
+/** Jobs in one request at the most; the database takes no more. */
+const MAX_BATCH = 1_000;
+/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+const BATCH_BYTES = 512 * 1024;
 /** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
  * one, the worker does the jobs of the other. */
 const MAX_IN_FLIGHT = 2;
@@ -448,24 +450,32 @@ function cleanProgress(progress, redact) {
 
 /** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const AHEAD_MS = 500;
-/** Weight of the newest duration in the moving average. */
+/** Weight of the newest job in the moving averages. */
 const WEIGHT = 0.2;
+/** About what a job is in a reply beside its config. */
+const JOB_BYTES = 512;
 /**
- * How many jobs to hold, running and waiting together. Begins with one for each slot; grows for jobs that end within
- * milliseconds, so that a thousand of them need few calls; stays at the slots for long ones, which other workers
- * should get.
+ * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
+ * calls; stays at the slots for long ones, which other workers should get. Jobs with much to carry go in smaller
+ * batches: what a worker holds in memory stays the same.
  */
 function createBatchSize(concurrency) {
-    let average = null;
+    let duration = null;
+    let size = 0;
+    const moved = (average, value) => average === null ? value : average * (1 - WEIGHT) + value * WEIGHT;
+    const most = () => Math.max(1, Math.min(Math.floor(BATCH_BYTES / (JOB_BYTES + size)), MAX_BATCH));
     return {
+        most,
         target: () => {
-            if (average === null)
-                return Math.min(concurrency, MAX_BATCH);
-            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(average, 0.1));
-            return Math.max(Math.min(concurrency, MAX_BATCH), Math.min(ahead, MAX_BATCH * MAX_IN_FLIGHT));
+            const slots = Math.min(concurrency, MAX_BATCH);
+            if (duration === null)
+                return slots;
+            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(duration, 0.1));
+            return Math.max(slots, Math.min(ahead, most() * MAX_IN_FLIGHT));
         },
-        record: (durationMs) => {
-            average = average === null ? durationMs : average * (1 - WEIGHT) + durationMs * WEIGHT;
+        record: (durationMs, bytes) => {
+            size = moved(duration === null ? null : size, bytes);
+            duration = moved(duration, durationMs);
         },
     };
 }
@@ -473,10 +483,8 @@ function createBatchSize(concurrency) {
 ;// CONCATENATED MODULE: ../../lib/worker/pace.js
 
 
-/** Ended attempts wait so long for company before they are recorded, */
+/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
 const FLUSH_MS = 200;
-/** unless so many have come together. */
-const FLUSH_AT = MAX_BATCH / 2;
 /** While jobs run and slots are free, the queue is asked again so often. */
 const POLL_MS = 15_000;
 /** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
@@ -501,16 +509,16 @@ function createPace(concurrency, lingerMs) {
     let more = null;
     let lingering = null;
     return {
-        ended: (durationMs) => {
+        ended: (durationMs, bytes) => {
             stalled = false;
-            batchSize.record(durationMs);
+            batchSize.record(durationMs, bytes);
         },
         stall: () => {
             stalled = true;
         },
         wanted: ({ running, waiting, asked }) => {
             const target = stalled ? concurrency : batchSize.target();
-            return Math.max(0, Math.min(target - running - waiting - asked, MAX_BATCH));
+            return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
         },
         answered(claim, limit, held, now) {
             askedAt = now;
@@ -551,10 +559,10 @@ function createPace(concurrency, lingerMs) {
             return low ? 0 : Number.POSITIVE_INFINITY;
         },
         recordDelay({ running, waiting, ended, oldestEnded }, now) {
-            if (ended >= FLUSH_AT)
-                return 0;
             if (ended === 0)
                 return Number.POSITIVE_INFINITY;
+            if (ended >= batchSize.most() / 2)
+                return 0;
             return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
         },
         get mayBeLeft() {
@@ -815,6 +823,7 @@ const SHUTDOWN_HANDLERS_MS = 4_000;
 const SHUTDOWN_CALL = { networkMs: 2_000, serverMs: 2_000 };
 /** The first call proves the URL and the key, and a person may be waiting. */
 const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
+const bytesOf = (value) => JSON.stringify(value).length;
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
  * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
@@ -899,7 +908,7 @@ async function runWorker(options, deps) {
             const settled = await settleOrFail(ending);
             running.delete(job.execution_id);
             ended.push({ attempt, ending, settled, at: deps.now() });
-            pace.ended(ending.durationSeconds * 1000);
+            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + bytesOf(settled.item.result ?? null));
             fill();
             wake.now();
         });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,5 +29,6 @@ function make(): string {
       writeFileSync(to, text.replace(/((?:from|import|import\(|new URL\()\s*'\.[^']*)\.ts'/g, "$1.js'"));
     }
   }
+  cpSync(join(root, 'bench/handlers'), join(built, 'bench/handlers'), { recursive: true });
   return join(built, 'bench/workers/ours.js');
 }

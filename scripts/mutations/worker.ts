@@ -307,6 +307,13 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
     test: test('hands back what waits behind a long job'),
   },
   {
+    what: 'batches: no more bytes than a worker has room for',
+    file: 'src/worker/batch-size.ts',
+    find: 'Math.floor(BATCH_BYTES / (JOB_BYTES + size))',
+    put: 'MAX_BATCH',
+    test: test('each with much to carry'),
+  },
+  {
     what: 'worker: hands back what waits for ten seconds, however long the lock is',
     file: WORKER,
     find: 'Math.min(lockMs / 2, AHEAD_PATIENCE_MS)',

@@ -5,8 +5,10 @@ export const MAX_DETAILS_BYTES = 64 * 1024;
 export const MAX_OUTPUT_BYTES = 16 * 1024;
 export const MAX_NOTE_BYTES = 1024;
 
-/** Jobs in one claim: more would not be faster, and hold locks longer. */
-export const MAX_BATCH = 500;
+/** Jobs in one request at the most; the database takes no more. */
+export const MAX_BATCH = 1_000;
+/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+export const BATCH_BYTES = 512 * 1024;
 
 /** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
  * one, the worker does the jobs of the other. */

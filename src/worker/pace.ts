@@ -1,11 +1,9 @@
 import type { ClaimReply } from '../queue/replies.ts';
 import { createBatchSize } from './batch-size.ts';
-import { MAX_BATCH, MAX_IN_FLIGHT } from './limits.ts';
+import { MAX_IN_FLIGHT } from './limits.ts';
 
-/** Ended attempts wait so long for company before they are recorded, */
+/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
 const FLUSH_MS = 200;
-/** unless so many have come together. */
-const FLUSH_AT = MAX_BATCH / 2;
 /** While jobs run and slots are free, the queue is asked again so often. */
 const POLL_MS = 15_000;
 /** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
@@ -32,8 +30,8 @@ export interface InHand {
 
 /** When to ask the queue for jobs and how many, and when to record what has ended. Times in milliseconds of one clock. */
 export interface Pace {
-  /** A job took so long. */
-  ended(durationMs: number): void;
+  /** A job took so long, and so many bytes of config and result. */
+  ended(durationMs: number, bytes: number): void;
   /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
   stall(): void;
   /** How many jobs to ask for, if the queue were asked now. */
@@ -63,9 +61,9 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
   let lingering: { readonly until: number; readonly pause: number } | null = null;
 
   return {
-    ended: (durationMs) => {
+    ended: (durationMs, bytes) => {
       stalled = false;
-      batchSize.record(durationMs);
+      batchSize.record(durationMs, bytes);
     },
     stall: () => {
       stalled = true;
@@ -73,7 +71,7 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
 
     wanted: ({ running, waiting, asked }) => {
       const target = stalled ? concurrency : batchSize.target();
-      return Math.max(0, Math.min(target - running - waiting - asked, MAX_BATCH));
+      return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
     },
 
     answered(claim, limit, held, now) {
@@ -110,8 +108,8 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
     },
 
     recordDelay({ running, waiting, ended, oldestEnded }, now) {
-      if (ended >= FLUSH_AT) return 0;
       if (ended === 0) return Number.POSITIVE_INFINITY;
+      if (ended >= batchSize.most() / 2) return 0;
       return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
     },
 

@@ -82,6 +82,8 @@ interface HandBack {
   readonly reason: string;
 }
 
+const bytesOf = (value: Json): number => JSON.stringify(value).length;
+
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
  * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
@@ -176,7 +178,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const settled = await settleOrFail(ending);
       running.delete(job.execution_id);
       ended.push({ attempt, ending, settled, at: deps.now() });
-      pace.ended(ending.durationSeconds * 1000);
+      pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + bytesOf(settled.item.result ?? null));
       fill();
       wake.now();
     });

@@ -459,6 +459,38 @@ describe('the end of a run', () => {
     expect(most).toBe(2);
   });
 
+  it.each([
+    ['little', 1, 100, 1_000],
+    // Half a megabyte in one request, with what a job is beside its config.
+    ['much', 50_000, 5, 10],
+  ])(
+    'asks for as many jobs as one request may carry: each with %s to carry',
+    async (_, bytes, least, most) => {
+      const q = queueOf(project);
+      for (let n = 0; n < 3; n += 1)
+        await q.add(...Array.from({ length: 60 }, () => ({ config: { text: 'x'.repeat(bytes) } })));
+      const { queue } = openQueue({ url: project.url, key: project.secretKey }, 'test');
+      const limits: number[] = [];
+      const report = await workerOn(
+        q.queue,
+        async () => done,
+        {},
+        {
+          queue: {
+            ...queue,
+            finish: (instance, items, claim, patience) => {
+              if (claim) limits.push(claim.limit);
+              return queue.finish(instance, items, claim, patience);
+            },
+          },
+        },
+      ).report;
+      expect(report.succeeded).toBe(180);
+      expect(Math.max(...limits)).toBeGreaterThanOrEqual(least);
+      expect(Math.max(...limits)).toBeLessThanOrEqual(most);
+    },
+  );
+
   it('a claim that is answered when the run is over: its jobs are handed back', async () => {
     const q = queueOf(project);
     await q.add(...Array.from({ length: 30 }, () => ({})));
