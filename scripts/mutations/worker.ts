@@ -45,7 +45,7 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
     put: '',
     test: LOCKS,
     survives:
-      'What waits is handed back after half a lock, and what has ended is recorded within 200 ms: the lock outlasts both unless the database is away.',
+      'What waits is handed back after ten seconds or half a lock, and what has ended is recorded within 200 ms: the lock outlasts both unless the database is away.',
   },
   {
     what: 'heartbeat: more often than the lock expires',
@@ -266,8 +266,8 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   {
     what: 'worker: asks for what an unanswered claim has taken',
     file: WORKER,
-    find: '      for (const claim of unknownClaims) {\n',
-    put: '      for (const claim of [] as ClaimRequest[]) {\n',
+    find: 'const again = unknownClaims.map(',
+    put: 'const again = ([] as ClaimRequest[]).map(',
     test: test('stopped while a claim has been applied'),
   },
   {

@@ -301,12 +301,16 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     for (const attempt of running.values()) handBack.push({ job: attempt.job, reason: why });
     running.clear();
     try {
-      for (const claim of unknownClaims) {
-        // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
-        const found = await deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL);
-        for (const job of found.jobs) handBack.push({ job, reason: why });
+      // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
+      const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
+      const answers = await Promise.allSettled(again);
+      for (const answer of answers) {
+        if (answer.status === 'rejected') continue;
+        for (const job of answer.value.jobs) handBack.push({ job, reason: why });
       }
       if (ended.length + handBack.length > 0) await exchange(0, SHUTDOWN_CALL);
+      const unanswered = answers.find((answer) => answer.status === 'rejected');
+      if (unanswered) throw unanswered.reason;
     } catch (error) {
       const left = ended.length + handBack.length;
       if (left === 0 && unknownClaims.length === 0) return;
