@@ -66,18 +66,35 @@ export const DATABASE_FAULTS: Faults = {
   }),
 };
 
+/** Other faults may end the holders' connections, and workers may come before them: so often it is tried. */
+const TRIES = 5;
+
 /**
  * Every connection of PostgREST's pool is held by a request that takes long, no table is locked: whoever comes waits
  * for a connection in vain and gets 504 with code PGRST003.
- * @throws Error when that is not what is answered: the fault was not made
+ * @throws Error when that is never what is answered: the fault was not made
  */
 async function usePoolUp({ arena, random, hurry }: Scene): Promise<void> {
-  const seconds = random.between(2, hurry ? 2 : 4);
-  const holding = Array.from({ length: POOL }, () => ask(arena, 'faults_hold', { seconds }));
-  // The workers fight for the same connections, so the holders get theirs one by one.
-  await sleep(300);
-  const answer = await ask(arena, 'cloud_jobs_version');
-  await Promise.all(holding);
-  if (answer.status !== 504 || !answer.text.includes('PGRST003'))
-    throw new Error(`The pool was not used up: ${answer.status} ${answer.text}`);
+  const seen: string[] = [];
+  for (let left = TRIES; left > 0; left -= 1) {
+    const seconds = random.between(2, hurry ? 2 : 4);
+    let held = true;
+    const holding = Promise.all(
+      Array.from({ length: POOL }, () => ask(arena, 'faults_hold', { seconds })),
+    ).finally(() => {
+      held = false;
+    });
+    while (held) {
+      // The workers fight for the same connections, so the holders get theirs one by one.
+      await sleep(300);
+      const answer = await ask(arena, 'cloud_jobs_version');
+      if (answer.status === 504 && answer.text.includes('PGRST003')) {
+        await holding;
+        return;
+      }
+      seen.push(`${answer.status} ${answer.text}`.slice(0, 120));
+    }
+    await holding;
+  }
+  throw new Error(`The pool was not used up: ${[...new Set(seen)].join('; ')}`);
 }
