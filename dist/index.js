@@ -128,6 +128,94 @@ var promises_ = __nccwpck_require__(1455);
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ../../lib/handlers/handler.js
 var handler = __nccwpck_require__(7029);
+;// CONCATENATED MODULE: ../../lib/queue/errors.js
+class QueueError extends Error {
+    name = 'QueueError';
+    code;
+    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
+    retryable;
+    /** SQLSTATE or PGRST code where there was one. */
+    sqlState;
+    constructor(code, message, options = {}) {
+        super(message, { cause: options.cause });
+        this.code = code;
+        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
+        this.sqlState = options.sqlState;
+    }
+}
+/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
+const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
+const oneLine = (text, limit = 300) => {
+    const line = text
+        .replace(/<[^>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim();
+    return line.length > limit ? `${line.slice(0, limit)}…` : line;
+};
+/**
+ * Turns a failed reply into an error that says what to do.
+ * @param fn the SQL function that was called
+ * @param host the host of the project's URL, for the text
+ */
+function classify(fn, host, reply) {
+    const { status, error } = reply;
+    const state = error.code ?? '';
+    const said = oneLine(error.message ?? '');
+    const fail = (code, message, retryable) => new QueueError(code, message, {
+        sqlState: state || undefined,
+        ...(retryable === undefined ? {} : { retryable }),
+    });
+    if (status === 0)
+        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
+    if (state === 'PT426')
+        return fail('schema_mismatch', joinHint(said, error.hint));
+    if (/^PT4/.test(state) || state === 'PT400')
+        return fail('refused', joinHint(said, error.hint));
+    if (status === 540) {
+        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
+    }
+    if (status === 402) {
+        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
+    }
+    if (state === '42501') {
+        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
+    }
+    if (state === 'PGRST202' || state === '42883') {
+        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
+    }
+    if (TRANSIENT_STATES.test(state)) {
+        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
+    }
+    if (status === 401 || status === 403) {
+        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
+    }
+    if (status === 408 || status === 429 || status >= 500) {
+        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
+    }
+    if (status === 404 || state === '') {
+        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
+    }
+    return fail('refused', joinHint(`${said} (${state})`, error.hint));
+}
+function joinHint(message, hint) {
+    return hint ? `${message} ${oneLine(hint)}` : message;
+}
+/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
+function networkCause(error) {
+    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
+    if (/ENOTFOUND|EAI_AGAIN/.test(text))
+        return 'the host name does not resolve. Check the project URL';
+    if (/ECONNREFUSED/.test(text))
+        return 'the connection is refused';
+    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
+        return 'the connection was closed in the middle';
+    if (/CERT|certificate|SSL/i.test(text))
+        return 'its TLS certificate is not accepted';
+    if (/AbortError|TimeoutError|timeout/i.test(text))
+        return 'no answer in time';
+    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
+}
+
 // EXTERNAL MODULE: ../../lib/words/describe-error.js
 var describe_error = __nccwpck_require__(9063);
 ;// CONCATENATED MODULE: ../../lib/worker/attempt.js
@@ -571,94 +659,6 @@ function createPace(concurrency, lingerMs) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/queue/errors.js
-class QueueError extends Error {
-    name = 'QueueError';
-    code;
-    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
-    retryable;
-    /** SQLSTATE or PGRST code where there was one. */
-    sqlState;
-    constructor(code, message, options = {}) {
-        super(message, { cause: options.cause });
-        this.code = code;
-        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
-        this.sqlState = options.sqlState;
-    }
-}
-/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
-const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
-const oneLine = (text, limit = 300) => {
-    const line = text
-        .replace(/<[^>]*>/g, ' ')
-        .replace(/\s+/g, ' ')
-        .trim();
-    return line.length > limit ? `${line.slice(0, limit)}…` : line;
-};
-/**
- * Turns a failed reply into an error that says what to do.
- * @param fn the SQL function that was called
- * @param host the host of the project's URL, for the text
- */
-function classify(fn, host, reply) {
-    const { status, error } = reply;
-    const state = error.code ?? '';
-    const said = oneLine(error.message ?? '');
-    const fail = (code, message, retryable) => new QueueError(code, message, {
-        sqlState: state || undefined,
-        ...(retryable === undefined ? {} : { retryable }),
-    });
-    if (status === 0)
-        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
-    if (state === 'PT426')
-        return fail('schema_mismatch', joinHint(said, error.hint));
-    if (/^PT4/.test(state) || state === 'PT400')
-        return fail('refused', joinHint(said, error.hint));
-    if (status === 540) {
-        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
-    }
-    if (status === 402) {
-        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
-    }
-    if (state === '42501') {
-        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
-    }
-    if (state === 'PGRST202' || state === '42883') {
-        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
-    }
-    if (TRANSIENT_STATES.test(state)) {
-        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
-    }
-    if (status === 401 || status === 403) {
-        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
-    }
-    if (status === 408 || status === 429 || status >= 500) {
-        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
-    }
-    if (status === 404 || state === '') {
-        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
-    }
-    return fail('refused', joinHint(`${said} (${state})`, error.hint));
-}
-function joinHint(message, hint) {
-    return hint ? `${message} ${oneLine(hint)}` : message;
-}
-/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
-function networkCause(error) {
-    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
-    if (/ENOTFOUND|EAI_AGAIN/.test(text))
-        return 'the host name does not resolve. Check the project URL';
-    if (/ECONNREFUSED/.test(text))
-        return 'the connection is refused';
-    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
-        return 'the connection was closed in the middle';
-    if (/CERT|certificate|SSL/i.test(text))
-        return 'its TLS certificate is not accepted';
-    if (/AbortError|TimeoutError|timeout/i.test(text))
-        return 'no answer in time';
-    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
-}
-
 ;// CONCATENATED MODULE: ../../lib/worker/recorder.js
 
 /**
@@ -813,6 +813,7 @@ function createWake() {
 
 
 
+
 /** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
 const AHEAD_PATIENCE_MS = 10_000;
 /** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
@@ -823,6 +824,8 @@ const SHUTDOWN_HANDLERS_MS = 4_000;
 const SHUTDOWN_CALL = { networkMs: 2_000, serverMs: 2_000 };
 /** The first call proves the URL and the key, and a person may be waiting. */
 const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
+/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
+const PASSING = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
 const bytesOf = (value) => JSON.stringify(value).length;
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
@@ -1021,6 +1024,22 @@ async function runWorker(options, deps) {
         pace.answered(claim, limit, running.size + waiting.length, at);
         fill();
     }
+    /**
+     * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
+     * @returns why one of them was not answered; null when all were
+     */
+    async function askAgain(why) {
+        const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
+        let unanswered = null;
+        for (const answer of await Promise.allSettled(again)) {
+            if (answer.status === 'rejected')
+                unanswered ??= { error: answer.reason };
+            else
+                for (const job of answer.value.jobs)
+                    handBack.push({ job, reason: why });
+        }
+        return unanswered;
+    }
     /** Ends everything that is under way, records what ended and hands the rest back. */
     async function shutDown(cause, why) {
         const until = deps.now() + SHUTDOWN_HANDLERS_MS;
@@ -1036,26 +1055,20 @@ async function runWorker(options, deps) {
             handBack.push({ job: attempt.job, reason: why });
         running.clear();
         try {
-            // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
-            const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
-            const answers = await Promise.allSettled(again);
-            for (const answer of answers) {
-                if (answer.status === 'rejected')
-                    continue;
-                for (const job of answer.value.jobs)
-                    handBack.push({ job, reason: why });
-            }
+            const unanswered = await askAgain(why);
             if (ended.length + handBack.length > 0)
                 await exchange(0, SHUTDOWN_CALL);
-            const unanswered = answers.find((answer) => answer.status === 'rejected');
             if (unanswered)
-                throw unanswered.reason;
+                throw unanswered.error;
         }
         catch (error) {
             const left = ended.length + handBack.length;
             if (left === 0 && unknownClaims.length === 0)
                 return;
-            deps.warn(`${left} jobs could not be recorded or handed back (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
+            const what = left > 0
+                ? `${left} jobs could not be recorded or handed back`
+                : 'Jobs that a claim may have taken could not be handed back';
+            deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
         }
     }
     /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
@@ -1111,6 +1124,13 @@ async function runWorker(options, deps) {
             await shutDown('signal', 'The runner stopped the worker.');
         }
         else if (!reached) {
+            // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
+            // cannot be found out: the error says what is wrong, and no job is known to be held.
+            if (error instanceof QueueError && PASSING.has(error.code)) {
+                await askAgain((0,describe_error/* describeError */.U)(error));
+                if (handBack.length > 0)
+                    await exchange(0, SHUTDOWN_CALL).catch(() => { });
+            }
             throw error;
         }
         else {

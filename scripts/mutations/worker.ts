@@ -328,10 +328,17 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
     test: test('hands back what waits behind a long job'),
   },
   {
+    what: 'worker: asks again for what a first claim may have taken',
+    file: WORKER,
+    find: '        await askAgain(describeError(error));\n',
+    put: '',
+    test: test('answered with nonsense when it is sent again'),
+  },
+  {
     what: 'worker: a first call that fails is told',
     file: WORKER,
-    find: '    } else if (!reached) {\n      throw error;\n',
-    put: '',
+    find: '    } else if (!reached) {\n',
+    put: '    } else if (false as boolean) {\n',
     test: test('a first call that is refused'),
   },
   // The way to the queue.

@@ -1,4 +1,5 @@
 import { AbortReason, type Handler } from '../handlers/handler.ts';
+import { QueueError, type QueueErrorCode } from '../queue/errors.ts';
 import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
@@ -81,6 +82,9 @@ interface HandBack {
   readonly job: ClaimedJob;
   readonly reason: string;
 }
+
+/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
+const PASSING: ReadonlySet<QueueErrorCode> = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
 
 const bytesOf = (value: Json): number => JSON.stringify(value).length;
 
@@ -290,6 +294,20 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     fill();
   }
 
+  /**
+   * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
+   * @returns why one of them was not answered; null when all were
+   */
+  async function askAgain(why: string): Promise<{ readonly error: unknown } | null> {
+    const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
+    let unanswered: { readonly error: unknown } | null = null;
+    for (const answer of await Promise.allSettled(again)) {
+      if (answer.status === 'rejected') unanswered ??= { error: answer.reason };
+      else for (const job of answer.value.jobs) handBack.push({ job, reason: why });
+    }
+    return unanswered;
+  }
+
   /** Ends everything that is under way, records what ended and hands the rest back. */
   async function shutDown(cause: 'signal' | 'error', why: string): Promise<void> {
     const until = deps.now() + SHUTDOWN_HANDLERS_MS;
@@ -301,21 +319,18 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     for (const attempt of running.values()) handBack.push({ job: attempt.job, reason: why });
     running.clear();
     try {
-      // Asked again, the same claim gives the jobs that it holds, so that they can be handed back.
-      const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
-      const answers = await Promise.allSettled(again);
-      for (const answer of answers) {
-        if (answer.status === 'rejected') continue;
-        for (const job of answer.value.jobs) handBack.push({ job, reason: why });
-      }
+      const unanswered = await askAgain(why);
       if (ended.length + handBack.length > 0) await exchange(0, SHUTDOWN_CALL);
-      const unanswered = answers.find((answer) => answer.status === 'rejected');
-      if (unanswered) throw unanswered.reason;
+      if (unanswered) throw unanswered.error;
     } catch (error) {
       const left = ended.length + handBack.length;
       if (left === 0 && unknownClaims.length === 0) return;
+      const what =
+        left > 0
+          ? `${left} jobs could not be recorded or handed back`
+          : 'Jobs that a claim may have taken could not be handed back';
       deps.warn(
-        `${left} jobs could not be recorded or handed back (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
+        `${what} (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
       );
     }
   }
@@ -373,6 +388,12 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
     if (deps.stop.aborted) {
       await shutDown('signal', 'The runner stopped the worker.');
     } else if (!reached) {
+      // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
+      // cannot be found out: the error says what is wrong, and no job is known to be held.
+      if (error instanceof QueueError && PASSING.has(error.code)) {
+        await askAgain(describeError(error));
+        if (handBack.length > 0) await exchange(0, SHUTDOWN_CALL).catch(() => {});
+      }
       throw error;
     } else {
       failure = describeError(error);

@@ -155,7 +155,7 @@ export function startFleet(arena: Arena, { size, random }: FleetOptions): Fleet 
     sound.add(started);
     void step.done.then(async ({ code, signal, log }) => {
       started.gaveUp = code !== 0 || /had to stop|time budget/.test(log);
-      started.leftBehind = signal === 'SIGKILL' || /could not be recorded or handed back/.test(log);
+      started.leftBehind = signal === 'SIGKILL' || /could not be (recorded or )?handed back/.test(log);
       alive.delete(started);
       sound.delete(started);
       await wire.stop();

@@ -543,6 +543,25 @@ describe('the end of a run', () => {
     expect(report.remaining).toBe(30 - report.succeeded);
   });
 
+  it('a first claim that is applied, its reply lost, and answered with nonsense when it is sent again: its jobs are handed back', async () => {
+    const q = queueOf(project);
+    const id = await q.addOne();
+    let calls = 0;
+    project.setFaults(() => {
+      calls += 1;
+      if (calls === 1) return { kind: 'lose-reply' };
+      return calls === 2
+        ? { kind: 'answer', status: 404, body: '[]', headers: { 'content-type': 'application/json' } }
+        : undefined;
+    });
+    try {
+      await expect(workerOn(q.queue, async () => done).report).rejects.toThrow(/not what cloud-jobs/);
+    } finally {
+      project.setFaults(undefined);
+    }
+    expect(await q.job(id)).toMatchObject({ status: 'waiting', current_retries: 0, locked_by: null });
+  });
+
   it('a first call that is refused is an error, not an empty queue', async () => {
     const q = queueOf(project);
     for (const [status, body] of [
