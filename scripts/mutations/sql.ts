@@ -252,6 +252,13 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     file: ATTEMPTS,
     find: 'locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,\n      cancel_requested_at = null\n    from next',
     put: 'cancel_requested_at = null\n    from next',
+    test: attempts('with failure and retries left'),
+  },
+  {
+    what: 'success: the lock is given up',
+    file: ATTEMPTS,
+    find: 'locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,\n      cancel_requested_at = null\n    from item',
+    put: 'cancel_requested_at = null\n    from item',
     test: attempts('with success: success'),
   },
   {

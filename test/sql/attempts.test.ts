@@ -150,7 +150,15 @@ describe('finished', () => {
     for (const [index, spent] of retries.entries()) {
       const job = await q.job(ids[index] ?? '');
       const middle = Math.min(21_600, 30 * 2 ** Math.min(spent, 20));
-      expect(job).toMatchObject({ status: 'waiting', current_retries: spent + 1, error_message: 'boom' });
+      expect(job).toMatchObject({
+        status: 'waiting',
+        current_retries: spent + 1,
+        error_message: 'boom',
+        locked_by: null,
+        locked_at: null,
+        lock_expires_at: null,
+        locked_execution_id: null,
+      });
       expect(job.due_in).toBeGreaterThan(middle * 0.8 - 3);
       expect(job.due_in).toBeLessThanOrEqual(middle * 1.2);
       expect(await q.executions(job.job_id)).toMatchObject([
