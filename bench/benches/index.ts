@@ -1,4 +1,5 @@
 import type { Bench } from '../lib/bench.ts';
+import { autovacuum } from './autovacuum.ts';
 import { busy } from './busy.ts';
 import { claim } from './claim.ts';
 import { custom } from './custom.ts';
@@ -17,6 +18,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   claim,
   scale,
   history,
+  autovacuum,
   idle,
   busy,
   'round-trips': roundTrips,

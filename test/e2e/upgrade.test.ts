@@ -123,6 +123,13 @@ it('workers of the previous release go on while install.sql is applied: nothing 
   await enqueue(many('after', 200));
   const today = start('today', { 'instance-id': 'today', 'linger-minutes': '5' });
   await until(() => done('today') > 10);
+  // One more of the previous release starts only now: the one whose workflow names an older version.
+  const late = start('previous', { 'instance-id': 'previous-4', 'linger-minutes': '5' });
+  await until(
+    async () =>
+      late.child.exitCode !== null ||
+      (await project.sql(`select from cloud_job_workers where instance_id = 'previous-4'`)).length > 0,
+  );
   await project.asPostgres(INSTALL);
   expect(before).toBeLessThanOrEqual(upgraded);
 
@@ -140,8 +147,9 @@ it('workers of the previous release go on while install.sql is applied: nothing 
   };
   await until(async () => (await open()) === 0, 60);
 
-  for (const { child } of [...old.slice(0, 2), today]) child.kill('SIGINT');
-  const ended = await Promise.all([...old.slice(0, 2), today].map((step) => step.done));
+  const alive = [...old.slice(0, 2), today, late];
+  for (const { child } of alive) child.kill('SIGINT');
+  const ended = await Promise.all(alive.map((step) => step.done));
   for (const { code, log } of ended) {
     expect(log).not.toContain('::error');
     expect(code).toBe(0);
