@@ -369,7 +369,12 @@ async function settle(ending, deps) {
         const encoded = JSON.stringify(result);
         const bytes = byteLength(encoded);
         if (bytes <= MAX_RESULT_BYTES) {
-            return { item: { ...shared, outcome: 'success', result }, result, resultFile: null };
+            return {
+                item: { ...shared, outcome: 'success', result },
+                result,
+                resultBytes: bytes,
+                resultFile: null,
+            };
         }
         const file = await deps.spill(ending.executionId, encoded);
         const stub = {
@@ -379,11 +384,17 @@ async function settle(ending, deps) {
             file,
             note: 'The whole result is in this file on the runner, and named in the output result-files.',
         };
-        return { item: { ...shared, outcome: 'success', result: stub }, result: stub, resultFile: file };
+        return {
+            item: { ...shared, outcome: 'success', result: stub },
+            result: stub,
+            resultBytes: 0,
+            resultFile: file,
+        };
     }
     const settled = (item) => ({
         item: { ...shared, ...item },
         result: null,
+        resultBytes: 0,
         resultFile: null,
     });
     const details = (value) => {
@@ -911,7 +922,7 @@ async function runWorker(options, deps) {
             const settled = await settleOrFail(ending);
             running.delete(job.execution_id);
             ended.push({ attempt, ending, settled, at: deps.now() });
-            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + bytesOf(settled.item.result ?? null));
+            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
             fill();
             wake.now();
         });

@@ -34,6 +34,8 @@ export interface SettleDeps {
 export interface Settled {
   readonly item: FinishItem;
   readonly result: Json;
+  /** Of the result as it is stored, about. */
+  readonly resultBytes: number;
   readonly resultFile: string | null;
 }
 
@@ -56,7 +58,12 @@ export async function settle(ending: Ending, deps: SettleDeps): Promise<Settled>
     const encoded = JSON.stringify(result);
     const bytes = byteLength(encoded);
     if (bytes <= MAX_RESULT_BYTES) {
-      return { item: { ...shared, outcome: 'success', result }, result, resultFile: null };
+      return {
+        item: { ...shared, outcome: 'success', result },
+        result,
+        resultBytes: bytes,
+        resultFile: null,
+      };
     }
     const file = await deps.spill(ending.executionId, encoded);
     const stub = {
@@ -66,12 +73,18 @@ export async function settle(ending: Ending, deps: SettleDeps): Promise<Settled>
       file,
       note: 'The whole result is in this file on the runner, and named in the output result-files.',
     };
-    return { item: { ...shared, outcome: 'success', result: stub }, result: stub, resultFile: file };
+    return {
+      item: { ...shared, outcome: 'success', result: stub },
+      result: stub,
+      resultBytes: 0,
+      resultFile: file,
+    };
   }
 
   const settled = (item: Omit<FinishItem, 'execution_id'>): Settled => ({
     item: { ...shared, ...item },
     result: null,
+    resultBytes: 0,
     resultFile: null,
   });
   const details = (value: Json | undefined): { error_details?: Json } => {

@@ -182,7 +182,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       const settled = await settleOrFail(ending);
       running.delete(job.execution_id);
       ended.push({ attempt, ending, settled, at: deps.now() });
-      pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + bytesOf(settled.item.result ?? null));
+      pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
       fill();
       wake.now();
     });
