@@ -525,8 +525,8 @@ begin
     left join public.papers by_doi
       on by_doi.doi = o.doi and (by_doi.arxiv_id is null or o.arxiv_id is null)
     left join public.papers by_source
+      -- Whatever arXiv id the source gives it now: the row keeps the one that it has.
       on by_source.source = o.source and by_source.source_id = o.source_id
-         and (by_source.arxiv_id is null or o.arxiv_id is null)
   ),
   one_each_row as (
     select distinct on (coalesce(m.row_id, m.batch_key)) m.*
@@ -544,6 +544,11 @@ begin
   planned as (
     select f.*,
            p.id is null as is_new,
+           -- A source that joins two of its entries names a row by the id that another row holds.
+           not exists (
+             select from public.papers o
+             where o.source = f.source and o.source_id = f.source_id and o.id is distinct from f.row_id
+           ) as is_source_id_free,
            (coalesce(p.source, 'arxiv') = f.source or f.source = 'arxiv') as replaces,
            coalesce(
              coalesce(p.source, 'arxiv') = f.source
@@ -571,8 +576,8 @@ begin
     select p.id,
            coalesce(p.arxiv_id, n.arxiv_id) as arxiv_id,
            case when n.replaces then coalesce(n.free_doi, p.doi) else coalesce(p.doi, n.free_doi) end as doi,
-           case when n.replaces then n.source else p.source end as source,
-           case when n.replaces then n.source_id else p.source_id end as source_id,
+           case when n.replaces and n.is_source_id_free then n.source else p.source end as source,
+           case when n.replaces and n.is_source_id_free then n.source_id else p.source_id end as source_id,
            case when n.replaces then coalesce(n.version, p.version) else p.version end as version,
            case when n.replaces then n.title else p.title end as title,
            case when n.replaces then coalesce(n.abstract, p.abstract) else coalesce(p.abstract, n.abstract) end
@@ -720,6 +725,8 @@ begin
     limit 1;
     exit when not found;
     update public.cloud_jobs set blocked = false where job_id = lane.job_id and blocked;
+    -- Somebody cancelled, disabled or deleted it at this moment: the next of the same lane goes instead.
+    continue when not found;
     unblocked := unblocked + 1;
     last_queue := lane.queue;
     last_type := lane.job_type;
@@ -751,8 +758,9 @@ begin
 end
 $$;
 
+-- Of schedule and timezone too: a change of these moves run_at by a trigger, of which the list of columns hears nothing.
 create or replace trigger cloud_jobs_key_freed_by_update
-  after update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  after update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
   when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked') and (
     new.status not in ('waiting', 'locked')
@@ -769,7 +777,7 @@ create or replace trigger cloud_jobs_key_freed_by_delete
   execute function public.cloud_jobs_key_freed();
 
 create or replace trigger cloud_jobs_clear_blocked
-  before update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  before update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
   when (old.blocked and new.blocked and (
     new.status <> 'waiting'
@@ -1110,6 +1118,34 @@ begin
 end
 $$;
 
+-- Locks the rows of a batch in the order in which every other function does: two passes over it would lock the rest of
+-- them out of order, and wait for a renewal that waits for them.
+create or replace function public.cloud_jobs_lock_held(instance_id_param text, items_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform from (
+    select e.job_id
+    from jsonb_array_elements(items_param) as item
+    join public.cloud_job_executions e on e.execution_id = item->>'execution_id'
+    order by e.job_id
+  ) held
+  cross join lateral (
+    select from public.cloud_jobs c
+    where c.job_id = held.job_id and c.locked_by = instance_id_param
+    for update of c
+  ) locked;
+end
+$$;
+
 -- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for, or in all.
 -- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
 create or replace function public.cloud_jobs_expire(
@@ -1197,7 +1233,7 @@ begin
     from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
     cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
     cross join lateral (
-      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for
+      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for, c.concurrency_key
       from public.cloud_jobs c
       where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
         and c.queue = q.queue and c.job_type = t.job_type
@@ -1208,6 +1244,9 @@ begin
       for update skip locked
     ) j
   loop
+    -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
+    continue when late.concurrency_key is not null
+      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));
     select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
       late.scheduled_for - interval '1 microsecond', null) as t;
     -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
@@ -1695,6 +1734,9 @@ begin
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
 
+  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  end if;
   done := public.cloud_jobs_end_successes(instance_id_param, items_param);
   if cardinality(done) = jsonb_array_length(items_param) then
     select json_agg(item) into finished
@@ -2039,6 +2081,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- For recurring jobs. An occurrence whose run_at is not its scheduled_for is never skipped for being late: somebody
+  -- asked for this one.
+  asked_for constant timestamptz := now() - interval '1 microsecond';
   job public.cloud_jobs;
   twin text;
 begin
@@ -2046,10 +2091,12 @@ begin
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
   elsif job.status = 'waiting' and job.run_at <= now() then
+    update public.cloud_jobs set run_at = run_at - interval '1 microsecond'
+    where job_id = job_id_param and schedule is not null and run_at = scheduled_for;
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
   elsif job.status = 'waiting' then
     -- A retry in hours: run it now. An occurrence tomorrow: run it now as well, and tomorrow all the same.
-    update public.cloud_jobs set run_at = now(),
+    update public.cloud_jobs set run_at = case when schedule is null then now() else asked_for end,
       scheduled_for = case when schedule is not null and run_at = scheduled_for then now() else scheduled_for end
     where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
@@ -2067,8 +2114,8 @@ begin
     end if;
   end if;
   begin
-    update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
-      scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+    update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
+      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -2111,7 +2158,7 @@ begin
 end
 $$;
 
--- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh. A recurring one waits for its
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh, as an occurrence of its own. A recurring one waits for its
 -- next occurrence: those that came and went while it was disabled were not missed.
 create or replace function public.cloud_jobs_enable(job_id_param text)
 returns jsonb
@@ -2131,10 +2178,12 @@ begin
     return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
       format('It is %s, not disabled.', job.status));
   end if;
-  if job.schedule is not null and job.run_at <= now() then
+  -- An occurrence that failed and waited for its retry is over as well.
+  if job.schedule is not null and (job.run_at <= now() or job.run_at is distinct from job.scheduled_for) then
     job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
   end if;
   update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
+    occurrence = occurrence + 1,
     scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
     -- What a seed client that disabled it while it was locked has left.
     locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
@@ -2155,7 +2204,7 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
-  elsif job.status = 'locked' and job.lock_expires_at >= now() then
+  elsif job.status = 'locked' and (job.lock_expires_at >= now()) is not false then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
   end if;
   delete from public.cloud_jobs where job_id = job_id_param;
@@ -2337,7 +2386,8 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'cloud_jobs_paper_queries',
+        'job_statistics')
   ),
   routine as (
     select p.oid, p.oid::regprocedure::text as name
@@ -2932,8 +2982,23 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('cloud-jobs apply: ' || source_param, 0));
 
   begin
+    -- All rows that this may touch, in the order in which workers lock theirs, and first those that run: ending a job
+    -- looks for the next of its concurrency key.
+    perform from public.cloud_jobs j
+    where j.job_id in (
+      select s.job_id from public.cloud_jobs s
+      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
+      union
+      select k.job_id from jsonb_array_elements(items_param) as i (item)
+      join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
+    order by j.status <> 'locked', j.job_id
+    for update;
     for item in
-      select jsonb_strip_nulls(i.item) from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
+      -- A null says "the default", but what is in the config is the handler's business.
+      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
+        then jsonb_build_object('config', i.item->'config') else '{}' end
+      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
     loop
       wanted := defaults || (item - 'unique_key');
       -- First the job where it should be, then one of this source that was in another queue.
@@ -2963,7 +3028,7 @@ begin
             priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
             timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
-            disable_requested_at = null
+            disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.
           if changes ?| array['schedule', 'timezone'] then

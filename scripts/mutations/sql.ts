@@ -7,6 +7,7 @@ const TABLES = 'sql/migrations/0001_tables.sql';
 const KEYS = 'sql/migrations/0003_concurrency_keys.sql';
 const SEED = 'sql/migrations/0007_seed_clients.sql';
 const PAPERS = 'sql/migrations/0002_papers.sql';
+const APPLY = 'sql/migrations/0009_apply.sql';
 const SCHEDULES = 'sql/migrations/0008_schedules.sql';
 const ACCESS = 'sql/parts/access.sql';
 const ROLE = 'sql/optional/worker-role.sql';
@@ -19,6 +20,8 @@ const keys = (name: string) => ['test/sql/keys.test.ts', name] as const;
 const jobs = (name: string) => ['test/sql/jobs.test.ts', name] as const;
 const enqueue = (name: string) => ['test/sql/enqueue.test.ts', name] as const;
 const security = (name: string) => ['test/sql/security.test.ts', name] as const;
+const apply = (name: string) => ['test/sql/apply.test.ts', name] as const;
+const recurring = (name: string) => ['test/schedule/recurring.test.ts', name] as const;
 const roles = (name: string) => ['test/sql/roles.test.ts', name] as const;
 const MODEL = ['test/model/sql.property.test.ts', 'three workers'] as const;
 const LIMITS = requests('a request that cannot be used');
@@ -608,6 +611,111 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     test: keys(''),
   },
   {
+    what: 'keys: the next goes when the one whose turn it was left at this moment',
+    file: KEYS,
+    find: '    continue when not found;\n',
+    put: '',
+    test: races('the one behind it goes instead'),
+  },
+  {
+    what: 'keys: the next goes when a new schedule moves the one ahead',
+    file: KEYS,
+    find: '  after update of status, run_at, schedule, timezone, concurrency_key',
+    put: '  after update of status, run_at, concurrency_key',
+    test: keys('a new schedule moves the one ahead'),
+  },
+  {
+    what: 'skip: never waits for a key',
+    file: ATTEMPTS,
+    find: '    continue when late.concurrency_key is not null\n      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));\n',
+    put: '',
+    test: races('never waits for a key where it moves'),
+  },
+  {
+    what: 'finish: a mixed batch is locked in one order',
+    file: ATTEMPTS,
+    find: '    perform public.cloud_jobs_lock_held(instance_id_param, items_param);\n',
+    put: '    null;\n',
+    test: races('where one of the batch failed: no deadlock'),
+  },
+  {
+    what: 'apply: locks rows in the order of workers',
+    file: APPLY,
+    find: "    order by j.status <> 'locked', j.job_id\n    for update;",
+    put: '    order by j.unique_key\n    for update;',
+    test: apply('rows'),
+  },
+  {
+    what: 'apply: locks what runs first',
+    file: APPLY,
+    find: "    order by j.status <> 'locked', j.job_id\n    for update;",
+    put: "    order by j.status = 'locked', j.job_id\n    for update;",
+    test: apply('a concurrency key'),
+  },
+  {
+    what: 'apply: nulls of a config stay',
+    file: APPLY,
+    find: "then jsonb_build_object('config', i.item->'config') else",
+    put: "then jsonb_strip_nulls(jsonb_build_object('config', i.item->'config')) else",
+    test: apply('nulls and all'),
+  },
+  {
+    what: 'apply: what a person disabled stays so',
+    file: APPLY,
+    find: 'disable_requested_at = case when source is not distinct from source_param then disable_requested_at end',
+    put: 'disable_requested_at = null',
+    test: apply('the wish outlives a change of the file'),
+  },
+  {
+    what: 'apply: what comes back goes on',
+    file: APPLY,
+    find: 'disable_requested_at = case when source is not distinct from source_param then disable_requested_at end',
+    put: 'disable_requested_at = disable_requested_at',
+    test: apply('in it again goes on'),
+  },
+  {
+    what: 'enable: an occurrence of its own',
+    file: JOBS,
+    find: '    occurrence = occurrence + 1,\n    scheduled_for',
+    put: '    scheduled_for',
+    test: jobs('disable and enable'),
+  },
+  {
+    what: 'enable: a retry that was waited for is over',
+    file: JOBS,
+    find: ' or job.run_at is distinct from job.scheduled_for)',
+    put: ')',
+    test: recurring('enable of one that waited for a retry'),
+  },
+  {
+    what: 'retry: what was asked for is not skipped',
+    file: JOBS,
+    find: '    update public.cloud_jobs set run_at = case when schedule is null then now() else asked_for end,',
+    put: '    update public.cloud_jobs set run_at = now(),',
+    test: recurring('that waits for its time: the run that was asked for'),
+  },
+  {
+    what: 'retry: nor where it was due already',
+    file: JOBS,
+    find: "    update public.cloud_jobs set run_at = run_at - interval '1 microsecond'\n    where job_id = job_id_param and schedule is not null and run_at = scheduled_for;\n",
+    put: '',
+    test: recurring('that is due: the run that was asked for'),
+  },
+  {
+    what: 'delete: not while it runs without an end to its lock',
+    file: JOBS,
+    find: '(job.lock_expires_at >= now()) is not false then',
+    put: 'job.lock_expires_at >= now() then',
+    test: jobs('without an end to its lock'),
+  },
+  {
+    what: 'papers: an id that another row holds is left to it',
+    file: PAPERS,
+    find: 'case when n.replaces and n.is_source_id_free then n.source_id',
+    put: 'case when n.replaces then n.source_id',
+    test: ['test/handlers/paper-fetch/papers-sql.integration.test.ts', 'joins two of its entries'],
+  },
+  {
     what: 'keys: busy and free are told apart in turn',
     file: KEYS,
     find: '  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(concurrency_key_param));\n',
@@ -884,11 +992,25 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
     test: roles('is for no queue'),
   },
   {
-    what: 'roles: only roles beyond row level security may use all queues',
+    what: 'roles: who is asked is the caller, not the owner',
     file: ENQUEUE,
-    find: "where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user))",
-    put: 'where r.rolname = current_user)',
+    find: "where caller.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)",
+    put: 'where caller.rolname = current_user',
     test: roles('a worker key'),
+  },
+  {
+    what: 'roles: so are those that have their rights',
+    file: ENQUEUE,
+    find: "on pg_catalog.pg_has_role(caller.oid, bound.oid, 'usage')",
+    put: 'on caller.oid = bound.oid',
+    test: roles('is bound as they are'),
+  },
+  {
+    what: 'roles: everybody else is not bound',
+    file: ENQUEUE,
+    find: "        and bound.rolname in ('cloud_jobs_worker', 'cloud_jobs_enqueue')) then null",
+    put: '        ) then null',
+    test: roles('adds jobs for a signed-in user'),
   },
   {
     what: 'roles: the worker role gets no other function',

@@ -179,8 +179,8 @@ begin
     left join public.papers by_doi
       on by_doi.doi = o.doi and (by_doi.arxiv_id is null or o.arxiv_id is null)
     left join public.papers by_source
+      -- Whatever arXiv id the source gives it now: the row keeps the one that it has.
       on by_source.source = o.source and by_source.source_id = o.source_id
-         and (by_source.arxiv_id is null or o.arxiv_id is null)
   ),
   one_each_row as (
     select distinct on (coalesce(m.row_id, m.batch_key)) m.*
@@ -198,6 +198,11 @@ begin
   planned as (
     select f.*,
            p.id is null as is_new,
+           -- A source that joins two of its entries names a row by the id that another row holds.
+           not exists (
+             select from public.papers o
+             where o.source = f.source and o.source_id = f.source_id and o.id is distinct from f.row_id
+           ) as is_source_id_free,
            (coalesce(p.source, 'arxiv') = f.source or f.source = 'arxiv') as replaces,
            coalesce(
              coalesce(p.source, 'arxiv') = f.source
@@ -225,8 +230,8 @@ begin
     select p.id,
            coalesce(p.arxiv_id, n.arxiv_id) as arxiv_id,
            case when n.replaces then coalesce(n.free_doi, p.doi) else coalesce(p.doi, n.free_doi) end as doi,
-           case when n.replaces then n.source else p.source end as source,
-           case when n.replaces then n.source_id else p.source_id end as source_id,
+           case when n.replaces and n.is_source_id_free then n.source else p.source end as source,
+           case when n.replaces and n.is_source_id_free then n.source_id else p.source_id end as source_id,
            case when n.replaces then coalesce(n.version, p.version) else p.version end as version,
            case when n.replaces then n.title else p.title end as title,
            case when n.replaces then coalesce(n.abstract, p.abstract) else coalesce(p.abstract, n.abstract) end

@@ -41,6 +41,8 @@ begin
     limit 1;
     exit when not found;
     update public.cloud_jobs set blocked = false where job_id = lane.job_id and blocked;
+    -- Somebody cancelled, disabled or deleted it at this moment: the next of the same lane goes instead.
+    continue when not found;
     unblocked := unblocked + 1;
     last_queue := lane.queue;
     last_type := lane.job_type;
@@ -72,8 +74,9 @@ begin
 end
 $$;
 
+-- Of schedule and timezone too: a change of these moves run_at by a trigger, of which the list of columns hears nothing.
 create or replace trigger cloud_jobs_key_freed_by_update
-  after update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  after update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
   when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked') and (
     new.status not in ('waiting', 'locked')
@@ -90,7 +93,7 @@ create or replace trigger cloud_jobs_key_freed_by_delete
   execute function public.cloud_jobs_key_freed();
 
 create or replace trigger cloud_jobs_clear_blocked
-  before update of status, run_at, concurrency_key, queue, job_type on public.cloud_jobs
+  before update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
   when (old.blocked and new.blocked and (
     new.status <> 'waiting'

@@ -328,6 +328,34 @@ begin
 end
 $$;
 
+-- Locks the rows of a batch in the order in which every other function does: two passes over it would lock the rest of
+-- them out of order, and wait for a renewal that waits for them.
+create or replace function public.cloud_jobs_lock_held(instance_id_param text, items_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform from (
+    select e.job_id
+    from jsonb_array_elements(items_param) as item
+    join public.cloud_job_executions e on e.execution_id = item->>'execution_id'
+    order by e.job_id
+  ) held
+  cross join lateral (
+    select from public.cloud_jobs c
+    where c.job_id = held.job_id and c.locked_by = instance_id_param
+    for update of c
+  ) locked;
+end
+$$;
+
 -- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for, or in all.
 -- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
 create or replace function public.cloud_jobs_expire(
@@ -415,7 +443,7 @@ begin
     from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
     cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
     cross join lateral (
-      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for
+      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for, c.concurrency_key
       from public.cloud_jobs c
       where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
         and c.queue = q.queue and c.job_type = t.job_type
@@ -426,6 +454,9 @@ begin
       for update skip locked
     ) j
   loop
+    -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
+    continue when late.concurrency_key is not null
+      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));
     select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
       late.scheduled_for - interval '1 microsecond', null) as t;
     -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
@@ -913,6 +944,9 @@ begin
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
 
+  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  end if;
   done := public.cloud_jobs_end_successes(instance_id_param, items_param);
   if cardinality(done) = jsonb_array_length(items_param) then
     select json_agg(item) into finished

@@ -286,6 +286,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- For recurring jobs. An occurrence whose run_at is not its scheduled_for is never skipped for being late: somebody
+  -- asked for this one.
+  asked_for constant timestamptz := now() - interval '1 microsecond';
   job public.cloud_jobs;
   twin text;
 begin
@@ -293,10 +296,12 @@ begin
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
   elsif job.status = 'waiting' and job.run_at <= now() then
+    update public.cloud_jobs set run_at = run_at - interval '1 microsecond'
+    where job_id = job_id_param and schedule is not null and run_at = scheduled_for;
     return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
   elsif job.status = 'waiting' then
     -- A retry in hours: run it now. An occurrence tomorrow: run it now as well, and tomorrow all the same.
-    update public.cloud_jobs set run_at = now(),
+    update public.cloud_jobs set run_at = case when schedule is null then now() else asked_for end,
       scheduled_for = case when schedule is not null and run_at = scheduled_for then now() else scheduled_for end
     where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
@@ -314,8 +319,8 @@ begin
     end if;
   end if;
   begin
-    update public.cloud_jobs set status = 'waiting', run_at = now(), current_retries = 0, occurrence = occurrence + 1,
-      scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+    update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
+      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -358,7 +363,7 @@ begin
 end
 $$;
 
--- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh. A recurring one waits for its
+-- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh, as an occurrence of its own. A recurring one waits for its
 -- next occurrence: those that came and went while it was disabled were not missed.
 create or replace function public.cloud_jobs_enable(job_id_param text)
 returns jsonb
@@ -378,10 +383,12 @@ begin
     return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
       format('It is %s, not disabled.', job.status));
   end if;
-  if job.schedule is not null and job.run_at <= now() then
+  -- An occurrence that failed and waited for its retry is over as well.
+  if job.schedule is not null and (job.run_at <= now() or job.run_at is distinct from job.scheduled_for) then
     job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
   end if;
   update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
+    occurrence = occurrence + 1,
     scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
     -- What a seed client that disabled it while it was locked has left.
     locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
@@ -402,7 +409,7 @@ begin
   select * into job from public.cloud_jobs where job_id = job_id_param for update;
   if not found then
     return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
-  elsif job.status = 'locked' and job.lock_expires_at >= now() then
+  elsif job.status = 'locked' and (job.lock_expires_at >= now()) is not false then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
   end if;
   delete from public.cloud_jobs where job_id = job_id_param;

@@ -46,8 +46,23 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('cloud-jobs apply: ' || source_param, 0));
 
   begin
+    -- All rows that this may touch, in the order in which workers lock theirs, and first those that run: ending a job
+    -- looks for the next of its concurrency key.
+    perform from public.cloud_jobs j
+    where j.job_id in (
+      select s.job_id from public.cloud_jobs s
+      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
+      union
+      select k.job_id from jsonb_array_elements(items_param) as i (item)
+      join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
+    order by j.status <> 'locked', j.job_id
+    for update;
     for item in
-      select jsonb_strip_nulls(i.item) from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
+      -- A null says "the default", but what is in the config is the handler's business.
+      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
+        then jsonb_build_object('config', i.item->'config') else '{}' end
+      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
     loop
       wanted := defaults || (item - 'unique_key');
       -- First the job where it should be, then one of this source that was in another queue.
@@ -77,7 +92,7 @@ begin
             priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
             timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
-            disable_requested_at = null
+            disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.
           if changes ?| array['schedule', 'timezone'] then

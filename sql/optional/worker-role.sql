@@ -22,9 +22,10 @@ $$;
 grant cloud_jobs_worker to authenticator;
 grant usage on schema public to cloud_jobs_worker;
 
--- The queues that the key names. A role that row level security does not bind (service_role, postgres) may use all, any
--- other those of its key alone, and none if the key names none. The functions below run with the rights of their owner,
--- so the caller is the role that the Data API has set, not current_user.
+-- The queues that the key names, for the roles of these files and those that have their rights: none if it names none.
+-- Everybody else who may call the functions may use all queues: service_role, postgres, and a trigger or function of
+-- the project's own that adds a job for a signed-in user. The functions below run with the rights of their owner, so
+-- the caller is the role that the Data API has set, not current_user.
 create or replace function public.cloud_jobs_allowed_queues()
 returns text[]
 language sql
@@ -32,8 +33,12 @@ stable
 set search_path = ''
 as $$
   select case
-    when (select r.rolbypassrls or r.rolsuper from pg_catalog.pg_roles r
-      where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)) then null
+    when not exists (
+      select from pg_catalog.pg_roles caller
+      join pg_catalog.pg_roles bound on pg_catalog.pg_has_role(caller.oid, bound.oid, 'usage')
+      where caller.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+        and not (caller.rolbypassrls or caller.rolsuper)
+        and bound.rolname in ('cloud_jobs_worker', 'cloud_jobs_enqueue')) then null
     when jsonb_typeof(claim.queues) = 'array' then array(select jsonb_array_elements_text(claim.queues))
     else '{}'::text[]
   end

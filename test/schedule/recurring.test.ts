@@ -254,4 +254,34 @@ describe('verbs on a recurring job', () => {
     await finish(held?.execution_id, 'success');
     expect(await job(job_id)).toMatchObject({ run_at: at('13T13:00') });
   });
+
+  it.each([
+    ['that waits for its time', 20],
+    ['that is due', 60.5],
+  ])('retry of one %s: the run that was asked for is not skipped, however late', async (_, minutes) => {
+    const { job_id } = await insert('schedule, missed, missed_grace_seconds', "'@hourly', 'skip', 60");
+    await project.setClock(NOON + minutes * MINUTE);
+    await call('cloud_jobs_retry($1)', job_id);
+    await project.setClock(NOON + (minutes + 30) * MINUTE);
+    expect(await claim()).toBeDefined();
+    expect(await project.sql('select failure_kind from cloud_job_executions')).toEqual([
+      { failure_kind: null },
+    ]);
+  });
+
+  it('enable of one that waited for a retry: its next occurrence, by the schedule', async () => {
+    const { job_id } = await insert('schedule, missed', "'@hourly', 'all'");
+    await project.setClock(NOON + 60 * MINUTE);
+    const held = await claim();
+    await project.sql("select cloud_jobs_finish('w', $1)", [
+      JSON.stringify([{ execution_id: held?.execution_id, outcome: 'snooze', delay_seconds: 600 }]),
+    ]);
+    await call('cloud_jobs_disable($1)', job_id);
+    await call('cloud_jobs_enable($1)', job_id);
+    expect(await job(job_id)).toMatchObject({
+      run_at: at('13T14:00'),
+      scheduled_for: at('13T14:00'),
+      occurrence: 2,
+    });
+  });
 });

@@ -83,7 +83,10 @@ describe('what people ask for', () => {
       expect(await q.verb('enable', id)).toMatchObject({ applied: true, changed: true, status: 'waiting' });
       expect(await q.verb('enable', id)).toMatchObject({ applied: true, changed: false });
     }
-    expect((await q.claim('w', 9)).jobs).toHaveLength(3);
+    const claimed = (await q.claim('w', 9)).jobs;
+    expect(claimed).toHaveLength(3);
+    // Each is a run of its own: what knows the idempotency key of the one before must not take it for a repeat.
+    expect(claimed.map(({ occurrence }) => occurrence)).toEqual([2, 2, 2]);
     expect(await q.verb('disable', waiting)).toMatchObject({ applied: false, status: 'locked' });
   });
 
@@ -129,6 +132,15 @@ describe('what people ask for', () => {
     expect(await q.verb('delete', id)).toMatchObject({ applied: true, changed: true });
     expect(await q.verb('delete', id)).toMatchObject({ applied: true, changed: false });
     expect(await q.executions(id)).toEqual([]);
+  });
+
+  it('delete: not while a client of the first schema runs it without an end to its lock', async () => {
+    const q = queueOf(project, 'default');
+    const id = await q.addOne({ priority: -100 });
+    await project.sql(`select from get_next_available_job('old', null)`);
+    expect(await q.job(id)).toMatchObject({ status: 'locked', lock_expires_at: null });
+    expect(await q.verb('delete', id)).toMatchObject({ applied: false, status: 'locked' });
+    await project.sql('delete from cloud_jobs where job_id = $1', [id]);
   });
 
   it.each(['cancel', 'retry', 'disable', 'enable'] as const)(

@@ -169,6 +169,26 @@ it.each([...LEAVES, ['is cancelled', 'select cloud_jobs_cancel($1)'] as [string,
   },
 );
 
+it('the next of a key goes when a new schedule moves the one ahead to another time', async () => {
+  const q = newQueue();
+  const [first] = await q.add({
+    concurrency_key: 'k',
+    schedule: '@hourly',
+    run_at: new Date(Date.now() - 1_000).toISOString(),
+    priority: -1,
+  });
+  const next = await q.addOne({ concurrency_key: 'k' });
+  // Both are seen, one is marked; the other goes back unharmed.
+  const { job_id, execution_id } = await q.take('w');
+  expect(job_id).toBe(first);
+  expect((await q.claim('v', 5)).jobs).toEqual([]);
+  await q.end('w', execution_id, 'release');
+  await project.sql('update cloud_jobs set blocked = true where job_id = $1', [next]);
+  await project.sql(`update cloud_jobs set schedule = '0 0 1 1 *' where job_id = $1`, [first]);
+  expect(await stranded()).toEqual([]);
+  expect((await q.take('w')).job_id).toBe(next);
+});
+
 it('a crowd behind one key is set aside, and a job behind it comes through', async () => {
   const q = newQueue();
   await project.sql(

@@ -19,6 +19,7 @@ const HOT = [
   'cloud_jobs_enqueue',
   'cloud_jobs_expire',
   'cloud_jobs_finish',
+  'cloud_jobs_lock_held',
   'cloud_jobs_pick',
   'cloud_jobs_skip_missed',
 ];
@@ -30,6 +31,10 @@ const CALLS = [
   `select cloud_jobs_claim('w', 3, request_id_param => 'b7f0f6a5-7a5e-4ad3-8c52-000000000000')`,
   `select cloud_jobs_finish('w', (select jsonb_agg(jsonb_build_object('execution_id', e.execution_id, 'outcome', 'success'))
     from cloud_job_executions e where e.status = 'running'), '{"limit": 2}')`,
+  `select cloud_jobs_enqueue('[{"name": "n", "job_type": "custom"}, {"name": "m", "job_type": "custom"}]')`,
+  `select cloud_jobs_claim('v', 2)`,
+  `select cloud_jobs_finish('v', (select jsonb_agg(jsonb_build_object('execution_id', e.execution_id, 'outcome', 'failure'))
+    from cloud_job_executions e where e.status = 'running'))`,
 ];
 
 /** How a connection that is new reads each table, statement by statement. */

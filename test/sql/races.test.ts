@@ -172,6 +172,25 @@ describe('two claims at once', () => {
   });
 });
 
+it('a claim never waits for a key where it moves a late occurrence of it: another claim will see to it', async () => {
+  await queue().add({
+    schedule: '@hourly',
+    missed: 'skip',
+    concurrency_key: 'k',
+    run_at: new Date(Date.now() - 7_200_000).toISOString(),
+  });
+  const [, beside] = await besideOpen(
+    (one) => one.query(`select pg_advisory_xact_lock(cloud_jobs_key_lock_id('k'))`),
+    (two) => claim(two, 'w', 5),
+  );
+  expect(beside.jobs).toEqual([]);
+  expect(await project.sql('select from cloud_job_executions')).toEqual([]);
+  expect((await queue().claim('w', 5)).jobs).toEqual([]);
+  expect(await project.sql('select failure_kind from cloud_job_executions')).toEqual([
+    { failure_kind: 'skipped' },
+  ]);
+});
+
 describe('a finish and', () => {
   const held = async () => {
     await queue().add({});
@@ -219,6 +238,46 @@ describe('a finish and', () => {
       expect((await end).finished).toMatchObject([{ applied: true }, { applied: true }]);
     });
   });
+
+  it('a renewal, where one of the batch failed: no deadlock', async () => {
+    await queue().add({}, {}, {});
+    const { jobs } = await queue().claim('w', 3);
+    const ids = jobs.toSorted((a, b) => (a.job_id < b.job_id ? -1 : 1));
+    const items = ids.map(({ execution_id }, n) => ({
+      execution_id,
+      outcome: n === 0 ? 'failure' : 'success',
+    }));
+    await onConnections(project.adminUrl, 3, async ([holder, one, two]) => {
+      if (!holder || !one || !two) throw new Error('no connections');
+      await holder.query('begin');
+      await holder.query('select from cloud_jobs where job_id = $1 for update', [ids[2]?.job_id]);
+      const end = value<{ finished: object[] }>(one, 'select cloud_jobs_finish($1, $2)', [
+        'w',
+        JSON.stringify(items),
+      ]);
+      await untilBlocked(project, one);
+      const renewal = two.query('select cloud_jobs_renew($1, $2)', ['w', JSON.stringify(items)]);
+      await untilBlocked(project, two);
+      await holder.query('rollback');
+      await renewal;
+      expect((await end).finished).toMatchObject(Array(3).fill({ applied: true }));
+    });
+  });
+
+  it.each(['cancel', 'disable', 'delete'])(
+    '%s of the job whose turn it is: the one behind it goes instead, and none is stuck',
+    async (verb) => {
+      const [, next, last] = await queue().add(...Array(3).fill({ concurrency_key: 'k' }));
+      const { execution_id } = await queue().take('w');
+      expect((await queue().claim('v', 5)).jobs).toEqual([]);
+      await whileOpen(
+        (one) => one.query(`select cloud_jobs_${verb}($1)`, [next]),
+        (two) => finish(two, 'w', execution_id, 'success'),
+      );
+      expect(await project.sql(STRANDED)).toEqual([]);
+      expect((await queue().take('w')).job_id).toBe(last);
+    },
+  );
 
   it.each(['success', 'failure'])('another one crosswise, %s: no deadlock', async (outcome) => {
     await queue().add({}, {});

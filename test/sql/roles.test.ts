@@ -279,6 +279,33 @@ describe('the full keys', () => {
   });
 });
 
+it('a trigger of the project’s own adds jobs for a signed-in user, as without the files', async () => {
+  await project.asPostgres(`
+    create table public.orders (id integer);
+    grant insert on public.orders to authenticated;
+    create function public.on_order() returns trigger language plpgsql security definer set search_path = '' as $$
+      begin perform public.cloud_jobs_create('Mail', 'custom', queue_param => 'orders'); return null; end $$;
+    create trigger on_order after insert on public.orders for each row execute function public.on_order()`);
+  await project.reloadSchema();
+  const { error } = await project
+    .client(roleToken(project, 'authenticated', {}))
+    .from('orders')
+    .insert({ id: 1 });
+  expect(error).toBeNull();
+  expect(await project.sql(`select name from cloud_jobs where queue = 'orders'`)).toEqual([{ name: 'Mail' }]);
+  await project.asPostgres('drop table public.orders; drop function public.on_order()');
+});
+
+it('a role that was given the rights of one of these is bound as they are', async () => {
+  await project.asPostgres(`create role my_app nologin; grant cloud_jobs_enqueue to my_app;
+    grant my_app to authenticator; grant usage on schema public to my_app`);
+  await project.reloadSchema();
+  const mine = roleToken(project, 'my_app', { cloud_jobs_queues: ['mine'] });
+  expect(await add(mine, named('mine'))).toMatchObject({ jobs: [{ created: true }] });
+  await expect(add(mine, named('other'))).rejects.toEqual(REFUSED);
+  await expect(add(roleToken(project, 'my_app', {}), named('mine'))).rejects.toEqual(REFUSED);
+});
+
 describe('install.sql again', () => {
   it('shuts the keys out until the file is run again; anon-access.sql beside them opens no more than alone', async () => {
     const upgraded = await startTestProject({ grants: 'legacy' });

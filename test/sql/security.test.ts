@@ -179,3 +179,21 @@ describe('sql/optional/anon-access.sql', () => {
     expect((await queue.take('w')).attempt).toBe(1);
   });
 });
+
+it('doctor names every table of the schema that is opened to strangers', async () => {
+  const project = await start({});
+  const tables = (
+    await project.sql<{ name: string }>(
+      `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+         and relname <> 'cloud_jobs_schema' order by 1`,
+    )
+  ).map(({ name }) => name);
+  for (const name of tables) {
+    await project.asPostgres(
+      `grant select on ${name} to anon; create policy open on ${name} for select to anon using (true)`,
+    );
+  }
+  const facts = (await call(project, 'cloud_jobs_doctor')) as { policies: string[]; open_tables: string[] };
+  expect(facts.policies).toEqual(tables.map((name) => `${name}: open`));
+  expect(facts.open_tables).toEqual(tables.map((name) => `anon may select ${name}`));
+});

@@ -73,6 +73,30 @@ describe('cloud_jobs_upsert_papers', () => {
     expect(await store.count()).toBe(1);
   });
 
+  it('takes it when a source joins two of its entries, of which each has a row', async () => {
+    await store.upsert([
+      workPaper({ sourceId: 'W22', arxivId: '2602.00001', doi: null }),
+      workPaper({ sourceId: 'W21', doi: '10.5555/j' }),
+    ]);
+    const joined = workPaper({ sourceId: 'W21', arxivId: '2602.00001', doi: '10.5555/j', title: 'Joined' });
+    expect(await store.upsert([joined, workPaper({ sourceId: 'W23', doi: '10.5555/other' })])).toMatchObject({
+      inserted: 1,
+      updated: 1,
+    });
+    expect(await project.sql('select source_id, title from papers order by 1')).toEqual([
+      { source_id: 'W21', title: 'A Title' },
+      { source_id: 'W22', title: 'Joined' },
+      { source_id: 'W23', title: 'A Title' },
+    ]);
+  });
+
+  it('an entry to which its source gives another arXiv id is the same paper, and keeps the first', async () => {
+    await store.upsert([workPaper({ arxivId: '2602.00001', doi: null })]);
+    const moved = workPaper({ arxivId: '2602.00002', doi: null, title: 'Moved' });
+    expect(await store.upsert([moved])).toMatchObject({ inserted: 0, updated: 1, unchanged: 0 });
+    expect(await rows()).toMatchObject([{ arxiv_id: '2602.00001', title: 'Moved' }]);
+  });
+
   it('does nothing the second time', async () => {
     await store.upsert([arxivPaper()]);
     const before = await rows();
