@@ -13,7 +13,13 @@ export const modules = {
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
 
 // Clients of the seed schema stored numbers and booleans as text.
-const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().trim().min(1).transform(Number)])
+const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([
+    zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP()
+        .trim()
+        .regex(/^\d+(\.\d+)?$/)
+        .transform(Number),
+], { error: 'must be a number of days' })
     .pipe(zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().min(0).max(36_500));
 const flag = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(), zod__WEBPACK_IMPORTED_MODULE_0__/* .stringbool */ .uEf()]);
 const schema = zod__WEBPACK_IMPORTED_MODULE_0__/* .strictObject */ .rej({

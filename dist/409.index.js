@@ -43,10 +43,28 @@ const MOST_JOBS = 1000;
  */
 async function readJobsFile(text, file, connection, redact) {
     // Loaded here, since no other command needs it.
-    const { LineCounter, parseDocument, isMap } = await __webpack_require__.e(/* import() */ 483).then(__webpack_require__.t.bind(__webpack_require__, 3483, 19));
+    const { LineCounter, parseDocument, isMap, isScalar, visit } = await __webpack_require__.e(/* import() */ 483).then(__webpack_require__.t.bind(__webpack_require__, 3483, 19));
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-    const problems = [...document.errors, ...document.warnings].map((error) => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`);
+    const source = text.split(/\r\n|\n|\r/);
+    // One mistake makes several errors on its line.
+    const problems = [
+        ...new Set([...document.errors, ...document.warnings].map((error) => {
+            const { line } = lines.linePos(error.pos[0]);
+            const [, key] = /^\s*([\w-]+):\s*\*/.exec(source[line - 1] ?? '') ?? [];
+            return key === undefined
+                ? `line ${line}: ${error.message}`
+                : `line ${line}: put the value of ${key} in quotes, ${key}: "*/5 * * * *": YAML takes a bare * for the name of something else`;
+        })),
+    ];
+    visit(document, {
+        Pair: (_, { key }) => {
+            if (isScalar(key) || key === null)
+                return;
+            const [start = 0] = key.range ?? [];
+            problems.push(`line ${lines.linePos(start).line}: a name must be a text`);
+        },
+    });
     if (problems.length > 0)
         throw fault(file, problems);
     const content = document.toJS({ maxAliasCount: 100 });
@@ -94,6 +112,9 @@ function readJob(key, value, connection, redact, problems) {
         }
         else if (unfit !== null) {
             problems.push(`its config ${unfit}`);
+            // Told once; what else a config must hold is not to be told of one that is there.
+            if (value['job-type'] === 'custom')
+                raw.config = '{"handler": "x"}';
         }
         else if (text === null) {
             problems.push(`its ${name} is not a text or a number`);
@@ -158,7 +179,7 @@ async function apply(options, deps) {
         text = await deps.readFile(file);
     }
     catch (cause) {
-        throw new answer/* CommandError */.Q(`The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`, { cause });
+        throw new answer/* CommandError */.Q(`The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`, { cause });
     }
     const read = await readJobsFile(text, file, connection, deps.redact);
     const custom = read.jobs.filter(({ job }) => job.job_type === 'custom');
@@ -373,7 +394,13 @@ function refuse(message) {
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
 
 // Clients of the seed schema stored numbers and booleans as text.
-const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().trim().min(1).transform(Number)])
+const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([
+    zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP()
+        .trim()
+        .regex(/^\d+(\.\d+)?$/)
+        .transform(Number),
+], { error: 'must be a number of days' })
     .pipe(zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().min(0).max(36_500));
 const flag = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(), zod__WEBPACK_IMPORTED_MODULE_0__/* .stringbool */ .uEf()]);
 const schema = zod__WEBPACK_IMPORTED_MODULE_0__/* .strictObject */ .rej({

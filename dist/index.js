@@ -113,7 +113,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 8770:
+/***/ 3209:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -261,6 +261,7 @@ function startAttempt(job, deps) {
                     unsent = true;
                 },
                 secret: deps.secret,
+                redact: deps.redact,
             });
         }
         catch (error) {
@@ -310,6 +311,8 @@ function readConfig(config) {
 const MAX_RESULT_BYTES = 256 * 1024;
 const MAX_ERROR_BYTES = 16 * 1024;
 const MAX_DETAILS_BYTES = 64 * 1024;
+/** Of one text among the details: a long stack must not cost the rest. */
+const MAX_DETAIL_BYTES = 8 * 1024;
 const MAX_OUTPUT_BYTES = 16 * 1024;
 const MAX_NOTE_BYTES = 1024;
 /** Jobs in one request at the most; the database takes no more. */
@@ -346,6 +349,16 @@ function keepStart(text, bytes) {
     const mark = `\n… cut: ${byteLength(text)} bytes in all`;
     const kept = Buffer.from(text, 'utf8').subarray(0, Math.max(0, bytes - byteLength(mark)));
     return new TextDecoder('utf-8').decode(kept, { stream: true }) + mark;
+}
+/** The same for every text in a value. */
+function keepStarts(value, bytes) {
+    if (typeof value === 'string')
+        return keepStart(value, bytes);
+    if (Array.isArray(value))
+        return value.map((inner) => keepStarts(inner, bytes));
+    if (value === null || typeof value !== 'object')
+        return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, keepStarts(inner, bytes)]));
 }
 
 ;// CONCATENATED MODULE: ../../lib/worker/settle.js
@@ -400,7 +413,7 @@ async function settle(ending, deps) {
     const details = (value) => {
         if (value === undefined)
             return {};
-        const clean = storableJson(deps.redactJson(value));
+        const clean = keepStarts(storableJson(deps.redactJson(value)), MAX_DETAIL_BYTES);
         if (byteLength(JSON.stringify(clean)) <= MAX_DETAILS_BYTES)
             return { error_details: clean };
         return { error_details: { details_too_large: true, start: keepStart(JSON.stringify(clean), 4096) } };
@@ -915,6 +928,7 @@ async function runWorker(options, deps) {
             handler: deps.handlers[job.job_type],
             output: deps.openOutput(job),
             secret: deps.secret,
+            redact: deps.redact,
             now: deps.now,
         });
         running.set(job.execution_id, attempt);
@@ -1338,6 +1352,9 @@ async function execute(options, deps) {
             };
         }
         default: {
+            // To delete is safe to repeat, so the database has no objection to an id that it does not know. A person has.
+            if (options.command === 'delete' && !(await queue.show(options.jobId, 1)).job)
+                throw noJob(options.jobId);
             const reply = await queue.verb(options.command, options.jobId);
             if (reply.status === null && options.command !== 'delete')
                 throw noJob(options.jobId);
@@ -1424,6 +1441,18 @@ function exitCodeOf(answer, failOn) {
         default:
             return 0;
     }
+}
+
+;// CONCATENATED MODULE: ../../lib/commands/handler-env.js
+/** Where people keep the key of the project. */
+const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
+/**
+ * The environment without the key of the project, whatever the variable that holds it is called: the key is for the
+ * worker alone, and a workflow may well have it in the environment of the whole job.
+ */
+function withoutKey(env, key) {
+    const secret = key.trim();
+    return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (secret === '' || value?.trim() !== secret)));
 }
 
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 7 modules
@@ -1683,7 +1712,7 @@ const DEFAULT_HANDLERS = '.github/cloud-jobs';
 async function openWorker(options, place, deps) {
     boundMemory();
     const custom = lazy(async () => {
-        const { createCustomHandlers } = await __nccwpck_require__.e(/* import() */ 344).then(__nccwpck_require__.bind(__nccwpck_require__, 9344));
+        const { createCustomHandlers } = await __nccwpck_require__.e(/* import() */ 785).then(__nccwpck_require__.bind(__nccwpck_require__, 3785));
         return createCustomHandlers({
             folder: options.handlers ?? DEFAULT_HANDLERS,
             hostScript: place.hostScript,
@@ -1758,7 +1787,7 @@ async function checkCustom(configs, folder, place) {
     if (configs.length === 0)
         return [];
     const [{ createCustomHandlers }, { CustomHandlerError }] = await Promise.all([
-        __nccwpck_require__.e(/* import() */ 344).then(__nccwpck_require__.bind(__nccwpck_require__, 9344)),
+        __nccwpck_require__.e(/* import() */ 785).then(__nccwpck_require__.bind(__nccwpck_require__, 3785)),
         __nccwpck_require__.e(/* import() */ 70).then(__nccwpck_require__.bind(__nccwpck_require__, 70)),
     ]);
     const custom = createCustomHandlers({
@@ -2861,6 +2890,7 @@ function escapeProperty(text) {
 }
 
 ;// CONCATENATED MODULE: ../../lib/action/redact.js
+
 const HIDDEN = '***';
 /** What is nested deeper could not be printed either: JSON.stringify recurses. */
 const DEEPEST = 300;
@@ -2905,6 +2935,9 @@ function createRedactor(mask = () => { }) {
     const walk = (value, depth = 0) => {
         if (typeof value === 'string')
             return redact(value);
+        // An account number that was declared a secret, returned as a number.
+        if (typeof value === 'number')
+            return added.has(String(value)) ? HIDDEN : value;
         if (value !== null && typeof value === 'object' && depth >= DEEPEST)
             return TOO_DEEP;
         if (Array.isArray(value))
@@ -2916,8 +2949,16 @@ function createRedactor(mask = () => { }) {
     };
     return { add, redact, redactJson: (value) => walk(value) };
 }
+/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
+const OUR_WORDS = new Set([
+    ...types/* JOB_TYPES */.MA,
+    ...types/* JOB_STATUSES */.nE,
+    ...types/* EXECUTION_STATUSES */.ch,
+    ...types/* FAILURE_KINDS */.Bs,
+    'default',
+]);
 function worthHiding(value) {
-    return value.length >= SHORTEST && !/^\**$/.test(value);
+    return value.length >= SHORTEST && !/^\**$/.test(value) && !OUR_WORDS.has(value);
 }
 /** The ways in which a value may turn up in text: as it is, and as encoders write it. */
 function formsOf(value) {
@@ -3070,8 +3111,13 @@ function endOf(text, limit) {
 
 /** The most bytes of output that go with the execution row. */
 const TAIL_BYTES = 16_384;
-/** The most characters of one line that are looked at. */
-const LINE_CHARS = 65_536;
+/** The most characters of one line that are shown. */
+const LINE_CHARS = 16_384;
+/**
+ * Kept of a line until the job ends, by its start and by its end: more than is shown, as what is shown is cut after
+ * secrets are taken out. Half a secret would not be found any more, and one may become known after the line that holds it.
+ */
+const KEPT_CHARS = 65_536;
 /**
  * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do. Of a
  * chatty job the first and the last lines are kept, within bounds of memory.
@@ -3084,18 +3130,21 @@ function createJobOutput(title, log) {
     return {
         line(text) {
             printed ??= createLineBuffer();
-            last ??= createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
+            last ??= createLineBuffer({
+                headLines: 0,
+                headChars: 0,
+                tailLines: TAIL_BYTES,
+                tailChars: KEPT_CHARS,
+            });
             for (const line of (0,disarm/* splitLines */.uz)(text)) {
-                // Hidden before anything is cut: half a secret would not be found any more.
-                const safe = log.redact(line.slice(0, LINE_CHARS));
-                printed.push(safe);
-                last.push(safe.slice(-TAIL_BYTES));
+                const safe = log.redact(line);
+                printed.push(safe.slice(0, KEPT_CHARS));
+                last.push(safe.slice(-KEPT_CHARS));
             }
         },
         tail() {
             if (!last)
                 return '';
-            // Again, as a secret may have become known after the line that holds it.
             const text = log.redact((0,disarm/* visible */.RK)(log.redact(last.kept().join('\n'))));
             return endOf(text, TAIL_BYTES).trimEnd();
         },
@@ -3103,10 +3152,11 @@ function createJobOutput(title, log) {
             if (!printed)
                 log.info(`${title}: ${verdict}`);
             else
-                log.group(title, [...printed.lines(), verdict]);
+                log.group(title, [...printed.lines().map((line) => shown(log.redact(line))), verdict]);
         },
     };
 }
+const shown = (line) => line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]` : line;
 
 ;// CONCATENATED MODULE: ../../lib/action/log.js
 
@@ -3361,6 +3411,7 @@ async function triggerOf(env) {
 
 
 
+
 /** One call of the action, from its inputs to its summary. @returns the exit code */
 async function runAction(deps) {
     const { env } = deps;
@@ -3397,7 +3448,10 @@ async function runAction(deps) {
         // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
         const safe = redactor.redactJson(answer);
         const now = new Date();
-        await writeSummary(env, await pageOf(safe, now));
+        // The jobs are done and recorded: a page that cannot be written must not make a failure of that.
+        await pageOf(safe, now)
+            .then((text) => writeSummary(env, text))
+            .catch((cause) => log.warning(`The job summary could not be written: ${(0,describe_error/* describeError */.U)(cause)}`));
         for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson))
             log.warning(cut);
         if (answer.command === 'run') {
@@ -3478,7 +3532,7 @@ function place({ env, bundleDir, tempDir, version }) {
     const runAttempt = env.GITHUB_RUN_ATTEMPT || null;
     const server = env.GITHUB_SERVER_URL || 'https://github.com';
     return {
-        env,
+        env: withoutKey(env, env['INPUT_SUPABASE-KEY'] ?? ''),
         scratchDir: (0,external_node_path_.join)(env.RUNNER_TEMP || tempDir, 'cloud-jobs'),
         repository,
         runId,
@@ -4109,6 +4163,9 @@ function jsonFault(value) {
         if (typeof found === 'number' && !Number.isFinite(found)) {
             return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
         }
+        if (typeof found === 'number' && isRounded(found)) {
+            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+        }
         if (typeof found === 'string') {
             const fault = textFault(found);
             if (fault !== null)
@@ -4126,6 +4183,10 @@ function jsonFault(value) {
         }
     }
     return null;
+}
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value) {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
 }
 /** What Postgres cannot store. */
 function textFault(text) {
@@ -4718,7 +4779,11 @@ function buildOptions(command, values, door, problems) {
                     ? `show needs ${both}; the list command shows both.`
                     : `show takes ${both}, not both.`);
             }
-            return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
+            const limit = values.limit ?? 10;
+            if (limit > MOST_EXECUTIONS) {
+                problems.push(`${door.label('limit')} is ${limit}, but show takes 1 to ${MOST_EXECUTIONS}.`);
+            }
+            return { command, connection, jobId, name, limit };
         }
         case 'stats':
             return { command, connection, queue: values.queue ?? null };
@@ -5241,7 +5306,7 @@ const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8770);
+/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3209);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9799);
 
 

@@ -105,7 +105,10 @@ function refuse(path, what, advice) {
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/host-context.js
 
 
-const MAX_NOTE = 500;
+/** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
+const MAX_TEXT = 262_144;
+/** The redactor leaves shorter values alone: they are words. */
+const SHORTEST_SECRET = 6;
 const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
 /** Progress travels at most this often, however often it is reported. */
 const PROGRESS_EVERY_MS = 100;
@@ -135,13 +138,16 @@ function createContext(options) {
                 throw new TypeError(`context.secret takes text, not ${typeof value}.`);
             if (value !== '')
                 options.sendSecret(value);
+            if (value.trim().length < SHORTEST_SECRET) {
+                process.stderr.write(`warning: context.secret hides values of ${SHORTEST_SECRET} characters and more; this one is shorter and is not hidden.\n`);
+            }
         },
         snooze: (given) => ending(snoozeOutcome(given), 'snooze'),
         discard: (reason) => {
             if (typeof reason !== 'string' || reason.trim() === '') {
                 throw new TypeError('context.discard takes a reason: context.discard("the account is closed").');
             }
-            return ending({ outcome: 'discard', reason: clean(reason, 4_000) }, 'discard');
+            return ending({ outcome: 'discard', reason: clean(reason) }, 'discard');
         },
     });
     return {
@@ -151,7 +157,8 @@ function createContext(options) {
             if (asked !== undefined)
                 return asked.outcome;
             const [unused] = endings.values();
-            if (returned === undefined && unused !== undefined) {
+            // Whatever was returned in its place: to take it for a success would hide what the handler asked for.
+            if (unused !== undefined) {
                 throw new TypeError(`context.${unused.call}(…) was called, but its value was not returned, so it had no effect. ` +
                     `Write "return context.${unused.call}(…)".`);
             }
@@ -168,7 +175,7 @@ function snoozeOutcome(given) {
     }
     const seconds = Math.max(1, Math.round(minutes * 60));
     const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'the handler asked to run later';
-    return { outcome: 'snooze', seconds, reason: clean(why, 4_000) };
+    return { outcome: 'snooze', seconds, reason: clean(why) };
 }
 function asProgress(done, total, note) {
     const amount = (value, name) => {
@@ -182,7 +189,7 @@ function asProgress(done, total, note) {
     return {
         done: amount(done, 'done'),
         ...(total === undefined ? {} : { total: amount(total, 'total') }),
-        ...(note === undefined ? {} : { note: clean(note, MAX_NOTE) }),
+        ...(note === undefined ? {} : { note: clean(note) }),
     };
 }
 function throttledProgress(send) {
@@ -218,9 +225,9 @@ function throttledProgress(send) {
         },
     };
 }
-function clean(text, limit) {
+function clean(text) {
     const stored = text.replaceAll('\0', '\ufffd').toWellFormed();
-    return stored.length > limit ? `${stored.slice(0, limit).toWellFormed()}…` : stored;
+    return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}…` : stored;
 }
 function deepFreeze(value) {
     if (typeof value === 'object' && value !== null) {
@@ -242,19 +249,22 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
 
 
 
-const MAX_MESSAGE = 4_000;
-const MAX_STACK = 8_000;
+/**
+ * Bounds the message to the worker, which keeps far less: what is kept is cut there, after secrets are taken out, since
+ * half a secret would not be found any more.
+ */
+const host_error_MAX_TEXT = 262_144;
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = (0,external_node_path_namespaceObject.dirname)(process.argv[1] ?? '');
 /** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
 function failureOf(thrown, kind, prefix = '') {
-    const message = clip(host_error_clean(prefix + messageOf(thrown)), MAX_MESSAGE);
+    const message = clip(host_error_clean(prefix + messageOf(thrown)));
     const details = {};
     if (thrown instanceof Error) {
         if (typeof thrown.stack === 'string')
-            details.stack = clip(host_error_clean(ownFrames(thrown.stack)), MAX_STACK);
+            details.stack = clip(host_error_clean(ownFrames(thrown.stack)));
         if ('code' in thrown && typeof thrown.code === 'string')
-            details.code = clip(host_error_clean(thrown.code), 200);
+            details.code = clip(host_error_clean(thrown.code));
     }
     const more = Object.keys(details).length === 0 ? {} : { details };
     return { outcome: 'failure', kind, message, ...more };
@@ -291,7 +301,7 @@ function loadFailure(thrown, name, lastUrl) {
     else if (code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package/.test(failure.message)) {
         why += '. Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
     }
-    return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`, MAX_MESSAGE) };
+    return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`) };
 }
 /** `file:line` of a syntax error, relative to the working directory when below it. */
 function placeOf(error, lastUrl) {
@@ -321,8 +331,8 @@ function ownFrames(stack) {
 function host_error_clean(text) {
     return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
-function clip(text, limit) {
-    return text.length > limit ? `${text.slice(0, limit).toWellFormed()}… [cut]` : text;
+function clip(text) {
+    return text.length > host_error_MAX_TEXT ? `${text.slice(0, host_error_MAX_TEXT).toWellFormed()}… [cut]` : text;
 }
 
 ;// CONCATENATED MODULE: external "node:module"
@@ -571,13 +581,23 @@ async function perform(mine, handler) {
         running.close();
     }
 }
-function end(mine, outcome, reusable) {
+function end(mine, ended, reusable) {
+    let outcome = ended;
     if (mine.ended)
         return;
     mine.ended = true;
     if (current === mine)
         current = null;
     const { run } = mine.request;
+    const exitCode = Number(process.exitCode ?? 0);
+    if (outcome.outcome === 'success' && exitCode !== 0) {
+        // How a script says that it failed. Read here, since a process that runs on has no other end.
+        outcome = {
+            outcome: 'failure',
+            kind: 'error',
+            message: `The handler set process.exitCode to ${process.exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
+        };
+    }
     const clean = restore() && !process.getActiveResourcesInfo().some((name) => LEFT_RUNNING.has(name));
     mark(run, { kind: 'end' });
     send({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Answer } from '../commands/answer.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { withoutKey } from '../commands/handler-env.ts';
 import { openGitHub } from '../commands/open-github.ts';
 import { checkCustom, instanceId, openWorker, type Place } from '../commands/open-worker.ts';
 import { OptionsError } from '../commands/options.ts';
@@ -70,7 +71,12 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
     const safe = redactor.redactJson(answer);
     const now = new Date();
-    await writeSummary(env, await pageOf(safe, now));
+    // The jobs are done and recorded: a page that cannot be written must not make a failure of that.
+    await pageOf(safe, now)
+      .then((text) => writeSummary(env, text))
+      .catch((cause: unknown) =>
+        log.warning(`The job summary could not be written: ${describeError(cause)}`),
+      );
     for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {
       const { report } = answer;
@@ -152,7 +158,7 @@ function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {
   const runAttempt = env.GITHUB_RUN_ATTEMPT || null;
   const server = env.GITHUB_SERVER_URL || 'https://github.com';
   return {
-    env,
+    env: withoutKey(env, env['INPUT_SUPABASE-KEY'] ?? ''),
     scratchDir: join(env.RUNNER_TEMP || tempDir, 'cloud-jobs'),
     repository,
     runId,

@@ -5,8 +5,13 @@ import type { Log } from './log.ts';
 
 /** The most bytes of output that go with the execution row. */
 export const TAIL_BYTES = 16_384;
-/** The most characters of one line that are looked at. */
-const LINE_CHARS = 65_536;
+/** The most characters of one line that are shown. */
+const LINE_CHARS = 16_384;
+/**
+ * Kept of a line until the job ends, by its start and by its end: more than is shown, as what is shown is cut after
+ * secrets are taken out. Half a secret would not be found any more, and one may become known after the line that holds it.
+ */
+const KEPT_CHARS = 65_536;
 
 /**
  * Holds a job's lines until the job ends, then prints them as one group: groups cannot overlap, and jobs do. Of a
@@ -20,23 +25,29 @@ export function createJobOutput(title: string, log: Log): JobOutput {
   return {
     line(text) {
       printed ??= createLineBuffer();
-      last ??= createLineBuffer({ headLines: 0, headChars: 0, tailLines: TAIL_BYTES, tailChars: TAIL_BYTES });
+      last ??= createLineBuffer({
+        headLines: 0,
+        headChars: 0,
+        tailLines: TAIL_BYTES,
+        tailChars: KEPT_CHARS,
+      });
       for (const line of splitLines(text)) {
-        // Hidden before anything is cut: half a secret would not be found any more.
-        const safe = log.redact(line.slice(0, LINE_CHARS));
-        printed.push(safe);
-        last.push(safe.slice(-TAIL_BYTES));
+        const safe = log.redact(line);
+        printed.push(safe.slice(0, KEPT_CHARS));
+        last.push(safe.slice(-KEPT_CHARS));
       }
     },
     tail() {
       if (!last) return '';
-      // Again, as a secret may have become known after the line that holds it.
       const text = log.redact(visible(log.redact(last.kept().join('\n'))));
       return endOf(text, TAIL_BYTES).trimEnd();
     },
     end(verdict) {
       if (!printed) log.info(`${title}: ${verdict}`);
-      else log.group(title, [...printed.lines(), verdict]);
+      else log.group(title, [...printed.lines().map((line) => shown(log.redact(line))), verdict]);
     },
   };
 }
+
+const shown = (line: string): string =>
+  line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]` : line;

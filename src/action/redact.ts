@@ -1,9 +1,11 @@
+import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES } from '../queue/types.ts';
+
 /**
  * Takes secrets out of text before it is printed, summarised or stored. The runner masks too, but only what it was
  * told, only in the log, and a job output that holds masked text is dropped whole.
  */
 export interface Redactor {
-  /** Hides `secret` in everything from now on. Values shorter than 6 characters are left alone: they are words. */
+  /** Hides `secret` in everything from now on. Values shorter than 6 characters, and the words of our own pages, are left alone. */
   add(secret: string): void;
   redact(text: string): string;
   /**
@@ -61,6 +63,8 @@ export function createRedactor(mask: (value: string) => void = () => {}): Redact
 
   const walk = (value: unknown, depth = 0): unknown => {
     if (typeof value === 'string') return redact(value);
+    // An account number that was declared a secret, returned as a number.
+    if (typeof value === 'number') return added.has(String(value)) ? HIDDEN : value;
     if (value !== null && typeof value === 'object' && depth >= DEEPEST) return TOO_DEEP;
     if (Array.isArray(value)) return value.map((inner) => walk(inner, depth + 1));
     if (value === null || typeof value !== 'object') return value;
@@ -73,8 +77,17 @@ export function createRedactor(mask: (value: string) => void = () => {}): Redact
   return { add, redact, redactJson: <T>(value: T): T => walk(value) as T };
 }
 
+/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
+const OUR_WORDS: ReadonlySet<string> = new Set<string>([
+  ...JOB_TYPES,
+  ...JOB_STATUSES,
+  ...EXECUTION_STATUSES,
+  ...FAILURE_KINDS,
+  'default',
+]);
+
 function worthHiding(value: string): boolean {
-  return value.length >= SHORTEST && !/^\**$/.test(value);
+  return value.length >= SHORTEST && !/^\**$/.test(value) && !OUR_WORDS.has(value);
 }
 
 /** The ways in which a value may turn up in text: as it is, and as encoders write it. */

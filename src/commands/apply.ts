@@ -25,7 +25,7 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
     text = await deps.readFile(file);
   } catch (cause) {
     throw new CommandError(
-      `The jobs file ${JSON.stringify(file)} cannot be read. Check the input file, and that the workflow has checked out the repository.`,
+      `The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`,
       { cause },
     );
   }

@@ -106,7 +106,11 @@ export function buildOptions(
             : `show takes ${both}, not both.`,
         );
       }
-      return { command, connection, jobId, name, limit: Math.min(values.limit ?? 10, MOST_EXECUTIONS) };
+      const limit = values.limit ?? 10;
+      if (limit > MOST_EXECUTIONS) {
+        problems.push(`${door.label('limit')} is ${limit}, but show takes 1 to ${MOST_EXECUTIONS}.`);
+      }
+      return { command, connection, jobId, name, limit };
     }
     case 'stats':
       return { command, connection, queue: values.queue ?? null };

@@ -74,6 +74,9 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
       };
     }
     default: {
+      // To delete is safe to repeat, so the database has no objection to an id that it does not know. A person has.
+      if (options.command === 'delete' && !(await queue.show(options.jobId, 1)).job)
+        throw noJob(options.jobId);
       const reply = await queue.verb(options.command, options.jobId);
       if (reply.status === null && options.command !== 'delete') throw noJob(options.jobId);
       return { command: 'verb', verb: options.command, reply };

@@ -33,12 +33,29 @@ export async function readJobsFile(
   redact: (text: string) => string,
 ): Promise<{ readonly jobs: readonly FileJob[]; readonly problems: readonly string[] }> {
   // Loaded here, since no other command needs it.
-  const { LineCounter, parseDocument, isMap } = await import('yaml');
+  const { LineCounter, parseDocument, isMap, isScalar, visit } = await import('yaml');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems = [...document.errors, ...document.warnings].map(
-    (error) => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`,
-  );
+  const source = text.split(/\r\n|\n|\r/);
+  // One mistake makes several errors on its line.
+  const problems = [
+    ...new Set(
+      [...document.errors, ...document.warnings].map((error) => {
+        const { line } = lines.linePos(error.pos[0]);
+        const [, key] = /^\s*([\w-]+):\s*\*/.exec(source[line - 1] ?? '') ?? [];
+        return key === undefined
+          ? `line ${line}: ${error.message}`
+          : `line ${line}: put the value of ${key} in quotes, ${key}: "*/5 * * * *": YAML takes a bare * for the name of something else`;
+      }),
+    ),
+  ];
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) || key === null) return;
+      const [start = 0] = (key as { range?: readonly number[] }).range ?? [];
+      problems.push(`line ${lines.linePos(start).line}: a name must be a text`);
+    },
+  });
   if (problems.length > 0) throw fault(file, problems);
   const content = document.toJS({ maxAliasCount: 100 }) as unknown;
   if (!isRecord(content) || !isRecord(content.jobs)) {
@@ -89,6 +106,8 @@ function readJob(
       problems.push(`"${name}" is not known here. ${hint}`);
     } else if (unfit !== null) {
       problems.push(`its config ${unfit}`);
+      // Told once; what else a config must hold is not to be told of one that is there.
+      if (value['job-type'] === 'custom') raw.config = '{"handler": "x"}';
     } else if (text === null) {
       problems.push(`its ${name} is not a text or a number`);
     } else {

@@ -14,6 +14,9 @@ export function jsonFault(value: unknown): string | null {
     if (typeof found === 'number' && !Number.isFinite(found)) {
       return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
     }
+    if (typeof found === 'number' && isRounded(found)) {
+      return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+    }
     if (typeof found === 'string') {
       const fault = textFault(found);
       if (fault !== null) return fault;
@@ -27,6 +30,11 @@ export function jsonFault(value: unknown): string | null {
     }
   }
   return null;
+}
+
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value: number): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
 }
 
 /** What Postgres cannot store. */

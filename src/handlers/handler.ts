@@ -19,6 +19,8 @@ export interface HandlerContext {
   progress(progress: Progress): void;
   /** Masks `value` in everything that is printed, summarised or stored from now on. */
   secret(value: string): void;
+  /** Takes the secrets that are known so far out of a text: for what has to be cut before it is handed on. */
+  redact(text: string): string;
 }
 
 /** Why a handler is being stopped before it ended by itself. */

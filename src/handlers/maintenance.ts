@@ -26,7 +26,17 @@ interface Relation {
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = z
-  .union([z.number(), z.string().trim().min(1).transform(Number)])
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .trim()
+        .regex(/^\d+(\.\d+)?$/)
+        .transform(Number),
+    ],
+    { error: 'must be a number of days' },
+  )
   .pipe(z.number().min(0).max(36_500));
 const flag = z.union([z.boolean(), z.stringbool()]);
 

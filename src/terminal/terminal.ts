@@ -11,6 +11,7 @@ import { createTerminalLog } from '../action/log.ts';
 import { createRedactor } from '../action/redact.ts';
 import { answerText } from '../commands/answer-text.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { withoutKey } from '../commands/handler-env.ts';
 import { openGitHub } from '../commands/open-github.ts';
 import { checkCustom, openWorker } from '../commands/open-worker.ts';
 import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
@@ -76,7 +77,7 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
     for (const option of USED[name])
       command.option(FLAGS.has(option) ? `--${option}` : `--${option} <value>`);
     command.action(async (given: Record<string, string | boolean>) => {
-      code = await call(name, given, loadEnv(env));
+      code = await call(name, given, env);
     });
   }
   program
@@ -85,6 +86,13 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
     .option('--data <dir>', 'keep the database here between starts')
     .option('--port <n>', 'port of the project URL')
     .action(async (given: { data?: string; port?: string }) => {
+      if (given.port !== undefined && !/^\d{1,5}$/.test(given.port)) {
+        process.stderr.write(
+          `--port is ${disarm(JSON.stringify(given.port))}, and must be a number from 1 to 65535.\n`,
+        );
+        code = 1;
+        return;
+      }
       const { runStack } = await import('../stack/stack.ts');
       const stop = stopSignal();
       code = await runStack(
@@ -106,7 +114,7 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
   return code;
 }
 
-async function call(name: CommandName, given: Record<string, string | boolean>, env: Env): Promise<number> {
+async function call(name: CommandName, given: Record<string, string | boolean>, own: Env): Promise<number> {
   const redactor = createRedactor();
   const log = createTerminalLog({
     write: (line) => process.stderr.write(line),
@@ -114,10 +122,11 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
     colour: process.stderr.isTTY === true,
   });
   try {
+    const env = loadEnv(own);
     const { json, ...rest } = given;
     const raw: Record<string, string | undefined> = {
       'supabase-url': env.SUPABASE_URL,
-      'supabase-key': env.SUPABASE_SECRET_KEY ?? env.SUPABASE_SERVICE_ROLE_KEY,
+      'supabase-key': env.SUPABASE_SECRET_KEY || env.SUPABASE_SERVICE_ROLE_KEY,
       command: name,
       // Doctor alone asks GitHub unbidden: a run would spend the token's requests on every call.
       ...(name === 'doctor' ? { 'github-token': env.GITHUB_TOKEN } : {}),
@@ -137,6 +146,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       redact: redactor.redact,
     });
     for (const warning of warnings) log.warning(warning);
+    const forHandlers = withoutKey(env, options.connection.key);
     const opened = openQueue(options.connection, VERSION);
     const answer = await execute(options, {
       queue: opened.queue,
@@ -145,7 +155,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       redact: redactor.redact,
       checkCustom: (configs, folder) =>
         checkCustom(configs, folder, {
-          env: withoutKeys(env),
+          env: forHandlers,
           hostScript: HOST_SCRIPT,
           scratchDir: join(tmpdir(), 'cloud-jobs'),
         }),
@@ -157,7 +167,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
         openWorker(
           run,
           {
-            env: withoutKeys(env),
+            env: forHandlers,
             scratchDir: join(tmpdir(), 'cloud-jobs'),
             repository: null,
             runId: null,
@@ -191,19 +201,16 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
   }
 }
 
-/** What handlers get: the Supabase key is for the worker alone. */
-function withoutKeys(env: Env): Env {
-  const { SUPABASE_SECRET_KEY, SUPABASE_SERVICE_ROLE_KEY, ...rest } = env;
-  return rest;
-}
-
-/** `.env` beside the caller adds what the environment lacks. */
+/** `.env` beside the caller adds what the environment lacks, or has as nothing (a secret of CI that is not set). */
 function loadEnv(env: Env): Env {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   try {
-    return { ...parseEnv(readFileSync('.env', 'utf8')), ...env };
+    return { ...parseEnv(readFileSync('.env', 'utf8')), ...given };
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    return env;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // A folder of this name is somebody's virtual environment.
+    if (code === 'ENOENT' || code === 'EISDIR') return given;
+    throw new Error(`The file .env in ${process.cwd()} cannot be read.`, { cause: error });
   }
 }
 

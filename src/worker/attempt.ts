@@ -15,6 +15,7 @@ export interface AttemptDeps {
   readonly handler: Handler;
   readonly output: JobOutput;
   readonly secret: (value: string) => void;
+  readonly redact: (text: string) => string;
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number;
 }
@@ -90,6 +91,7 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
           unsent = true;
         },
         secret: deps.secret,
+        redact: deps.redact,
       });
     } catch (error) {
       return { outcome: 'failure', kind: 'error', message: describeError(error) };

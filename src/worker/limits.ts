@@ -2,6 +2,8 @@
 export const MAX_RESULT_BYTES = 256 * 1024;
 export const MAX_ERROR_BYTES = 16 * 1024;
 export const MAX_DETAILS_BYTES = 64 * 1024;
+/** Of one text among the details: a long stack must not cost the rest. */
+export const MAX_DETAIL_BYTES = 8 * 1024;
 export const MAX_OUTPUT_BYTES = 16 * 1024;
 export const MAX_NOTE_BYTES = 1024;
 

@@ -2,13 +2,14 @@ import type { AbortCause, HandlerOutcome } from '../handlers/handler.ts';
 import type { FinishItem } from '../queue/queue.ts';
 import type { Json, Progress } from '../queue/types.ts';
 import {
+  MAX_DETAIL_BYTES,
   MAX_DETAILS_BYTES,
   MAX_ERROR_BYTES,
   MAX_NOTE_BYTES,
   MAX_OUTPUT_BYTES,
   MAX_RESULT_BYTES,
 } from './limits.ts';
-import { byteLength, keepStart, storableJson, storableText } from './storable.ts';
+import { byteLength, keepStart, keepStarts, storableJson, storableText } from './storable.ts';
 
 /** How one attempt ended, before the database is told. */
 export interface Ending {
@@ -89,7 +90,7 @@ export async function settle(ending: Ending, deps: SettleDeps): Promise<Settled>
   });
   const details = (value: Json | undefined): { error_details?: Json } => {
     if (value === undefined) return {};
-    const clean = storableJson(deps.redactJson(value));
+    const clean = keepStarts(storableJson(deps.redactJson(value)), MAX_DETAIL_BYTES);
     if (byteLength(JSON.stringify(clean)) <= MAX_DETAILS_BYTES) return { error_details: clean };
     return { error_details: { details_too_large: true, start: keepStart(JSON.stringify(clean), 4096) } };
   };

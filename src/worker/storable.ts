@@ -27,3 +27,11 @@ export function keepStart(text: string, bytes: number): string {
   const kept = Buffer.from(text, 'utf8').subarray(0, Math.max(0, bytes - byteLength(mark)));
   return new TextDecoder('utf-8').decode(kept, { stream: true }) + mark;
 }
+
+/** The same for every text in a value. */
+export function keepStarts(value: Json, bytes: number): Json {
+  if (typeof value === 'string') return keepStart(value, bytes);
+  if (Array.isArray(value)) return value.map((inner) => keepStarts(inner, bytes));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, keepStarts(inner, bytes)]));
+}

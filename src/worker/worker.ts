@@ -175,6 +175,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
       handler: deps.handlers[job.job_type],
       output: deps.openOutput(job),
       secret: deps.secret,
+      redact: deps.redact,
       now: deps.now,
     });
     running.set(job.execution_id, attempt);

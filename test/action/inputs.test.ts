@@ -119,7 +119,7 @@ describe('right inputs', () => {
     ['list', { status: 'failed', queue: 'q', limit: '1000' }, { status: 'failed', queue: 'q', limit: 1000 }],
     ['list', {}, { status: null, name: null, limit: 50 }],
     ['show', { name: 'x' }, { jobId: null, name: 'x', limit: 10 }],
-    ['show', { 'job-id': 'a-b_c', limit: '1000' }, { jobId: 'a-b_c', limit: 200 }],
+    ['show', { 'job-id': 'a-b_c', limit: '200' }, { jobId: 'a-b_c', limit: 200 }],
     ['stats', {}, { queue: null }],
     ['doctor', {}, { command: 'doctor', silenceSeconds: 21_600, githubToken: null }],
     [
@@ -230,6 +230,7 @@ describe('wrong inputs', () => {
     [{ command: 'cancel', 'job-id': 'a b' }, '`job-id` is "a b"'],
     [{ command: 'list', status: 'done' }, 'it is not one of waiting, locked, success, failed, disabled'],
     [{ command: 'list', limit: '0' }, 'from 1 to 1000'],
+    [{ command: 'show', 'job-id': 'a', limit: '1000' }, 'is 1000, but show takes 1 to 200'],
     [{ queue: 'mail' }, 'To limit what run executes, use `queues`'],
     [{ 'job-type': 'custom' }, 'To limit what run executes, use `job-types`'],
     [{ concurrency: '0' }, 'from 1 to 64'],

@@ -23,6 +23,7 @@ beforeAll(async () => {
     `export default () => new Promise((resolve) => setTimeout(resolve, 60000));`,
   );
   writeFileSync(join(handlers, 'nul.mjs'), `export default () => ({ text: 'a\\u0000b\\ud800c' });`);
+  writeFileSync(join(handlers, 'does.mjs'), `export default () => 'done';`);
   writeFileSync(join(handlers, 'large.mjs'), `export default () => ({ text: 'x'.repeat(400000) });`);
 });
 afterAll(async () => {
@@ -174,6 +175,26 @@ describe('custom jobs', () => {
     expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'lost' }]);
     await step({ command: 'delete', 'job-id': id });
   });
+});
+
+it('a summary that cannot be written is told, and makes no failure of a run that did its jobs', async () => {
+  const id = await create('done', { handler: 'does' });
+  const ran = await step(
+    { command: 'run', handlers },
+    { GITHUB_STEP_SUMMARY: join(handlers, 'not', 'there') },
+  );
+  expect(ran.log).toContain('::warning::The job summary could not be written: ');
+  expect(ran.log).toContain('1 claimed, 1 succeeded');
+  expect(ran).toMatchObject({ code: 0, outputs: { succeeded: '1' } });
+  expect(await job(id)).toMatchObject({ status: 'success' });
+});
+
+it('every verb says that there is no job with an id, with exit code 1', async () => {
+  for (const command of ['cancel', 'retry', 'enable', 'disable', 'delete']) {
+    const said = await step({ command, 'job-id': 'nobody' });
+    expect(said.log).toContain('There is no job with the id "nobody". The command list shows all.');
+    expect(said).toMatchObject({ code: 1, outputs: {} });
+  }
 });
 
 describe('what is wrong is told, with exit code 1 and without the key', () => {

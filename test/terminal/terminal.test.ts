@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,12 +35,13 @@ interface Run {
   err: string;
 }
 /** As a user would, in a folder with a `.env` and nothing else. */
-const run = (...args: string[]): Promise<Run> =>
+const run = (...args: string[]): Promise<Run> => runIn(folder, {}, ...args);
+const runIn = (cwd: string, env: Record<string, string>, ...args: string[]): Promise<Run> =>
   new Promise((resolve) =>
     execFile(
       process.execPath,
       [CLI, ...args],
-      { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
+      { cwd, env: { PATH: process.env.PATH, HOME: folder, ...env } },
       (error, out, err) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, out, err }),
     ),
@@ -131,4 +132,39 @@ it('has help with examples', async () => {
   const help = await run('--help');
   expect(help.code).toBe(0);
   expect(help.out).toContain('Examples:');
+});
+
+it('a folder named .env, as of a virtual environment, is no file of settings', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'cloud-jobs-venv-'));
+  mkdirSync(join(other, '.env'));
+  try {
+    const env = { SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey };
+    expect(await runIn(other, env, 'list')).toMatchObject({ code: 0, err: '' });
+    expect(await runIn(other, {}, 'list')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('--supabase-url is empty. Give it, or set SUPABASE_URL'),
+    });
+  } finally {
+    rmSync(other, { recursive: true });
+  }
+});
+
+it('a variable that is set to nothing hides neither .env nor another name of the key', async () => {
+  expect((await runIn(folder, { SUPABASE_URL: '', SUPABASE_SECRET_KEY: '' }, 'list')).code).toBe(0);
+  const env = {
+    SUPABASE_URL: project.url,
+    SUPABASE_SECRET_KEY: '',
+    SUPABASE_SERVICE_ROLE_KEY: project.secretKey,
+  };
+  expect((await runIn(tmpdir(), env, 'list')).code).toBe(0);
+});
+
+it('an option out of its range is refused, and not cut to fit', async () => {
+  const shown = await run('show', '--name', 'x', '--limit', '1000');
+  expect(shown).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('--limit is 1000, but show takes 1 to 200.'),
+  });
+  const dev = await run('dev', '--port', 'abc');
+  expect(dev).toMatchObject({ code: 1, err: '--port is "abc", and must be a number from 1 to 65535.\n' });
 });

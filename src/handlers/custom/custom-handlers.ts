@@ -90,6 +90,7 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
       line: (text, stream) => context.log.line(text, stream),
       progress: (progress) => context.progress(progress),
       secret: (value) => context.secret(value),
+      redact: (text) => context.redact(text),
     });
   }
 
@@ -110,7 +111,13 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
       idempotencyKey: '',
     } as const;
     const signal = AbortSignal.timeout(VALIDATE_MS);
-    const outcome = await pool.run(request, { signal, line: () => {}, progress: () => {}, secret: () => {} });
+    const outcome = await pool.run(request, {
+      signal,
+      line: () => {},
+      progress: () => {},
+      secret: () => {},
+      redact: (text) => text,
+    });
     if (outcome.outcome === 'success') return;
     const message = signal.aborted
       ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
+import { maskedValue } from './add-mask.ts';
 import { Changes } from './changes.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { type Command, commandFor } from './interpreter.ts';
@@ -17,7 +18,6 @@ const ERROR_LINES = 10;
 const PROGRESS_POLL_MS = 500;
 /** How long output may take to arrive once the process and its tree are gone, in milliseconds. */
 const DRAIN_MS = 2_000;
-const ADD_MASK = '::add-mask::';
 
 export interface ExecutableOptions {
   /** The environment of handlers (`childEnv`). */
@@ -58,7 +58,7 @@ async function runCommand(
   files: JobFiles,
 ): Promise<HandlerOutcome> {
   const changes = new Changes();
-  const errors = new Tail(ERROR_LINES);
+  const errors = new Tail(ERROR_LINES, (text) => context.redact(text));
   const mark = randomUUID();
   const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
   if (child instanceof Error) return startFailure(handler, command, child);
@@ -116,6 +116,7 @@ async function runCommand(
       errors: errors.lines,
       binary: command.binary,
       resultPath: files.resultPath,
+      redact: (text) => context.redact(text),
       complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
     });
   } finally {
@@ -150,16 +151,19 @@ function follow(
   context: HandlerContext,
   errors: Tail,
 ): LineSplitter {
-  const splitter = new LineSplitter((line) => {
-    // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
-    if (line.startsWith(ADD_MASK)) {
-      const value = line.slice(ADD_MASK.length).trim();
-      if (value !== '') context.secret(value);
-      return;
-    }
-    if (stream === 'stderr') errors.push(line);
-    context.log.line(line, stream);
-  });
+  const splitter = new LineSplitter(
+    (line) => {
+      // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
+      const masked = maskedValue(line);
+      if (masked !== null) {
+        if (masked !== '') context.secret(masked);
+        return;
+      }
+      if (stream === 'stderr') errors.push(line);
+      context.log.line(line, stream);
+    },
+    (text) => context.redact(text),
+  );
   child[stream]?.on('data', (chunk: Buffer) => splitter.push(chunk));
   child[stream]?.on('error', () => {});
   return splitter;

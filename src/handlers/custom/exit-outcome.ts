@@ -16,6 +16,7 @@ export interface ExecutableEnd {
   readonly errors: readonly string[];
   readonly binary: boolean;
   readonly resultPath: string;
+  readonly redact: (text: string) => string;
   /** Says something in the job's output that is not worth failing for. */
   complain(line: string): void;
 }
@@ -26,7 +27,7 @@ export async function exitOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
   const details = { exit_code: code, signal, stderr: [...errors] };
   if (code === 0) {
     try {
-      return { outcome: 'success', result: await readResult(end.resultPath) };
+      return { outcome: 'success', result: await readResult(end.resultPath, end.redact) };
     } catch (error) {
       const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
       return { outcome: 'failure', kind: 'error', message };
@@ -45,7 +46,7 @@ export async function exitOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
 async function snoozeOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
   let written: Json = null;
   try {
-    written = await readResult(end.resultPath);
+    written = await readResult(end.resultPath, end.redact);
   } catch (error) {
     end.complain(messageOf(error));
   }

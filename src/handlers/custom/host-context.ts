@@ -4,7 +4,10 @@ import type { ClaimedJob, Progress } from '../../queue/types.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { asJson } from './json-result.ts';
 
-const MAX_NOTE = 500;
+/** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
+const MAX_TEXT = 262_144;
+/** The redactor leaves shorter values alone: they are words. */
+const SHORTEST_SECRET = 6;
 const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
 /** Progress travels at most this often, however often it is reported. */
 const PROGRESS_EVERY_MS = 100;
@@ -52,6 +55,11 @@ export function createContext(options: ContextOptions): RunningContext {
     secret: (value: string) => {
       if (typeof value !== 'string') throw new TypeError(`context.secret takes text, not ${typeof value}.`);
       if (value !== '') options.sendSecret(value);
+      if (value.trim().length < SHORTEST_SECRET) {
+        process.stderr.write(
+          `warning: context.secret hides values of ${SHORTEST_SECRET} characters and more; this one is shorter and is not hidden.\n`,
+        );
+      }
     },
     snooze: (given: { readonly minutes: number; readonly reason?: string }) =>
       ending(snoozeOutcome(given), 'snooze') as Snooze,
@@ -59,7 +67,7 @@ export function createContext(options: ContextOptions): RunningContext {
       if (typeof reason !== 'string' || reason.trim() === '') {
         throw new TypeError('context.discard takes a reason: context.discard("the account is closed").');
       }
-      return ending({ outcome: 'discard', reason: clean(reason, 4_000) }, 'discard') as Discard;
+      return ending({ outcome: 'discard', reason: clean(reason) }, 'discard') as Discard;
     },
   });
 
@@ -69,7 +77,8 @@ export function createContext(options: ContextOptions): RunningContext {
       const asked = endings.get(returned);
       if (asked !== undefined) return asked.outcome;
       const [unused] = endings.values();
-      if (returned === undefined && unused !== undefined) {
+      // Whatever was returned in its place: to take it for a success would hide what the handler asked for.
+      if (unused !== undefined) {
         throw new TypeError(
           `context.${unused.call}(…) was called, but its value was not returned, so it had no effect. ` +
             `Write "return context.${unused.call}(…)".`,
@@ -91,7 +100,7 @@ function snoozeOutcome(given: { readonly minutes: number; readonly reason?: stri
   }
   const seconds = Math.max(1, Math.round(minutes * 60));
   const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'the handler asked to run later';
-  return { outcome: 'snooze', seconds, reason: clean(why, 4_000) };
+  return { outcome: 'snooze', seconds, reason: clean(why) };
 }
 
 function asProgress(done: unknown, total: unknown, note: unknown): Progress {
@@ -105,7 +114,7 @@ function asProgress(done: unknown, total: unknown, note: unknown): Progress {
   return {
     done: amount(done, 'done'),
     ...(total === undefined ? {} : { total: amount(total, 'total') }),
-    ...(note === undefined ? {} : { note: clean(note, MAX_NOTE) }),
+    ...(note === undefined ? {} : { note: clean(note) }),
   };
 }
 
@@ -138,9 +147,9 @@ function throttledProgress(send: (progress: Progress) => void) {
   };
 }
 
-function clean(text: string, limit: number): string {
+function clean(text: string): string {
   const stored = text.replaceAll('\0', '\ufffd').toWellFormed();
-  return stored.length > limit ? `${stored.slice(0, limit).toWellFormed()}…` : stored;
+  return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}…` : stored;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -7,18 +7,21 @@ import type { HandlerOutcome } from '../handler.ts';
 
 type Failure = Extract<HandlerOutcome, { outcome: 'failure' }>;
 
-const MAX_MESSAGE = 4_000;
-const MAX_STACK = 8_000;
+/**
+ * Bounds the message to the worker, which keeps far less: what is kept is cut there, after secrets are taken out, since
+ * half a secret would not be found any more.
+ */
+const MAX_TEXT = 262_144;
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = dirname(process.argv[1] ?? '');
 
 /** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
 export function failureOf(thrown: unknown, kind: Failure['kind'], prefix = ''): Failure {
-  const message = clip(clean(prefix + messageOf(thrown)), MAX_MESSAGE);
+  const message = clip(clean(prefix + messageOf(thrown)));
   const details: Record<string, Json> = {};
   if (thrown instanceof Error) {
-    if (typeof thrown.stack === 'string') details.stack = clip(clean(ownFrames(thrown.stack)), MAX_STACK);
-    if ('code' in thrown && typeof thrown.code === 'string') details.code = clip(clean(thrown.code), 200);
+    if (typeof thrown.stack === 'string') details.stack = clip(clean(ownFrames(thrown.stack)));
+    if ('code' in thrown && typeof thrown.code === 'string') details.code = clip(clean(thrown.code));
   }
   const more = Object.keys(details).length === 0 ? {} : { details };
   return { outcome: 'failure', kind, message, ...more };
@@ -55,7 +58,7 @@ export function loadFailure(thrown: unknown, name: string, lastUrl: string | nul
   } else if (code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package/.test(failure.message)) {
     why += '. Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
   }
-  return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`, MAX_MESSAGE) };
+  return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`) };
 }
 
 /** `file:line` of a syntax error, relative to the working directory when below it. */
@@ -88,6 +91,6 @@ function clean(text: string): string {
   return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
 
-function clip(text: string, limit: number): string {
-  return text.length > limit ? `${text.slice(0, limit).toWellFormed()}… [cut]` : text;
+function clip(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT).toWellFormed()}… [cut]` : text;
 }

@@ -131,11 +131,21 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
   }
 }
 
-function end(mine: Current, outcome: HandlerOutcome, reusable: boolean): void {
+function end(mine: Current, ended: HandlerOutcome, reusable: boolean): void {
+  let outcome = ended;
   if (mine.ended) return;
   mine.ended = true;
   if (current === mine) current = null;
   const { run } = mine.request;
+  const exitCode = Number(process.exitCode ?? 0);
+  if (outcome.outcome === 'success' && exitCode !== 0) {
+    // How a script says that it failed. Read here, since a process that runs on has no other end.
+    outcome = {
+      outcome: 'failure',
+      kind: 'error',
+      message: `The handler set process.exitCode to ${process.exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
+    };
+  }
   const clean = restore() && !process.getActiveResourcesInfo().some((name) => LEFT_RUNNING.has(name));
   mark(run, { kind: 'end' });
   send({

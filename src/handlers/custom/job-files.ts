@@ -60,9 +60,10 @@ export async function createJobFiles(
 
 /**
  * Reads what the handler wrote to CLOUD_JOBS_RESULT; no file or an empty one is null.
+ * @param redact takes the secrets out of what an error quotes, before that is cut
  * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
  */
-export async function readResult(path: string): Promise<Json> {
+export async function readResult(path: string, redact: (text: string) => string): Promise<Json> {
   let text: string;
   try {
     // Not blocking: a handler may have put a pipe there, which would be waited for without end.
@@ -74,7 +75,7 @@ export async function readResult(path: string): Promise<Json> {
         `The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`,
       );
     }
-    text = await file.readFile('utf8');
+    text = decoded(await file.readFile());
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null;
     if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP')) throw error;
@@ -85,11 +86,23 @@ export async function readResult(path: string): Promise<Json> {
   try {
     value = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
-    const start = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text.trimEnd());
+    const safe = redact(text);
+    const start = JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe.trimEnd());
     const hint = /\b(NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: write null.' : '';
     throw new Error(`The result file (CLOUD_JOBS_RESULT) is not JSON. It starts with ${start}.${hint}`, {
       cause: error,
     });
   }
   return asJson(value);
+}
+
+/** @throws Error for bytes that are no text: replaced, they would be another result */
+function decoded(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
+      cause: error,
+    });
+  }
 }

@@ -5,6 +5,7 @@ import { decodeMark } from './protocol.ts';
 export interface OutputSink {
   line(text: string): void;
   secret(value: string): void;
+  redact(text: string): string;
   /** The process has begun with the job. */
   begin(): void;
   /** The end mark was read: all that the job wrote to this stream has been given out. */
@@ -16,7 +17,10 @@ export interface OutputSink {
  * the marks of the current run (a timer of an earlier job that still prints) is dropped.
  */
 export class JobOutput {
-  readonly #lines = new LineSplitter((line) => this.#take(line));
+  readonly #lines = new LineSplitter(
+    (line) => this.#take(line),
+    (text) => this.#sink?.redact(text) ?? text,
+  );
   #run: string | null = null;
   #sink: OutputSink | null = null;
   /** Open at first: what a process prints before it can mark (Node refusing to start) is worth showing. */

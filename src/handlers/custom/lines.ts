@@ -1,7 +1,14 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** Longer lines are cut: one line of a job must not fill the memory of the worker or the log of the run. */
-export const MAX_LINE_LENGTH = 16_384;
+/**
+ * Longer lines are cut: one line of a job must not fill the memory of the worker. Far above what is shown and kept of a
+ * line, since that has to be cut after secrets are taken out: half a secret would not be found any more.
+ */
+export const MAX_LINE_LENGTH = 262_144;
+/** Longer secrets are not looked for where a line is cut. */
+const LONGEST_SECRET = 8_192;
+/** What an error keeps of one line. */
+const TAIL_LINE_LENGTH = 1_000;
 
 /**
  * Turns the bytes of a pipe into whole lines. `\n`, `\r\n` and a lone `\r` end a line (the runner reads all
@@ -11,12 +18,15 @@ export const MAX_LINE_LENGTH = 16_384;
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
+  readonly #redact: (text: string) => string;
   #partial = '';
   #cut = false;
   #afterReturn = false;
 
-  constructor(onLine: (line: string) => void) {
+  /** @param redact takes the secrets out of a line that has to be cut */
+  constructor(onLine: (line: string) => void, redact: (text: string) => string) {
     this.#onLine = onLine;
+    this.#redact = redact;
   }
 
   push(chunk: Uint8Array): void {
@@ -49,8 +59,11 @@ export class LineSplitter {
   }
 
   #emit(): void {
-    const mark = this.#cut ? ` … [line cut at ${MAX_LINE_LENGTH} characters]` : '';
-    const line = this.#partial.replaceAll('\0', '\ufffd').toWellFormed() + mark;
+    // Whole secrets are out, and half of one at the end goes with what is cut.
+    const text = this.#cut
+      ? `${this.#redact(this.#partial).slice(0, -LONGEST_SECRET)} … [line cut, it has more than ${MAX_LINE_LENGTH} characters]`
+      : this.#partial;
+    const line = text.replaceAll('\0', '\ufffd').toWellFormed();
     this.#partial = '';
     this.#cut = false;
     this.#onLine(line);
@@ -61,18 +74,25 @@ export class LineSplitter {
 export class Tail {
   readonly #lines: string[] = [];
   readonly #limit: number;
+  readonly #redact: (text: string) => string;
 
-  constructor(limit: number) {
+  /** @param redact takes the secrets out of a line before it is cut */
+  constructor(limit: number, redact: (text: string) => string) {
     this.#limit = limit;
+    this.#redact = redact;
   }
 
   push(line: string): void {
     if (line.trim() === '') return;
-    this.#lines.push(line.length > 1000 ? `${line.slice(0, 1000)}…` : line);
+    this.#lines.push(line);
     if (this.#lines.length > this.#limit) this.#lines.shift();
   }
 
+  /** Cut when they are asked for: a secret may be told by one stream after the other has printed it. */
   get lines(): readonly string[] {
-    return this.#lines;
+    return this.#lines.map((line) => {
+      const safe = this.#redact(line);
+      return safe.length > TAIL_LINE_LENGTH ? `${safe.slice(0, TAIL_LINE_LENGTH)}…` : safe;
+    });
   }
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Progress } from '../../queue/types.ts';
 import type { HandlerOutcome, JobLogStream } from '../handler.ts';
+import { maskedValue } from './add-mask.ts';
 import { Changes } from './changes.ts';
 import { crashOutcome } from './crash.ts';
 import { JobOutput } from './job-output.ts';
@@ -30,6 +31,8 @@ export interface RunHooks {
   line(text: string, stream: JobLogStream): void;
   progress(progress: Progress): void;
   secret(value: string): void;
+  /** Takes the secrets that are known so far out of a text. */
+  redact(text: string): string;
 }
 
 export interface RunEnd {
@@ -110,7 +113,7 @@ export class ModuleChild {
       secrets.add(value);
       hooks.secret(value);
     };
-    const errors = new Tail(30);
+    const errors = new Tail(30, (text) => hooks.redact(text));
     this.#onMessage = (message) => {
       if (message?.run !== request.run) return;
       if (message.type === 'progress') hooks.progress(message.progress);
@@ -123,10 +126,17 @@ export class ModuleChild {
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#streams[stream].start(request.run, {
         line: (text) => {
+          // What `core.setSecret` prints. Obeyed and not shown.
+          const masked = maskedValue(text);
+          if (masked !== null) {
+            if (masked !== '') secret(masked);
+            return;
+          }
           if (stream === 'stderr') errors.push(text);
           hooks.line(text, stream);
         },
         secret,
+        redact: (text) => hooks.redact(text),
         begin: () => {
           begun = true;
         },

@@ -1,7 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import type { Progress } from '../../queue/types.ts';
 
-const MAX_NOTE = 500;
 /** Only the last line counts, so only the end of the file is read. */
 const READ_BYTES = 4_096;
 
@@ -40,7 +39,7 @@ function build(done: number, total: number | undefined, note: string): Progress 
   return {
     done,
     ...(total === undefined ? {} : { total }),
-    ...(shown === '' ? {} : { note: shown.length > MAX_NOTE ? `${shown.slice(0, MAX_NOTE)}…` : shown }),
+    ...(shown === '' ? {} : { note: shown }),
   };
 }
 
@@ -81,7 +80,7 @@ export class ProgressFile {
     if (progress !== null) this.#report(progress);
     else if (!this.#complained) {
       this.#complained = true;
-      this.#complain(line.slice(0, 200));
+      this.#complain(line);
     }
   }
 
@@ -94,7 +93,9 @@ export class ProgressFile {
       try {
         const from = Math.max(0, size - READ_BYTES);
         const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-        const text = buffer.toString('utf8', 0, bytesRead);
+        const end = buffer.toString('utf8', 0, bytesRead);
+        // What the window cut in two is no line, and part of a secret would not be found.
+        const text = from === 0 ? end : end.slice(end.indexOf('\n') + 1 || end.length);
         if (this.#seen === `${state}\n${text}`) return null;
         this.#seen = `${state}\n${text}`;
         return text;

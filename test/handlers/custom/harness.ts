@@ -122,6 +122,7 @@ export function openHandlers(
         secrets.push(value);
         lines.push(`secret ${value}`);
       },
+      redact: (text) => secrets.reduce((safe, secret) => safe.replaceAll(secret, '***'), text),
     };
     return {
       lines,

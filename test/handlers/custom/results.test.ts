@@ -118,10 +118,20 @@ describe('snooze and discard', () => {
     ['return context.snooze({ minutes: 1e9 })', /a year/],
     ['return context.snooze()', /snooze takes/],
     ['return context.discard()', /discard takes a reason/],
+    [
+      'context.discard("closed"); return { sent: 0 };',
+      /context\.discard.*was called, but its value was not returned/,
+    ],
+    [
+      'return { status: context.discard("closed") };',
+      /context\.discard.*was called, but its value was not returned/,
+    ],
+    ['context.snooze({ minutes: 5 }); return "done";', /was called, but its value was not returned/],
+    ['process.exitCode = 1;', /set process\.exitCode to 1.*Throw an error instead/],
     ['context.snooze({ minutes: 5 });', /was called, but its value was not returned.*return context\.snooze/],
     ['context.discard("x");', /return context\.discard/],
     // A look-alike is not one.
-    ['return { ...context.snooze({ minutes: 5 }), f() {} }', /result\.f is a function/],
+    ['return { endsTheJob: "snooze", f() {} }', /result\.f is a function/],
   ])('%s is an error', async (code, message) => {
     const { run } = openHandlers(body(code));
     expect((await run({ handler: 'it' })).outcome).toMatchObject({
@@ -159,7 +169,7 @@ describe('thrown errors', () => {
     ['throw new Error("")', /^Error$/],
     ['throw new Error("nul \\0 here")', /^nul \ufffd here$/],
     ['await fetch("http://127.0.0.1:1/")', /fetch failed; caused by/],
-    ['throw new Error("long ".repeat(5000))', /\[cut\]$/],
+    ['throw new Error("long ".repeat(60_000))', /\[cut\]$/],
   ])('%s', async (code, message) => {
     const { run } = openHandlers(body(code));
     expect((await run({ handler: 'it' })).outcome).toMatchObject({
@@ -177,7 +187,10 @@ test.skipIf(process.platform === 'win32')('a result that is no file is an error'
     symlinkSync('/dev/zero', join(folder, 'device'));
     symlinkSync(folder, join(folder, 'folder'));
     for (const name of ['pipe', 'device', 'folder']) {
-      await expect(readResult(join(folder, name)), name).rejects.toThrow('is not a file any more');
+      await expect(
+        readResult(join(folder, name), (text) => text),
+        name,
+      ).rejects.toThrow('is not a file any more');
     }
   } finally {
     rmSync(folder, { recursive: true });

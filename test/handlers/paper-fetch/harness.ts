@@ -105,6 +105,7 @@ export function testContext(config: Json): TestContext {
       log: { line: (text) => lines.push(text) },
       progress: (value) => progress.push(value),
       secret: (value) => secrets.push(value),
+      redact: (text) => text,
     },
   };
 }

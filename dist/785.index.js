@@ -1,8 +1,8 @@
-export const id = 344;
-export const ids = [344,70];
+export const id = 785;
+export const ids = [785,70];
 export const modules = {
 
-/***/ 9344:
+/***/ 3785:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -62,6 +62,21 @@ function childEnv(env) {
 var errors = __webpack_require__(70);
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __webpack_require__(1421);
+;// CONCATENATED MODULE: ../../lib/handlers/custom/add-mask.js
+/**
+ * The value of a line that asks the runner to mask it, as `@actions/core` prints it and authors of shell steps write
+ * it: `::add-mask::value`. Read as the runner reads it: blanks before it, any case, `%25 %0D %0A` for what a command
+ * cannot hold, and the older form `##[add-mask]value`. Null for any other line.
+ * Source: actions/runner, ActionCommand.
+ */
+function maskedValue(line) {
+    const [, now, older] = /^\s*(?:::add-mask(?:\s[^:]*)?::(.*)|##\[add-mask(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
+    const value = now ?? older;
+    if (value === undefined)
+        return null;
+    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%').trim();
+}
+
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/changes.js
 /**
  * Waiting on a condition that several events can make true. `notify` is called after each of them; `until`
@@ -340,9 +355,10 @@ async function createJobFiles(scratchDir, job, idempotencyKey) {
 }
 /**
  * Reads what the handler wrote to CLOUD_JOBS_RESULT; no file or an empty one is null.
+ * @param redact takes the secrets out of what an error quotes, before that is cut
  * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
  */
-async function readResult(path) {
+async function readResult(path, redact) {
     let text;
     try {
         const env_1 = { stack: [], error: void 0, hasError: false };
@@ -355,7 +371,7 @@ async function readResult(path) {
             if (info.size > MAX_RESULT_BYTES) {
                 throw new Error(`The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`);
             }
-            text = await file.readFile('utf8');
+            text = decoded(await file.readFile());
         }
         catch (e_1) {
             env_1.error = e_1;
@@ -381,13 +397,25 @@ async function readResult(path) {
         value = JSON.parse(text.replace(/^\ufeff/, ''));
     }
     catch (error) {
-        const start = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text.trimEnd());
+        const safe = redact(text);
+        const start = JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe.trimEnd());
         const hint = /\b(NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: write null.' : '';
         throw new Error(`The result file (CLOUD_JOBS_RESULT) is not JSON. It starts with ${start}.${hint}`, {
             cause: error,
         });
     }
     return asJson(value);
+}
+/** @throws Error for bytes that are no text: replaced, they would be another result */
+function decoded(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    }
+    catch (error) {
+        throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
+            cause: error,
+        });
+    }
 }
 
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/exit-outcome.js
@@ -403,7 +431,7 @@ async function exitOutcome(end) {
     const details = { exit_code: code, signal, stderr: [...errors] };
     if (code === 0) {
         try {
-            return { outcome: 'success', result: await readResult(end.resultPath) };
+            return { outcome: 'success', result: await readResult(end.resultPath, end.redact) };
         }
         catch (error) {
             const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
@@ -423,7 +451,7 @@ async function exitOutcome(end) {
 async function snoozeOutcome(end) {
     let written = null;
     try {
-        written = await readResult(end.resultPath);
+        written = await readResult(end.resultPath, end.redact);
     }
     catch (error) {
         end.complain(messageOf(error));
@@ -551,8 +579,15 @@ function unusable(name, why) {
 var external_node_string_decoder_ = __webpack_require__(6193);
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/lines.js
 
-/** Longer lines are cut: one line of a job must not fill the memory of the worker or the log of the run. */
-const MAX_LINE_LENGTH = 16_384;
+/**
+ * Longer lines are cut: one line of a job must not fill the memory of the worker. Far above what is shown and kept of a
+ * line, since that has to be cut after secrets are taken out: half a secret would not be found any more.
+ */
+const MAX_LINE_LENGTH = 262_144;
+/** Longer secrets are not looked for where a line is cut. */
+const LONGEST_SECRET = 8_192;
+/** What an error keeps of one line. */
+const TAIL_LINE_LENGTH = 1_000;
 /**
  * Turns the bytes of a pipe into whole lines. `\n`, `\r\n` and a lone `\r` end a line (the runner reads all
  * three as line ends, so a `\r` must not smuggle one past those who look at line starts). Bytes that are not
@@ -561,11 +596,14 @@ const MAX_LINE_LENGTH = 16_384;
 class LineSplitter {
     #decoder = new external_node_string_decoder_.StringDecoder('utf8');
     #onLine;
+    #redact;
     #partial = '';
     #cut = false;
     #afterReturn = false;
-    constructor(onLine) {
+    /** @param redact takes the secrets out of a line that has to be cut */
+    constructor(onLine, redact) {
         this.#onLine = onLine;
+        this.#redact = redact;
     }
     push(chunk) {
         this.#take(this.#decoder.write(chunk));
@@ -597,8 +635,11 @@ class LineSplitter {
         this.#partial += text.length > room ? text.slice(0, room) : text;
     }
     #emit() {
-        const mark = this.#cut ? ` … [line cut at ${MAX_LINE_LENGTH} characters]` : '';
-        const line = this.#partial.replaceAll('\0', '\ufffd').toWellFormed() + mark;
+        // Whole secrets are out, and half of one at the end goes with what is cut.
+        const text = this.#cut
+            ? `${this.#redact(this.#partial).slice(0, -LONGEST_SECRET)} … [line cut, it has more than ${MAX_LINE_LENGTH} characters]`
+            : this.#partial;
+        const line = text.replaceAll('\0', '\ufffd').toWellFormed();
         this.#partial = '';
         this.#cut = false;
         this.#onLine(line);
@@ -608,18 +649,25 @@ class LineSplitter {
 class Tail {
     #lines = [];
     #limit;
-    constructor(limit) {
+    #redact;
+    /** @param redact takes the secrets out of a line before it is cut */
+    constructor(limit, redact) {
         this.#limit = limit;
+        this.#redact = redact;
     }
     push(line) {
         if (line.trim() === '')
             return;
-        this.#lines.push(line.length > 1000 ? `${line.slice(0, 1000)}…` : line);
+        this.#lines.push(line);
         if (this.#lines.length > this.#limit)
             this.#lines.shift();
     }
+    /** Cut when they are asked for: a secret may be told by one stream after the other has printed it. */
     get lines() {
-        return this.#lines;
+        return this.#lines.map((line) => {
+            const safe = this.#redact(line);
+            return safe.length > TAIL_LINE_LENGTH ? `${safe.slice(0, TAIL_LINE_LENGTH)}…` : safe;
+        });
     }
 }
 
@@ -776,7 +824,6 @@ function remember(pid) {
 
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/progress-file.js
 
-const MAX_NOTE = 500;
 /** Only the last line counts, so only the end of the file is read. */
 const READ_BYTES = 4_096;
 /**
@@ -815,7 +862,7 @@ function build(done, total, note) {
     return {
         done,
         ...(total === undefined ? {} : { total }),
-        ...(shown === '' ? {} : { note: shown.length > MAX_NOTE ? `${shown.slice(0, MAX_NOTE)}…` : shown }),
+        ...(shown === '' ? {} : { note: shown }),
     };
 }
 /**
@@ -856,7 +903,7 @@ class ProgressFile {
             this.#report(progress);
         else if (!this.#complained) {
             this.#complained = true;
-            this.#complain(line.slice(0, 200));
+            this.#complain(line);
         }
     }
     async #readEnd() {
@@ -869,7 +916,9 @@ class ProgressFile {
             try {
                 const from = Math.max(0, size - READ_BYTES);
                 const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-                const text = buffer.toString('utf8', 0, bytesRead);
+                const end = buffer.toString('utf8', 0, bytesRead);
+                // What the window cut in two is no line, and part of a secret would not be found.
+                const text = from === 0 ? end : end.slice(end.indexOf('\n') + 1 || end.length);
                 if (this.#seen === `${state}\n${text}`)
                     return null;
                 this.#seen = `${state}\n${text}`;
@@ -929,12 +978,12 @@ function stoppedOutcome(stop, how) {
 
 
 
+
 /** Lines of stderr that an error keeps. */
 const ERROR_LINES = 10;
 const PROGRESS_POLL_MS = 500;
 /** How long output may take to arrive once the process and its tree are gone, in milliseconds. */
 const DRAIN_MS = 2_000;
-const ADD_MASK = '::add-mask::';
 /**
  * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
  * ends; the promise settles after that.
@@ -954,7 +1003,7 @@ async function runExecutable(handler, context, signal, options) {
 }
 async function runCommand(command, handler, context, signal, options, files) {
     const changes = new Changes();
-    const errors = new Tail(ERROR_LINES);
+    const errors = new Tail(ERROR_LINES, (text) => context.redact(text));
     const mark = (0,external_node_crypto_.randomUUID)();
     const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
     if (child instanceof Error)
@@ -1015,6 +1064,7 @@ async function runCommand(command, handler, context, signal, options, files) {
             errors: errors.lines,
             binary: command.binary,
             resultPath: files.resultPath,
+            redact: (text) => context.redact(text),
             complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
         });
     }
@@ -1046,16 +1096,16 @@ function start(command, options, env) {
 function follow(child, stream, context, errors) {
     const splitter = new LineSplitter((line) => {
         // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
-        if (line.startsWith(ADD_MASK)) {
-            const value = line.slice(ADD_MASK.length).trim();
-            if (value !== '')
-                context.secret(value);
+        const masked = maskedValue(line);
+        if (masked !== null) {
+            if (masked !== '')
+                context.secret(masked);
             return;
         }
         if (stream === 'stderr')
             errors.push(line);
         context.log.line(line, stream);
-    });
+    }, (text) => context.redact(text));
     child[stream]?.on('data', (chunk) => splitter.push(chunk));
     child[stream]?.on('error', () => { });
     return splitter;
@@ -1292,7 +1342,7 @@ function decodeMark(run, line) {
  * the marks of the current run (a timer of an earlier job that still prints) is dropped.
  */
 class JobOutput {
-    #lines = new LineSplitter((line) => this.#take(line));
+    #lines = new LineSplitter((line) => this.#take(line), (text) => this.#sink?.redact(text) ?? text);
     #run = null;
     #sink = null;
     /** Open at first: what a process prints before it can mark (Node refusing to start) is worth showing. */
@@ -1355,6 +1405,7 @@ class JobOutput {
 }
 
 ;// CONCATENATED MODULE: ../../lib/handlers/custom/module-child.js
+
 
 
 
@@ -1431,7 +1482,7 @@ class ModuleChild {
             secrets.add(value);
             hooks.secret(value);
         };
-        const errors = new Tail(30);
+        const errors = new Tail(30, (text) => hooks.redact(text));
         this.#onMessage = (message) => {
             if (message?.run !== request.run)
                 return;
@@ -1447,11 +1498,19 @@ class ModuleChild {
         for (const stream of ['stdout', 'stderr']) {
             this.#streams[stream].start(request.run, {
                 line: (text) => {
+                    // What `core.setSecret` prints. Obeyed and not shown.
+                    const masked = maskedValue(text);
+                    if (masked !== null) {
+                        if (masked !== '')
+                            secret(masked);
+                        return;
+                    }
                     if (stream === 'stderr')
                         errors.push(text);
                     hooks.line(text, stream);
                 },
                 secret,
+                redact: (text) => hooks.redact(text),
                 begin: () => {
                     begun = true;
                 },
@@ -1645,6 +1704,7 @@ function createCustomHandlers(options) {
             line: (text, stream) => context.log.line(text, stream),
             progress: (progress) => context.progress(progress),
             secret: (value) => context.secret(value),
+            redact: (text) => context.redact(text),
         });
     }
     async function validate(config) {
@@ -1664,7 +1724,13 @@ function createCustomHandlers(options) {
             idempotencyKey: '',
         };
         const signal = AbortSignal.timeout(VALIDATE_MS);
-        const outcome = await pool.run(request, { signal, line: () => { }, progress: () => { }, secret: () => { } });
+        const outcome = await pool.run(request, {
+            signal,
+            line: () => { },
+            progress: () => { },
+            secret: () => { },
+            redact: (text) => text,
+        });
         if (outcome.outcome === 'success')
             return;
         const message = signal.aborted
