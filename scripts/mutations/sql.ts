@@ -782,7 +782,7 @@ export const SQL_MUTATIONS: readonly Mutation[] = [
   {
     what: 'delete: not while it runs',
     file: JOBS,
-    find: "  elsif job.status = 'locked' and job.lock_expires_at >= now() then",
+    find: "  elsif job.status = 'locked' and (job.lock_expires_at >= now()) is not false then",
     put: '  elsif false then',
     test: jobs('delete: with its history'),
   },
