@@ -1,7 +1,7 @@
 /**
  * Measures cloud-jobs beside its peers on one machine, in one run.
  *
- *   npm run bench                       all, about 10 minutes
+ *   npm run bench                       all, about 25 minutes
  *   npm run bench -- --short            all, less than 2 minutes
  *   npm run bench -- drain claim        some
  *   npm run bench -- --json FILE        writes the figures too; the table of docs/performance.md is made from them

@@ -27,7 +27,7 @@ export const autovacuum: Bench = {
   title:
     'a steady 2,000 jobs/s beside a history, with other settings of autovacuum, whose visits come every 5 s',
   async measure({ stack, short, log }) {
-    const [history, seconds, tried] = short ? [20_000, 6, 2] : [500_000, 60, 4];
+    const [history, seconds, tried] = short ? [20_000, 6, 2] : [300_000, 30, 4];
     const rows: Row[] = [];
     const claims: number[] = [];
     await stack.sql(`alter system set autovacuum_naptime = '${VISITS_SECONDS}s'`);
@@ -113,6 +113,8 @@ async function keepHistory(stack: BenchStack, count: number): Promise<void> {
      from generate_series(1, $1::integer) as n`,
     [count],
   );
+  // Or the check of the foreign key reads the whole table for each row, by the plan that fits an empty one.
+  await stack.sql('analyze public.cloud_jobs');
   await stack.sql(
     `insert into public.cloud_job_executions (execution_id, job_id, status, instance_id, started_at, finished_at)
      select 'f-' || n, 'f-' || n, 'success', 'x', now() - interval '2 days', now() - interval '2 days'

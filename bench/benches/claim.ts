@@ -127,13 +127,14 @@ export const claim: Bench = {
     await stack.sql('alter table public.cloud_jobs reset (autovacuum_enabled)');
     await stack.reset();
 
-    const grown = Object.values(medians).map((values) => Math.max(...values) / Math.min(...values));
+    // The first is that of 1,000 waiting beside nothing.
+    const grown = Object.values(medians).map((values) => Math.max(...values) / (values[0] ?? Number.NaN));
     rows.push({ label: "the first schema's claim of 1 in SQL, 100,000 waiting", unit: 'ms', values: seeds });
     return {
       rows,
       goals: [
         {
-          text: 'the dearest case to the cheapest, of the four kinds the worst',
+          text: 'the dearest case to that of 1,000 waiting, of the four kinds the worst',
           value: Math.max(...grown),
           limit: 1.3,
           sense: 'at most',
