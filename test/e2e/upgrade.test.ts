@@ -119,11 +119,14 @@ it('workers of the previous release go on while install.sql is applied: nothing 
   // There were jobs left for the old workers, and they do them.
   expect(upgraded).toBeLessThan(570);
   await until(() => done('previous') > upgraded + 30);
+  // The Data API has heard of it: until then a worker of today is told to run install.sql.
+  await project.reloadSchema();
   // Pasted again, while a worker of today has come beside them.
   const today = start('today', { 'instance-id': 'today', 'linger-minutes': '5' });
   // Each is quick to take them all: jobs come until both releases have had some.
   let jobs = 600;
   await until(async () => {
+    expect([...old.slice(0, 2), today].map(({ child }) => child.exitCode)).toEqual([null, null, null]);
     const after = notes().filter(({ event, name }) => event === 'done' && name.startsWith('after'));
     if (new Set(after.map(({ release }) => release)).size === 2) return true;
     const waiting = await project.sql(`select from cloud_jobs where status = 'waiting' and run_at <= now()`);
