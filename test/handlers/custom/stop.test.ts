@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { GRACE_MS, readStop, SHUTDOWN_GRACE_MS } from '../../../src/handlers/custom/stop.ts';
 import { type AbortCause, AbortReason } from '../../../src/handlers/handler.ts';
 import { HOST_SCRIPT, isEmpty, lives, openHandlers, printed, type Running, waitFor } from './harness.ts';
@@ -258,7 +258,12 @@ describe('a worker that ends without stopping its handlers', () => {
       setInterval(() => { if (${how === 'exit'} && existsSync(config.file)) process.exit(0); }, 5);
     `;
     const worker = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
-    const pid = await waitFor(() => existsSync(file) && Number(readFileSync(file, 'utf8')), 'its pid');
+    onTestFinished(() => void worker.kill('SIGKILL'));
+    // A file that is there may be empty yet.
+    const pid = await waitFor(
+      () => (existsSync(file) && Number(readFileSync(file, 'utf8'))) || null,
+      'its pid',
+    );
     if (how === 'SIGKILL') worker.kill('SIGKILL');
     await waitFor(() => !lives(pid), 'the end of the handler');
   });
