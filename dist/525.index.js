@@ -14231,7 +14231,7 @@ exports.postgresChangesFilter = postgresChangesFilter;
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.REALTIME_PRESENCE_LISTEN_EVENTS = void 0;
 const tslib_1 = __webpack_require__(4176);
-const presenceAdapter_1 = tslib_1.__importDefault(__webpack_require__(3429));
+const presenceAdapter_1 = tslib_1.__importDefault(__webpack_require__(5810));
 var REALTIME_PRESENCE_LISTEN_EVENTS;
 (function (REALTIME_PRESENCE_LISTEN_EVENTS) {
     REALTIME_PRESENCE_LISTEN_EVENTS["SYNC"] = "sync";
@@ -15056,7 +15056,7 @@ function phoenixChannelParams(options) {
 
 /***/ }),
 
-/***/ 3429:
+/***/ 5810:
 /***/ ((__unused_webpack_module, exports, __webpack_require__) => {
 
 

@@ -113,7 +113,1660 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 3209:
+/***/ 3207:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ CommandError)
+/* harmony export */ });
+/** Something that the user asked for cannot be done; the message says why and what to do. */
+class CommandError extends Error {
+    name = 'CommandError';
+}
+
+
+/***/ }),
+
+/***/ 3668:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   AV: () => (/* binding */ SWITCH_OFF_ADVICE),
+/* harmony export */   CD: () => (/* binding */ LATE_ADVICE),
+/* harmony export */   IT: () => (/* binding */ gapWords),
+/* harmony export */   SP: () => (/* binding */ switchOff),
+/* harmony export */   aZ: () => (/* binding */ SILENCE_SECONDS),
+/* harmony export */   ao: () => (/* binding */ silence),
+/* harmony export */   pU: () => (/* binding */ tickGaps)
+/* harmony export */ });
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2805);
+
+/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
+const SILENCE_SECONDS = 6 * 3600;
+const DAY_SECONDS = 86_400;
+/**
+ * A schedule of a public repository is switched off after so long without activity in it.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+const SWITCH_OFF_DAYS = 60;
+const WARN_AFTER_DAYS = 45;
+/** Fewer ticks say little about a schedule. */
+const LEAST_TICKS = 4;
+/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
+const LATE_SECONDS = 900;
+const LATE_MISSED = 5;
+/**
+ * How the ticks of a schedule came: late where fewer than half came, or many in a row did not. Null where there are too few to tell.
+ * @param ticks when the runs began, in any order
+ * @param countOccurrences how many times the schedule is due after one moment and up to another
+ */
+function tickGaps(ticks, countOccurrences) {
+    const times = ticks.map((tick) => Date.parse(tick)).sort((a, b) => a - b);
+    const [first, last] = [times[0], times.at(-1)];
+    if (first === undefined || last === undefined || times.length < LEAST_TICKS)
+        return null;
+    const span = (last - first) / 1000;
+    const gaps = times.slice(1).map((time, index) => {
+        const from = times[index] ?? time;
+        return { seconds: (time - from) / 1000, due: countOccurrences(new Date(from), new Date(time)) };
+    });
+    const due = Math.max(1, gaps.reduce((sum, gap) => sum + gap.due, 0));
+    const late = gaps.some((gap) => gap.seconds > LATE_SECONDS && gap.due > LATE_MISSED);
+    return {
+        ticks: times.length,
+        average: span / gaps.length,
+        longest: Math.max(...gaps.map((gap) => gap.seconds)),
+        wanted: span / due,
+        late: late || due >= 2 * gaps.length,
+    };
+}
+const gapWords = (schedule, gaps) => `The last ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.average)} on average, the longest gap was ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.longest)}; it asks for one every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.wanted)}.`;
+const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
+/** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
+function silence(silentSeconds, limitSeconds) {
+    return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(silentSeconds)}.` : null;
+}
+/**
+ * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
+ * @param about of a private repository nothing is said: GitHub documents it for public ones
+ */
+function switchOff(about, now) {
+    if (about.isPrivate || about.pushedAt === null)
+        return null;
+    const days = Math.floor((now.getTime() - Date.parse(about.pushedAt)) / 1000 / DAY_SECONDS);
+    if (days < WARN_AFTER_DAYS)
+        return null;
+    const left = SWITCH_OFF_DAYS - days;
+    return `Nothing has been pushed to this public repository for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(left, 'day')}` : ''}.`;
+}
+const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
+
+
+/***/ }),
+
+/***/ 7865:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EU: () => (/* binding */ nearestCommand),
+/* harmony export */   Lo: () => (/* binding */ COMMANDS),
+/* harmony export */   lw: () => (/* binding */ OPTIONS),
+/* harmony export */   mU: () => (/* binding */ USED),
+/* harmony export */   pA: () => (/* binding */ nearest)
+/* harmony export */ });
+/* unused harmony export VERBS */
+/* harmony import */ var _text_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1460);
+
+/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
+const COMMANDS = [
+    'run',
+    'plan',
+    'create',
+    'apply',
+    'list',
+    'show',
+    'stats',
+    'cancel',
+    'retry',
+    'enable',
+    'disable',
+    'delete',
+    'doctor',
+];
+/** The commands that do one thing to one job. */
+const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry', 'enable', 'disable', 'delete']));
+const OPTIONS = [
+    'supabase-url',
+    'supabase-key',
+    'supabase-publishable-key',
+    'command',
+    'name',
+    'job-type',
+    'config',
+    'description',
+    'max-retries',
+    'priority',
+    'run-at',
+    'queue',
+    'unique-key',
+    'concurrency-key',
+    'timeout-minutes',
+    'schedule',
+    'timezone',
+    'missed',
+    'missed-grace-minutes',
+    'file',
+    'prune',
+    'status',
+    'job-id',
+    'limit',
+    'queues',
+    'job-types',
+    'max-jobs',
+    'concurrency',
+    'lock-minutes',
+    'time-budget-minutes',
+    'linger-minutes',
+    'instance-id',
+    'handlers',
+    'dry-run',
+    'fail-on',
+    'max-workers',
+    'jobs-per-worker',
+    'silence-minutes',
+    'keepalive',
+    'github-token',
+];
+const VERB_OPTIONS = ['job-id'];
+/** What each command reads, beside `supabase-url`, `supabase-key`, `supabase-publishable-key` and `command`. */
+const USED = {
+    run: [
+        'queues',
+        'job-types',
+        'max-jobs',
+        'concurrency',
+        'lock-minutes',
+        'time-budget-minutes',
+        'linger-minutes',
+        'instance-id',
+        'handlers',
+        'dry-run',
+        'fail-on',
+        'silence-minutes',
+        'keepalive',
+        'github-token',
+    ],
+    plan: ['queues', 'job-types', 'max-workers', 'jobs-per-worker'],
+    create: [
+        'name',
+        'job-type',
+        'config',
+        'description',
+        'max-retries',
+        'priority',
+        'run-at',
+        'queue',
+        'unique-key',
+        'concurrency-key',
+        'timeout-minutes',
+        'schedule',
+        'timezone',
+        'missed',
+        'missed-grace-minutes',
+        'handlers',
+    ],
+    apply: ['file', 'prune', 'dry-run', 'handlers'],
+    list: ['name', 'job-type', 'queue', 'status', 'limit'],
+    show: ['job-id', 'name', 'limit'],
+    stats: ['queue'],
+    cancel: VERB_OPTIONS,
+    retry: VERB_OPTIONS,
+    enable: VERB_OPTIONS,
+    disable: VERB_OPTIONS,
+    delete: VERB_OPTIONS,
+    doctor: ['silence-minutes', 'github-token'],
+};
+/** Words that people use for something that has another name here. */
+const SYNONYMS = {
+    add: 'create',
+    new: 'create',
+    insert: 'create',
+    enqueue: 'create',
+    start: 'run',
+    work: 'run',
+    execute: 'run',
+    process: 'run',
+    ls: 'list',
+    jobs: 'list',
+    get: 'show',
+    describe: 'show',
+    info: 'show',
+    statistics: 'stats',
+    status: 'stats',
+    stop: 'cancel',
+    abort: 'cancel',
+    rerun: 'retry',
+    requeue: 'retry',
+    pause: 'disable',
+    resume: 'enable',
+    remove: 'delete',
+    rm: 'delete',
+    scale: 'plan',
+    matrix: 'plan',
+    check: 'doctor',
+    test: 'doctor',
+};
+/** The command that was probably meant by an unknown word, or null. */
+function nearestCommand(word) {
+    const lower = word.toLowerCase();
+    return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
+}
+/**
+ * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
+ * null. Case, `_` and `-` do not count.
+ */
+function nearest(word, words) {
+    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
+    const wanted = plain(word).slice(0, 60);
+    let best = null;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const candidate of words) {
+        const target = plain(candidate);
+        const gap = (0,_text_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__/* .editDistance */ .Y)(wanted, target);
+        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
+            best = candidate;
+            bestDistance = gap;
+        }
+    }
+    return best;
+}
+
+
+/***/ }),
+
+/***/ 6207:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  ZW: () => (/* binding */ OptionsError),
+  Tt: () => (/* binding */ readOptions)
+});
+
+// UNUSED EXPORTS: COMMANDS, OPTIONS, USED
+
+// EXTERNAL MODULE: ../../lib/src/schedule/next-occurrence.js + 1 modules
+var next_occurrence = __nccwpck_require__(541);
+;// CONCATENATED MODULE: ../../lib/src/schedule/schedule-fault.js
+
+const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
+/**
+ * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
+ * @param schedule what the user wrote
+ * @param timezone IANA name
+ * @returns nothing where both can be used
+ */
+function scheduleFaults(schedule, timezone) {
+    const zone = isZone(timezone)
+        ? []
+        : [
+            {
+                part: 'timezone',
+                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+            },
+        ];
+    // Whether an expression is due at all does not depend on the zone.
+    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
+    return expression === null ? zone : [expression, ...zone];
+}
+function expressionFault(schedule, timezone) {
+    const wrong = (reason) => ({ part: 'schedule', reason });
+    const text = schedule.trim();
+    if (text.startsWith('@')) {
+        return NICKNAMES.includes(text.toLowerCase())
+            ? null
+            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
+    }
+    const fields = text.split(/\s+/);
+    if (fields.length !== 5) {
+        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
+    }
+    // Letters that croner reads beyond the five-field standard, and that the database does not.
+    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
+    if (extra !== -1) {
+        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
+    }
+    try {
+        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
+        return next ? null : wrong('it is never due: no such day comes in the next years');
+    }
+    catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
+    }
+}
+const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
+const withoutNames = (field) => field.replace(NAMES, '');
+function isZone(name) {
+    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
+    if (/^[+-]/.test(name))
+        return false;
+    try {
+        new Intl.DateTimeFormat('en-US', { timeZone: name });
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 7 modules
+var schemas = __nccwpck_require__(9657);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/core/core.js
+var core = __nccwpck_require__(6416);
+;// CONCATENATED MODULE: ../../lib/src/commands/connection.js
+
+const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
+const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
+/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
+const urlSchema = () => schemas/* string */.YjP().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return core/* NEVER */.tm;
+    };
+    const given = text.trim();
+    if (/^\*+$/.test(given))
+        return fail(`is a masked value, not an address. ${WHERE_URL}`);
+    if (/^(sb_|eyJ)/.test(given))
+        return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
+    if (/^postgres(ql)?:/i.test(given)) {
+        return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
+    }
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
+        const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
+        return fail(`has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`);
+    }
+    if (!URL.canParse(given))
+        return fail(`is not a valid address. ${WHERE_URL}`);
+    const url = new URL(given);
+    const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
+    if (/(^|\.)supabase\.com$/.test(url.hostname)) {
+        const wanted = project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
+        return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
+    }
+    if (url.protocol !== 'https:' && url.protocol !== 'http:')
+        return fail(`must start with https://. ${WHERE_URL}`);
+    if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
+        return fail(`would send the key unencrypted: write https://${url.host}`);
+    }
+    if (url.username !== '' || url.password !== '') {
+        return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
+    }
+    if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
+        return fail(`has something after the host that does not belong there: use ${url.origin}`);
+    }
+    return url.origin;
+});
+/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
+function isPrivateHost(host) {
+    if (host === 'localhost' ||
+        host.endsWith('.localhost') ||
+        host.endsWith('.local') ||
+        host.endsWith('.internal')) {
+        return true;
+    }
+    // Names without a dot are those of a container network.
+    if (/^[a-z0-9-]+$/i.test(host))
+        return true;
+    if (host.startsWith('['))
+        return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
+    return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
+}
+/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
+const keySchema = () => schemas/* string */.YjP().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return core/* NEVER */.tm;
+    };
+    const key = text.trim();
+    if (/^\*+$/.test(key))
+        return fail(`is a masked value, not a key. ${WHERE_KEY}`);
+    if (/^[a-z]+:\/\//i.test(key))
+        return fail(`is an address, not a key. ${WHERE_KEY}`);
+    if (/\s/.test(key))
+        return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
+    if (key.startsWith('sbp_'))
+        return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
+    const weak = weakKind(key);
+    if (weak !== null)
+        return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
+    return key;
+});
+/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
+const publishableKeySchema = () => schemas/* string */.YjP().transform((text, context) => {
+    const key = text.trim();
+    if (weakKind(key) === 'publishable' || weakKind(key) === 'anon')
+        return key;
+    // Whatever it is, it would go to the server as one of the public keys.
+    context.addIssue({
+        code: 'custom',
+        message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
+    });
+    return core/* NEVER */.tm;
+});
+/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
+function limitedRole(key) {
+    const role = claimsOf(key)?.role;
+    return typeof role === 'string' && role !== 'service_role' ? role : null;
+}
+function weakKind(key) {
+    if (key.startsWith('sb_publishable_'))
+        return 'publishable';
+    const role = claimsOf(key)?.role;
+    return role === 'anon' || role === 'authenticated' ? role : null;
+}
+/** The payload of a JWT, unchecked: good for messages only. */
+function claimsOf(key) {
+    const parts = key.split('.');
+    if (parts.length !== 3 || !key.startsWith('eyJ'))
+        return null;
+    try {
+        const claims = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
+        return claims !== null && typeof claims === 'object' ? { ...claims } : null;
+    }
+    catch {
+        // Not a JWT then; the project's API will say what it thinks of it.
+        return null;
+    }
+}
+/** What does not fit between url and key (a JWT names its project), or null. */
+function mismatch(connection) {
+    const ref = claimsOf(connection.key)?.ref;
+    const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
+    if (typeof ref !== 'string' || !/^[a-z0-9]{20}$/.test(ref) || project === undefined || ref === project)
+        return null;
+    return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
+}
+/** True for the two kinds of keys that Supabase gives out. */
+function looksLikeKey(key) {
+    return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
+}
+
+;// CONCATENATED MODULE: ../../lib/src/commands/door.js
+/** A value as errors show it: in quotes, cut, without secrets. */
+function quote(value, door) {
+    const redacted = door.redact(value.trim());
+    const letters = Array.from(redacted);
+    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
+}
+/** `a`, `a and b`, `a, b and c`. */
+function join(words) {
+    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+/** The text with a full stop, where it has no end of its own. */
+function endSentence(text) {
+    return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+// EXTERNAL MODULE: ../../lib/src/commands/liveness.js
+var liveness = __nccwpck_require__(3668);
+;// CONCATENATED MODULE: ../../lib/src/commands/build-options.js
+
+
+
+
+const DEFAULT_QUEUE = 'default';
+/** Beside the handlers. */
+const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
+const MOST_EXECUTIONS = 200;
+/**
+ * The options of a command from the values that were given: defaults filled in, and what must be given or go together
+ * checked.
+ * @param problems what is wrong is added to it; the options are then not to be used
+ */
+function buildOptions(command, values, door, problems) {
+    const key = values['supabase-key'] ?? '';
+    const connection = {
+        url: values['supabase-url'] ?? '',
+        key,
+        // Beside one of the project's own keys it would win, and let nobody in.
+        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
+    };
+    switch (command) {
+        case 'run':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxJobs: values['max-jobs'] ?? null,
+                concurrency: values.concurrency ?? 4,
+                lockSeconds: values['lock-minutes'] ?? 300,
+                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
+                lingerSeconds: values['linger-minutes'] ?? 0,
+                instanceId: values['instance-id'] ?? null,
+                handlers: values.handlers ?? null,
+                dryRun: values['dry-run'] ?? false,
+                failOn: values['fail-on'] ?? 'failed',
+                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
+                keepalive: keepaliveOf(values, door, problems),
+                githubToken: values['github-token'] ?? null,
+            };
+        case 'plan':
+            return {
+                command,
+                connection,
+                queues: values.queues ?? [DEFAULT_QUEUE],
+                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+                maxWorkers: values['max-workers'] ?? 4,
+                jobsPerWorker: values['jobs-per-worker'] ?? 25,
+            };
+        case 'create':
+            return {
+                command,
+                connection,
+                name: needed('name', values.name, '', command, door, problems),
+                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
+                config: values.config ?? {},
+                description: values.description ?? '',
+                maxRetries: values['max-retries'] ?? null,
+                priority: values.priority ?? 0,
+                runAt: values['run-at'] ?? null,
+                queue: values.queue ?? DEFAULT_QUEUE,
+                uniqueKey: values['unique-key'] ?? null,
+                concurrencyKey: values['concurrency-key'] ?? null,
+                timeoutSeconds: values['timeout-minutes'] ?? null,
+                recurrence: recurrenceOf(values, door, problems),
+                handlers: values.handlers ?? null,
+            };
+        case 'apply':
+            return {
+                command,
+                connection,
+                file: values.file ?? DEFAULT_JOBS_FILE,
+                prune: values.prune ?? false,
+                dryRun: values['dry-run'] ?? false,
+                handlers: values.handlers ?? null,
+            };
+        case 'list':
+            return {
+                command,
+                connection,
+                name: values.name ?? null,
+                jobType: values['job-type'] ?? null,
+                queue: values.queue ?? null,
+                status: values.status ?? null,
+                limit: values.limit ?? 50,
+            };
+        case 'show': {
+            const jobId = values['job-id'] ?? null;
+            const name = values.name ?? null;
+            if ((jobId === null) === (name === null)) {
+                const both = `${door.label('job-id')} or ${door.label('name')}`;
+                problems.push(jobId === null
+                    ? `show needs ${both}; the list command shows both.`
+                    : `show takes ${both}, not both.`);
+            }
+            const limit = values.limit ?? 10;
+            if (limit > MOST_EXECUTIONS) {
+                problems.push(`${door.label('limit')} is ${limit}, but show takes 1 to ${MOST_EXECUTIONS}.`);
+            }
+            return { command, connection, jobId, name, limit };
+        }
+        case 'stats':
+            return { command, connection, queue: values.queue ?? null };
+        case 'doctor':
+            return {
+                command,
+                connection,
+                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
+                githubToken: values['github-token'] ?? null,
+            };
+        default:
+            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
+    }
+}
+function keepaliveOf(values, door, problems) {
+    if (values.keepalive && values['github-token'] === undefined) {
+        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
+    }
+    return values.keepalive ?? false;
+}
+function recurrenceOf(values, door, problems) {
+    const { schedule, timezone = 'UTC', missed = 'once' } = values;
+    const grace = values['missed-grace-minutes'] ?? null;
+    if (schedule === undefined) {
+        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
+            if (values[name] === undefined)
+                continue;
+            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
+        }
+        return null;
+    }
+    for (const { part, reason } of scheduleFaults(schedule, timezone)) {
+        const value = part === 'schedule' ? schedule : timezone;
+        problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
+    }
+    if (grace !== null && missed !== 'skip') {
+        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
+    }
+    return { schedule, timezone, missed, missedGraceSeconds: grace };
+}
+const EXAMPLES = {
+    name: 'Name the job, such as "Nightly report".',
+    'job-type': 'Use paper_fetch, maintenance or custom.',
+    'job-id': 'The list command shows the ids.',
+};
+/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
+function needed(name, value, stand, command, door, problems) {
+    if (value !== undefined)
+        return value;
+    // A value that was given and is wrong has its own problem already.
+    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
+        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
+    }
+    return stand;
+}
+
+// EXTERNAL MODULE: ../../lib/src/commands/option-names.js
+var option_names = __nccwpck_require__(7865);
+// EXTERNAL MODULE: ../../lib/src/queue/types.js
+var types = __nccwpck_require__(1975);
+// EXTERNAL MODULE: ../../lib/src/text/json-fault.js
+var json_fault = __nccwpck_require__(5129);
+;// CONCATENATED MODULE: ../../lib/src/text/json-place.js
+/**
+ * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
+ * the text, which can be long or hold a secret, and gives a position only sometimes.
+ */
+function jsonPlace(source) {
+    const message = complaint(source);
+    const given = /at position (\d+)/.exec(message)?.[1];
+    const position = given === undefined ? firstUnexpected(source) : Number(given);
+    if (position >= source.trimEnd().length)
+        return 'it ends too early';
+    const lines = source.slice(0, position).split('\n');
+    const char = String.fromCodePoint(source.codePointAt(position) ?? 0);
+    return `unexpected ${JSON.stringify(char)} at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+}
+function complaint(text) {
+    try {
+        JSON.parse(text);
+        return '';
+    }
+    catch (error) {
+        return error instanceof Error ? error.message : '';
+    }
+}
+/** A text stays wrong whatever follows its first unexpected token, so halving finds that token. */
+function firstUnexpected(source) {
+    const isWrong = (length) => complaint(source.slice(0, length)).startsWith('Unexpected token');
+    let right = 0;
+    let wrong = source.length;
+    if (!isWrong(wrong))
+        return wrong;
+    while (wrong - right > 1) {
+        const middle = (right + wrong) >> 1;
+        if (isWrong(middle))
+            wrong = middle;
+        else
+            right = middle;
+    }
+    return right;
+}
+
+;// CONCATENATED MODULE: ../../lib/src/commands/run-at.js
+
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+/** What the database takes as a delay: ten years. */
+const LONGEST = 315_576_000;
+const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
+const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
+const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
+const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
+const HOW = 'write a time with its zone (2026-03-01T08:00:00Z, 2026-03-01T09:00:00+01:00) or a time span (90m, in 2h30m)';
+/** `now`, a time span (`90m`, `in 2h 30m`, `1 day`), or an instant in ISO 8601 with its zone. */
+const runAtSchema = () => schemas/* string */.YjP().transform((text, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return core/* NEVER */.tm;
+    };
+    const given = text.trim();
+    if (/^now$/i.test(given))
+        return { delaySeconds: 0 };
+    const span = SPAN.exec(given)?.[1];
+    if (span !== undefined) {
+        const seconds = spanSeconds(span);
+        if (seconds === null)
+            return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
+        if (seconds > LONGEST)
+            return fail('is more than ten years away');
+        return { delaySeconds: seconds };
+    }
+    const iso = ISO.exec(given);
+    if (iso === null)
+        return fail(`is neither a time nor a time span: ${HOW}`);
+    const [, day = '', time, zone] = iso;
+    if (zone === undefined || time === undefined) {
+        return fail(`has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`);
+    }
+    const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
+    const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
+    // Date rolls the 31st of a short month over into the next one.
+    const exists = new Date(`${day}T00:00:00Z`);
+    if (Number.isNaN(instant.getTime()) ||
+        Number.isNaN(exists.getTime()) ||
+        !exists.toISOString().startsWith(day)) {
+        return fail(`is not a day and time that exists: ${HOW}`);
+    }
+    return { instant: instant.toISOString() };
+});
+function spanSeconds(span) {
+    let seconds = 0;
+    for (const [, amount = '', unit = ''] of span.matchAll(PART)) {
+        const letter = UNIT.exec(unit)
+            ?.slice(1)
+            .find((group) => group !== undefined);
+        const length = UNITS[letter?.toLowerCase() ?? ''];
+        if (length === undefined)
+            return null;
+        seconds += Number(amount) * length;
+    }
+    return Math.round(seconds);
+}
+
+;// CONCATENATED MODULE: ../../lib/src/commands/option-schemas.js
+
+
+
+
+
+
+
+/** When the exit code of `run` is 1. */
+const FAIL_ON = ['failed', 'any', 'never'];
+const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
+const QUEUE_RULE = 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit';
+/** What the database takes for a job's config. */
+const CONFIG_LIMIT = 262_144;
+const option_schemas_text = (most) => schemas/* string */.YjP()
+    .transform((value) => value.trim())
+    .pipe(schemas/* string */.YjP()
+    .max(most, `must have at most ${most} characters`)
+    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'));
+const matching = (pattern, rule) => schemas/* string */.YjP()
+    .transform((value) => value.trim())
+    .pipe(schemas/* string */.YjP().regex(pattern, rule));
+/** Numbers as people write them, and nothing that JavaScript would take for one besides (`0x10`, `1e3`). */
+const number = (rule, min, max, whole) => schemas/* string */.YjP()
+    .transform((value) => value.trim())
+    .pipe(schemas/* string */.YjP().regex(whole ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule))
+    .transform(Number)
+    .pipe(schemas/* number */.aig().min(min, rule).max(max, rule));
+const wholeNumber = (min, max) => number(`must be a whole number from ${min} to ${max}`, min, max, true);
+/** Minutes, fractions allowed, as whole seconds of at least one. */
+const minutes = (min, max) => number(`must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max, false).transform((value) => Math.max(1, Math.round(value * 60)));
+const oneOf = (words) => schemas/* string */.YjP().transform((value, context) => {
+    const wanted = value.trim();
+    const found = words.find((word) => word === wanted.toLowerCase());
+    if (found !== undefined)
+        return found;
+    context.addIssue({ code: 'custom', message: unknownWord(wanted, words) });
+    return core/* NEVER */.tm;
+});
+function unknownWord(wanted, words) {
+    const near = (0,option_names/* nearest */.pA)(wanted, words);
+    return `is not one of ${words.join(', ')}${near === null ? '' : `. Did you mean ${near}?`}`;
+}
+/** Separated by commas or line ends; the same item twice counts once. */
+const list = (item) => schemas/* string */.YjP()
+    .transform((value) => [
+    ...new Set(value
+        .split(/[,\r\n]/)
+        .map((part) => part.trim())
+        .filter((part) => part !== '')),
+])
+    .pipe(schemas/* array */.YOg(item).min(1, 'names nothing').max(100, 'must name at most 100'));
+const yesOrNo = () => schemas/* string */.YjP().transform((value, context) => {
+    const word = value.trim().toLowerCase();
+    if (word === 'true' || word === 'yes')
+        return true;
+    if (word === 'false' || word === 'no')
+        return false;
+    context.addIssue({ code: 'custom', message: 'must be true or false' });
+    return core/* NEVER */.tm;
+});
+const config = () => schemas/* string */.YjP().transform((value, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return core/* NEVER */.tm;
+    };
+    let parsed;
+    try {
+        parsed = JSON.parse(value);
+    }
+    catch {
+        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
+    }
+    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
+        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
+        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
+    }
+    const fault = (0,json_fault/* jsonFault */.x)(parsed);
+    if (fault !== null)
+        return fail(fault);
+    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
+        return fail('is larger than 256 KiB');
+    // As it is: a copy by a schema would lose a key of the name "__proto__".
+    return parsed;
+});
+/**
+ * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
+ * value, so they begin with a verb and do not repeat the value.
+ * Each is made when it is asked for: making all takes longer than the rest of an idle run's own work.
+ */
+const SCHEMAS = {
+    'supabase-url': urlSchema,
+    'supabase-key': keySchema,
+    'supabase-publishable-key': publishableKeySchema,
+    name: () => option_schemas_text(500),
+    'job-type': () => oneOf(types/* JOB_TYPES */.MA),
+    config,
+    description: () => option_schemas_text(10_000),
+    'max-retries': () => wholeNumber(0, 100),
+    priority: () => wholeNumber(-100, 100),
+    'run-at': runAtSchema,
+    queue: () => matching(QUEUE, QUEUE_RULE),
+    'unique-key': () => option_schemas_text(500),
+    'concurrency-key': () => option_schemas_text(500),
+    'timeout-minutes': () => minutes(0, 360),
+    schedule: () => option_schemas_text(500),
+    timezone: () => option_schemas_text(100),
+    missed: () => oneOf(types/* MISSED */.kH),
+    'missed-grace-minutes': () => minutes(0, 525_600),
+    file: () => option_schemas_text(4096),
+    prune: yesOrNo,
+    status: () => oneOf(types/* JOB_STATUSES */.nE),
+    'job-id': () => matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the `list` command shows the ids)'),
+    limit: () => wholeNumber(1, 1000),
+    queues: () => list(matching(QUEUE, QUEUE_RULE)),
+    'job-types': () => list(oneOf(types/* JOB_TYPES */.MA)),
+    'max-jobs': () => wholeNumber(1, 100_000),
+    concurrency: () => wholeNumber(1, 64),
+    'lock-minutes': () => minutes(0.5, 60),
+    'time-budget-minutes': () => minutes(0.1, 350),
+    'linger-minutes': () => minutes(0, 350),
+    'instance-id': () => option_schemas_text(200),
+    handlers: () => option_schemas_text(4096),
+    'dry-run': yesOrNo,
+    'fail-on': () => oneOf(FAIL_ON),
+    'max-workers': () => wholeNumber(1, 256),
+    'jobs-per-worker': () => wholeNumber(1, 10_000),
+    'silence-minutes': () => minutes(1, 525_600),
+    keepalive: yesOrNo,
+    'github-token': () => matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces'),
+};
+
+;// CONCATENATED MODULE: ../../lib/src/commands/options.js
+
+
+
+
+
+/** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
+class OptionsError extends Error {
+    name = 'OptionsError';
+    problems;
+    constructor(problems, noun) {
+        const intro = `${problems.length} ${noun}s need attention:`;
+        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
+        this.problems = problems;
+    }
+}
+/**
+ * Reads and checks the options of one call.
+ * @throws OptionsError with every problem found, not only the first.
+ */
+function readOptions(raw, door) {
+    const problems = [];
+    const warnings = [];
+    const given = Object.entries(raw).filter(([, value]) => value !== undefined && value.trim() !== '');
+    for (const [name] of given) {
+        if (!isOption(name))
+            problems.push(unknownOption(name, door));
+    }
+    const command = readCommand(raw.command, door, problems);
+    const values = parse(given, command, door, problems, warnings);
+    const used = command === null ? null : new Set(option_names/* USED */.mU[command]);
+    if (command !== null && used !== null) {
+        for (const [name] of given) {
+            if (isOption(name) && !used.has(name) && !ALWAYS.has(name))
+                ignore(name, command, values, door, problems, warnings);
+        }
+    }
+    const options = command === null ? null : buildOptions(command, values, door, problems);
+    if (options !== null && options.connection.key !== '') {
+        const wrong = mismatch(options.connection);
+        if (wrong !== null)
+            problems.push(wrong);
+        const role = limitedRole(options.connection.key);
+        if (role !== null && options.connection.publishableKey === null) {
+            warnings.push(`${door.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token beside a public key only: give ${door.label('supabase-publishable-key')} too.`);
+        }
+        if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
+            warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
+        }
+    }
+    if (problems.length > 0 || options === null) {
+        // All of each: the advice may quote the value too (`write https://...`).
+        throw new OptionsError(problems.map(door.redact), door.noun);
+    }
+    return { options, warnings };
+}
+const ALWAYS = new Set([
+    'supabase-url',
+    'supabase-key',
+    'supabase-publishable-key',
+    'command',
+]);
+/** Never shown, not even where they are wrong. */
+const KEYS = new Set([
+    'supabase-key',
+    'supabase-publishable-key',
+    'github-token',
+]);
+function isOption(name) {
+    return option_names/* OPTIONS */.lw.includes(name);
+}
+function unknownOption(name, door) {
+    const near = (0,option_names/* nearest */.pA)(name, option_names/* OPTIONS */.lw);
+    const hint = near === null ? `The ${door.noun}s are: ${option_names/* OPTIONS */.lw.join(', ')}.` : `Did you mean ${door.label(near)}?`;
+    return `There is no ${door.noun} ${door.label(name)}. ${hint}`;
+}
+function readCommand(raw, door, problems) {
+    const word = raw?.trim() ?? '';
+    if (word === '')
+        return 'run';
+    const found = option_names/* COMMANDS */.Lo.find((command) => command === word.toLowerCase());
+    if (found !== undefined)
+        return found;
+    const near = (0,option_names/* nearestCommand */.EU)(word);
+    problems.push(`${door.label('command')} is ${quote(word, door)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${option_names/* COMMANDS */.Lo.join(', ')}.`);
+    return null;
+}
+function parse(given, command, door, problems, warnings) {
+    const values = {};
+    const texts = new Map(given);
+    for (const name of ['supabase-url', 'supabase-key']) {
+        if (!texts.has(name))
+            problems.push(`${door.label(name)} is empty. ${door.missing(name)}`);
+    }
+    for (const name of option_names/* OPTIONS */.lw) {
+        const value = texts.get(name);
+        if (name === 'command' || value === undefined)
+            continue;
+        // What a command does not read cannot make it fail.
+        if (command !== null && !ALWAYS.has(name) && !option_names/* USED */.mU[command].includes(name))
+            continue;
+        const result = SCHEMAS[name]().safeParse(value);
+        if (result.success) {
+            values[name] = result.data;
+        }
+        else {
+            const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
+            const shown = KEYS.has(name) ? '' : ` is ${quote(value, door)}: it`;
+            problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
+        }
+        if (name === 'supabase-key' && value !== value.trim()) {
+            warnings.push(`${door.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
+        }
+    }
+    return values;
+}
+/** The options of `run` that do what another command's option seems to do. */
+const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
+function ignore(name, command, values, door, problems, warnings) {
+    const instead = command === 'run' ? FOR_RUN[name] : undefined;
+    const users = option_names/* COMMANDS */.Lo.filter((other) => option_names/* USED */.mU[other].includes(name));
+    if (instead !== undefined && values[instead] === undefined) {
+        // A warning would come too late: the run would have executed jobs that it was not meant to.
+        problems.push(`${door.label(name)} is only used by ${join(users)}. To limit what run executes, use ${door.label(instead)}.`);
+    }
+    else if (command === 'create' && name === 'job-id') {
+        problems.push(`${door.label(name)} cannot be chosen for a new job. Use ${door.label('unique-key')} so that the job is not created twice.`);
+    }
+    else {
+        warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
+    }
+}
+
+
+
+/***/ }),
+
+/***/ 2140:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   d: () => (/* binding */ gapsOf)
+/* harmony export */ });
+/* harmony import */ var _liveness_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3668);
+
+const CHUNK = 200;
+const MOST_CHUNKS = 100;
+/**
+ * The gaps between the ticks of a schedule as GitHub runs it, in UTC. Null where there are too few, or where the
+ * expression is none. croner is loaded only here: most runs do not need it.
+ */
+async function gapsOf(schedule, ticks) {
+    if (ticks.length < 2)
+        return null;
+    const { nextOccurrences } = await Promise.resolve(/* import() */).then(__nccwpck_require__.bind(__nccwpck_require__, 541));
+    const count = (after, until) => {
+        let from = after;
+        for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
+            const next = nextOccurrences(schedule, 'UTC', from, CHUNK);
+            const within = next.findIndex((at) => at > until);
+            if (within !== -1 || next.length < CHUNK)
+                return chunk * CHUNK + (within === -1 ? next.length : within);
+            from = next.at(-1) ?? until;
+        }
+        return MOST_CHUNKS * CHUNK;
+    };
+    try {
+        return (0,_liveness_js__WEBPACK_IMPORTED_MODULE_0__/* .tickGaps */ .pU)(ticks, count);
+    }
+    catch {
+        // What GitHub accepts and croner does not is not worth a failed run.
+        return null;
+    }
+}
+
+
+/***/ }),
+
+/***/ 3918:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EX: () => (/* binding */ small),
+/* harmony export */   aL: () => (/* binding */ words),
+/* harmony export */   nf: () => (/* binding */ link),
+/* harmony export */   om: () => (/* binding */ block),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   zH: () => (/* binding */ details)
+/* harmony export */ });
+/* harmony import */ var _text_disarm_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1156);
+
+/** Words longer than this may be broken: three columns of them fit on a phone. */
+const LONG_WORD = 16;
+/**
+ * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
+ * Markdown or HTML is written as a character reference, which is shown and never obeyed.
+ *
+ * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
+ * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
+ * @param limit the most characters to show; what is longer ends in `…`
+ */
+function words(text, limit = 200) {
+    // A character is at most two units long; the rest of a huge text is not looked at.
+    const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
+    return shorten((0,_text_disarm_js__WEBPACK_IMPORTED_MODULE_0__/* .visible */ .RK)(near).replace(/\s+/g, ' ').trim(), limit)
+        .split(' ')
+        .map((word) => pieces(word).map(references).join('<wbr>'))
+        .join(' ');
+}
+/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
+function block(text, limit = 4_000) {
+    const safe = references(shorten((0,_text_disarm_js__WEBPACK_IMPORTED_MODULE_0__/* .visible */ .RK)(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
+    return `<pre>${safe}</pre>`;
+}
+const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
+/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
+function pieces(word) {
+    return word.split(PARTS).flatMap((piece) => {
+        if (isShort(piece))
+            return [piece];
+        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
+            if (isShort(part))
+                return [part];
+            const letters = Array.from(part);
+            const count = Math.ceil(letters.length / LONG_WORD);
+            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        });
+    });
+}
+const isShort = (text) => Array.from(text).length <= LONG_WORD;
+function references(text) {
+    return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+function shorten(text, limit) {
+    const letters = Array.from(text);
+    return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : text;
+}
+/** A link with plain words, or the words alone where the address is not an http(s) one. */
+function link(label, address) {
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+        return words(label);
+    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
+    const href = url.href
+        .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+        .replaceAll('&', '&amp;');
+    return `<a href="${href}">${words(label)}</a>`;
+}
+/** A Markdown table. Cells must be safe already. */
+function table(head, rows) {
+    const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
+    return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+/** Small print below. Text must be safe already. */
+const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
+/** What opens at a click. Title and body must be safe already. */
+const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
+
+
+/***/ }),
+
+/***/ 8010:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   n: () => (/* binding */ fitPage)
+/* harmony export */ });
+/* unused harmony export PAGE_BYTES */
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3918);
+
+/**
+ * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
+ * same step and for masks, which may be longer than what they hide.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+ */
+const PAGE_BYTES = 1_000_000;
+/** Bytes kept free for the notes on what was left out. */
+const NOTES = 1000;
+/**
+ * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * @param limit bytes of UTF-8, at least some thousands
+ */
+function fitPage(sections, limit = PAGE_BYTES) {
+    const kept = [];
+    let left = limit - NOTES;
+    let leftOut = 0;
+    for (const section of sections) {
+        if (section === '')
+            continue;
+        const text = typeof section === 'string' ? section : fitRows(section, left);
+        const size = bytesOf(text) + 2;
+        if (size <= left) {
+            kept.push(text);
+            left -= size;
+        }
+        else {
+            leftOut++;
+        }
+    }
+    if (leftOut > 0) {
+        const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
+        kept.push(`**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`);
+    }
+    return `${kept.join('\n\n')}\n`;
+}
+function fitRows({ fold, head, rows, note = '' }, limit) {
+    let bytes = bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
+    let count = 0;
+    for (const row of rows) {
+        bytes += bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(row, []).split('\n', 1)[0] ?? '') + 1;
+        if (bytes > limit)
+            break;
+        count++;
+    }
+    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
+    const text = [(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+    return fold === undefined ? text : (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .details */ .zH)(fold, text);
+}
+const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
+
+
+/***/ }),
+
+/***/ 8934:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  f: () => (/* binding */ runPage)
+});
+
+// EXTERNAL MODULE: ../../lib/src/text/format.js
+var format = __nccwpck_require__(2805);
+// EXTERNAL MODULE: ../../lib/src/github/job-summary/escape.js
+var job_summary_escape = __nccwpck_require__(3918);
+;// CONCATENATED MODULE: ../../lib/src/github/job-summary/outcomes.js
+
+
+/** Failures first: they are why people look. */
+const ORDER = [
+    'failed',
+    'cancelled',
+    'lost',
+    'retry',
+    'released',
+    'snoozed',
+    'success',
+];
+const SIGN = {
+    success: '✅',
+    failed: '❌',
+    retry: '🔁',
+    snoozed: '💤',
+    released: '↩️',
+    cancelled: '🚫',
+    lost: '❓',
+};
+/** As in "12 put off". */
+const COUNTED = {
+    success: 'succeeded',
+    failed: 'failed',
+    retry: 'will be retried',
+    snoozed: 'put off',
+    released: 'handed back',
+    cancelled: 'cancelled',
+    lost: 'lost the lock',
+};
+/** Of a chart's parts, dark enough for white figures on them. */
+const COLOUR = {
+    success: '#1a7f37',
+    failed: '#cf222e',
+    retry: '#bc4c00',
+    snoozed: '#0969da',
+    released: '#59636e',
+    cancelled: '#8250df',
+    lost: '#4d2d00',
+};
+/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
+function cameTo(execution, now) {
+    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
+    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
+    const verdict = {
+        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
+        failed: `failed for good${next}`,
+        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
+        snoozed: `put off${next}`,
+        released: 'handed back',
+        cancelled: `cancelled${next}`,
+        lost: 'lost its lock: another run may have it',
+    }[outcome];
+    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
+    return [
+        verdict,
+        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
+        (0,job_summary_escape/* words */.aL)((0,format/* progressInWords */.EY)(progress), 120),
+    ]
+        .filter((part) => part !== '')
+        .join(' · ');
+}
+/** `took 1.3 s`, and so on. Safe text. */
+const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
+
+;// CONCATENATED MODULE: ../../lib/src/github/job-summary/charts.js
+
+/** Bars that a phone can show with their names. */
+const BARS = 10;
+const NAME = 24;
+/** Colours of text and ground are left to the page, which is light or dark. */
+const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
+const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
+/** How the attempts of a run ended. Empty where all ended alike. */
+function outcomeChart({ executions, succeeded }) {
+    const slices = new Map();
+    for (const { outcome } of executions)
+        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
+    slices.set('success', succeeded);
+    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
+    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    if (drawn.length < 2)
+        return '';
+    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
+    const look = {
+        ...colours,
+        pieOpacity: '1',
+        pieStrokeColor: '#8b949e',
+        pieOuterStrokeColor: '#8b949e',
+        pieSectionTextColor: '#ffffff',
+    };
+    return fenced([
+        themed(look, {}),
+        'pie showData',
+        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
+    ]);
+}
+/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
+function slowestChart(executions) {
+    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
+    const longest = slowest[0]?.durationSeconds ?? 0;
+    if (longest < 1)
+        return '';
+    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
+    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
+    return fenced([
+        themed(look, size),
+        'xychart-beta horizontal',
+        '  title "The slowest, in seconds"',
+        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
+        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
+        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
+    ]);
+}
+/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
+function label(name) {
+    const letters = Array.from(name
+        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
+        .replace(/\s+/g, ' ')
+        .trim());
+    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
+}
+
+;// CONCATENATED MODULE: ../../lib/src/github/job-summary/failures.js
+
+
+/** Kinds of failure that are told; the log and the table have all. */
+const GROUPS = 25;
+const NAMES = 3;
+const IDS = 10;
+/** Whether it went wrong, so that it is told by its error and not as a row. */
+const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
+/**
+ * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
+ * are one thing to mend, and one thing to read.
+ */
+function failures(executions, now) {
+    const groups = new Map();
+    for (const execution of executions.filter(wentWrong)) {
+        const alike = likeness(execution);
+        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
+    }
+    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
+    const told = sorted.slice(0, GROUPS);
+    const more = groups.size - told.length;
+    return [
+        ...told.map((group) => failure(group, now)),
+        more > 0
+            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
+            : '',
+    ];
+}
+/** By the worst outcome first. */
+const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
+/** Errors that differ in numbers and identifiers alone are alike. */
+const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
+    outcome,
+    failureKind,
+    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
+]);
+function failure(group, now) {
+    const [first] = group;
+    if (first === undefined)
+        return '';
+    const error = first.error ?? '';
+    const line = error.trim() === '' ? '' : `<br>${(0,job_summary_escape/* words */.aL)(firstLine(error), 300)}`;
+    const title = `${SIGN[first.outcome]} ${who(group)}${line}${(0,job_summary_escape/* small */.EX)(fate(group, first, now))}`;
+    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${(0,job_summary_escape/* words */.aL)(jobId)}</code>`);
+    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
+    const facts = `${jobs}; type ${(0,job_summary_escape/* words */.aL)(first.jobType)}, kind of failure <code>${(0,job_summary_escape/* words */.aL)(first.failureKind ?? 'none')}</code>.`;
+    return (0,job_summary_escape/* details */.zH)(title, error === '' ? facts : `${(0,job_summary_escape/* block */.om)(error)}\n\n${facts}`);
+}
+function who(group) {
+    const names = group.slice(0, NAMES).map(({ name }) => `<strong>${(0,job_summary_escape/* words */.aL)(name, 80)}</strong>`);
+    const more = group.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
+}
+const fate = (group, first, now) => group.length === 1
+    ? `${cameTo(first, now)} · ${took(first)}`
+    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
+const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
+
+// EXTERNAL MODULE: ../../lib/src/github/job-summary/warnings.js
+var job_summary_warnings = __nccwpck_require__(9340);
+;// CONCATENATED MODULE: ../../lib/src/github/job-summary/run-page.js
+
+
+
+
+
+
+const ROWS = 200;
+/** As many rows as are seen at a glance. */
+const SHORT = 10;
+/** The page of a run, as sections from the most to the least important. */
+function runPage(report, now, warnings = []) {
+    const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
+    return [
+        `### ${headline(report)}`,
+        facts(report),
+        ...(report.error ? [`**The run ended early.** ${(0,job_summary_escape/* words */.aL)(report.error, 500)}`] : []),
+        ...(0,job_summary_warnings/* warningLines */._)(warnings),
+        ...failures(executions, now),
+        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
+        ...rest(executions, report, now),
+        ...papers(executions),
+    ];
+}
+/** What a person in a hurry has to know. */
+function headline({ claimed, succeeded, failed, retried, error }) {
+    const jobs = (0,format/* plural */.LS)(claimed, 'job');
+    if (claimed === 0)
+        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+    if (failed > 0)
+        return `❌ ${share(failed, claimed)} failed`;
+    if (retried > 0)
+        return `🔁 ${share(retried, claimed)} will be retried`;
+    if (succeeded === claimed)
+        return `✅ ${jobs} succeeded`;
+    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
+}
+function share(part, whole) {
+    if (part < whole)
+        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
+    return whole === 1 ? 'The job' : `All ${whole} jobs`;
+}
+/** What the headline does not say; nothing about what did not happen. */
+function facts(report) {
+    const { claimed, succeeded, failed, retried, expired, remaining } = report;
+    const parts = [
+        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
+        ...others(report),
+        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
+        remaining === null ? 'what is left is not known' : '',
+        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
+    ];
+    const why = {
+        empty: '',
+        'max-jobs': ' The run stopped at `max-jobs`.',
+        'time-budget': ' The run stopped at its time budget.',
+        signal: ' The runner stopped the run; jobs were handed back.',
+        error: '',
+    }[report.stopCause];
+    // The dot ends a line and begins none.
+    const text = parts.filter((part) => part !== '').join('\u00a0· ');
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
+}
+/** Attempts that neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, executions }) {
+    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
+        outcome,
+        count: executions.filter((execution) => execution.outcome === outcome).length,
+    }));
+    const all = claimed - succeeded - failed - retried;
+    // Of very many, the report keeps only some.
+    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
+        return [`${all} with another outcome`];
+    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+}
+/** The attempts that need no error told, in three columns: a phone shows them whole. */
+function rest(executions, report, now) {
+    const calm = executions.filter((execution) => !wentWrong(execution));
+    if (calm.length === 0)
+        return [];
+    const rows = calm
+        .slice(0, ROWS)
+        .map((execution) => [
+        `${SIGN[execution.outcome]}&nbsp;${(0,job_summary_escape/* words */.aL)(execution.name, 80)}${(0,job_summary_escape/* small */.EX)(cameTo(execution, now))}`,
+        (0,job_summary_escape/* words */.aL)(execution.error ? execution.error : brief(execution.result), 160),
+        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
+    ]);
+    const troubled = executions.filter(wentWrong).length;
+    // Of very many, the report keeps only some.
+    const more = report.claimed - troubled - rows.length;
+    const head = ['Job', 'Result', 'Took'];
+    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+    if (executions.length <= SHORT)
+        return [{ head, rows, note }];
+    return [
+        {
+            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
+            head,
+            rows,
+            note,
+        },
+    ];
+}
+/** A result in a few words: what a person would read out of it. */
+function brief(result) {
+    if (result === null)
+        return '';
+    if (typeof result !== 'object' || Array.isArray(result))
+        return JSON.stringify(result);
+    return Object.entries(result)
+        .filter(([, value]) => value === null || typeof value !== 'object')
+        .map(([key, value]) => `${key}: ${String(value)}`)
+        .join(', ');
+}
+/** The newest papers that paper_fetch jobs found. */
+function papers(executions) {
+    return executions.flatMap((execution) => {
+        const result = execution.result;
+        if (execution.jobType !== 'paper_fetch' ||
+            result === null ||
+            typeof result !== 'object' ||
+            Array.isArray(result)) {
+            return [];
+        }
+        const newest = Array.isArray(result.newest) ? result.newest : [];
+        const items = newest.flatMap((paper) => {
+            if (paper === null || typeof paper !== 'object' || Array.isArray(paper))
+                return [];
+            const title = typeof paper.title === 'string' ? paper.title : '';
+            const url = typeof paper.url === 'string' ? paper.url : '';
+            return title ? [`- ${(0,job_summary_escape/* link */.nf)(title, url)}`] : [];
+        });
+        return items.length > 0
+            ? [`#### ${(0,job_summary_escape/* words */.aL)(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
+            : [];
+    });
+}
+
+
+/***/ }),
+
+/***/ 9340:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   _: () => (/* binding */ warningLines)
+/* harmony export */ });
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3918);
+
+/** What is wrong around a run, each as a line of its own. */
+const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(warning, 800)}`);
+
+
+/***/ }),
+
+/***/ 6678:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   X: () => (/* binding */ AbortReason)
+/* harmony export */ });
+class AbortReason extends Error {
+    name = 'AbortReason';
+    abortCause;
+    constructor(abortCause, message) {
+        super(message);
+        this.abortCause = abortCause;
+    }
+}
+
+
+/***/ }),
+
+/***/ 4190:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   HK: () => (/* binding */ ARXIV_PAGE_SIZE),
+/* harmony export */   c8: () => (/* binding */ ARXIV_GATE_MS),
+/* harmony export */   j2: () => (/* binding */ REQUEST_TIMEOUT_MS),
+/* harmony export */   ke: () => (/* binding */ DEFAULT_PAPER_ENDPOINTS),
+/* harmony export */   nB: () => (/* binding */ MAX_RESPONSE_BYTES)
+/* harmony export */ });
+const DEFAULT_PAPER_ENDPOINTS = {
+    arxiv: 'https://export.arxiv.org/api/query',
+    openalex: 'https://api.openalex.org/works',
+    europepmc: 'https://www.ebi.ac.uk/europepmc/webservices/rest/search',
+};
+/** "No more than one request every three seconds", over all machines: arXiv's terms of use (tou.md). */
+const ARXIV_GATE_MS = 3000;
+/** Small enough for answers that arrive whole: empty pages are reported for larger ones. */
+const ARXIV_PAGE_SIZE = 200;
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
+
+
+/***/ }),
+
+/***/ 4438:
+/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5066);
+/* harmony import */ var _github_action_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8397);
+
+
+
+
+// The door from GitHub: the process becomes arguments, the answer an exit code.
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'])
+    process.on(signal, () => stop.abort());
+// Node's fetch passes a proxy by unless told: self-hosted runners may have nothing else.
+if (process.env.https_proxy || process.env.HTTPS_PROXY) {
+    process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
+}
+const code = await (0,_github_action_js__WEBPACK_IMPORTED_MODULE_2__/* .runAction */ .C)({
+    env: process.env,
+    write: (text) => process.stdout.write(text),
+    stop: stop.signal,
+    bundleDir: (0,node_path__WEBPACK_IMPORTED_MODULE_1__.dirname)(process.argv[1] ?? '.'),
+    tempDir: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(),
+    version: _version_js__WEBPACK_IMPORTED_MODULE_3__/* .VERSION */ .x,
+});
+// Kept connections would hold the process for seconds; what was written must be out first.
+process.stdout.write('', () => process.exit(code));
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 8397:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -126,9 +1779,9 @@ __nccwpck_require__.d(__webpack_exports__, {
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ../../lib/handlers/handler.js
-var handler = __nccwpck_require__(7029);
-;// CONCATENATED MODULE: ../../lib/queue/errors.js
+// EXTERNAL MODULE: ../../lib/src/handlers/handler.js
+var handler = __nccwpck_require__(6678);
+;// CONCATENATED MODULE: ../../lib/src/queue/errors.js
 class QueueError extends Error {
     name = 'QueueError';
     code;
@@ -216,9 +1869,9 @@ function networkCause(error) {
     return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
 }
 
-// EXTERNAL MODULE: ../../lib/words/describe-error.js
-var describe_error = __nccwpck_require__(9063);
-;// CONCATENATED MODULE: ../../lib/worker/attempt.js
+// EXTERNAL MODULE: ../../lib/src/text/describe-error.js
+var describe_error = __nccwpck_require__(2588);
+;// CONCATENATED MODULE: ../../lib/src/worker/attempt.js
 
 
 /** A handler that does not end this long after it was told to stop is not waited for any longer. */
@@ -306,24 +1959,7 @@ function readConfig(config) {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/limits.js
-/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
-const MAX_RESULT_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES = 16 * 1024;
-const MAX_DETAILS_BYTES = 64 * 1024;
-/** Of one text among the details: a long stack must not cost the rest. */
-const MAX_DETAIL_BYTES = 8 * 1024;
-const MAX_OUTPUT_BYTES = 16 * 1024;
-const MAX_NOTE_BYTES = 1024;
-/** Jobs in one request at the most; the database takes no more. */
-const MAX_BATCH = 1_000;
-/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
-const BATCH_BYTES = 512 * 1024;
-/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
- * one, the worker does the jobs of the other. */
-const MAX_IN_FLIGHT = 2;
-
-;// CONCATENATED MODULE: ../../lib/worker/storable.js
+;// CONCATENATED MODULE: ../../lib/src/text/storable.js
 /**
  * What Postgres cannot store: a NUL character and half a surrogate pair are legal in a JavaScript string and an error
  * in text and jsonb, where one such string would fail the whole batch of finished jobs.
@@ -361,7 +1997,24 @@ function keepStarts(value, bytes) {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, keepStarts(inner, bytes)]));
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/settle.js
+;// CONCATENATED MODULE: ../../lib/src/worker/limits.js
+/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
+const MAX_RESULT_BYTES = 256 * 1024;
+const MAX_ERROR_BYTES = 16 * 1024;
+const MAX_DETAILS_BYTES = 64 * 1024;
+/** Of one text among the details: a long stack must not cost the rest. */
+const MAX_DETAIL_BYTES = 8 * 1024;
+const MAX_OUTPUT_BYTES = 16 * 1024;
+const MAX_NOTE_BYTES = 1024;
+/** Jobs in one request at the most; the database takes no more. */
+const MAX_BATCH = 1_000;
+/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+const BATCH_BYTES = 512 * 1024;
+/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
+ * one, the worker does the jobs of the other. */
+const MAX_IN_FLIGHT = 2;
+
+;// CONCATENATED MODULE: ../../lib/src/worker/settle.js
 
 
 /**
@@ -470,7 +2123,7 @@ function storableProgress(progress, text) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/heartbeat.js
+;// CONCATENATED MODULE: ../../lib/src/worker/heartbeat.js
 
 
 
@@ -558,7 +2211,7 @@ function cleanProgress(progress, redact) {
     return storableProgress(progress, (text, bytes) => keepStart(storableText(redact(text)), bytes));
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/batch-size.js
+;// CONCATENATED MODULE: ../../lib/src/worker/batch-size.js
 
 /** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const AHEAD_MS = 500;
@@ -592,7 +2245,7 @@ function createBatchSize(concurrency) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/pace.js
+;// CONCATENATED MODULE: ../../lib/src/worker/pace.js
 
 
 /** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
@@ -683,7 +2336,7 @@ function createPace(concurrency, lingerMs) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/recorder.js
+;// CONCATENATED MODULE: ../../lib/src/worker/recorder.js
 
 /**
  * Tells the database how attempts ended, and claims the next in the same call.
@@ -729,7 +2382,7 @@ async function recordOne(queue, instanceId, item, patience) {
 }
 const byExecution = (finished) => new Map(finished.map((item) => [item.execution_id, item]));
 
-;// CONCATENATED MODULE: ../../lib/worker/tally.js
+;// CONCATENATED MODULE: ../../lib/src/worker/tally.js
 /** Reports kept of each outcome: a run of 100,000 jobs must not hold 100,000 of them. */
 const KEPT = 500;
 function createTally() {
@@ -798,9 +2451,9 @@ function outcomeOf(job, answer) {
     }
 }
 
-// EXTERNAL MODULE: ../../lib/worker/verdict.js
-var verdict = __nccwpck_require__(2223);
-;// CONCATENATED MODULE: ../../lib/worker/wake.js
+// EXTERNAL MODULE: ../../lib/src/worker/verdict.js
+var verdict = __nccwpck_require__(7372);
+;// CONCATENATED MODULE: ../../lib/src/worker/wake.js
 function createWake() {
     let pending = false;
     let resume = null;
@@ -825,7 +2478,7 @@ function createWake() {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/worker/worker.js
+;// CONCATENATED MODULE: ../../lib/src/worker/worker.js
 
 
 
@@ -1197,13 +2850,13 @@ async function runWorker(options, deps) {
     }
 }
 
-// EXTERNAL MODULE: ../../lib/commands/answer.js
-var answer = __nccwpck_require__(6634);
-// EXTERNAL MODULE: ../../lib/commands/liveness.js
-var liveness = __nccwpck_require__(9461);
-// EXTERNAL MODULE: ../../lib/commands/tick-gaps.js
-var tick_gaps = __nccwpck_require__(5311);
-;// CONCATENATED MODULE: ../../lib/commands/run-warnings.js
+// EXTERNAL MODULE: ../../lib/src/commands/answer.js
+var answer = __nccwpck_require__(3207);
+// EXTERNAL MODULE: ../../lib/src/commands/liveness.js
+var liveness = __nccwpck_require__(3668);
+// EXTERNAL MODULE: ../../lib/src/commands/tick-gaps.js
+var tick_gaps = __nccwpck_require__(2140);
+;// CONCATENATED MODULE: ../../lib/src/commands/run-warnings.js
 
 
 
@@ -1247,7 +2900,7 @@ async function gitHubWarnings(github, keepalive, deps) {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/commands/execute.js
+;// CONCATENATED MODULE: ../../lib/src/commands/execute.js
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
         if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
@@ -1317,11 +2970,11 @@ async function execute(options, deps) {
         case 'plan':
             return await plan(options, deps);
         case 'create': {
-            const { create } = await Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(456), __nccwpck_require__.e(348)]).then(__nccwpck_require__.bind(__nccwpck_require__, 348));
+            const { create } = await Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(815), __nccwpck_require__.e(125)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6125));
             return await create(options, queue, deps.checkCustom);
         }
         case 'apply': {
-            const { apply } = await Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(456), __nccwpck_require__.e(409)]).then(__nccwpck_require__.bind(__nccwpck_require__, 3409));
+            const { apply } = await Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(815), __nccwpck_require__.e(683)]).then(__nccwpck_require__.bind(__nccwpck_require__, 7683));
             return await apply(options, deps);
         }
         case 'list':
@@ -1345,7 +2998,7 @@ async function execute(options, deps) {
         case 'stats':
             return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
         case 'doctor': {
-            const { doctor } = await __nccwpck_require__.e(/* import() */ 94).then(__nccwpck_require__.bind(__nccwpck_require__, 5094));
+            const { doctor } = await __nccwpck_require__.e(/* import() */ 619).then(__nccwpck_require__.bind(__nccwpck_require__, 5619));
             return {
                 command: 'doctor',
                 checks: await doctor(queue, deps.now, options.silenceSeconds, deps.github(options.githubToken)),
@@ -1443,21 +3096,168 @@ function exitCodeOf(answer, failOn) {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/commands/handler-env.js
-/** Where people keep the key of the project. */
-const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
+// EXTERNAL MODULE: ../../lib/src/commands/options.js + 7 modules
+var options = __nccwpck_require__(6207);
+// EXTERNAL MODULE: ../../lib/src/queue/types.js
+var types = __nccwpck_require__(1975);
+;// CONCATENATED MODULE: ../../lib/src/text/redact.js
+
+const HIDDEN = '***';
+/** What is nested deeper could not be printed either: JSON.stringify recurses. */
+const DEEPEST = 300;
+const TOO_DEEP = '… nested too deeply to be shown';
+const SHORTEST = 6;
+/** Encoded pieces shorter than this could be part of any text. */
+const SHORTEST_ENCODED = 8;
 /**
- * The environment without the key of the project, whatever the variable that holds it is called: the key is for the
- * worker alone, and a workflow may well have it in the environment of the whole job.
+ * What is a secret by its looks. Each begins where no such pattern can begin inside another, so that the time
+ * stays linear in the length of the text.
  */
-function withoutKey(env, key) {
-    const secret = key.trim();
-    return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (secret === '' || value?.trim() !== secret)));
+const PATTERNS = [
+    /sb_secret_[A-Za-z0-9_-]+/g,
+    /(?<![A-Za-z0-9])sbp_[A-Za-z0-9]{16,}/g,
+    /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
+    /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
+    /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
+];
+/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
+const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
+/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
+const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
+/**
+ * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
+ *   lines. The door passes a function that prints `::add-mask::`.
+ */
+function createRedactor(mask = () => { }) {
+    const added = new Set();
+    let forms = [];
+    const add = (secret) => {
+        const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
+        const fresh = values.filter((value) => worthHiding(value) && !added.has(value));
+        if (fresh.length === 0)
+            return;
+        for (const value of new Set(fresh)) {
+            added.add(value);
+            mask(value);
+        }
+        forms = [...new Set([...added].flatMap(formsOf))];
+    };
+    const redact = (text) => hide(text, rangesOf(text, forms));
+    const walk = (value, depth = 0) => {
+        if (typeof value === 'string')
+            return redact(value);
+        // An account number that was declared a secret, returned as a number.
+        if (typeof value === 'number')
+            return added.has(String(value)) ? HIDDEN : value;
+        if (value !== null && typeof value === 'object' && depth >= DEEPEST)
+            return TOO_DEEP;
+        if (Array.isArray(value))
+            return value.map((inner) => walk(inner, depth + 1));
+        if (value === null || typeof value !== 'object')
+            return value;
+        // A key of the name "__proto__" must stay a key.
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
+    };
+    return { add, redact, redactJson: (value) => walk(value) };
+}
+/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
+const OUR_WORDS = new Set([
+    ...types/* JOB_TYPES */.MA,
+    ...types/* JOB_STATUSES */.nE,
+    ...types/* EXECUTION_STATUSES */.ch,
+    ...types/* FAILURE_KINDS */.Bs,
+    'default',
+]);
+function worthHiding(value) {
+    return value.length >= SHORTEST && !/^\**$/.test(value) && !OUR_WORDS.has(value);
+}
+/** The ways in which a value may turn up in text: as it is, and as encoders write it. */
+function formsOf(value) {
+    const quoted = JSON.stringify(value).slice(1, -1);
+    const uri = encodeURIComponent(value.toWellFormed());
+    const bytes = Buffer.from(value, 'utf8');
+    const base64 = [0, 1, 2].map((shift) => base64At(bytes, shift));
+    return [
+        value,
+        quoted,
+        // A value that was put in JSON twice, as text in a JSON text.
+        JSON.stringify(quoted).slice(1, -1),
+        uri,
+        uri.replaceAll('%20', '+'),
+        ...[...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))].filter((text) => text.length >= SHORTEST_ENCODED),
+    ];
+}
+/** The base64 characters that depend on `bytes` alone when `shift` unknown bytes stand before them. */
+function base64At(bytes, shift) {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
+    return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
+}
+function rangesOf(text, forms) {
+    const ranges = [];
+    for (const form of forms) {
+        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
+            ranges.push([at, at + form.length]);
+        }
+    }
+    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
+        for (const match of text.matchAll(pattern))
+            ranges.push([match.index, match.index + match[0].length]);
+    }
+    for (const { indices } of text.matchAll(URL_PASSWORD))
+        if (indices?.[1])
+            ranges.push(indices[1]);
+    return ranges.sort((a, b) => a[0] - b[0]);
+}
+/** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
+function hide(text, ranges) {
+    if (ranges.length === 0)
+        return text;
+    let out = '';
+    let copied = 0;
+    let hiddenTo = -1;
+    for (const [start, end] of ranges) {
+        if (start > hiddenTo)
+            out += text.slice(copied, start) + HIDDEN;
+        hiddenTo = Math.max(hiddenTo, end);
+        copied = hiddenTo;
+    }
+    return out + text.slice(copied);
 }
 
+;// CONCATENATED MODULE: ../../lib/src/github/inputs.js
+
+
+const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
+/**
+ * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
+ * kept. The runner passes an empty text for each input of action.yml that nobody set.
+ * @throws OptionsError that lists every problem; it never holds the key.
+ */
+function readInputs(env) {
+    const redactor = createRedactor();
+    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+    const door = {
+        label: (name) => `\`${name}\``,
+        noun: 'input',
+        missing: (name) => `Pass it by \`with:\`, from a secret. If the workflow does: the secret ${SECRETS[name]} is not set in this repository, or the workflow runs from a fork, which gets no secrets.`,
+        redact: redactor.redact,
+    };
+    return (0,options/* readOptions */.Tt)(rawInputs(env), door);
+}
+function rawInputs(env) {
+    return Object.fromEntries(Object.entries(env)
+        .filter(([name]) => name.toUpperCase().startsWith('INPUT_'))
+        .map(([name, value]) => [name.slice('INPUT_'.length).toLowerCase(), value]));
+}
+
+// EXTERNAL MODULE: ../../lib/src/github/job-summary/fit.js
+var fit = __nccwpck_require__(8010);
+// EXTERNAL MODULE: ../../lib/src/github/job-summary/run-page.js + 3 modules
+var run_page = __nccwpck_require__(8934);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 7 modules
 var schemas = __nccwpck_require__(9657);
-;// CONCATENATED MODULE: ../../lib/commands/github.js
+;// CONCATENATED MODULE: ../../lib/src/github/api.js
 
 /** GitHub refused, or could not be reached; the message says why and what to do. It never holds the token. */
 class GitHubError extends Error {
@@ -1539,7 +3339,7 @@ function parse(text) {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/commands/open-github.js
+;// CONCATENATED MODULE: ../../lib/src/github/open-api.js
 
 /** The way to GitHub's API; null without a token, or where no repository is known (`GITHUB_REPOSITORY`). */
 function openGitHub(token, env) {
@@ -1559,10 +3359,179 @@ function workflowFileOf(env) {
     return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:timers/promises"
-var external_node_timers_promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: ../../lib/src/github/outputs.js
+/**
+ * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
+ * `-truncated` say whether items were left out of `jobs` or `executions`.
+ */
+const OUTPUTS = (/* unused pure expression or super */ null && ([
+    'claimed',
+    'succeeded',
+    'failed',
+    'retried',
+    'remaining',
+    'job-id',
+    'jobs',
+    'jobs-truncated',
+    'stats',
+    'executions',
+    'executions-truncated',
+    'result-files',
+    'workers',
+    'matrix',
+]));
+/**
+ * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
+ * characters, and other steps of the job need some of them.
+ * Source: https://docs.github.com/actions/reference/limits
+ */
+const OUTPUT_LIMIT = 400_000;
+/** Outputs as text, secrets hidden, cut from the end where they are too large. */
+function encodeOutputs(outputs, redact) {
+    const values = [];
+    const warnings = [];
+    let left = OUTPUT_LIMIT;
+    for (const name of [
+        'claimed',
+        'succeeded',
+        'failed',
+        'retried',
+        'remaining',
+        'job-id',
+        'workers',
+    ]) {
+        const value = outputs[name];
+        if (value !== undefined && value !== null)
+            values.push([name, redact(String(value))]);
+    }
+    if (outputs.matrix !== undefined)
+        values.push(['matrix', JSON.stringify(outputs.matrix)]);
+    if (outputs.stats !== undefined) {
+        const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
+        if (text.length <= left) {
+            values.push(['stats', text]);
+            left -= text.length;
+        }
+        else {
+            warnings.push(`The output \`stats\` is left out: it has ${text.length} characters, more than ${left}.`);
+        }
+    }
+    for (const name of ['result-files', 'executions', 'jobs']) {
+        const items = outputs[name];
+        if (items === undefined)
+            continue;
+        const { text, kept } = encodeList(items, left, redact);
+        left -= text.length;
+        values.push([name, text]);
+        if (name !== 'result-files')
+            values.push([`${name}-truncated`, String(kept < items.length)]);
+        if (kept < items.length) {
+            warnings.push(`The output \`${name}\` holds only the first ${kept} of ${items.length}: GitHub limits the outputs of a job to 1 MB. The rest is in the database.`);
+        }
+    }
+    return { values, warnings };
+}
+function encodeList(items, limit, redact) {
+    const texts = [];
+    let length = 2;
+    for (const item of items) {
+        const text = JSON.stringify(redact(item)) ?? 'null';
+        length += text.length + 1;
+        if (length > limit)
+            break;
+        texts.push(text);
+    }
+    return { text: `[${texts.join(',')}]`, kept: texts.length };
+}
+/** The outputs of `run`. */
+function runOutputs(report) {
+    return {
+        claimed: report.claimed,
+        succeeded: report.succeeded,
+        failed: report.failed,
+        retried: report.retried,
+        remaining: report.remaining,
+        executions: report.executions.map(executionOutput),
+        'result-files': report.executions
+            .filter((execution) => execution.resultFile !== null)
+            .map(({ jobId, executionId, resultFile }) => ({
+            job_id: jobId,
+            execution_id: executionId,
+            path: resultFile,
+        })),
+    };
+}
+/** One element of the output `executions`, with the names that the database uses. */
+function executionOutput(execution) {
+    return {
+        job_id: execution.jobId,
+        execution_id: execution.executionId,
+        name: execution.name,
+        job_type: execution.jobType,
+        queue: execution.queue,
+        attempt: execution.attempt,
+        max_retries: execution.maxRetries,
+        outcome: execution.outcome,
+        failure_kind: execution.failureKind,
+        job_status: execution.jobStatus,
+        next_run_at: execution.nextRunAt,
+        duration_seconds: execution.durationSeconds,
+        result: execution.result,
+        error: execution.error,
+        result_file: execution.resultFile,
+    };
+}
+/**
+ * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
+ * @param env the environment of this process: `@actions/core`, loaded only here, looks there as well.
+ * @returns what was left out, to be logged as warnings.
+ */
+async function writeOutputs(outputs, env, redact) {
+    const { values, warnings } = encodeOutputs(outputs, redact);
+    if (env.GITHUB_OUTPUT) {
+        const core = await __nccwpck_require__.e(/* import() */ 584).then(__nccwpck_require__.bind(__nccwpck_require__, 584));
+        for (const [name, value] of values)
+            core.setOutput(name, value);
+    }
+    return warnings;
+}
+
+;// CONCATENATED MODULE: ../../lib/src/github/trigger.js
+
+/**
+ * What started the run: GitHub's name of the event, and for a schedule its cron expression after it, as
+ * `schedule 17 * * * *`. Null outside of GitHub.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+async function triggerOf(env) {
+    const event = env.GITHUB_EVENT_NAME || null;
+    if (event !== 'schedule' || !env.GITHUB_EVENT_PATH)
+        return event;
+    try {
+        const { schedule } = JSON.parse(await (0,promises_.readFile)(env.GITHUB_EVENT_PATH, 'utf8'));
+        return typeof schedule === 'string' ? `schedule ${schedule}` : event;
+    }
+    catch {
+        // Without the file there is no telling ticks late; the run has other things to do.
+        return event;
+    }
+}
+
+;// CONCATENATED MODULE: ../../lib/src/github/workflow-command.js
+/** One command with its line end. `title` is shown above an annotation. */
+function command(name, message = '', title) {
+    const properties = title === undefined || title === '' ? '' : ` title=${escapeProperty(title)}`;
+    return `::${name}${properties}::${escapeData(message)}\n`;
+}
+function escapeData(text) {
+    return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+function escapeProperty(text) {
+    return escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}
+
+// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/deps.js
+var deps = __nccwpck_require__(4190);
 ;// CONCATENATED MODULE: ../../node_modules/uuid/dist-node/rng.js
 const rnds8 = new Uint8Array(16);
 function rng() {
@@ -1676,155 +3645,9 @@ function v7Sequence(rnds) {
 }
 /* harmony default export */ const dist_node_v7 = (v7);
 
-;// CONCATENATED MODULE: ../../lib/worker/memory.js
-/**
- * Keeps a worker small while many jobs pass through it: the room for young objects stays at what V8 begins with. It
- * would grow to 48 MiB, and what a batch leaves behind fills all of it before it is looked at. Measured over 15,000
- * jobs with 1 KiB of config and of result: 141 to 154 MiB at the peak, where it was 234 and growing.
- */
-function boundMemory() {
-    // The flag for a size is read when the process starts only; this one whenever the room would grow.
-    process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
-}
-
-;// CONCATENATED MODULE: ../../lib/commands/lazy.js
-/** What `make` gives, made at the first call. A chunk of the bundle that no run needs is then not loaded. */
-function lazy(make) {
-    let value;
-    const get = () => {
-        value ??= make();
-        return value;
-    };
-    return Object.assign(get, { made: () => value });
-}
-
-;// CONCATENATED MODULE: ../../lib/commands/open-worker.js
-
-
-
-
-
-
-
-/** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
-const DEFAULT_HANDLERS = '.github/cloud-jobs';
-/** Makes what the worker needs, and the handlers of a run when their first job comes: most runs have none. */
-async function openWorker(options, place, deps) {
-    boundMemory();
-    const custom = lazy(async () => {
-        const { createCustomHandlers } = await __nccwpck_require__.e(/* import() */ 785).then(__nccwpck_require__.bind(__nccwpck_require__, 3785));
-        return createCustomHandlers({
-            folder: options.handlers ?? DEFAULT_HANDLERS,
-            hostScript: place.hostScript,
-            env: place.env,
-            scratchDir: (0,external_node_path_.join)(place.scratchDir, 'jobs'),
-        });
-    });
-    const maintenance = lazy(async () => {
-        const { createMaintenanceHandler } = await __nccwpck_require__.e(/* import() */ 14).then(__nccwpck_require__.bind(__nccwpck_require__, 1014));
-        return createMaintenanceHandler(deps.queue);
-    });
-    // One for the whole run: it keeps requests to arXiv apart.
-    const paperFetch = lazy(() => openPaperFetch(place, deps.paperRpc));
-    const results = (0,external_node_path_.join)(place.scratchDir, 'results');
-    return {
-        instanceId: options.instanceId ?? instanceId(place),
-        runUrl: place.runUrl,
-        trigger: place.trigger,
-        deps: {
-            ...deps,
-            redact: deps.secrets.redact,
-            redactJson: deps.secrets.redactJson,
-            secret: deps.secrets.add,
-            handlers: {
-                custom: async (context) => await (await custom()).handler(context),
-                maintenance: async (context) => await (await maintenance())(context),
-                paper_fetch: async (context) => await (await paperFetch())(context),
-            },
-            spill: async (executionId, text) => {
-                // For this user alone, as the row is for those who hold the key alone.
-                await (0,promises_.mkdir)(results, { recursive: true, mode: 0o700 });
-                const file = (0,external_node_path_.join)(results, `${executionId}.json`);
-                try {
-                    await (0,promises_.writeFile)(file, text, { mode: 0o600 });
-                }
-                catch (error) {
-                    // On a full disk: half a result would pass for a whole one, and keep the disk full.
-                    await (0,promises_.rm)(file, { force: true }).catch(() => { });
-                    throw error;
-                }
-                return file;
-            },
-            // Left to itself it takes its random bytes from the Web's crypto, which would have to be loaded too.
-            newId: () => dist_node_v7({ random: (0,external_node_crypto_.randomBytes)(16) }),
-            now: () => performance.now(),
-        },
-        [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),
-    };
-}
-async function openPaperFetch(place, rpc) {
-    const [{ createPaperFetchHandler }, { createPaperStore }] = await Promise.all([
-        Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(456), __nccwpck_require__.e(166)]).then(__nccwpck_require__.bind(__nccwpck_require__, 3166)),
-        __nccwpck_require__.e(/* import() */ 980).then(__nccwpck_require__.bind(__nccwpck_require__, 1980)),
-    ]);
-    return createPaperFetchHandler({
-        store: createPaperStore(rpc),
-        fetch,
-        now: () => new Date(),
-        monotonic: () => performance.now(),
-        sleep: (ms, signal) => (0,external_node_timers_promises_.setTimeout)(ms, undefined, { signal }),
-        random: Math.random,
-        userAgentVersion: place.version,
-        endpoints: place.endpoints,
-        ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
-    });
-}
-/**
- * Checks the configs of custom jobs by their handlers. A handler that is not here, or cannot be loaded here, may be
- * in the repository that runs the job: only a config that can never be right is a problem.
- */
-async function checkCustom(configs, folder, place) {
-    if (configs.length === 0)
-        return [];
-    const [{ createCustomHandlers }, { CustomHandlerError }] = await Promise.all([
-        __nccwpck_require__.e(/* import() */ 785).then(__nccwpck_require__.bind(__nccwpck_require__, 3785)),
-        __nccwpck_require__.e(/* import() */ 70).then(__nccwpck_require__.bind(__nccwpck_require__, 70)),
-    ]);
-    const custom = createCustomHandlers({
-        folder: folder ?? DEFAULT_HANDLERS,
-        hostScript: place.hostScript,
-        env: place.env,
-        scratchDir: (0,external_node_path_.join)(place.scratchDir, 'jobs'),
-    });
-    try {
-        const problems = [];
-        for (const config of configs) {
-            const error = await custom.validate(config).then(() => null, (reason) => reason);
-            if (error !== null && !(error instanceof CustomHandlerError))
-                throw error;
-            problems.push(error?.final ? error.message : null);
-        }
-        return problems;
-    }
-    finally {
-        await custom.close();
-    }
-}
-/** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
-function instanceId(place) {
-    const parts = [place.repository ?? 'local', place.runId, place.runAttempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
-    return parts.filter((part) => part !== null).join('/');
-}
-
-// EXTERNAL MODULE: ../../lib/commands/options.js + 7 modules
-var options = __nccwpck_require__(9489);
-// EXTERNAL MODULE: ../../lib/handlers/paper-fetch/deps.js
-var deps = __nccwpck_require__(6799);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/coerce.js
 var coerce = __nccwpck_require__(9043);
-// EXTERNAL MODULE: ../../lib/queue/types.js
-var types = __nccwpck_require__(5006);
-;// CONCATENATED MODULE: ../../lib/queue/replies.js
+;// CONCATENATED MODULE: ../../lib/src/queue/replies.js
 
 
 /**
@@ -2136,7 +3959,7 @@ const backlogReply = schemas/* lazy */.RZV(() => schemas/* object */.Ikc({
 }));
 const peekReply = schemas/* lazy */.RZV(() => schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now: instant, due: count, jobs: schemas/* array */.YOg(jobRow) }));
 
-;// CONCATENATED MODULE: ../../lib/queue/queue.js
+;// CONCATENATED MODULE: ../../lib/src/queue/queue.js
 
 
 
@@ -2607,7 +4430,7 @@ function makeRetriable(function_, options) {
 
 // EXTERNAL MODULE: ../../node_modules/@supabase/postgrest-js/dist/index.mjs
 var dist = __nccwpck_require__(2391);
-;// CONCATENATED MODULE: ../../lib/queue/http-fetch.js
+;// CONCATENATED MODULE: ../../lib/src/queue/http-fetch.js
 /** How a body that came compressed is read. */
 const DECOMPRESS = { gzip: 'gunzip', deflate: 'inflate', br: 'brotliDecompress' };
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -2684,7 +4507,7 @@ function header(response, name) {
     return Array.isArray(value) ? value.join(', ') : (value ?? null);
 }
 
-;// CONCATENATED MODULE: ../../lib/queue/light-headers.js
+;// CONCATENATED MODULE: ../../lib/src/queue/light-headers.js
 /**
  * What the client of Supabase uses of `Headers`: a list of names, small or large letters alike, with a text each.
  */
@@ -2722,7 +4545,7 @@ class LightHeaders {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/queue/clients.js
+;// CONCATENATED MODULE: ../../lib/src/queue/clients.js
 
 
 
@@ -2787,7 +4610,7 @@ function useLightHeaders() {
     globalThis.Headers = LightHeaders;
 }
 
-;// CONCATENATED MODULE: ../../lib/queue/rpc.js
+;// CONCATENATED MODULE: ../../lib/src/queue/rpc.js
 
 
 
@@ -2845,7 +4668,7 @@ function createRpc(options) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/queue/open-queue.js
+;// CONCATENATED MODULE: ../../lib/src/queue/open-queue.js
 
 
 
@@ -2876,173 +4699,21 @@ function openQueue(connection, version) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/action/command.js
-/** One command with its line end. `title` is shown above an annotation. */
-function command(name, message = '', title) {
-    const properties = title === undefined || title === '' ? '' : ` title=${escapeProperty(title)}`;
-    return `::${name}${properties}::${escapeData(message)}\n`;
-}
-function escapeData(text) {
-    return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-}
-function escapeProperty(text) {
-    return escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
-}
-
-;// CONCATENATED MODULE: ../../lib/action/redact.js
-
-const HIDDEN = '***';
-/** What is nested deeper could not be printed either: JSON.stringify recurses. */
-const DEEPEST = 300;
-const TOO_DEEP = '… nested too deeply to be shown';
-const SHORTEST = 6;
-/** Encoded pieces shorter than this could be part of any text. */
-const SHORTEST_ENCODED = 8;
+;// CONCATENATED MODULE: ../../lib/src/hosts/handler-env.js
+/** Where people keep the key of the project. */
+const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
 /**
- * What is a secret by its looks. Each begins where no such pattern can begin inside another, so that the time
- * stays linear in the length of the text.
+ * The environment without the key of the project, whatever the variable that holds it is called: the key is for the
+ * worker alone, and a workflow may well have it in the environment of the whole job.
  */
-const PATTERNS = [
-    /sb_secret_[A-Za-z0-9_-]+/g,
-    /(?<![A-Za-z0-9])sbp_[A-Za-z0-9]{16,}/g,
-    /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
-    /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
-    /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
-];
-/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
-const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
-/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
-const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
-/**
- * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
- *   lines. The door passes a function that prints `::add-mask::`.
- */
-function createRedactor(mask = () => { }) {
-    const added = new Set();
-    let forms = [];
-    const add = (secret) => {
-        const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
-        const fresh = values.filter((value) => worthHiding(value) && !added.has(value));
-        if (fresh.length === 0)
-            return;
-        for (const value of new Set(fresh)) {
-            added.add(value);
-            mask(value);
-        }
-        forms = [...new Set([...added].flatMap(formsOf))];
-    };
-    const redact = (text) => hide(text, rangesOf(text, forms));
-    const walk = (value, depth = 0) => {
-        if (typeof value === 'string')
-            return redact(value);
-        // An account number that was declared a secret, returned as a number.
-        if (typeof value === 'number')
-            return added.has(String(value)) ? HIDDEN : value;
-        if (value !== null && typeof value === 'object' && depth >= DEEPEST)
-            return TOO_DEEP;
-        if (Array.isArray(value))
-            return value.map((inner) => walk(inner, depth + 1));
-        if (value === null || typeof value !== 'object')
-            return value;
-        // A key of the name "__proto__" must stay a key.
-        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
-    };
-    return { add, redact, redactJson: (value) => walk(value) };
-}
-/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
-const OUR_WORDS = new Set([
-    ...types/* JOB_TYPES */.MA,
-    ...types/* JOB_STATUSES */.nE,
-    ...types/* EXECUTION_STATUSES */.ch,
-    ...types/* FAILURE_KINDS */.Bs,
-    'default',
-]);
-function worthHiding(value) {
-    return value.length >= SHORTEST && !/^\**$/.test(value) && !OUR_WORDS.has(value);
-}
-/** The ways in which a value may turn up in text: as it is, and as encoders write it. */
-function formsOf(value) {
-    const quoted = JSON.stringify(value).slice(1, -1);
-    const uri = encodeURIComponent(value.toWellFormed());
-    const bytes = Buffer.from(value, 'utf8');
-    const base64 = [0, 1, 2].map((shift) => base64At(bytes, shift));
-    return [
-        value,
-        quoted,
-        // A value that was put in JSON twice, as text in a JSON text.
-        JSON.stringify(quoted).slice(1, -1),
-        uri,
-        uri.replaceAll('%20', '+'),
-        ...[...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))].filter((text) => text.length >= SHORTEST_ENCODED),
-    ];
-}
-/** The base64 characters that depend on `bytes` alone when `shift` unknown bytes stand before them. */
-function base64At(bytes, shift) {
-    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
-    return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
-}
-function rangesOf(text, forms) {
-    const ranges = [];
-    for (const form of forms) {
-        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
-            ranges.push([at, at + form.length]);
-        }
-    }
-    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
-        for (const match of text.matchAll(pattern))
-            ranges.push([match.index, match.index + match[0].length]);
-    }
-    for (const { indices } of text.matchAll(URL_PASSWORD))
-        if (indices?.[1])
-            ranges.push(indices[1]);
-    return ranges.sort((a, b) => a[0] - b[0]);
-}
-/** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
-function hide(text, ranges) {
-    if (ranges.length === 0)
-        return text;
-    let out = '';
-    let copied = 0;
-    let hiddenTo = -1;
-    for (const [start, end] of ranges) {
-        if (start > hiddenTo)
-            out += text.slice(copied, start) + HIDDEN;
-        hiddenTo = Math.max(hiddenTo, end);
-        copied = hiddenTo;
-    }
-    return out + text.slice(copied);
+function withoutKey(env, key) {
+    const secret = key.trim();
+    return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (secret === '' || value?.trim() !== secret)));
 }
 
-;// CONCATENATED MODULE: ../../lib/action/inputs.js
-
-
-const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
-/**
- * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
- * kept. The runner passes an empty text for each input of action.yml that nobody set.
- * @throws OptionsError that lists every problem; it never holds the key.
- */
-function readInputs(env) {
-    const redactor = createRedactor();
-    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
-    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
-    const door = {
-        label: (name) => `\`${name}\``,
-        noun: 'input',
-        missing: (name) => `Pass it by \`with:\`, from a secret. If the workflow does: the secret ${SECRETS[name]} is not set in this repository, or the workflow runs from a fork, which gets no secrets.`,
-        redact: redactor.redact,
-    };
-    return (0,options/* readOptions */.Tt)(rawInputs(env), door);
-}
-function rawInputs(env) {
-    return Object.fromEntries(Object.entries(env)
-        .filter(([name]) => name.toUpperCase().startsWith('INPUT_'))
-        .map(([name, value]) => [name.slice('INPUT_'.length).toLowerCase(), value]));
-}
-
-// EXTERNAL MODULE: ../../lib/action/disarm.js + 1 modules
-var disarm = __nccwpck_require__(2112);
-;// CONCATENATED MODULE: ../../lib/action/line-buffer.js
+// EXTERNAL MODULE: ../../lib/src/text/disarm.js + 1 modules
+var disarm = __nccwpck_require__(1156);
+;// CONCATENATED MODULE: ../../lib/src/text/line-buffer.js
 const DEFAULTS = {
     headLines: 200,
     headChars: 262_144,
@@ -3106,7 +4777,7 @@ function endOf(text, limit) {
         : end.slice(lineEnd + 1);
 }
 
-;// CONCATENATED MODULE: ../../lib/action/job-output.js
+;// CONCATENATED MODULE: ../../lib/src/hosts/job-output.js
 
 
 /** The most bytes of output that go with the execution row. */
@@ -3158,7 +4829,7 @@ function createJobOutput(title, log) {
 }
 const shown = (line) => line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]` : line;
 
-;// CONCATENATED MODULE: ../../lib/action/log.js
+;// CONCATENATED MODULE: ../../lib/src/hosts/log.js
 
 
 /** What the runner keeps of each kind per step, and of one message. Source: actions/runner, ExecutionContext.cs. */
@@ -3230,169 +4901,151 @@ function message(text, redact) {
     return safe.length > MESSAGE_LIMIT ? `${safe.slice(0, MESSAGE_LIMIT - 1).toWellFormed()}…` : safe;
 }
 
-;// CONCATENATED MODULE: ../../lib/action/outputs.js
-/**
- * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
- * `-truncated` say whether items were left out of `jobs` or `executions`.
- */
-const OUTPUTS = (/* unused pure expression or super */ null && ([
-    'claimed',
-    'succeeded',
-    'failed',
-    'retried',
-    'remaining',
-    'job-id',
-    'jobs',
-    'jobs-truncated',
-    'stats',
-    'executions',
-    'executions-truncated',
-    'result-files',
-    'workers',
-    'matrix',
-]));
-/**
- * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
- * characters, and other steps of the job need some of them.
- * Source: https://docs.github.com/actions/reference/limits
- */
-const OUTPUT_LIMIT = 400_000;
-/** Outputs as text, secrets hidden, cut from the end where they are too large. */
-function encodeOutputs(outputs, redact) {
-    const values = [];
-    const warnings = [];
-    let left = OUTPUT_LIMIT;
-    for (const name of [
-        'claimed',
-        'succeeded',
-        'failed',
-        'retried',
-        'remaining',
-        'job-id',
-        'workers',
-    ]) {
-        const value = outputs[name];
-        if (value !== undefined && value !== null)
-            values.push([name, redact(String(value))]);
-    }
-    if (outputs.matrix !== undefined)
-        values.push(['matrix', JSON.stringify(outputs.matrix)]);
-    if (outputs.stats !== undefined) {
-        const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
-        if (text.length <= left) {
-            values.push(['stats', text]);
-            left -= text.length;
-        }
-        else {
-            warnings.push(`The output \`stats\` is left out: it has ${text.length} characters, more than ${left}.`);
-        }
-    }
-    for (const name of ['result-files', 'executions', 'jobs']) {
-        const items = outputs[name];
-        if (items === undefined)
-            continue;
-        const { text, kept } = encodeList(items, left, redact);
-        left -= text.length;
-        values.push([name, text]);
-        if (name !== 'result-files')
-            values.push([`${name}-truncated`, String(kept < items.length)]);
-        if (kept < items.length) {
-            warnings.push(`The output \`${name}\` holds only the first ${kept} of ${items.length}: GitHub limits the outputs of a job to 1 MB. The rest is in the database.`);
-        }
-    }
-    return { values, warnings };
-}
-function encodeList(items, limit, redact) {
-    const texts = [];
-    let length = 2;
-    for (const item of items) {
-        const text = JSON.stringify(redact(item)) ?? 'null';
-        length += text.length + 1;
-        if (length > limit)
-            break;
-        texts.push(text);
-    }
-    return { text: `[${texts.join(',')}]`, kept: texts.length };
-}
-/** The outputs of `run`. */
-function runOutputs(report) {
-    return {
-        claimed: report.claimed,
-        succeeded: report.succeeded,
-        failed: report.failed,
-        retried: report.retried,
-        remaining: report.remaining,
-        executions: report.executions.map(executionOutput),
-        'result-files': report.executions
-            .filter((execution) => execution.resultFile !== null)
-            .map(({ jobId, executionId, resultFile }) => ({
-            job_id: jobId,
-            execution_id: executionId,
-            path: resultFile,
-        })),
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:timers/promises"
+var external_node_timers_promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: ../../lib/src/commands/lazy.js
+/** What `make` gives, made at the first call. A chunk of the bundle that no run needs is then not loaded. */
+function lazy(make) {
+    let value;
+    const get = () => {
+        value ??= make();
+        return value;
     };
-}
-/** One element of the output `executions`, with the names that the database uses. */
-function executionOutput(execution) {
-    return {
-        job_id: execution.jobId,
-        execution_id: execution.executionId,
-        name: execution.name,
-        job_type: execution.jobType,
-        queue: execution.queue,
-        attempt: execution.attempt,
-        max_retries: execution.maxRetries,
-        outcome: execution.outcome,
-        failure_kind: execution.failureKind,
-        job_status: execution.jobStatus,
-        next_run_at: execution.nextRunAt,
-        duration_seconds: execution.durationSeconds,
-        result: execution.result,
-        error: execution.error,
-        result_file: execution.resultFile,
-    };
-}
-/**
- * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
- * @param env the environment of this process: `@actions/core`, loaded only here, looks there as well.
- * @returns what was left out, to be logged as warnings.
- */
-async function writeOutputs(outputs, env, redact) {
-    const { values, warnings } = encodeOutputs(outputs, redact);
-    if (env.GITHUB_OUTPUT) {
-        const core = await __nccwpck_require__.e(/* import() */ 584).then(__nccwpck_require__.bind(__nccwpck_require__, 584));
-        for (const [name, value] of values)
-            core.setOutput(name, value);
-    }
-    return warnings;
+    return Object.assign(get, { made: () => value });
 }
 
-// EXTERNAL MODULE: ../../lib/action/pages/fit.js
-var fit = __nccwpck_require__(8122);
-// EXTERNAL MODULE: ../../lib/action/pages/run-page.js + 3 modules
-var run_page = __nccwpck_require__(4477);
-;// CONCATENATED MODULE: ../../lib/action/trigger.js
-
+;// CONCATENATED MODULE: ../../lib/src/worker/memory.js
 /**
- * What started the run: GitHub's name of the event, and for a schedule its cron expression after it, as
- * `schedule 17 * * * *`. Null outside of GitHub.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ * Keeps a worker small while many jobs pass through it: the room for young objects stays at what V8 begins with. It
+ * would grow to 48 MiB, and what a batch leaves behind fills all of it before it is looked at. Measured over 15,000
+ * jobs with 1 KiB of config and of result: 141 to 154 MiB at the peak, where it was 234 and growing.
  */
-async function triggerOf(env) {
-    const event = env.GITHUB_EVENT_NAME || null;
-    if (event !== 'schedule' || !env.GITHUB_EVENT_PATH)
-        return event;
+function boundMemory() {
+    // The flag for a size is read when the process starts only; this one whenever the room would grow.
+    process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+;// CONCATENATED MODULE: ../../lib/src/hosts/open-worker.js
+
+
+
+
+
+
+
+/** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
+const DEFAULT_HANDLERS = '.github/cloud-jobs';
+/** Makes what the worker needs, and the handlers of a run when their first job comes: most runs have none. */
+async function openWorker(options, place, deps) {
+    boundMemory();
+    const custom = lazy(async () => {
+        const { createCustomHandlers } = await __nccwpck_require__.e(/* import() */ 106).then(__nccwpck_require__.bind(__nccwpck_require__, 6106));
+        return createCustomHandlers({
+            folder: options.handlers ?? DEFAULT_HANDLERS,
+            hostScript: place.hostScript,
+            env: place.env,
+            scratchDir: (0,external_node_path_.join)(place.scratchDir, 'jobs'),
+        });
+    });
+    const maintenance = lazy(async () => {
+        const { createMaintenanceHandler } = await __nccwpck_require__.e(/* import() */ 429).then(__nccwpck_require__.bind(__nccwpck_require__, 3429));
+        return createMaintenanceHandler(deps.queue);
+    });
+    // One for the whole run: it keeps requests to arXiv apart.
+    const paperFetch = lazy(() => openPaperFetch(place, deps.paperRpc));
+    const results = (0,external_node_path_.join)(place.scratchDir, 'results');
+    return {
+        instanceId: options.instanceId ?? instanceId(place),
+        runUrl: place.runUrl,
+        trigger: place.trigger,
+        deps: {
+            ...deps,
+            redact: deps.secrets.redact,
+            redactJson: deps.secrets.redactJson,
+            secret: deps.secrets.add,
+            handlers: {
+                custom: async (context) => await (await custom()).handler(context),
+                maintenance: async (context) => await (await maintenance())(context),
+                paper_fetch: async (context) => await (await paperFetch())(context),
+            },
+            spill: async (executionId, text) => {
+                // For this user alone, as the row is for those who hold the key alone.
+                await (0,promises_.mkdir)(results, { recursive: true, mode: 0o700 });
+                const file = (0,external_node_path_.join)(results, `${executionId}.json`);
+                try {
+                    await (0,promises_.writeFile)(file, text, { mode: 0o600 });
+                }
+                catch (error) {
+                    // On a full disk: half a result would pass for a whole one, and keep the disk full.
+                    await (0,promises_.rm)(file, { force: true }).catch(() => { });
+                    throw error;
+                }
+                return file;
+            },
+            // Left to itself it takes its random bytes from the Web's crypto, which would have to be loaded too.
+            newId: () => dist_node_v7({ random: (0,external_node_crypto_.randomBytes)(16) }),
+            now: () => performance.now(),
+        },
+        [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),
+    };
+}
+async function openPaperFetch(place, rpc) {
+    const [{ createPaperFetchHandler }, { createPaperStore }] = await Promise.all([
+        Promise.all(/* import() */[__nccwpck_require__.e(199), __nccwpck_require__.e(815), __nccwpck_require__.e(44)]).then(__nccwpck_require__.bind(__nccwpck_require__, 2044)),
+        __nccwpck_require__.e(/* import() */ 914).then(__nccwpck_require__.bind(__nccwpck_require__, 6914)),
+    ]);
+    return createPaperFetchHandler({
+        store: createPaperStore(rpc),
+        fetch,
+        now: () => new Date(),
+        monotonic: () => performance.now(),
+        sleep: (ms, signal) => (0,external_node_timers_promises_.setTimeout)(ms, undefined, { signal }),
+        random: Math.random,
+        userAgentVersion: place.version,
+        endpoints: place.endpoints,
+        ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
+    });
+}
+/**
+ * Checks the configs of custom jobs by their handlers. A handler that is not here, or cannot be loaded here, may be
+ * in the repository that runs the job: only a config that can never be right is a problem.
+ */
+async function checkCustom(configs, folder, place) {
+    if (configs.length === 0)
+        return [];
+    const [{ createCustomHandlers }, { CustomHandlerError }] = await Promise.all([
+        __nccwpck_require__.e(/* import() */ 106).then(__nccwpck_require__.bind(__nccwpck_require__, 6106)),
+        __nccwpck_require__.e(/* import() */ 865).then(__nccwpck_require__.bind(__nccwpck_require__, 4865)),
+    ]);
+    const custom = createCustomHandlers({
+        folder: folder ?? DEFAULT_HANDLERS,
+        hostScript: place.hostScript,
+        env: place.env,
+        scratchDir: (0,external_node_path_.join)(place.scratchDir, 'jobs'),
+    });
     try {
-        const { schedule } = JSON.parse(await (0,promises_.readFile)(env.GITHUB_EVENT_PATH, 'utf8'));
-        return typeof schedule === 'string' ? `schedule ${schedule}` : event;
+        const problems = [];
+        for (const config of configs) {
+            const error = await custom.validate(config).then(() => null, (reason) => reason);
+            if (error !== null && !(error instanceof CustomHandlerError))
+                throw error;
+            problems.push(error?.final ? error.message : null);
+        }
+        return problems;
     }
-    catch {
-        // Without the file there is no telling ticks late; the run has other things to do.
-        return event;
+    finally {
+        await custom.close();
     }
 }
+/** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
+function instanceId(place) {
+    const parts = [place.repository ?? 'local', place.runId, place.runAttempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
+    return parts.filter((part) => part !== null).join('/');
+}
 
-;// CONCATENATED MODULE: ../../lib/action/action.js
+;// CONCATENATED MODULE: ../../lib/src/hosts/github-action.js
 
 
 
@@ -3467,7 +5120,7 @@ async function runAction(deps) {
             log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
         }
         else {
-            const { answerText } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(300), __nccwpck_require__.e(680)]).then(__nccwpck_require__.bind(__nccwpck_require__, 5680));
+            const { answerText } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(300), __nccwpck_require__.e(487)]).then(__nccwpck_require__.bind(__nccwpck_require__, 7487));
             log.info(answerText(safe, now));
         }
         log.end();
@@ -3476,7 +5129,7 @@ async function runAction(deps) {
     catch (error) {
         const message = redactor.redact(error instanceof options/* OptionsError */.ZW ? error.message : (0,describe_error/* describeError */.U)(error));
         log.error(message, 'cloud-jobs');
-        const { errorPage } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(686)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6686));
+        const { errorPage } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(794)]).then(__nccwpck_require__.bind(__nccwpck_require__, 3794));
         await writeSummary(env, errorPage(message)).catch((cause) => log.warning((0,describe_error/* describeError */.U)(cause)));
         log.end();
         return 1;
@@ -3516,7 +5169,7 @@ function outputsOf(answer) {
 async function pageOf(answer, now) {
     if (answer.command === 'run')
         return (0,fit/* fitPage */.n)((0,run_page/* runPage */.f)(answer.report, now, answer.warnings));
-    const { page } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(686)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6686));
+    const { page } = await Promise.all(/* import() */[__nccwpck_require__.e(855), __nccwpck_require__.e(794)]).then(__nccwpck_require__.bind(__nccwpck_require__, 3794));
     return page(answer, now);
 }
 // The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.
@@ -3555,7 +5208,104 @@ function place({ env, bundleDir, tempDir, version }) {
 
 /***/ }),
 
-/***/ 2112:
+/***/ 1975:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bs: () => (/* binding */ FAILURE_KINDS),
+/* harmony export */   MA: () => (/* binding */ JOB_TYPES),
+/* harmony export */   ch: () => (/* binding */ EXECUTION_STATUSES),
+/* harmony export */   kH: () => (/* binding */ MISSED),
+/* harmony export */   nE: () => (/* binding */ JOB_STATUSES)
+/* harmony export */ });
+/** The words of the queue as types. Shapes only: nothing here runs. */
+const JOB_TYPES = ['paper_fetch', 'maintenance', 'custom'];
+const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
+/** What becomes of occurrences of a schedule that no worker started in time. */
+const MISSED = ['once', 'skip', 'all'];
+const EXECUTION_STATUSES = ['running', 'success', 'failed'];
+/**
+ * Why an execution ended without success.
+ * - `error`: the handler threw, exited non-zero or returned something that is not a result.
+ * - `timeout`: the job ran longer than its timeout and was stopped.
+ * - `crashed`: the process that ran the handler died (signal, out of memory, `process.exit`).
+ * - `discarded`: the handler asked for no more retries.
+ * - `snoozed`: the handler asked to run again later; no retry is spent.
+ * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
+ * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
+ * - `cancelled`: somebody cancelled the job; no more retries.
+ * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
+ */
+const FAILURE_KINDS = [
+    'error',
+    'timeout',
+    'crashed',
+    'discarded',
+    'snoozed',
+    'released',
+    'lost',
+    'cancelled',
+    'skipped',
+];
+
+
+/***/ }),
+
+/***/ 541:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  nextOccurrences: () => (/* binding */ nextOccurrences)
+});
+
+;// CONCATENATED MODULE: ../../node_modules/croner/dist/croner.js
+function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
+
+;// CONCATENATED MODULE: ../../lib/src/schedule/next-occurrence.js
+
+/**
+ * The next occurrences of a schedule, oldest first. The database computes the same with its own function; this one is
+ * for people who look ahead, and for tests that compare the two.
+ *
+ * Clocks set forward: a fixed time of day that is left out runs when the gap ends; "every ten minutes" goes on after
+ * it. Clocks set back: a fixed time of day runs at the first of both; "every ten minutes" runs in both hours.
+ * @param schedule five-field cron expression, or a nickname such as `@daily`
+ * @param timezone IANA name
+ * @param after the database's clock, not this machine's
+ * @param count at most so many
+ * @throws when the expression or the time zone is not valid, with croner's reason
+ */
+function nextOccurrences(schedule, timezone, after, count) {
+    return new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' }).nextRuns(count, after);
+}
+
+
+/***/ }),
+
+/***/ 2588:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U: () => (/* binding */ describeError)
+/* harmony export */ });
+/** Causes told at most: a chain may be long, or lead back into itself. */
+const MOST_CAUSES = 5;
+/** An error as a person reads it: its message, and what caused it. */
+function describeError(error) {
+    const seen = [];
+    for (let at = error; at !== undefined && at !== null && seen.length < MOST_CAUSES;) {
+        seen.push(at instanceof Error ? at.message || at.name : String(at));
+        at = at instanceof Error ? at.cause : undefined;
+    }
+    return seen.join(' Caused by: ');
+}
+
+
+/***/ }),
+
+/***/ 1156:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3571,7 +5321,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ../../lib/action/disarm.js
+;// CONCATENATED MODULE: ../../lib/src/text/disarm.js
 
 /** The most characters of one line that are printed. */
 const LINE_LIMIT = 16_384;
@@ -3629,1823 +5379,7 @@ function cut(line) {
 
 /***/ }),
 
-/***/ 8782:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   EX: () => (/* binding */ small),
-/* harmony export */   aL: () => (/* binding */ words),
-/* harmony export */   nf: () => (/* binding */ link),
-/* harmony export */   om: () => (/* binding */ block),
-/* harmony export */   tp: () => (/* binding */ table),
-/* harmony export */   zH: () => (/* binding */ details)
-/* harmony export */ });
-/* harmony import */ var _disarm_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2112);
-
-/** Words longer than this may be broken: three columns of them fit on a phone. */
-const LONG_WORD = 16;
-/**
- * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
- * Markdown or HTML is written as a character reference, which is shown and never obeyed.
- *
- * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
- * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
- * @param limit the most characters to show; what is longer ends in `…`
- */
-function words(text, limit = 200) {
-    // A character is at most two units long; the rest of a huge text is not looked at.
-    const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
-    return shorten((0,_disarm_js__WEBPACK_IMPORTED_MODULE_0__/* .visible */ .RK)(near).replace(/\s+/g, ' ').trim(), limit)
-        .split(' ')
-        .map((word) => pieces(word).map(references).join('<wbr>'))
-        .join(' ');
-}
-/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
-function block(text, limit = 4_000) {
-    const safe = references(shorten((0,_disarm_js__WEBPACK_IMPORTED_MODULE_0__/* .visible */ .RK)(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
-    return `<pre>${safe}</pre>`;
-}
-const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
-/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
-function pieces(word) {
-    return word.split(PARTS).flatMap((piece) => {
-        if (isShort(piece))
-            return [piece];
-        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
-            if (isShort(part))
-                return [part];
-            const letters = Array.from(part);
-            const count = Math.ceil(letters.length / LONG_WORD);
-            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
-        });
-    });
-}
-const isShort = (text) => Array.from(text).length <= LONG_WORD;
-function references(text) {
-    return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-function shorten(text, limit) {
-    const letters = Array.from(text);
-    return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : text;
-}
-/** A link with plain words, or the words alone where the address is not an http(s) one. */
-function link(label, address) {
-    const url = URL.canParse(address) ? new URL(address) : null;
-    if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-        return words(label);
-    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
-    const href = url.href
-        .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-        .replaceAll('&', '&amp;');
-    return `<a href="${href}">${words(label)}</a>`;
-}
-/** A Markdown table. Cells must be safe already. */
-function table(head, rows) {
-    const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
-    return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-/** Small print below. Text must be safe already. */
-const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
-/** What opens at a click. Title and body must be safe already. */
-const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
-
-
-/***/ }),
-
-/***/ 8122:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   n: () => (/* binding */ fitPage)
-/* harmony export */ });
-/* unused harmony export PAGE_BYTES */
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8782);
-
-/**
- * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
- * same step and for masks, which may be longer than what they hide.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
- */
-const PAGE_BYTES = 1_000_000;
-/** Bytes kept free for the notes on what was left out. */
-const NOTES = 1000;
-/**
- * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
- * @param limit bytes of UTF-8, at least some thousands
- */
-function fitPage(sections, limit = PAGE_BYTES) {
-    const kept = [];
-    let left = limit - NOTES;
-    let leftOut = 0;
-    for (const section of sections) {
-        if (section === '')
-            continue;
-        const text = typeof section === 'string' ? section : fitRows(section, left);
-        const size = bytesOf(text) + 2;
-        if (size <= left) {
-            kept.push(text);
-            left -= size;
-        }
-        else {
-            leftOut++;
-        }
-    }
-    if (leftOut > 0) {
-        const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
-        kept.push(`**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`);
-    }
-    return `${kept.join('\n\n')}\n`;
-}
-function fitRows({ fold, head, rows, note = '' }, limit) {
-    let bytes = bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
-    let count = 0;
-    for (const row of rows) {
-        bytes += bytesOf((0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(row, []).split('\n', 1)[0] ?? '') + 1;
-        if (bytes > limit)
-            break;
-        count++;
-    }
-    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
-    const text = [(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .table */ .tp)(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
-    return fold === undefined ? text : (0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .details */ .zH)(fold, text);
-}
-const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
-
-
-/***/ }),
-
-/***/ 4477:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  f: () => (/* binding */ runPage)
-});
-
-// EXTERNAL MODULE: ../../lib/words/format.js
-var format = __nccwpck_require__(9166);
-// EXTERNAL MODULE: ../../lib/action/pages/escape.js
-var pages_escape = __nccwpck_require__(8782);
-;// CONCATENATED MODULE: ../../lib/action/pages/outcomes.js
-
-
-/** Failures first: they are why people look. */
-const ORDER = [
-    'failed',
-    'cancelled',
-    'lost',
-    'retry',
-    'released',
-    'snoozed',
-    'success',
-];
-const SIGN = {
-    success: '✅',
-    failed: '❌',
-    retry: '🔁',
-    snoozed: '💤',
-    released: '↩️',
-    cancelled: '🚫',
-    lost: '❓',
-};
-/** As in "12 put off". */
-const COUNTED = {
-    success: 'succeeded',
-    failed: 'failed',
-    retry: 'will be retried',
-    snoozed: 'put off',
-    released: 'handed back',
-    cancelled: 'cancelled',
-    lost: 'lost the lock',
-};
-/** Of a chart's parts, dark enough for white figures on them. */
-const COLOUR = {
-    success: '#1a7f37',
-    failed: '#cf222e',
-    retry: '#bc4c00',
-    snoozed: '#0969da',
-    released: '#59636e',
-    cancelled: '#8250df',
-    lost: '#4d2d00',
-};
-/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
-function cameTo(execution, now) {
-    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
-    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
-    const verdict = {
-        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
-        failed: `failed for good${next}`,
-        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
-        snoozed: `put off${next}`,
-        released: 'handed back',
-        cancelled: `cancelled${next}`,
-        lost: 'lost its lock: another run may have it',
-    }[outcome];
-    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
-    return [
-        verdict,
-        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
-        (0,pages_escape/* words */.aL)((0,format/* progressInWords */.EY)(progress), 120),
-    ]
-        .filter((part) => part !== '')
-        .join(' · ');
-}
-/** `took 1.3 s`, and so on. Safe text. */
-const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
-
-;// CONCATENATED MODULE: ../../lib/action/pages/charts.js
-
-/** Bars that a phone can show with their names. */
-const BARS = 10;
-const NAME = 24;
-/** Colours of text and ground are left to the page, which is light or dark. */
-const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
-const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
-/** How the attempts of a run ended. Empty where all ended alike. */
-function outcomeChart({ executions, succeeded }) {
-    const slices = new Map();
-    for (const { outcome } of executions)
-        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
-    slices.set('success', succeeded);
-    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    if (drawn.length < 2)
-        return '';
-    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
-    const look = {
-        ...colours,
-        pieOpacity: '1',
-        pieStrokeColor: '#8b949e',
-        pieOuterStrokeColor: '#8b949e',
-        pieSectionTextColor: '#ffffff',
-    };
-    return fenced([
-        themed(look, {}),
-        'pie showData',
-        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
-    ]);
-}
-/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
-function slowestChart(executions) {
-    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
-    const longest = slowest[0]?.durationSeconds ?? 0;
-    if (longest < 1)
-        return '';
-    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
-    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
-    return fenced([
-        themed(look, size),
-        'xychart-beta horizontal',
-        '  title "The slowest, in seconds"',
-        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
-        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
-        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
-    ]);
-}
-/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
-function label(name) {
-    const letters = Array.from(name
-        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
-        .replace(/\s+/g, ' ')
-        .trim());
-    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
-}
-
-;// CONCATENATED MODULE: ../../lib/action/pages/failures.js
-
-
-/** Kinds of failure that are told; the log and the table have all. */
-const GROUPS = 25;
-const NAMES = 3;
-const IDS = 10;
-/** Whether it went wrong, so that it is told by its error and not as a row. */
-const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
-/**
- * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
- * are one thing to mend, and one thing to read.
- */
-function failures(executions, now) {
-    const groups = new Map();
-    for (const execution of executions.filter(wentWrong)) {
-        const alike = likeness(execution);
-        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
-    }
-    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
-    const told = sorted.slice(0, GROUPS);
-    const more = groups.size - told.length;
-    return [
-        ...told.map((group) => failure(group, now)),
-        more > 0
-            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
-            : '',
-    ];
-}
-/** By the worst outcome first. */
-const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
-/** Errors that differ in numbers and identifiers alone are alike. */
-const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
-    outcome,
-    failureKind,
-    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
-]);
-function failure(group, now) {
-    const [first] = group;
-    if (first === undefined)
-        return '';
-    const error = first.error ?? '';
-    const line = error.trim() === '' ? '' : `<br>${(0,pages_escape/* words */.aL)(firstLine(error), 300)}`;
-    const title = `${SIGN[first.outcome]} ${who(group)}${line}${(0,pages_escape/* small */.EX)(fate(group, first, now))}`;
-    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${(0,pages_escape/* words */.aL)(jobId)}</code>`);
-    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
-    const facts = `${jobs}; type ${(0,pages_escape/* words */.aL)(first.jobType)}, kind of failure <code>${(0,pages_escape/* words */.aL)(first.failureKind ?? 'none')}</code>.`;
-    return (0,pages_escape/* details */.zH)(title, error === '' ? facts : `${(0,pages_escape/* block */.om)(error)}\n\n${facts}`);
-}
-function who(group) {
-    const names = group.slice(0, NAMES).map(({ name }) => `<strong>${(0,pages_escape/* words */.aL)(name, 80)}</strong>`);
-    const more = group.length - names.length;
-    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
-}
-const fate = (group, first, now) => group.length === 1
-    ? `${cameTo(first, now)} · ${took(first)}`
-    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
-const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
-
-// EXTERNAL MODULE: ../../lib/action/pages/warnings.js
-var pages_warnings = __nccwpck_require__(6108);
-;// CONCATENATED MODULE: ../../lib/action/pages/run-page.js
-
-
-
-
-
-
-const ROWS = 200;
-/** As many rows as are seen at a glance. */
-const SHORT = 10;
-/** The page of a run, as sections from the most to the least important. */
-function runPage(report, now, warnings = []) {
-    const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
-    return [
-        `### ${headline(report)}`,
-        facts(report),
-        ...(report.error ? [`**The run ended early.** ${(0,pages_escape/* words */.aL)(report.error, 500)}`] : []),
-        ...(0,pages_warnings/* warningLines */._)(warnings),
-        ...failures(executions, now),
-        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
-        ...rest(executions, report, now),
-        ...papers(executions),
-    ];
-}
-/** What a person in a hurry has to know. */
-function headline({ claimed, succeeded, failed, retried, error }) {
-    const jobs = (0,format/* plural */.LS)(claimed, 'job');
-    if (claimed === 0)
-        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
-    if (failed > 0)
-        return `❌ ${share(failed, claimed)} failed`;
-    if (retried > 0)
-        return `🔁 ${share(retried, claimed)} will be retried`;
-    if (succeeded === claimed)
-        return `✅ ${jobs} succeeded`;
-    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
-}
-function share(part, whole) {
-    if (part < whole)
-        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
-    return whole === 1 ? 'The job' : `All ${whole} jobs`;
-}
-/** What the headline does not say; nothing about what did not happen. */
-function facts(report) {
-    const { claimed, succeeded, failed, retried, expired, remaining } = report;
-    const parts = [
-        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
-        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
-        ...others(report),
-        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
-        remaining === null ? 'what is left is not known' : '',
-        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
-        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
-    ];
-    const why = {
-        empty: '',
-        'max-jobs': ' The run stopped at `max-jobs`.',
-        'time-budget': ' The run stopped at its time budget.',
-        signal: ' The runner stopped the run; jobs were handed back.',
-        error: '',
-    }[report.stopCause];
-    // The dot ends a line and begins none.
-    const text = parts.filter((part) => part !== '').join('\u00a0· ');
-    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
-}
-/** Attempts that neither succeeded nor failed. */
-function others({ claimed, succeeded, failed, retried, executions }) {
-    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
-        outcome,
-        count: executions.filter((execution) => execution.outcome === outcome).length,
-    }));
-    const all = claimed - succeeded - failed - retried;
-    // Of very many, the report keeps only some.
-    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
-        return [`${all} with another outcome`];
-    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
-}
-/** The attempts that need no error told, in three columns: a phone shows them whole. */
-function rest(executions, report, now) {
-    const calm = executions.filter((execution) => !wentWrong(execution));
-    if (calm.length === 0)
-        return [];
-    const rows = calm
-        .slice(0, ROWS)
-        .map((execution) => [
-        `${SIGN[execution.outcome]}&nbsp;${(0,pages_escape/* words */.aL)(execution.name, 80)}${(0,pages_escape/* small */.EX)(cameTo(execution, now))}`,
-        (0,pages_escape/* words */.aL)(execution.error ? execution.error : brief(execution.result), 160),
-        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
-    ]);
-    const troubled = executions.filter(wentWrong).length;
-    // Of very many, the report keeps only some.
-    const more = report.claimed - troubled - rows.length;
-    const head = ['Job', 'Result', 'Took'];
-    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
-    if (executions.length <= SHORT)
-        return [{ head, rows, note }];
-    return [
-        {
-            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
-            head,
-            rows,
-            note,
-        },
-    ];
-}
-/** A result in a few words: what a person would read out of it. */
-function brief(result) {
-    if (result === null)
-        return '';
-    if (typeof result !== 'object' || Array.isArray(result))
-        return JSON.stringify(result);
-    return Object.entries(result)
-        .filter(([, value]) => value === null || typeof value !== 'object')
-        .map(([key, value]) => `${key}: ${String(value)}`)
-        .join(', ');
-}
-/** The newest papers that paper_fetch jobs found. */
-function papers(executions) {
-    return executions.flatMap((execution) => {
-        const result = execution.result;
-        if (execution.jobType !== 'paper_fetch' ||
-            result === null ||
-            typeof result !== 'object' ||
-            Array.isArray(result)) {
-            return [];
-        }
-        const newest = Array.isArray(result.newest) ? result.newest : [];
-        const items = newest.flatMap((paper) => {
-            if (paper === null || typeof paper !== 'object' || Array.isArray(paper))
-                return [];
-            const title = typeof paper.title === 'string' ? paper.title : '';
-            const url = typeof paper.url === 'string' ? paper.url : '';
-            return title ? [`- ${(0,pages_escape/* link */.nf)(title, url)}`] : [];
-        });
-        return items.length > 0
-            ? [`#### ${(0,pages_escape/* words */.aL)(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
-            : [];
-    });
-}
-
-
-/***/ }),
-
-/***/ 6108:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   _: () => (/* binding */ warningLines)
-/* harmony export */ });
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8782);
-
-/** What is wrong around a run, each as a line of its own. */
-const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${(0,_escape_js__WEBPACK_IMPORTED_MODULE_0__/* .words */ .aL)(warning, 800)}`);
-
-
-/***/ }),
-
-/***/ 6634:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ CommandError)
-/* harmony export */ });
-/** Something that the user asked for cannot be done; the message says why and what to do. */
-class CommandError extends Error {
-    name = 'CommandError';
-}
-
-
-/***/ }),
-
-/***/ 3059:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   x: () => (/* binding */ jsonFault)
-/* harmony export */ });
-/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
-const MAX_DEPTH = 200;
-/**
- * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
- * much for it.
- */
-function jsonFault(value) {
-    const left = [[value, 1]];
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-        const [found, depth] = next;
-        if (typeof found === 'number' && !Number.isFinite(found)) {
-            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
-        }
-        if (typeof found === 'number' && isRounded(found)) {
-            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-        }
-        if (typeof found === 'string') {
-            const fault = textFault(found);
-            if (fault !== null)
-                return fault;
-        }
-        if (found === null || typeof found !== 'object')
-            continue;
-        if (depth > MAX_DEPTH)
-            return `is nested more than ${MAX_DEPTH} levels deep`;
-        for (const [key, inner] of Object.entries(found)) {
-            const fault = textFault(key);
-            if (fault !== null)
-                return fault;
-            left.push([inner, depth + 1]);
-        }
-    }
-    return null;
-}
-/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
-function isRounded(value) {
-    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
-}
-/** What Postgres cannot store. */
-function textFault(text) {
-    if (text.includes('\0'))
-        return 'holds a NUL character (\\u0000), which cannot be stored';
-    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
-}
-
-
-/***/ }),
-
-/***/ 9461:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   AV: () => (/* binding */ SWITCH_OFF_ADVICE),
-/* harmony export */   CD: () => (/* binding */ LATE_ADVICE),
-/* harmony export */   IT: () => (/* binding */ gapWords),
-/* harmony export */   SP: () => (/* binding */ switchOff),
-/* harmony export */   aZ: () => (/* binding */ SILENCE_SECONDS),
-/* harmony export */   ao: () => (/* binding */ silence),
-/* harmony export */   pU: () => (/* binding */ tickGaps)
-/* harmony export */ });
-/* harmony import */ var _words_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9166);
-
-/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
-const SILENCE_SECONDS = 6 * 3600;
-const DAY_SECONDS = 86_400;
-/**
- * A schedule of a public repository is switched off after so long without activity in it.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
- */
-const SWITCH_OFF_DAYS = 60;
-const WARN_AFTER_DAYS = 45;
-/** Fewer ticks say little about a schedule. */
-const LEAST_TICKS = 4;
-/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
-const LATE_SECONDS = 900;
-const LATE_MISSED = 5;
-/**
- * How the ticks of a schedule came: late where fewer than half came, or many in a row did not. Null where there are too few to tell.
- * @param ticks when the runs began, in any order
- * @param countOccurrences how many times the schedule is due after one moment and up to another
- */
-function tickGaps(ticks, countOccurrences) {
-    const times = ticks.map((tick) => Date.parse(tick)).sort((a, b) => a - b);
-    const [first, last] = [times[0], times.at(-1)];
-    if (first === undefined || last === undefined || times.length < LEAST_TICKS)
-        return null;
-    const span = (last - first) / 1000;
-    const gaps = times.slice(1).map((time, index) => {
-        const from = times[index] ?? time;
-        return { seconds: (time - from) / 1000, due: countOccurrences(new Date(from), new Date(time)) };
-    });
-    const due = Math.max(1, gaps.reduce((sum, gap) => sum + gap.due, 0));
-    const late = gaps.some((gap) => gap.seconds > LATE_SECONDS && gap.due > LATE_MISSED);
-    return {
-        ticks: times.length,
-        average: span / gaps.length,
-        longest: Math.max(...gaps.map((gap) => gap.seconds)),
-        wanted: span / due,
-        late: late || due >= 2 * gaps.length,
-    };
-}
-const gapWords = (schedule, gaps) => `The last ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.average)} on average, the longest gap was ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.longest)}; it asks for one every ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.wanted)}.`;
-const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
-/** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
-function silence(silentSeconds, limitSeconds) {
-    return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(silentSeconds)}.` : null;
-}
-/**
- * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
- * @param about of a private repository nothing is said: GitHub documents it for public ones
- */
-function switchOff(about, now) {
-    if (about.isPrivate || about.pushedAt === null)
-        return null;
-    const days = Math.floor((now.getTime() - Date.parse(about.pushedAt)) / 1000 / DAY_SECONDS);
-    if (days < WARN_AFTER_DAYS)
-        return null;
-    const left = SWITCH_OFF_DAYS - days;
-    return `Nothing has been pushed to this public repository for ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,_words_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(left, 'day')}` : ''}.`;
-}
-const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
-
-
-/***/ }),
-
-/***/ 5244:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   EU: () => (/* binding */ nearestCommand),
-/* harmony export */   Lo: () => (/* binding */ COMMANDS),
-/* harmony export */   lw: () => (/* binding */ OPTIONS),
-/* harmony export */   mU: () => (/* binding */ USED),
-/* harmony export */   pA: () => (/* binding */ nearest)
-/* harmony export */ });
-/* unused harmony export VERBS */
-/* harmony import */ var _words_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6149);
-
-/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
-const COMMANDS = [
-    'run',
-    'plan',
-    'create',
-    'apply',
-    'list',
-    'show',
-    'stats',
-    'cancel',
-    'retry',
-    'enable',
-    'disable',
-    'delete',
-    'doctor',
-];
-/** The commands that do one thing to one job. */
-const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry', 'enable', 'disable', 'delete']));
-const OPTIONS = [
-    'supabase-url',
-    'supabase-key',
-    'supabase-publishable-key',
-    'command',
-    'name',
-    'job-type',
-    'config',
-    'description',
-    'max-retries',
-    'priority',
-    'run-at',
-    'queue',
-    'unique-key',
-    'concurrency-key',
-    'timeout-minutes',
-    'schedule',
-    'timezone',
-    'missed',
-    'missed-grace-minutes',
-    'file',
-    'prune',
-    'status',
-    'job-id',
-    'limit',
-    'queues',
-    'job-types',
-    'max-jobs',
-    'concurrency',
-    'lock-minutes',
-    'time-budget-minutes',
-    'linger-minutes',
-    'instance-id',
-    'handlers',
-    'dry-run',
-    'fail-on',
-    'max-workers',
-    'jobs-per-worker',
-    'silence-minutes',
-    'keepalive',
-    'github-token',
-];
-const VERB_OPTIONS = ['job-id'];
-/** What each command reads, beside `supabase-url`, `supabase-key`, `supabase-publishable-key` and `command`. */
-const USED = {
-    run: [
-        'queues',
-        'job-types',
-        'max-jobs',
-        'concurrency',
-        'lock-minutes',
-        'time-budget-minutes',
-        'linger-minutes',
-        'instance-id',
-        'handlers',
-        'dry-run',
-        'fail-on',
-        'silence-minutes',
-        'keepalive',
-        'github-token',
-    ],
-    plan: ['queues', 'job-types', 'max-workers', 'jobs-per-worker'],
-    create: [
-        'name',
-        'job-type',
-        'config',
-        'description',
-        'max-retries',
-        'priority',
-        'run-at',
-        'queue',
-        'unique-key',
-        'concurrency-key',
-        'timeout-minutes',
-        'schedule',
-        'timezone',
-        'missed',
-        'missed-grace-minutes',
-        'handlers',
-    ],
-    apply: ['file', 'prune', 'dry-run', 'handlers'],
-    list: ['name', 'job-type', 'queue', 'status', 'limit'],
-    show: ['job-id', 'name', 'limit'],
-    stats: ['queue'],
-    cancel: VERB_OPTIONS,
-    retry: VERB_OPTIONS,
-    enable: VERB_OPTIONS,
-    disable: VERB_OPTIONS,
-    delete: VERB_OPTIONS,
-    doctor: ['silence-minutes', 'github-token'],
-};
-/** Words that people use for something that has another name here. */
-const SYNONYMS = {
-    add: 'create',
-    new: 'create',
-    insert: 'create',
-    enqueue: 'create',
-    start: 'run',
-    work: 'run',
-    execute: 'run',
-    process: 'run',
-    ls: 'list',
-    jobs: 'list',
-    get: 'show',
-    describe: 'show',
-    info: 'show',
-    statistics: 'stats',
-    status: 'stats',
-    stop: 'cancel',
-    abort: 'cancel',
-    rerun: 'retry',
-    requeue: 'retry',
-    pause: 'disable',
-    resume: 'enable',
-    remove: 'delete',
-    rm: 'delete',
-    scale: 'plan',
-    matrix: 'plan',
-    check: 'doctor',
-    test: 'doctor',
-};
-/** The command that was probably meant by an unknown word, or null. */
-function nearestCommand(word) {
-    const lower = word.toLowerCase();
-    return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
-}
-/**
- * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
- * null. Case, `_` and `-` do not count.
- */
-function nearest(word, words) {
-    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
-    const wanted = plain(word).slice(0, 60);
-    let best = null;
-    let bestDistance = Number.POSITIVE_INFINITY;
-    for (const candidate of words) {
-        const target = plain(candidate);
-        const gap = (0,_words_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__/* .editDistance */ .Y)(wanted, target);
-        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
-            best = candidate;
-            bestDistance = gap;
-        }
-    }
-    return best;
-}
-
-
-/***/ }),
-
-/***/ 9489:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  ZW: () => (/* binding */ OptionsError),
-  Tt: () => (/* binding */ readOptions)
-});
-
-// UNUSED EXPORTS: COMMANDS, OPTIONS, USED
-
-// EXTERNAL MODULE: ../../lib/schedule/next-occurrence.js + 1 modules
-var next_occurrence = __nccwpck_require__(4321);
-;// CONCATENATED MODULE: ../../lib/schedule/schedule-fault.js
-
-const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
-/**
- * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
- * @param schedule what the user wrote
- * @param timezone IANA name
- * @returns nothing where both can be used
- */
-function scheduleFaults(schedule, timezone) {
-    const zone = isZone(timezone)
-        ? []
-        : [
-            {
-                part: 'timezone',
-                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-            },
-        ];
-    // Whether an expression is due at all does not depend on the zone.
-    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
-    return expression === null ? zone : [expression, ...zone];
-}
-function expressionFault(schedule, timezone) {
-    const wrong = (reason) => ({ part: 'schedule', reason });
-    const text = schedule.trim();
-    if (text.startsWith('@')) {
-        return NICKNAMES.includes(text.toLowerCase())
-            ? null
-            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
-    }
-    const fields = text.split(/\s+/);
-    if (fields.length !== 5) {
-        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
-    }
-    // Letters that croner reads beyond the five-field standard, and that the database does not.
-    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
-    if (extra !== -1) {
-        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
-    }
-    try {
-        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
-        return next ? null : wrong('it is never due: no such day comes in the next years');
-    }
-    catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
-    }
-}
-const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
-const withoutNames = (field) => field.replace(NAMES, '');
-function isZone(name) {
-    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
-    if (/^[+-]/.test(name))
-        return false;
-    try {
-        new Intl.DateTimeFormat('en-US', { timeZone: name });
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 7 modules
-var schemas = __nccwpck_require__(9657);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/core/core.js
-var core = __nccwpck_require__(6416);
-;// CONCATENATED MODULE: ../../lib/commands/connection.js
-
-const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
-const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
-/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
-const urlSchema = () => schemas/* string */.YjP().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return core/* NEVER */.tm;
-    };
-    const given = text.trim();
-    if (/^\*+$/.test(given))
-        return fail(`is a masked value, not an address. ${WHERE_URL}`);
-    if (/^(sb_|eyJ)/.test(given))
-        return fail(`is a key, not an address: are supabase-url and supabase-key swapped?`);
-    if (/^postgres(ql)?:/i.test(given)) {
-        return fail(`is the address of the database; this needs the address of the API. ${WHERE_URL}`);
-    }
-    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) {
-        const host = /^[\w.-]+(:\d+)?(\/.*)?$/.test(given) ? given : '<project>.supabase.co';
-        return fail(`has no scheme: write https://${host.includes('.') || host.includes(':') ? host : `${host}.supabase.co`}`);
-    }
-    if (!URL.canParse(given))
-        return fail(`is not a valid address. ${WHERE_URL}`);
-    const url = new URL(given);
-    const project = /^\/dashboard\/project\/([a-z0-9]+)/.exec(url.pathname)?.[1];
-    if (/(^|\.)supabase\.com$/.test(url.hostname)) {
-        const wanted = project === undefined ? 'https://<project>.supabase.co' : `https://${project}.supabase.co`;
-        return fail(`is a page of the dashboard, not the project's API: use ${wanted}`);
-    }
-    if (url.protocol !== 'https:' && url.protocol !== 'http:')
-        return fail(`must start with https://. ${WHERE_URL}`);
-    if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
-        return fail(`would send the key unencrypted: write https://${url.host}`);
-    }
-    if (url.username !== '' || url.password !== '') {
-        return fail('holds a user name or password: leave them out, the key goes in supabase-key.');
-    }
-    if (url.search !== '' || url.hash !== '' || !/^\/(rest\/v1\/?)?$/.test(url.pathname)) {
-        return fail(`has something after the host that does not belong there: use ${url.origin}`);
-    }
-    return url.origin;
-});
-/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
-function isPrivateHost(host) {
-    if (host === 'localhost' ||
-        host.endsWith('.localhost') ||
-        host.endsWith('.local') ||
-        host.endsWith('.internal')) {
-        return true;
-    }
-    // Names without a dot are those of a container network.
-    if (/^[a-z0-9-]+$/i.test(host))
-        return true;
-    if (host.startsWith('['))
-        return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
-    return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
-}
-/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
-const keySchema = () => schemas/* string */.YjP().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return core/* NEVER */.tm;
-    };
-    const key = text.trim();
-    if (/^\*+$/.test(key))
-        return fail(`is a masked value, not a key. ${WHERE_KEY}`);
-    if (/^[a-z]+:\/\//i.test(key))
-        return fail(`is an address, not a key. ${WHERE_KEY}`);
-    if (/\s/.test(key))
-        return fail(`has white space in its middle, so it is not one key. ${WHERE_KEY}`);
-    if (key.startsWith('sbp_'))
-        return fail(`is a personal access token, which the project's API refuses. ${WHERE_KEY}`);
-    const weak = weakKind(key);
-    if (weak !== null)
-        return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
-    return key;
-});
-/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
-const publishableKeySchema = () => schemas/* string */.YjP().transform((text, context) => {
-    const key = text.trim();
-    if (weakKind(key) === 'publishable' || weakKind(key) === 'anon')
-        return key;
-    // Whatever it is, it would go to the server as one of the public keys.
-    context.addIssue({
-        code: 'custom',
-        message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
-    });
-    return core/* NEVER */.tm;
-});
-/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
-function limitedRole(key) {
-    const role = claimsOf(key)?.role;
-    return typeof role === 'string' && role !== 'service_role' ? role : null;
-}
-function weakKind(key) {
-    if (key.startsWith('sb_publishable_'))
-        return 'publishable';
-    const role = claimsOf(key)?.role;
-    return role === 'anon' || role === 'authenticated' ? role : null;
-}
-/** The payload of a JWT, unchecked: good for messages only. */
-function claimsOf(key) {
-    const parts = key.split('.');
-    if (parts.length !== 3 || !key.startsWith('eyJ'))
-        return null;
-    try {
-        const claims = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
-        return claims !== null && typeof claims === 'object' ? { ...claims } : null;
-    }
-    catch {
-        // Not a JWT then; the project's API will say what it thinks of it.
-        return null;
-    }
-}
-/** What does not fit between url and key (a JWT names its project), or null. */
-function mismatch(connection) {
-    const ref = claimsOf(connection.key)?.ref;
-    const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
-    if (typeof ref !== 'string' || !/^[a-z0-9]{20}$/.test(ref) || project === undefined || ref === project)
-        return null;
-    return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
-}
-/** True for the two kinds of keys that Supabase gives out. */
-function looksLikeKey(key) {
-    return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
-}
-
-;// CONCATENATED MODULE: ../../lib/commands/door.js
-/** A value as errors show it: in quotes, cut, without secrets. */
-function quote(value, door) {
-    const redacted = door.redact(value.trim());
-    const letters = Array.from(redacted);
-    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
-}
-/** `a`, `a and b`, `a, b and c`. */
-function join(words) {
-    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
-/** The text with a full stop, where it has no end of its own. */
-function endSentence(text) {
-    return /[.?!]$/.test(text) ? text : `${text}.`;
-}
-
-// EXTERNAL MODULE: ../../lib/commands/liveness.js
-var liveness = __nccwpck_require__(9461);
-;// CONCATENATED MODULE: ../../lib/commands/build-options.js
-
-
-
-
-const DEFAULT_QUEUE = 'default';
-/** Beside the handlers. */
-const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
-const MOST_EXECUTIONS = 200;
-/**
- * The options of a command from the values that were given: defaults filled in, and what must be given or go together
- * checked.
- * @param problems what is wrong is added to it; the options are then not to be used
- */
-function buildOptions(command, values, door, problems) {
-    const key = values['supabase-key'] ?? '';
-    const connection = {
-        url: values['supabase-url'] ?? '',
-        key,
-        // Beside one of the project's own keys it would win, and let nobody in.
-        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
-    };
-    switch (command) {
-        case 'run':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
-                maxJobs: values['max-jobs'] ?? null,
-                concurrency: values.concurrency ?? 4,
-                lockSeconds: values['lock-minutes'] ?? 300,
-                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
-                lingerSeconds: values['linger-minutes'] ?? 0,
-                instanceId: values['instance-id'] ?? null,
-                handlers: values.handlers ?? null,
-                dryRun: values['dry-run'] ?? false,
-                failOn: values['fail-on'] ?? 'failed',
-                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
-                keepalive: keepaliveOf(values, door, problems),
-                githubToken: values['github-token'] ?? null,
-            };
-        case 'plan':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
-                maxWorkers: values['max-workers'] ?? 4,
-                jobsPerWorker: values['jobs-per-worker'] ?? 25,
-            };
-        case 'create':
-            return {
-                command,
-                connection,
-                name: needed('name', values.name, '', command, door, problems),
-                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
-                config: values.config ?? {},
-                description: values.description ?? '',
-                maxRetries: values['max-retries'] ?? null,
-                priority: values.priority ?? 0,
-                runAt: values['run-at'] ?? null,
-                queue: values.queue ?? DEFAULT_QUEUE,
-                uniqueKey: values['unique-key'] ?? null,
-                concurrencyKey: values['concurrency-key'] ?? null,
-                timeoutSeconds: values['timeout-minutes'] ?? null,
-                recurrence: recurrenceOf(values, door, problems),
-                handlers: values.handlers ?? null,
-            };
-        case 'apply':
-            return {
-                command,
-                connection,
-                file: values.file ?? DEFAULT_JOBS_FILE,
-                prune: values.prune ?? false,
-                dryRun: values['dry-run'] ?? false,
-                handlers: values.handlers ?? null,
-            };
-        case 'list':
-            return {
-                command,
-                connection,
-                name: values.name ?? null,
-                jobType: values['job-type'] ?? null,
-                queue: values.queue ?? null,
-                status: values.status ?? null,
-                limit: values.limit ?? 50,
-            };
-        case 'show': {
-            const jobId = values['job-id'] ?? null;
-            const name = values.name ?? null;
-            if ((jobId === null) === (name === null)) {
-                const both = `${door.label('job-id')} or ${door.label('name')}`;
-                problems.push(jobId === null
-                    ? `show needs ${both}; the list command shows both.`
-                    : `show takes ${both}, not both.`);
-            }
-            const limit = values.limit ?? 10;
-            if (limit > MOST_EXECUTIONS) {
-                problems.push(`${door.label('limit')} is ${limit}, but show takes 1 to ${MOST_EXECUTIONS}.`);
-            }
-            return { command, connection, jobId, name, limit };
-        }
-        case 'stats':
-            return { command, connection, queue: values.queue ?? null };
-        case 'doctor':
-            return {
-                command,
-                connection,
-                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
-                githubToken: values['github-token'] ?? null,
-            };
-        default:
-            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
-    }
-}
-function keepaliveOf(values, door, problems) {
-    if (values.keepalive && values['github-token'] === undefined) {
-        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
-    }
-    return values.keepalive ?? false;
-}
-function recurrenceOf(values, door, problems) {
-    const { schedule, timezone = 'UTC', missed = 'once' } = values;
-    const grace = values['missed-grace-minutes'] ?? null;
-    if (schedule === undefined) {
-        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
-            if (values[name] === undefined)
-                continue;
-            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
-        }
-        return null;
-    }
-    for (const { part, reason } of scheduleFaults(schedule, timezone)) {
-        const value = part === 'schedule' ? schedule : timezone;
-        problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
-    }
-    if (grace !== null && missed !== 'skip') {
-        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
-    }
-    return { schedule, timezone, missed, missedGraceSeconds: grace };
-}
-const EXAMPLES = {
-    name: 'Name the job, such as "Nightly report".',
-    'job-type': 'Use paper_fetch, maintenance or custom.',
-    'job-id': 'The list command shows the ids.',
-};
-/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
-function needed(name, value, stand, command, door, problems) {
-    if (value !== undefined)
-        return value;
-    // A value that was given and is wrong has its own problem already.
-    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
-        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
-    }
-    return stand;
-}
-
-// EXTERNAL MODULE: ../../lib/commands/option-names.js
-var option_names = __nccwpck_require__(5244);
-// EXTERNAL MODULE: ../../lib/queue/types.js
-var types = __nccwpck_require__(5006);
-// EXTERNAL MODULE: ../../lib/commands/json-fault.js
-var json_fault = __nccwpck_require__(3059);
-;// CONCATENATED MODULE: ../../lib/commands/json-place.js
-/**
- * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
- * the text, which can be long or hold a secret, and gives a position only sometimes.
- */
-function jsonPlace(source) {
-    const message = complaint(source);
-    const given = /at position (\d+)/.exec(message)?.[1];
-    const position = given === undefined ? firstUnexpected(source) : Number(given);
-    if (position >= source.trimEnd().length)
-        return 'it ends too early';
-    const lines = source.slice(0, position).split('\n');
-    const char = String.fromCodePoint(source.codePointAt(position) ?? 0);
-    return `unexpected ${JSON.stringify(char)} at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
-}
-function complaint(text) {
-    try {
-        JSON.parse(text);
-        return '';
-    }
-    catch (error) {
-        return error instanceof Error ? error.message : '';
-    }
-}
-/** A text stays wrong whatever follows its first unexpected token, so halving finds that token. */
-function firstUnexpected(source) {
-    const isWrong = (length) => complaint(source.slice(0, length)).startsWith('Unexpected token');
-    let right = 0;
-    let wrong = source.length;
-    if (!isWrong(wrong))
-        return wrong;
-    while (wrong - right > 1) {
-        const middle = (right + wrong) >> 1;
-        if (isWrong(middle))
-            wrong = middle;
-        else
-            right = middle;
-    }
-    return right;
-}
-
-;// CONCATENATED MODULE: ../../lib/commands/run-at.js
-
-const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-/** What the database takes as a delay: ten years. */
-const LONGEST = 315_576_000;
-const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
-const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
-const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
-const ISO = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
-const HOW = 'write a time with its zone (2026-03-01T08:00:00Z, 2026-03-01T09:00:00+01:00) or a time span (90m, in 2h30m)';
-/** `now`, a time span (`90m`, `in 2h 30m`, `1 day`), or an instant in ISO 8601 with its zone. */
-const runAtSchema = () => schemas/* string */.YjP().transform((text, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return core/* NEVER */.tm;
-    };
-    const given = text.trim();
-    if (/^now$/i.test(given))
-        return { delaySeconds: 0 };
-    const span = SPAN.exec(given)?.[1];
-    if (span !== undefined) {
-        const seconds = spanSeconds(span);
-        if (seconds === null)
-            return fail(`has a unit that is not one of s, m, h, d, w: ${HOW}`);
-        if (seconds > LONGEST)
-            return fail('is more than ten years away');
-        return { delaySeconds: seconds };
-    }
-    const iso = ISO.exec(given);
-    if (iso === null)
-        return fail(`is neither a time nor a time span: ${HOW}`);
-    const [, day = '', time, zone] = iso;
-    if (zone === undefined || time === undefined) {
-        return fail(`has no ${time === undefined ? 'time' : 'time zone'}, so it could mean many instants: ${HOW}`);
-    }
-    const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
-    const instant = new Date(`${day}T${time}${offset.toUpperCase()}`);
-    // Date rolls the 31st of a short month over into the next one.
-    const exists = new Date(`${day}T00:00:00Z`);
-    if (Number.isNaN(instant.getTime()) ||
-        Number.isNaN(exists.getTime()) ||
-        !exists.toISOString().startsWith(day)) {
-        return fail(`is not a day and time that exists: ${HOW}`);
-    }
-    return { instant: instant.toISOString() };
-});
-function spanSeconds(span) {
-    let seconds = 0;
-    for (const [, amount = '', unit = ''] of span.matchAll(PART)) {
-        const letter = UNIT.exec(unit)
-            ?.slice(1)
-            .find((group) => group !== undefined);
-        const length = UNITS[letter?.toLowerCase() ?? ''];
-        if (length === undefined)
-            return null;
-        seconds += Number(amount) * length;
-    }
-    return Math.round(seconds);
-}
-
-;// CONCATENATED MODULE: ../../lib/commands/option-schemas.js
-
-
-
-
-
-
-
-/** When the exit code of `run` is 1. */
-const FAIL_ON = ['failed', 'any', 'never'];
-const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
-const QUEUE_RULE = 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit';
-/** What the database takes for a job's config. */
-const CONFIG_LIMIT = 262_144;
-const option_schemas_text = (most) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP()
-    .max(most, `must have at most ${most} characters`)
-    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'));
-const matching = (pattern, rule) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP().regex(pattern, rule));
-/** Numbers as people write them, and nothing that JavaScript would take for one besides (`0x10`, `1e3`). */
-const number = (rule, min, max, whole) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP().regex(whole ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule))
-    .transform(Number)
-    .pipe(schemas/* number */.aig().min(min, rule).max(max, rule));
-const wholeNumber = (min, max) => number(`must be a whole number from ${min} to ${max}`, min, max, true);
-/** Minutes, fractions allowed, as whole seconds of at least one. */
-const minutes = (min, max) => number(`must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max, false).transform((value) => Math.max(1, Math.round(value * 60)));
-const oneOf = (words) => schemas/* string */.YjP().transform((value, context) => {
-    const wanted = value.trim();
-    const found = words.find((word) => word === wanted.toLowerCase());
-    if (found !== undefined)
-        return found;
-    context.addIssue({ code: 'custom', message: unknownWord(wanted, words) });
-    return core/* NEVER */.tm;
-});
-function unknownWord(wanted, words) {
-    const near = (0,option_names/* nearest */.pA)(wanted, words);
-    return `is not one of ${words.join(', ')}${near === null ? '' : `. Did you mean ${near}?`}`;
-}
-/** Separated by commas or line ends; the same item twice counts once. */
-const list = (item) => schemas/* string */.YjP()
-    .transform((value) => [
-    ...new Set(value
-        .split(/[,\r\n]/)
-        .map((part) => part.trim())
-        .filter((part) => part !== '')),
-])
-    .pipe(schemas/* array */.YOg(item).min(1, 'names nothing').max(100, 'must name at most 100'));
-const yesOrNo = () => schemas/* string */.YjP().transform((value, context) => {
-    const word = value.trim().toLowerCase();
-    if (word === 'true' || word === 'yes')
-        return true;
-    if (word === 'false' || word === 'no')
-        return false;
-    context.addIssue({ code: 'custom', message: 'must be true or false' });
-    return core/* NEVER */.tm;
-});
-const config = () => schemas/* string */.YjP().transform((value, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return core/* NEVER */.tm;
-    };
-    let parsed;
-    try {
-        parsed = JSON.parse(value);
-    }
-    catch {
-        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
-    }
-    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
-        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
-        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
-    }
-    const fault = (0,json_fault/* jsonFault */.x)(parsed);
-    if (fault !== null)
-        return fail(fault);
-    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
-        return fail('is larger than 256 KiB');
-    // As it is: a copy by a schema would lose a key of the name "__proto__".
-    return parsed;
-});
-/**
- * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
- * value, so they begin with a verb and do not repeat the value.
- * Each is made when it is asked for: making all takes longer than the rest of an idle run's own work.
- */
-const SCHEMAS = {
-    'supabase-url': urlSchema,
-    'supabase-key': keySchema,
-    'supabase-publishable-key': publishableKeySchema,
-    name: () => option_schemas_text(500),
-    'job-type': () => oneOf(types/* JOB_TYPES */.MA),
-    config,
-    description: () => option_schemas_text(10_000),
-    'max-retries': () => wholeNumber(0, 100),
-    priority: () => wholeNumber(-100, 100),
-    'run-at': runAtSchema,
-    queue: () => matching(QUEUE, QUEUE_RULE),
-    'unique-key': () => option_schemas_text(500),
-    'concurrency-key': () => option_schemas_text(500),
-    'timeout-minutes': () => minutes(0, 360),
-    schedule: () => option_schemas_text(500),
-    timezone: () => option_schemas_text(100),
-    missed: () => oneOf(types/* MISSED */.kH),
-    'missed-grace-minutes': () => minutes(0, 525_600),
-    file: () => option_schemas_text(4096),
-    prune: yesOrNo,
-    status: () => oneOf(types/* JOB_STATUSES */.nE),
-    'job-id': () => matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the `list` command shows the ids)'),
-    limit: () => wholeNumber(1, 1000),
-    queues: () => list(matching(QUEUE, QUEUE_RULE)),
-    'job-types': () => list(oneOf(types/* JOB_TYPES */.MA)),
-    'max-jobs': () => wholeNumber(1, 100_000),
-    concurrency: () => wholeNumber(1, 64),
-    'lock-minutes': () => minutes(0.5, 60),
-    'time-budget-minutes': () => minutes(0.1, 350),
-    'linger-minutes': () => minutes(0, 350),
-    'instance-id': () => option_schemas_text(200),
-    handlers: () => option_schemas_text(4096),
-    'dry-run': yesOrNo,
-    'fail-on': () => oneOf(FAIL_ON),
-    'max-workers': () => wholeNumber(1, 256),
-    'jobs-per-worker': () => wholeNumber(1, 10_000),
-    'silence-minutes': () => minutes(1, 525_600),
-    keepalive: yesOrNo,
-    'github-token': () => matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces'),
-};
-
-;// CONCATENATED MODULE: ../../lib/commands/options.js
-
-
-
-
-
-/** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
-class OptionsError extends Error {
-    name = 'OptionsError';
-    problems;
-    constructor(problems, noun) {
-        const intro = `${problems.length} ${noun}s need attention:`;
-        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
-        this.problems = problems;
-    }
-}
-/**
- * Reads and checks the options of one call.
- * @throws OptionsError with every problem found, not only the first.
- */
-function readOptions(raw, door) {
-    const problems = [];
-    const warnings = [];
-    const given = Object.entries(raw).filter(([, value]) => value !== undefined && value.trim() !== '');
-    for (const [name] of given) {
-        if (!isOption(name))
-            problems.push(unknownOption(name, door));
-    }
-    const command = readCommand(raw.command, door, problems);
-    const values = parse(given, command, door, problems, warnings);
-    const used = command === null ? null : new Set(option_names/* USED */.mU[command]);
-    if (command !== null && used !== null) {
-        for (const [name] of given) {
-            if (isOption(name) && !used.has(name) && !ALWAYS.has(name))
-                ignore(name, command, values, door, problems, warnings);
-        }
-    }
-    const options = command === null ? null : buildOptions(command, values, door, problems);
-    if (options !== null && options.connection.key !== '') {
-        const wrong = mismatch(options.connection);
-        if (wrong !== null)
-            problems.push(wrong);
-        const role = limitedRole(options.connection.key);
-        if (role !== null && options.connection.publishableKey === null) {
-            warnings.push(`${door.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token beside a public key only: give ${door.label('supabase-publishable-key')} too.`);
-        }
-        if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
-            warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
-        }
-    }
-    if (problems.length > 0 || options === null) {
-        // All of each: the advice may quote the value too (`write https://...`).
-        throw new OptionsError(problems.map(door.redact), door.noun);
-    }
-    return { options, warnings };
-}
-const ALWAYS = new Set([
-    'supabase-url',
-    'supabase-key',
-    'supabase-publishable-key',
-    'command',
-]);
-/** Never shown, not even where they are wrong. */
-const KEYS = new Set([
-    'supabase-key',
-    'supabase-publishable-key',
-    'github-token',
-]);
-function isOption(name) {
-    return option_names/* OPTIONS */.lw.includes(name);
-}
-function unknownOption(name, door) {
-    const near = (0,option_names/* nearest */.pA)(name, option_names/* OPTIONS */.lw);
-    const hint = near === null ? `The ${door.noun}s are: ${option_names/* OPTIONS */.lw.join(', ')}.` : `Did you mean ${door.label(near)}?`;
-    return `There is no ${door.noun} ${door.label(name)}. ${hint}`;
-}
-function readCommand(raw, door, problems) {
-    const word = raw?.trim() ?? '';
-    if (word === '')
-        return 'run';
-    const found = option_names/* COMMANDS */.Lo.find((command) => command === word.toLowerCase());
-    if (found !== undefined)
-        return found;
-    const near = (0,option_names/* nearestCommand */.EU)(word);
-    problems.push(`${door.label('command')} is ${quote(word, door)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${option_names/* COMMANDS */.Lo.join(', ')}.`);
-    return null;
-}
-function parse(given, command, door, problems, warnings) {
-    const values = {};
-    const texts = new Map(given);
-    for (const name of ['supabase-url', 'supabase-key']) {
-        if (!texts.has(name))
-            problems.push(`${door.label(name)} is empty. ${door.missing(name)}`);
-    }
-    for (const name of option_names/* OPTIONS */.lw) {
-        const value = texts.get(name);
-        if (name === 'command' || value === undefined)
-            continue;
-        // What a command does not read cannot make it fail.
-        if (command !== null && !ALWAYS.has(name) && !option_names/* USED */.mU[command].includes(name))
-            continue;
-        const result = SCHEMAS[name]().safeParse(value);
-        if (result.success) {
-            values[name] = result.data;
-        }
-        else {
-            const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-            const shown = KEYS.has(name) ? '' : ` is ${quote(value, door)}: it`;
-            problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
-        }
-        if (name === 'supabase-key' && value !== value.trim()) {
-            warnings.push(`${door.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
-        }
-    }
-    return values;
-}
-/** The options of `run` that do what another command's option seems to do. */
-const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
-function ignore(name, command, values, door, problems, warnings) {
-    const instead = command === 'run' ? FOR_RUN[name] : undefined;
-    const users = option_names/* COMMANDS */.Lo.filter((other) => option_names/* USED */.mU[other].includes(name));
-    if (instead !== undefined && values[instead] === undefined) {
-        // A warning would come too late: the run would have executed jobs that it was not meant to.
-        problems.push(`${door.label(name)} is only used by ${join(users)}. To limit what run executes, use ${door.label(instead)}.`);
-    }
-    else if (command === 'create' && name === 'job-id') {
-        problems.push(`${door.label(name)} cannot be chosen for a new job. Use ${door.label('unique-key')} so that the job is not created twice.`);
-    }
-    else {
-        warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
-    }
-}
-
-
-
-/***/ }),
-
-/***/ 5311:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   d: () => (/* binding */ gapsOf)
-/* harmony export */ });
-/* harmony import */ var _liveness_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9461);
-
-const CHUNK = 200;
-const MOST_CHUNKS = 100;
-/**
- * The gaps between the ticks of a schedule as GitHub runs it, in UTC. Null where there are too few, or where the
- * expression is none. croner is loaded only here: most runs do not need it.
- */
-async function gapsOf(schedule, ticks) {
-    if (ticks.length < 2)
-        return null;
-    const { nextOccurrences } = await Promise.resolve(/* import() */).then(__nccwpck_require__.bind(__nccwpck_require__, 4321));
-    const count = (after, until) => {
-        let from = after;
-        for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
-            const next = nextOccurrences(schedule, 'UTC', from, CHUNK);
-            const within = next.findIndex((at) => at > until);
-            if (within !== -1 || next.length < CHUNK)
-                return chunk * CHUNK + (within === -1 ? next.length : within);
-            from = next.at(-1) ?? until;
-        }
-        return MOST_CHUNKS * CHUNK;
-    };
-    try {
-        return (0,_liveness_js__WEBPACK_IMPORTED_MODULE_0__/* .tickGaps */ .pU)(ticks, count);
-    }
-    catch {
-        // What GitHub accepts and croner does not is not worth a failed run.
-        return null;
-    }
-}
-
-
-/***/ }),
-
-/***/ 7029:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   X: () => (/* binding */ AbortReason)
-/* harmony export */ });
-class AbortReason extends Error {
-    name = 'AbortReason';
-    abortCause;
-    constructor(abortCause, message) {
-        super(message);
-        this.abortCause = abortCause;
-    }
-}
-
-
-/***/ }),
-
-/***/ 6799:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   HK: () => (/* binding */ ARXIV_PAGE_SIZE),
-/* harmony export */   c8: () => (/* binding */ ARXIV_GATE_MS),
-/* harmony export */   j2: () => (/* binding */ REQUEST_TIMEOUT_MS),
-/* harmony export */   ke: () => (/* binding */ DEFAULT_PAPER_ENDPOINTS),
-/* harmony export */   nB: () => (/* binding */ MAX_RESPONSE_BYTES)
-/* harmony export */ });
-const DEFAULT_PAPER_ENDPOINTS = {
-    arxiv: 'https://export.arxiv.org/api/query',
-    openalex: 'https://api.openalex.org/works',
-    europepmc: 'https://www.ebi.ac.uk/europepmc/webservices/rest/search',
-};
-/** "No more than one request every three seconds", over all machines: arXiv's terms of use (tou.md). */
-const ARXIV_GATE_MS = 3000;
-/** Small enough for answers that arrive whole: empty pages are reported for larger ones. */
-const ARXIV_PAGE_SIZE = 200;
-const REQUEST_TIMEOUT_MS = 60_000;
-const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
-
-
-/***/ }),
-
-/***/ 594:
-/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
-/* harmony import */ var _action_action_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3209);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9799);
-
-
-
-
-// The door from GitHub: the process becomes arguments, the answer an exit code.
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'])
-    process.on(signal, () => stop.abort());
-// Node's fetch passes a proxy by unless told: self-hosted runners may have nothing else.
-if (process.env.https_proxy || process.env.HTTPS_PROXY) {
-    process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
-}
-const code = await (0,_action_action_js__WEBPACK_IMPORTED_MODULE_2__/* .runAction */ .C)({
-    env: process.env,
-    write: (text) => process.stdout.write(text),
-    stop: stop.signal,
-    bundleDir: (0,node_path__WEBPACK_IMPORTED_MODULE_1__.dirname)(process.argv[1] ?? '.'),
-    tempDir: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(),
-    version: _version_js__WEBPACK_IMPORTED_MODULE_3__/* .VERSION */ .x,
-});
-// Kept connections would hold the process for seconds; what was written must be out first.
-process.stdout.write('', () => process.exit(code));
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 5006:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Bs: () => (/* binding */ FAILURE_KINDS),
-/* harmony export */   MA: () => (/* binding */ JOB_TYPES),
-/* harmony export */   ch: () => (/* binding */ EXECUTION_STATUSES),
-/* harmony export */   kH: () => (/* binding */ MISSED),
-/* harmony export */   nE: () => (/* binding */ JOB_STATUSES)
-/* harmony export */ });
-/** The words of the queue as types. Shapes only: nothing here runs. */
-const JOB_TYPES = ['paper_fetch', 'maintenance', 'custom'];
-const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
-/** What becomes of occurrences of a schedule that no worker started in time. */
-const MISSED = ['once', 'skip', 'all'];
-const EXECUTION_STATUSES = ['running', 'success', 'failed'];
-/**
- * Why an execution ended without success.
- * - `error`: the handler threw, exited non-zero or returned something that is not a result.
- * - `timeout`: the job ran longer than its timeout and was stopped.
- * - `crashed`: the process that ran the handler died (signal, out of memory, `process.exit`).
- * - `discarded`: the handler asked for no more retries.
- * - `snoozed`: the handler asked to run again later; no retry is spent.
- * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
- * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
- * - `cancelled`: somebody cancelled the job; no more retries.
- * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
- */
-const FAILURE_KINDS = [
-    'error',
-    'timeout',
-    'crashed',
-    'discarded',
-    'snoozed',
-    'released',
-    'lost',
-    'cancelled',
-    'skipped',
-];
-
-
-/***/ }),
-
-/***/ 4321:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  nextOccurrences: () => (/* binding */ nextOccurrences)
-});
-
-;// CONCATENATED MODULE: ../../node_modules/croner/dist/croner.js
-function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r,a,i);return o?u-126227808e5:u}function D(s){return g(s.y,s.m-1,s.d,s.h,s.i,s.s)}function w(s,e){return s.y===e.y&&s.m===e.m&&s.d===e.d&&s.h===e.h&&s.i===e.i&&s.s===e.s}function O(s){let e=s.substring(9);return e.includes("Z")||e.includes("+")||e.includes("-")}function Z(s,e){let t=new Date(Date.parse(s));if(isNaN(t))throw new Error("Invalid ISO8601 passed to timezone parser.");return O(s)?{tp:T(t.getUTCFullYear(),t.getUTCMonth()+1,t.getUTCDate(),t.getUTCHours(),t.getUTCMinutes(),t.getUTCSeconds(),"Etc/UTC"),ms:t.getUTCMilliseconds()}:{tp:T(t.getFullYear(),t.getMonth()+1,t.getDate(),t.getHours(),t.getMinutes(),t.getSeconds(),e),ms:t.getMilliseconds()}}function v(s,e,t){let{tp:n,ms:r}=Z(s,e);return new Date(N(n,t).getTime()+r)}function N(s,e){let t=_(s);if(t.kind==="single")return t.date;if(t.kind==="ambiguous")return t.earlier;if(e)throw new Error("Invalid date passed to fromTZ()");return t.after}function _(s){let e=D(s),t=i=>R(new Date(i),s.tz),n=e-t(e),r=y(new Date(n),s.tz);if(w(r,s)){let i=D(r)-n,o=n-(t(n-E)-i);if(o<n&&w(y(new Date(o),s.tz),s))return{kind:"ambiguous",earlier:new Date(o),later:new Date(n)};let u=n+(i-t(n+E));return u>n&&w(y(new Date(u),s.tz),s)?{kind:"ambiguous",earlier:new Date(n),later:new Date(u)}:{kind:"single",date:new Date(n)}}let a=e-(D(r)-n);return w(y(new Date(a),s.tz),s)?{kind:"single",date:new Date(a)}:{kind:"gap",before:new Date(Math.min(n,a)),after:new Date(Math.max(n,a))}}var E=3*36e5;function R(s,e){return D(y(s,e))-(s.getTime()-s.getUTCMilliseconds())}function k(s,e,t){let n=R(new Date(s),t);for(;e-s>1e3;){let r=s+Math.floor((e-s)/2e3)*1e3;R(new Date(r),t)===n?s=r:e=r}return e}function U(s,e){let t=_(y(new Date(s),e));if(t.kind==="ambiguous")return s<t.later.getTime()?"earlier":"later"}var H=g(1,0,1),S=864e5,W=new Map;function y(s,e){if(e===void 0)return T(s.getFullYear(),s.getMonth()+1,s.getDate(),s.getHours(),s.getMinutes(),s.getSeconds());let t=W.get(e),n;try{t||(t=new Intl.DateTimeFormat("en-US",{timeZone:e,year:"numeric",month:"numeric",day:"numeric",hour:"numeric",minute:"numeric",second:"numeric",hour12:!1}),W.set(e,t)),n=t.formatToParts(s)}catch(i){let o=i instanceof Error?i.message:String(i);throw new RangeError(`toTZ: Invalid timezone '${e}' or date. Please provide a valid IANA timezone (e.g., 'America/New_York', 'Europe/Stockholm'). Original error: ${o}`)}let r={year:0,month:0,day:0,hour:0,minute:0,second:0};for(let i of n)(i.type==="year"||i.type==="month"||i.type==="day"||i.type==="hour"||i.type==="minute"||i.type==="second")&&(r[i.type]=parseInt(i.value,10));if(isNaN(r.year)||isNaN(r.month)||isNaN(r.day)||isNaN(r.hour)||isNaN(r.minute)||isNaN(r.second))throw new Error(`toTZ: Failed to parse all date components from timezone '${e}'. This may indicate an invalid date or timezone configuration. Parsed components: ${JSON.stringify(r)}`);let a=s.getTime()-H;return(a<-S||a<S&&r.month===12)&&(r.year=1-r.year),r.hour===24&&(r.hour=0),{y:r.year,m:r.month,d:r.day,h:r.hour,i:r.minute,s:r.second,tz:e}}function T(s,e,t,n,r,a,i){return{y:s,m:e,d:t,h:n,i:r,s:a,tz:i}}var x=[1,2,4,8,16],C=class s{pattern;timezone;mode;alternativeWeekdays;sloppyRanges;fixedTimeRule;second;minute;hour;day;month;dayOfWeek;year;lastDayOfMonth;lastWeekday;nearestWeekdays;starDOM;starDOW;starYear;useAndLogic;isFixedTime;constructor(e,t,n){this.pattern=e,this.timezone=t,this.mode=n?.mode??"auto",this.alternativeWeekdays=n?.alternativeWeekdays??!1,this.sloppyRanges=n?.sloppyRanges??!1,this.fixedTimeRule=n?.fixedTimeRule??"single-value",this.second=Array(60).fill(0),this.minute=Array(60).fill(0),this.hour=Array(24).fill(0),this.day=Array(31).fill(0),this.month=Array(12).fill(0),this.dayOfWeek=Array(7).fill(0),this.year=[],this.lastDayOfMonth=!1,this.lastWeekday=!1,this.nearestWeekdays=Array(31).fill(0),this.starDOM=!1,this.starDOW=!1,this.starYear=!1,this.useAndLogic=!1,this.isFixedTime=!1,this.parse()}parse(){if(!(typeof this.pattern=="string"||this.pattern instanceof String))throw new TypeError("CronPattern: Pattern has to be of type string.");this.pattern.indexOf("@")>=0&&(this.pattern=this.handleNicknames(this.pattern).trim());let e=this.pattern.match(/\S+/g)||[""],t=e.length;if(e.length<5||e.length>7)throw new TypeError("CronPattern: invalid configuration format ('"+this.pattern+"'), exactly five, six, or seven space separated parts are required.");if(this.mode!=="auto"){let i;switch(this.mode){case"5-part":i=5;break;case"6-part":i=6;break;case"7-part":i=7;break;case"5-or-6-parts":i=[5,6];break;case"6-or-7-parts":i=[6,7];break;default:i=0}if(!(Array.isArray(i)?i.includes(t):t===i)){let u=Array.isArray(i)?i.join(" or "):i.toString();throw new TypeError(`CronPattern: mode '${this.mode}' requires exactly ${u} parts, but pattern '${this.pattern}' has ${t} parts.`)}}if(e.length===5&&e.unshift("0"),e.length===6&&e.push("*"),this.pattern.indexOf("?")>=0)for(let i=0;i<e.length;i++)e[i]=e[i].replace(/\?/g,"*");if(e[3].toUpperCase()==="LW")this.lastWeekday=!0,e[3]="";else if(e[3].toUpperCase().indexOf("L")>=0){let i=e[3].split(",");if(i.length>1&&i.some(o=>o.toUpperCase()==="LW"))throw new TypeError(`CronPattern: Syntax error, LW can not be in a list in day-of-month ('${e[3]}').`);if(i.some(o=>o===""||o.toUpperCase()!=="L"&&/l/i.test(o)))throw new TypeError("CronPattern: Syntax error, L has to be a value of its own in day-of-month ('"+e[3]+"').");e[3]=i.filter(o=>o.toUpperCase()!=="L").join(","),this.lastDayOfMonth=!0}if(e[3]=="*"&&(this.starDOM=!0),e[6]=="*"&&(this.starYear=!0),e[4].length>=3&&(e[4]=this.replaceAlpha(e[4],s.MONTH_NAMES)),e[5].length>=3&&(e[5]=this.alternativeWeekdays?this.replaceAlpha(e[5],s.DAY_NAMES_QUARTZ):this.replaceAlpha(e[5],s.DAY_NAMES)),e[5].startsWith("+")&&(this.useAndLogic=!0,e[5]=e[5].substring(1),e[5]===""))throw new TypeError("CronPattern: Day-of-week field cannot be empty after '+' modifier.");switch(e[5]=="*"&&(this.starDOW=!0),this.mode){case"5-part":e[0]="0",e[6]="*";break;case"6-part":e[6]="*";break;case"5-or-6-parts":e[6]="*";break;case"6-or-7-parts":break;case"7-part":case"auto":break}this.throwAtIllegalCharacters(e),this.partToArray("second",e[0],0,1),this.partToArray("minute",e[1],0,1),this.partToArray("hour",e[2],0,1),this.partToArray("day",e[3],-1,1),this.partToArray("month",e[4],-1,1);let n=this.alternativeWeekdays?-1:0;this.partToArray("dayOfWeek",e[5],n,63),e[6]==="*"?this.year=Array(1e4).fill(1):(this.year=Array(1e4).fill(0),this.partToArray("year",e[6],0,1)),!this.alternativeWeekdays&&this.dayOfWeek[7]&&(this.dayOfWeek[0]=this.dayOfWeek[7]);let r=this.fixedTimeRule==="single-value",a=(i,o)=>!i.includes("*")&&!i.includes("/")&&(!r||o.filter(u=>u).length===1);this.isFixedTime=a(e[0],this.second)&&a(e[1],this.minute)&&a(e[2],this.hour)}partToArray(e,t,n,r){let a=this[e];if(t===""&&!(e==="day"&&(this.lastDayOfMonth||this.lastWeekday)))throw new TypeError("CronPattern: configuration entry "+e+" ("+t+") is empty, check for trailing spaces.");if(t==="*")return a.fill(r);let i=t.split(",");if(i.length>1)for(let o of i)this.partToArray(e,o,n,r);else t.includes("-")&&t.includes("/")?this.handleRangeWithStepping(t,e,n,r):t.includes("-")?this.handleRange(t,e,n,r):t.includes("/")?this.handleStepping(t,e,n,r):t!==""&&this.handleNumber(t,e,n,r)}throwAtIllegalCharacters(e){for(let t=0;t<e.length;t++)if((t===3?/[^/*0-9,\-WwLl]+/:t===5?/[^/*0-9,\-#Ll]+/:/[^/*0-9,\-]+/).test(e[t]))throw new TypeError("CronPattern: configuration entry "+t+" ("+e[t]+") contains illegal characters.")}handleNumber(e,t,n,r){let a=this.extractNth(e,t),i=e.toUpperCase().includes("W");if(t!=="day"&&i)throw new TypeError("CronPattern: Nearest weekday modifier (W) only allowed in day-of-month.");i&&(t="nearestWeekdays");let o=i?a[0].replace(/W$/i,""):a[0],u=s.toNumber(o)+n;if(isNaN(u))throw new TypeError("CronPattern: "+t+" is not a number: '"+e+"'");this.setPart(t,u,a[1]||r)}setPart(e,t,n){if(!Object.prototype.hasOwnProperty.call(this,e))throw new TypeError("CronPattern: Invalid part specified: "+e);if(e==="dayOfWeek"){if(t===7&&(t=0),t<0||t>6)throw new RangeError("CronPattern: Invalid value for dayOfWeek: "+t);this.setNthWeekdayOfMonth(t,n);return}if(e==="second"||e==="minute"){if(t<0||t>=60)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="hour"){if(t<0||t>=24)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="day"||e==="nearestWeekdays"){if(t<0||t>=31)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="month"){if(t<0||t>=12)throw new RangeError("CronPattern: Invalid value for "+e+": "+t)}else if(e==="year"&&(t<1||t>=1e4))throw new RangeError("CronPattern: Invalid value for "+e+": "+t+" (supported range: 1-9999)");this[e][t]=n}static toNumber(e){return/^\d+$/.test(e)?parseInt(e,10):NaN}validateNotNaN(e,t){if(isNaN(e))throw new TypeError(t)}validateRange(e,t,n,r,a){if(e>t)throw new TypeError("CronPattern: From value is larger than to value: '"+a+"'");if(n!==void 0){if(n===0)throw new TypeError("CronPattern: Syntax error, illegal stepping: 0");if(n>this[r].length)throw new TypeError("CronPattern: Syntax error, steps cannot be greater than maximum value of part ("+this[r].length+")")}}handleRangeWithStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in ranges with stepping.");let a=this.extractNth(e,t),i=a[0].match(/^(\d+)-(\d+)\/(\d+)$/);if(i===null)throw new TypeError("CronPattern: Syntax error, illegal range with stepping: '"+e+"'");let[,o,u,l]=i,h=parseInt(o,10)+n,m=parseInt(u,10)+n,d=parseInt(l,10);this.validateNotNaN(h,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(m,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateNotNaN(d,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(h,m,d,t,e);for(let p=h;p<=m;p+=d)this.setPart(t,p,a[1]||r)}extractNth(e,t){let n=e,r;if(n.includes("#")){if(t!=="dayOfWeek")throw new Error("CronPattern: nth (#) only allowed in day-of-week field");let a=n.split("#");if(a.length!==2||a[1]==="")throw new TypeError("CronPattern: Syntax error, illegal nth weekday: '"+e+"'");n=a[0],r=a[1]}else if(n.toUpperCase().endsWith("L")){if(t!=="dayOfWeek")throw new Error("CronPattern: L modifier only allowed in day-of-week field (use L alone for day-of-month)");r="L",n=n.slice(0,-1)}return[n,r]}handleRange(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in a range.");let a=this.extractNth(e,t),i=a[0].split("-");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal range: '"+e+"'");let o=s.toNumber(i[0])+n,u=s.toNumber(i[1])+n;this.validateNotNaN(o,"CronPattern: Syntax error, illegal lower range (NaN)"),this.validateNotNaN(u,"CronPattern: Syntax error, illegal upper range (NaN)"),this.validateRange(o,u,void 0,t,e);for(let l=o;l<=u;l++)this.setPart(t,l,a[1]||r)}handleStepping(e,t,n,r){if(e.toUpperCase().includes("W"))throw new TypeError("CronPattern: Syntax error, W is not allowed in parts with stepping.");let a=this.extractNth(e,t),i=a[0].split("/");if(i.length!==2)throw new TypeError("CronPattern: Syntax error, illegal stepping: '"+e+"'");if(this.sloppyRanges)i[0]===""&&(i[0]="*");else{if(i[0]==="")throw new TypeError("CronPattern: Syntax error, stepping with missing prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.");if(i[0]!=="*")throw new TypeError("CronPattern: Syntax error, stepping with numeric prefix ('"+e+"') is not allowed. Use wildcard (*/step) or range (min-max/step) instead.")}let o=0;i[0]!=="*"&&(o=s.toNumber(i[0])+n,this.validateNotNaN(o,"CronPattern: Syntax error, illegal stepping start (NaN)"));let u=s.toNumber(i[1]);this.validateNotNaN(u,"CronPattern: Syntax error, illegal stepping: (NaN)"),this.validateRange(0,this[t].length-1,u,t,e);for(let l=o;l<this[t].length;l+=u)t==="year"&&l===0||this.setPart(t,l,a[1]||r)}replaceAlpha(e,t){let n=e;for(let[r,a]of Object.entries(t))n=n.replace(new RegExp(r,"gi"),(i,o,u)=>{let l=o+i.length-3,h=u.charAt(l-1),m=u.charAt(l+3);if(/[a-z\d/#]/i.test(h)||/[a-km-z\d]/i.test(m))throw new TypeError(`CronPattern: Syntax error, a month or day name has to stand alone ('${e}').`);return a});return n}static DAY_NAMES={"-sun":"-7",sun:"0",mon:"1",tue:"2",wed:"3",thu:"4",fri:"5",sat:"6"};static DAY_NAMES_QUARTZ={sun:"1",mon:"2",tue:"3",wed:"4",thu:"5",fri:"6",sat:"7"};static MONTH_NAMES={jan:"1",feb:"2",mar:"3",apr:"4",may:"5",jun:"6",jul:"7",aug:"8",sep:"9",oct:"10",nov:"11",dec:"12"};static NICKNAME_MAP={"@yearly":"0 0 1 1 *","@annually":"0 0 1 1 *","@monthly":"0 0 1 * *","@weekly":"0 0 * * SUN","@daily":"0 0 * * *","@midnight":"0 0 * * *","@hourly":"0 * * * *"};handleNicknames(e){let t=e.trim().toLowerCase();if(t==="@reboot")throw new TypeError("CronPattern: @reboot is not supported in this environment. This is an event-based trigger that requires system startup detection.");return s.NICKNAME_MAP[t]||e}setNthWeekdayOfMonth(e,t){if(typeof t!="number"&&t.toUpperCase()==="L")this.dayOfWeek[e]=this.dayOfWeek[e]|32;else if(t===63)this.dayOfWeek[e]=63;else if(t<6&&t>0)this.dayOfWeek[e]=this.dayOfWeek[e]|x[t-1];else throw new TypeError(`CronPattern: nth weekday out of range, should be 1-5 or L. Value: ${t}, Type: ${typeof t}`)}};var B=[31,28,31,30,31,30,31,31,30,31,30,31],f=[["month","year",0],["day","month",-1],["hour","day",0],["minute","hour",0],["second","minute",0]],c=class s{tz;instantMs;instantFields;ms;second;minute;hour;day;month;year;constructor(e,t){if(this.tz=t,e&&e instanceof Date)if(!isNaN(e))this.fromDate(e);else throw new TypeError("CronDate: Invalid date passed to CronDate constructor");else if(e==null)this.fromDate(new Date);else if(e&&typeof e=="string")this.fromString(e);else if(e instanceof s)this.fromCronDate(e);else throw new TypeError("CronDate: Invalid type ("+typeof e+") passed to CronDate constructor")}getLastDayOfMonth(e,t){return t!==1?B[t]:new Date(g(e,t+1,0)).getUTCDate()}getLastWeekday(e,t){let n=this.getLastDayOfMonth(e,t),a=new Date(g(e,t,n)).getUTCDay();return a===0?n-2:a===6?n-1:n}getNearestWeekday(e,t,n){let r=this.getLastDayOfMonth(e,t);if(n>r)return-1;let i=new Date(g(e,t,n)).getUTCDay();return i===0?n===r?n-2:n+1:i===6?n===1?n+2:n-1:n}isNthWeekdayOfMonth(e,t,n,r){let i=new Date(g(e,t,n)).getUTCDay(),o=0;for(let u=1;u<=n;u++)new Date(g(e,t,u)).getUTCDay()===i&&o++;if(r&63&&x[o-1]&r)return!0;if(r&32){let u=this.getLastDayOfMonth(e,t);for(let l=n+1;l<=u;l++)if(new Date(g(e,t,l)).getUTCDay()===i)return!1;return!0}return!1}fromDate(e){if(this.tz!==void 0)if(typeof this.tz=="number")this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes()+this.tz,this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),this.apply();else try{let t=y(e,this.tz);this.ms=e.getMilliseconds(),this.second=t.s,this.minute=t.i,this.hour=t.h,this.day=t.d,this.month=t.m-1,this.year=t.y,this.cacheInstant(e.getTime()-this.ms)}catch(t){let n=t instanceof Error?t.message:String(t);throw new TypeError(`CronDate: Failed to convert date to timezone '${this.tz}'. This may happen with invalid timezone names or dates. Original error: ${n}`)}else this.ms=e.getMilliseconds(),this.second=e.getSeconds(),this.minute=e.getMinutes(),this.hour=e.getHours(),this.day=e.getDate(),this.month=e.getMonth(),this.year=e.getFullYear(),this.cacheInstant(e.getTime()-this.ms)}cacheInstant(e){this.instantMs=e;let{year:t,month:n,day:r,hour:a,minute:i,second:o}=this;this.instantFields=[t,n,r,a,i,o,this.tz]}cachedInstant(){let e=this.instantFields;if(!(e===void 0||e[6]!==this.tz)&&!(e[5]!==this.second||e[4]!==this.minute||e[3]!==this.hour)&&!(e[2]!==this.day||e[1]!==this.month||e[0]!==this.year))return this.instantMs}fromCronDate(e){this.tz=e.tz,this.year=e.year,this.month=e.month,this.day=e.day,this.hour=e.hour,this.minute=e.minute,this.second=e.second,this.ms=e.ms,this.instantMs=e.instantMs,this.instantFields=e.instantFields}apply(){if(this.month>11||this.month<0||this.day>this.getLastDayOfMonth(this.year,this.month)||this.day<1||this.hour>23||this.minute>59||this.second>59||this.hour<0||this.minute<0||this.second<0){let e=new Date(0);return e.setUTCFullYear(this.year,this.month,this.day),e.setUTCHours(this.hour,this.minute,this.second,this.ms),this.ms=e.getUTCMilliseconds(),this.second=e.getUTCSeconds(),this.minute=e.getUTCMinutes(),this.hour=e.getUTCHours(),this.day=e.getUTCDate(),this.month=e.getUTCMonth(),this.year=e.getUTCFullYear(),!0}else return!1}fromString(e){if(typeof this.tz=="number"){if(O(e))return this.fromDate(v(e));let t=v(e,"Etc/UTC");this.ms=t.getUTCMilliseconds(),this.second=t.getUTCSeconds(),this.minute=t.getUTCMinutes(),this.hour=t.getUTCHours(),this.day=t.getUTCDate(),this.month=t.getUTCMonth(),this.year=t.getUTCFullYear(),this.apply()}else return this.fromDate(v(e,this.tz))}findNext(e,t,n,r){return this._findMatch(e,t,n,r,1)}_matchDayValue(e,t,n,r){let a=e;if(!a){for(let i=0;i<n.nearestWeekdays.length;i++)if(n.nearestWeekdays[i]){let o=this.getNearestWeekday(this.year,this.month,i+1);if(o!==-1&&o===t){a=1;break}}}if(n.lastWeekday){let i=this.getLastWeekday(this.year,this.month);t===i&&(a=1)}if(n.lastDayOfMonth){let i=this.getLastDayOfMonth(this.year,this.month);t===i&&(a=1)}if(!n.starDOW){let i=new Date(g(this.year,this.month,1,0,0,0,0)).getUTCDay(),o=n.dayOfWeek[(i+(t-1))%7];o&&o&63&&(o=this.isNthWeekdayOfMonth(this.year,this.month,t,o)?1:0),n.useAndLogic?a=a&&o:!r.domAndDow&&!n.starDOM?a=a||o:a=a&&o}return a}_findMatch(e,t,n,r,a){let i=this[t],o=t==="day"?this.getLastDayOfMonth(this.year,this.month):0,u=this[t]+r,l=a===1?h=>h<n[t].length:h=>h>=0;for(let h=u;l(h);h+=a){let m=n[t][h];if(t==="day"){if(h-r>o)continue;m=this._matchDayValue(m,h-r,n,e)}if(m)return this[t]=h-r,i!==this[t]?2:1}return 3}recurse(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseStep(e,t,a)}return a}recurseStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year+1;i<e.year.length&&i<1e4;i++)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=0,this.day=1,this.hour=0,this.minute=0,this.second=0,this.ms=0}if(this.year>=1e4)return null}let r=this.findNext(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;)this[f[a][0]]=-f[a][2],a++;if(r===3){if(this[f[n][1]]++,this[f[n][0]]=-f[n][2],this.apply(),n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0&&this.year<1e4;)this.year++;if(this.year>=1e4||this.year>=e.year.length)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:(e.starYear?this.year>=3e3:this.year>=1e4)?null:n}increment(e,t,n){return this.instantMs=void 0,this.instantFields=void 0,this.second+=t.interval!==void 0&&t.interval>1&&n?t.interval:1,this.ms=0,this.apply(),this.recurse(e,t,0)}decrement(e,t,n=!0){this.instantMs=void 0,this.instantFields=void 0;let r=t.interval!==void 0&&t.interval>=1;return(this.ms===0||r)&&(this.second-=r&&n?t.interval:1),this.ms=0,this.apply(),this.year<1?null:this.recurseBackward(e,t,0)}recurseBackward(e,t,n){let r=this.year,a=n;for(;typeof a=="number";){if(e.starYear&&Math.abs(this.year-r)>400)return null;a=this.recurseBackwardStep(e,t,a)}return a}recurseBackwardStep(e,t,n){if(n===0&&!e.starYear){if(this.year>=0&&this.year<e.year.length&&e.year[this.year]===0){let a=-1;for(let i=this.year-1;i>=0;i--)if(e.year[i]===1){a=i;break}if(a===-1)return null;this.year=a,this.month=11,this.day=31,this.hour=23,this.minute=59,this.second=59,this.ms=0}if(this.year<1)return null}let r=this.findPrevious(t,f[n][0],e,f[n][2]);if(r>1){let a=n+1;for(;a<f.length;){let i=f[a][0],o=f[a][2],u=this.getMaxPatternValue(i,e,o);this[i]=u,a++}if(r===3){if(this[f[n][1]]--,n===0){let u=this.getLastDayOfMonth(this.year,this.month);this.day>u&&(this.day=u)}if(n===1)if(this.day<=0)this.day=1;else{let u=this.year,l=this.month;for(;l<0;)l+=12,u--;for(;l>11;)l-=12,u++;let h=this.getLastDayOfMonth(u,l);this.day>h&&(this.day=h)}this.apply();let i=f[n][0],o=f[n][2];if(this[i]=this.getMaxPatternValue(i,e,o),this.apply(),n===0){let u=f[1][2],l=this.getMaxPatternValue("day",e,u);l!==this.day&&(this.day=l,this.hour=this.getMaxPatternValue("hour",e,f[2][2]),this.minute=this.getMaxPatternValue("minute",e,f[3][2]),this.second=this.getMaxPatternValue("second",e,f[4][2]))}if(n===0&&!e.starYear){for(;this.year>=0&&this.year<e.year.length&&e.year[this.year]===0;)this.year--;if(this.year<1)return null}return 0}else if(this.apply())return n-1}return n+=1,n>=f.length?this:this.year<1?null:n}getMaxPatternValue(e,t,n){let r=t[e].length-1-n;for(let a=t[e].length-1;a>=0;a--)if(t[e][a]){r=a-n;break}if(e==="day"){let a=this.getLastDayOfMonth(this.year,this.month);return t.lastWeekday||t.nearestWeekdays.some(i=>i)||t.lastDayOfMonth||!t.starDOW?a:Math.min(r,a)}return r}findPrevious(e,t,n,r){return this._findMatch(e,t,n,r,-1)}getDate(e){if(!e&&typeof this.tz!="number"){let t=this.cachedInstant();if(t!==void 0)return new Date(t+(this.tz===void 0?this.ms:0))}if(e||this.tz===void 0){if(this.year>=0&&this.year<100){let t=new Date(0);return t.setFullYear(this.year,this.month,this.day),t.setHours(this.hour,this.minute,this.second,this.ms),t}return new Date(this.year,this.month,this.day,this.hour,this.minute,this.second,this.ms)}else return typeof this.tz=="number"?new Date(g(this.year,this.month,this.day,this.hour,this.minute-this.tz,this.second,this.ms)):N(T(this.year,this.month+1,this.day,this.hour,this.minute,this.second,this.tz),!1)}getTime(){return this.getDate(!1).getTime()}match(e,t){if(!e.starYear&&(this.year<0||this.year>=e.year.length||e.year[this.year]===0))return!1;for(let n=0;n<f.length;n++){let r=f[n][0],a=f[n][2],i=this[r];if(i+a<0||i+a>=e[r].length)return!1;let o=e[r][i+a];if(r==="day"&&(o=this._matchDayValue(o,i,e,t)),!o)return!1}return!0}};function F(s){s===void 0&&(s={}),delete s.name,s.legacyMode!==void 0&&s.domAndDow===void 0?s.domAndDow=!s.legacyMode:s.domAndDow===void 0&&(s.domAndDow=!1),s.legacyMode=!s.domAndDow;let e=(n,r)=>n===void 0?r:n;if(s.paused=e(s.paused,!1),s.maxRuns=e(s.maxRuns,1/0),s.catch=e(s.catch,!1),s.unref=e(s.unref,!1),s.mode=e(s.mode,"auto"),s.alternativeWeekdays=e(s.alternativeWeekdays,!1),s.sloppyRanges=e(s.sloppyRanges,!1),s.fixedTimeRule=e(s.fixedTimeRule,"single-value"),s.allowPast=e(s.allowPast,!1),s.interval=s.interval===void 0?0:parseInt(s.interval.toString(),10),s.utcOffset=s.utcOffset===void 0?void 0:parseInt(s.utcOffset.toString(),10),s.dayOffset=s.dayOffset===void 0?0:parseInt(s.dayOffset.toString(),10),!["auto","5-part","6-part","7-part","5-or-6-parts","6-or-7-parts"].includes(s.mode))throw new Error("CronOptions: mode must be one of 'auto', '5-part', '6-part', '7-part', '5-or-6-parts', or '6-or-7-parts'.");if(!["single-value","no-wildcard"].includes(s.fixedTimeRule))throw new Error("CronOptions: fixedTimeRule must be one of 'single-value' or 'no-wildcard'.");s.timezone===""&&(s.timezone=void 0);let t=s.timezone??s.utcOffset;if(s.startAt&&(s.startAt=I(new c(s.startAt,t))),s.stopAt&&(s.stopAt=I(new c(s.stopAt,t))),s.interval!==null){if(isNaN(s.interval))throw new Error("CronOptions: Supplied value for interval is not a number");if(s.interval<0)throw new Error("CronOptions: Supplied value for interval can not be negative")}if(s.utcOffset!==void 0){if(isNaN(s.utcOffset))throw new Error("CronOptions: Invalid value passed for utcOffset, should be number representing minutes offset from UTC.");if(s.utcOffset<-870||s.utcOffset>870)throw new Error("CronOptions: utcOffset out of bounds.");if(s.utcOffset!==void 0&&s.timezone)throw new Error("CronOptions: Combining 'utcOffset' with 'timezone' is not allowed.")}if(s.unref!==!0&&s.unref!==!1)throw new Error("CronOptions: Unref should be either true, false or undefined(false).");if(s.dayOffset!==void 0&&s.dayOffset!==0&&isNaN(s.dayOffset))throw new Error("CronOptions: Invalid value passed for dayOffset, should be a number representing days to offset.");return s}function I(s){return s.ms?(s.ms=0,new c(new Date(s.getTime()+1e3),s.tz)):s}function b(s){return typeof s=="function"}function L(s){return b(s)}function Y(s){typeof Deno<"u"&&typeof Deno.unrefTimer<"u"?Deno.unrefTimer(s):s&&typeof s.unref<"u"&&s.unref()}var P=1440*60*1e3,$=30*1e3,M=[],j=class{name;options;_states;fn;_startAtRoundingMs=0;getTz(){return this.options.timezone??this.options.utcOffset}applyDayOffset(e){let t=this._offsetMs();return t?new Date(e.getTime()+t):e}_offsetMs(){return(this.options.dayOffset??0)*P}get _startAt(){return this.options.startAt}get _stopAt(){return this.options.stopAt}_nextTarget(e,t){let n=this._offsetMs(),r=this._next(this._shift(e),new Date(t.getTime()-n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_previousTarget(e,t){let n=this._toMs(e??t)-this._offsetMs(),r=this._previous(new Date(n),{startAt:this._shift(this._startAt),stopAt:this._shift(this._stopAt)});return r?this.applyDayOffset(r.getDate(!1)):null}_shift(e){if(e!=null)return new c(new Date(this._toMs(e)-this._offsetMs()),this.getTz())}constructor(e,t,n){let r,a;if(b(t))a=t;else if(typeof t=="object")r=t;else if(t!==void 0)throw new Error("Cron: Invalid argument passed for optionsIn. Should be one of function, or object (options).");if(b(n))a=n;else if(typeof n=="object")r=n;else if(n!==void 0)throw new Error("Cron: Invalid argument passed for funcIn. Should be one of function, or object (options).");this.name=r?.name;let i=r?.startAt;this.options=F(r),i&&this._startAt&&(this._startAtRoundingMs=this._startAt.getTime()-new c(i,this.getTz()).getTime());let o=!!e&&(e instanceof Date||typeof e=="string"&&e.indexOf(":")>0);if(this._states={kill:!1,blocking:!1,previousRun:void 0,currentRun:void 0,once:void 0,currentTimeout:void 0,maxRuns:r?r.maxRuns:void 0,paused:r?r.paused:!1,pattern:o?new C("* * * * *",void 0,{mode:"auto"}):new C(e,this.options.timezone,{mode:this.options.mode,alternativeWeekdays:this.options.alternativeWeekdays,sloppyRanges:this.options.sloppyRanges,fixedTimeRule:this.options.fixedTimeRule})},o&&(this._states.once=new c(e,this.getTz())),this.name){if(M.find(l=>l.name===this.name))throw new Error("Cron: Tried to initialize new named job '"+this.name+"', but name already taken.");M.push(this)}return a!==void 0&&L(a)&&(this.fn=a,this.schedule()),this}nextRun(e){return this._nextTarget(e,new Date)}nextRuns(e,t){this._states.maxRuns!==void 0&&e>this._states.maxRuns&&(e=this._states.maxRuns);let n=t||this._states.currentRun||void 0;return this._enumerateRuns(e,n,"next")}previousRuns(e,t){return this._enumerateRuns(e,t||void 0,"previous")}enumerate(e){return new A(this,e)}_enumerateRuns(e,t,n){let r=[],a=new Date,i=t;for(;e-- >0;){let o=n==="next"?this._nextTarget(i,a):this._previousTarget(i,a);if(!o)break;r.push(o),i=o}return r}match(e){if(this._states.once){let n=new c(e,this.getTz());n.ms=0;let r=new c(this._states.once,this.getTz());return r.ms=0,n.getTime()===r.getTime()}let t=new c(e,this.getTz());return t.ms=0,t.match(this._states.pattern,this.options)}getPattern(){if(!this._states.once)return this._states.pattern?this._states.pattern.pattern:void 0}getOnce(){return this._states.once?this._states.once.getDate():null}isRunning(){return!this._states.paused&&!this._states.kill&&this.fn!==void 0&&this._nextTarget(this._states.currentRun,new Date)!==null}isStopped(){return this._states.kill}isBusy(){return this._states.blocking}currentRun(){return this._states.currentRun?this._states.currentRun.getDate():null}previousRun(){return this._states.previousRun?this._states.previousRun.getDate():null}msToNext(e){let t=new Date,n=this._nextTarget(e,t);return n?n.getTime()-this._toMs(e??t):null}stop(){this._states.kill=!0,this._states.currentTimeout&&clearTimeout(this._states.currentTimeout);let e=M.indexOf(this);e>=0&&M.splice(e,1)}pause(){return this._states.paused=!0,!this._states.kill}resume(){return this._states.paused=!1,!this._states.kill}schedule(e){return this._schedule(e)}_schedule(e,t){if(e&&this.fn)throw new Error("Cron: It is not allowed to schedule two functions using the same Croner instance.");e&&(this.fn=e);let n=t??new Date,r=this._nextTarget(void 0,n),a=r?r.getTime()-n.getTime():null,i=this._states.currentRun;i&&i.getTime()>n.getTime()&&(i=void 0);let o=this._nextTarget(i,n);return a===null||isNaN(a)||o===null?this:(a>$&&(a=$),a<0&&(a=this._states.paused?1e3:0),this._states.currentTimeout=setTimeout(()=>this._checkTrigger(o),a),this._states.currentTimeout&&this.options.unref&&Y(this._states.currentTimeout),this)}async _trigger(e=new Date){this._states.blocking=!0,this._states.currentRun=new c(e,this.getTz());try{if(this.options.catch)try{this.fn!==void 0&&await this.fn(this,this.options.context)}catch(t){if(b(this.options.catch))try{Promise.resolve(this.options.catch(t,this)).catch(()=>{})}catch{}}else this.fn!==void 0&&await this.fn(this,this.options.context)}finally{this._states.previousRun=new c(e,this.getTz()),this._states.blocking=!1}}async trigger(){await this._trigger()}runsLeft(){return this._states.maxRuns}_checkTrigger(e){let t=new Date,n=!this._states.paused&&t.getTime()>=e.getTime(),r=this._states.blocking&&this.options.protect;n&&!r?(this._states.maxRuns!==void 0&&this._states.maxRuns--,this._trigger(t)):n&&r&&b(this.options.protect)&&setTimeout(()=>this.options.protect(this),0),this._schedule(void 0,n?void 0:t)}_next(e,t,n){let r=n?n.startAt:this._startAt,a=n?n.stopAt:this._stopAt,i=!!e,o=!!(e||this._states.currentRun),u=!1;!e&&r&&this.options.interval&&(e=this._calculatePreviousRun(r,t),e&&(o=!0),u=!e);let l=e??t??new Date,h=this._toMs(l);e=new c(l,this.getTz()),r&&h<r.getTime()&&(e=u?r:new c(new Date(r.getTime()-1e3),this.getTz()),h=e.getTime());let m=this._states.once||new c(e,this.getTz());if(!u&&m!==this._states.once&&(m=this._findOccurrence(e,h,1,o)),this._states.once){let d=this._states.once.getTime(),p=h-d;if(r&&d<r.getTime()-this._startAtRoundingMs||this._states.currentRun&&this.applyDayOffset(this._states.once.getDate()).getTime()<=this._states.currentRun.getTime()||(i?p>=0:p>1e3&&!this.options.allowPast))return null}return m===null||this._states.maxRuns!==void 0&&this._states.maxRuns<=0||this._states.kill||a&&m.getTime()>=a.getTime()?null:m}_previous(e,t){let n=this._toMs(e??new Date);if(t.stopAt&&n>t.stopAt.getTime()&&(n=t.stopAt.getTime()),this._states.once)return this._states.once.getTime()<n?this._states.once:null;let r=this._findOccurrence(new c(new Date(n),this.getTz()),n,-1);return r===null||t.startAt&&r.getTime()<t.startAt.getTime()?null:r}_toMs(e){if(e instanceof Date)return e.getTime();let t=new c(e,this.getTz());return t.getTime()+(typeof t.tz=="string"?t.ms:0)}_findOccurrence(e,t,n,r=!1){let a=this.options.interval??0;if(a>1&&(n===-1||r)){t+=(a-1)*1e3*n;let m=new Date(t);if(isNaN(m.getTime())||(e=new c(m,this.getTz()),!(e.year>=1&&e.year<=9999)))return null;r=!1}let i=this._walk(e,t,n,r),o=this.getTz();if(this._states.pattern.isFixedTime&&n===1||typeof o=="number"||U(t,o)!==(n===1?"earlier":"later"))return i;let u=Math.floor(t/1e3)*1e3,l=n===1?k(u,u+P,o):k(u-P,u,o)-1e3;if(i&&(l-i.getTime())*n>0)return i;let h=this._walk(new c(new Date(l),o),l-n,n,!1,!0);return!i||!h?i??h:(i.getTime()-h.getTime())*n>0?h:i}_walk(e,t,n,r,a=!1){let i=this._states.pattern,o=(l,h)=>n===1?l.increment(i,this.options,h):l.decrement(i,this.options,h),u=new c(e,this.getTz());for((!a||!u.match(i,this.options))&&(u=o(u,r));u;){let l=this._runAt(u,t,n);if(l)return new c(l,this.getTz());u=o(u,!1)}return null}_runAt(e,t,n){let r=d=>(d.getTime()-t)*n>0,a=e.tz;if(typeof a=="number"){let d=e.getDate();return r(d)?d:null}let i=T(e.year,e.month+1,e.day,e.hour,e.minute,e.second,a),o=_(i),u=this._states.pattern.isFixedTime;if(o.kind==="single")return r(o.date)?o.date:null;if(o.kind==="ambiguous"){let{earlier:d,later:p}=o;return(u?[d]:n===1?[d,p]:[p,d]).find(r)??null}if(!u)return null;let l=new Date(k(o.before.getTime(),o.after.getTime(),a)),h=y(l,a);return h.y===i.y&&h.m===i.m&&h.d===i.d&&r(l)?l:null}_calculatePreviousRun(e,t){let n=new c(t,this.getTz()).getTime();if(e.getTime()>n)return;let r=this.options.interval*1e3,a=e;for(;a.getTime()+r<=n;){let i=this._findOccurrence(a,a.getTime(),1,!0);if(i===null)break;a=i}return a}},A=class{cron;cursor;now;done;initialMaxRuns;remainingRuns;constructor(e,t){this.cron=e,this.initialMaxRuns=e.runsLeft()??1/0,this.reset(t)}next(){if(this.done||this.remainingRuns<=0)return this.done=!0,{value:void 0,done:!0};let e=this.cron._nextTarget(this.cursor,this.now);return e===null?(this.done=!0,{value:void 0,done:!0}):(this.cursor=e,this.remainingRuns--,{value:e,done:!1})}peek(){return this.done||this.remainingRuns<=0?null:this.cron._nextTarget(this.cursor,this.now)}reset(e){this.cursor=e instanceof Date?new Date(e.getTime()):e??void 0,this.now=new Date,this.done=!1,this.remainingRuns=this.initialMaxRuns}[Symbol.iterator](){return this}};
-
-;// CONCATENATED MODULE: ../../lib/schedule/next-occurrence.js
-
-/**
- * The next occurrences of a schedule, oldest first. The database computes the same with its own function; this one is
- * for people who look ahead, and for tests that compare the two.
- *
- * Clocks set forward: a fixed time of day that is left out runs when the gap ends; "every ten minutes" goes on after
- * it. Clocks set back: a fixed time of day runs at the first of both; "every ten minutes" runs in both hours.
- * @param schedule five-field cron expression, or a nickname such as `@daily`
- * @param timezone IANA name
- * @param after the database's clock, not this machine's
- * @param count at most so many
- * @throws when the expression or the time zone is not valid, with croner's reason
- */
-function nextOccurrences(schedule, timezone, after, count) {
-    return new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' }).nextRuns(count, after);
-}
-
-
-/***/ }),
-
-/***/ 9799:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   x: () => (/* binding */ VERSION)
-/* harmony export */ });
-/** The version of this release. A test holds it to package.json. */
-const VERSION = '0.1.0';
-
-
-/***/ }),
-
-/***/ 9063:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   U: () => (/* binding */ describeError)
-/* harmony export */ });
-/** Causes told at most: a chain may be long, or lead back into itself. */
-const MOST_CAUSES = 5;
-/** An error as a person reads it: its message, and what caused it. */
-function describeError(error) {
-    const seen = [];
-    for (let at = error; at !== undefined && at !== null && seen.length < MOST_CAUSES;) {
-        seen.push(at instanceof Error ? at.message || at.name : String(at));
-        at = at instanceof Error ? at.cause : undefined;
-    }
-    return seen.join(' Caused by: ');
-}
-
-
-/***/ }),
-
-/***/ 6149:
+/***/ 1460:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5477,7 +5411,7 @@ function editDistance(a, b) {
 
 /***/ }),
 
-/***/ 9166:
+/***/ 2805:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5538,7 +5472,73 @@ function progressInWords(progress) {
 
 /***/ }),
 
-/***/ 2223:
+/***/ 5129:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ jsonFault)
+/* harmony export */ });
+/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
+const MAX_DEPTH = 200;
+/**
+ * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
+ * much for it.
+ */
+function jsonFault(value) {
+    const left = [[value, 1]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth] = next;
+        if (typeof found === 'number' && !Number.isFinite(found)) {
+            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
+        }
+        if (typeof found === 'number' && isRounded(found)) {
+            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+        }
+        if (typeof found === 'string') {
+            const fault = textFault(found);
+            if (fault !== null)
+                return fault;
+        }
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > MAX_DEPTH)
+            return `is nested more than ${MAX_DEPTH} levels deep`;
+        for (const [key, inner] of Object.entries(found)) {
+            const fault = textFault(key);
+            if (fault !== null)
+                return fault;
+            left.push([inner, depth + 1]);
+        }
+    }
+    return null;
+}
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value) {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+}
+/** What Postgres cannot store. */
+function textFault(text) {
+    if (text.includes('\0'))
+        return 'holds a NUL character (\\u0000), which cannot be stored';
+    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
+}
+
+
+/***/ }),
+
+/***/ 5066:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   x: () => (/* binding */ VERSION)
+/* harmony export */ });
+/** The version of this release. A test holds it to package.json. */
+const VERSION = '0.1.0';
+
+
+/***/ }),
+
+/***/ 7372:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -19814,6 +19814,6 @@ function constantCatch(value) {
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(594);
+/******/ var __webpack_exports__ = __nccwpck_require__(4438);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

@@ -29,7 +29,7 @@ const check = process.argv.includes('--check');
 const target = check ? mkdtempSync(join(tmpdir(), 'cloud-jobs-dist-')) : join(root, 'dist');
 rmSync(join(root, 'lib'), { recursive: true, force: true });
 run('typescript/bin/tsc', root, '-p', 'tsconfig.build.json');
-chmodSync(join(root, 'lib', 'cli.js'), 0o755);
+chmodSync(join(root, 'lib/src/hosts/command-line-main.js'), 0o755);
 if (!check) rmSync(target, { recursive: true, force: true });
 // ncc reads the tsconfig.json of its working directory: it names what takes the place of a package in the bundle.
 const bundle = (module: string, to: string, ...options: string[]): void =>
@@ -43,8 +43,8 @@ const bundle = (module: string, to: string, ...options: string[]): void =>
     '-q',
     ...options,
   );
-bundle(join(root, 'lib/main.js'), target);
-bundle(join(root, 'lib/handlers/custom/host.js'), join(target, 'host'));
+bundle(join(root, 'lib/src/hosts/github-action-main.js'), target);
+bundle(join(root, 'lib/src/handlers/custom/host.js'), join(target, 'host'));
 writeFileSync(join(target, 'licenses.txt'), licences(root));
 
 if (check) {

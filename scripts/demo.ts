@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startPostgres } from '../src/stack/postgres.ts';
-import { createProject } from '../src/stack/project.ts';
+import { startPostgres } from '../local-supabase/postgres.ts';
+import { createProject } from '../local-supabase/project.ts';
 import { startArxivServer } from './demo/arxiv-server.ts';
 import { runStep } from './runner/step.ts';
 

@@ -1,8 +1,8 @@
 /** Writes docs/sql-reference.md from the live schema and the comments in sql/migrations. */
 import { writeFileSync } from 'node:fs';
-import { runSql } from '../src/stack/database.ts';
-import { startPostgres } from '../src/stack/postgres.ts';
-import { createProject } from '../src/stack/project.ts';
+import { runSql } from '../local-supabase/database.ts';
+import { startPostgres } from '../local-supabase/postgres.ts';
+import { createProject } from '../local-supabase/project.ts';
 import { migrationComments } from './sql-reference/comments.ts';
 import { CATALOG_SQL, type Catalog, sqlReference } from './sql-reference/page.ts';
 

@@ -1,6 +1,6 @@
 import type { Answer } from '../../src/commands/answer.ts';
 import type { ExecutionRow } from '../../src/queue/replies.ts';
-import { execution, jobRow, runReport } from '../../test/action/reports.ts';
+import { execution, jobRow, runReport } from '../../test/github/reports.ts';
 
 /** The moment at which the pictures are taken. */
 export const NOW = '2026-11-24T12:30:00.000Z';

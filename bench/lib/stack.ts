@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { withConnection } from '../../src/stack/database.ts';
-import { type Postgres, startPostgres } from '../../src/stack/postgres.ts';
-import { createProject, type Project } from '../../src/stack/project.ts';
+import { withConnection } from '../../local-supabase/database.ts';
+import { type Postgres, startPostgres } from '../../local-supabase/postgres.ts';
+import { createProject, type Project } from '../../local-supabase/project.ts';
 import { type CpuUse, cpuUse } from './cpu.ts';
 
 /** A project as a hosted one, and databases for the peers on the same Postgres. */

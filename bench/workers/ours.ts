@@ -1,13 +1,13 @@
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { v7 as uuid7 } from 'uuid';
-import { createJobOutput } from '../../src/action/job-output.ts';
-import { createGitHubLog } from '../../src/action/log.ts';
-import { createRedactor } from '../../src/action/redact.ts';
 import { createCustomHandlers } from '../../src/handlers/custom/custom-handlers.ts';
 import type { Handler } from '../../src/handlers/handler.ts';
+import { createJobOutput } from '../../src/hosts/job-output.ts';
+import { createGitHubLog } from '../../src/hosts/log.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { Json } from '../../src/queue/types.ts';
+import { createRedactor } from '../../src/text/redact.ts';
 import { boundMemory } from '../../src/worker/memory.ts';
 import { runWorker } from '../../src/worker/worker.ts';
 import { inChild } from '../lib/in-child.ts';

@@ -5,7 +5,7 @@ const HEARTBEAT = 'src/worker/heartbeat.ts';
 const ATTEMPT = 'src/worker/attempt.ts';
 const SETTLE = 'src/worker/settle.ts';
 const RECORDER = 'src/worker/recorder.ts';
-const STORABLE = 'src/worker/storable.ts';
+const STORABLE = 'src/text/storable.ts';
 const RPC = 'src/queue/rpc.ts';
 const ERRORS = 'src/queue/errors.ts';
 const QUEUE = 'src/queue/queue.ts';
@@ -433,37 +433,37 @@ export const WORKER_MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'log: a line that is a command is broken',
-    file: 'src/action/disarm.ts',
+    file: 'src/text/disarm.ts',
     find: ".replace(LINE_START, '$1 ')",
     put: '',
-    test: ['test/action/disarm.test.ts', 'no line is a command'],
+    test: ['test/text/disarm.test.ts', 'no line is a command'],
   },
   {
     what: 'log: what a terminal obeys is written out',
-    file: 'src/action/disarm.ts',
+    file: 'src/text/disarm.ts',
     find: '    stripVTControlCharacters(text)\n',
     put: '    text\n',
-    test: ['test/action/disarm.test.ts', ''],
+    test: ['test/text/disarm.test.ts', ''],
   },
   {
     what: 'redact: what is nested too deeply is left out',
-    file: 'src/action/redact.ts',
+    file: 'src/text/redact.ts',
     find: "typeof value === 'object' && depth >= DEEPEST",
     put: 'false',
-    test: ['test/action/redact.test.ts', 'what is nested too deeply'],
+    test: ['test/text/redact.test.ts', 'what is nested too deeply'],
   },
   {
     what: 'terminal: JSON holds nothing that a terminal obeys',
-    file: 'src/terminal/json-text.ts',
+    file: 'src/text/json-text.ts',
     find: '.replace(UNSEEN, escaped)',
     put: '',
-    test: ['test/terminal/json-text.test.ts', 'property'],
+    test: ['test/text/json-text.test.ts', 'property'],
   },
   {
     what: 'config: what cannot be kept as it is is refused',
     file: 'src/commands/option-schemas.ts',
     find: '  if (fault !== null) return fail(fault);\n',
     put: '',
-    test: ['test/action/inputs.test.ts', ''],
+    test: ['test/github/inputs.test.ts', ''],
   },
 ];

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import type { JobRow, StatsReply } from '../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords, thenWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
-import { duration, moment, plural } from '../words/format.ts';
+import { duration, moment, plural } from '../text/format.ts';
 import { verdict } from '../worker/verdict.ts';
 import type { Answer } from './answer.ts';
 import { applyRows, applyVerdict } from './apply-words.ts';

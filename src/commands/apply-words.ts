@@ -1,4 +1,4 @@
-import { moment } from '../words/format.ts';
+import { moment } from '../text/format.ts';
 import type { Answer } from './answer.ts';
 
 const VERBS = {

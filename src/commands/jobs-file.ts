@@ -1,10 +1,10 @@
 import type { NewJob } from '../queue/queue.ts';
-import { describeError } from '../words/describe-error.ts';
+import { describeError } from '../text/describe-error.ts';
+import { jsonFault } from '../text/json-fault.ts';
 import { CommandError } from './answer.ts';
 import type { Connection } from './connection.ts';
 import { newJob } from './create.ts';
 import type { Door } from './door.ts';
-import { jsonFault } from './json-fault.ts';
 import { nearest, type OptionName, USED } from './option-names.ts';
 import { OptionsError, type RawOptions, readOptions } from './options.ts';
 

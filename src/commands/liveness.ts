@@ -1,4 +1,4 @@
-import { duration, plural } from '../words/format.ts';
+import { duration, plural } from '../text/format.ts';
 
 /** Without a worker for longer is worth a warning, unless the caller says otherwise. */
 export const SILENCE_SECONDS = 6 * 3600;

@@ -1,4 +1,4 @@
-import { editDistance } from '../words/edit-distance.ts';
+import { editDistance } from '../text/edit-distance.ts';
 
 /** The commands and options that both doors know: inputs of the action, flags of the terminal. */
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JOB_TYPES, type JobType, type Json, MISSED } from '../queue/types.ts';
+import { jsonFault } from '../text/json-fault.ts';
+import { jsonPlace } from '../text/json-place.ts';
 import { keySchema, publishableKeySchema, urlSchema } from './connection.ts';
-import { jsonFault } from './json-fault.ts';
-import { jsonPlace } from './json-place.ts';
 import { nearest, type OptionName } from './option-names.ts';
 import { runAtSchema } from './run-at.ts';
 

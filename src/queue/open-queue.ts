@@ -1,7 +1,7 @@
 import { v7 as uuid7 } from 'uuid';
 import { z } from 'zod';
+import type { PaperRpc } from '../handlers/paper-fetch/supabase-store.ts';
 import { QueueError } from './errors.ts';
-import type { PaperRpc } from './papers.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRpc } from './rpc.ts';
 

@@ -1,5 +1,5 @@
 import type { ExecutionRow, JobRow } from '../queue/replies.ts';
-import { duration, stamp } from '../words/format.ts';
+import { duration, stamp } from '../text/format.ts';
 import { nextOccurrences } from './next-occurrence.ts';
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */

@@ -1,6 +1,6 @@
 import { AbortReason, type Handler, type HandlerOutcome, type JobLog } from '../handlers/handler.ts';
 import type { ClaimedJob, Json, Progress } from '../queue/types.ts';
-import { describeError } from '../words/describe-error.ts';
+import { describeError } from '../text/describe-error.ts';
 import type { Ending } from './settle.ts';
 
 /** Where one job's output goes; ends when the job does. */

@@ -1,10 +1,10 @@
 import { AbortReason } from '../handlers/handler.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Progress } from '../queue/types.ts';
+import { keepStart, storableText } from '../text/storable.ts';
 import type { Attempt } from './attempt.ts';
 import { MAX_BATCH } from './limits.ts';
 import { storableProgress } from './settle.ts';
-import { keepStart, storableText } from './storable.ts';
 
 /** What the heartbeat looks after: every execution whose lock this worker holds. */
 export interface Held {

@@ -1,6 +1,7 @@
 import type { AbortCause, HandlerOutcome } from '../handlers/handler.ts';
 import type { FinishItem } from '../queue/queue.ts';
 import type { Json, Progress } from '../queue/types.ts';
+import { byteLength, keepStart, keepStarts, storableJson, storableText } from '../text/storable.ts';
 import {
   MAX_DETAIL_BYTES,
   MAX_DETAILS_BYTES,
@@ -9,7 +10,6 @@ import {
   MAX_OUTPUT_BYTES,
   MAX_RESULT_BYTES,
 } from './limits.ts';
-import { byteLength, keepStart, keepStarts, storableJson, storableText } from './storable.ts';
 
 /** How one attempt ended, before the database is told. */
 export interface Ending {

@@ -4,7 +4,7 @@ import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
 import type { ClaimedJob, JobType, Json } from '../queue/types.ts';
-import { describeError } from '../words/describe-error.ts';
+import { describeError } from '../text/describe-error.ts';
 import { type Attempt, type JobOutput, startAttempt } from './attempt.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { MAX_IN_FLIGHT } from './limits.ts';

@@ -264,7 +264,7 @@ const terminal = (args: readonly string[]): Promise<{ code: unknown; out: string
   new Promise((resolve) =>
     execFile(
       process.execPath,
-      [fileURLToPath(new URL('../../src/cli.ts', import.meta.url)), ...args],
+      [fileURLToPath(new URL('../../src/hosts/command-line-main.ts', import.meta.url)), ...args],
       {
         env: {
           PATH: process.env.PATH,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { serverUser, temporaryFolder } from '../../src/stack/places.ts';
-import { type Postgres, startPostgres } from '../../src/stack/postgres.ts';
-import { createProject, type Project } from '../../src/stack/project.ts';
+import { serverUser, temporaryFolder } from '../../local-supabase/places.ts';
+import { type Postgres, startPostgres } from '../../local-supabase/postgres.ts';
+import { createProject, type Project } from '../../local-supabase/project.ts';
 import {
   AUDIT_ROWS_SQL,
   AUDIT_SQL,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { PaperStore } from '../../src/handlers/paper-fetch/store.ts';
-import { createPaperStore } from '../../src/queue/papers.ts';
+import { createPaperStore } from '../../src/handlers/paper-fetch/supabase-store.ts';
 import { createQueue, type Queue } from '../../src/queue/queue.ts';
 import { createRpc } from '../../src/queue/rpc.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultRule, Fault as HttpFault } from '../../src/stack/faults.ts';
+import type { FaultRule, Fault as HttpFault } from '../../local-supabase/faults.ts';
 import type { Random } from './random.ts';
 import type { Fault, Faults, Scene } from './scene.ts';
 import type { WireFault } from './wire.ts';

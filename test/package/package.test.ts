@@ -86,9 +86,13 @@ describe('the packed package', () => {
     const files = run(packed.folder, 'tar', '-tzf', tarball).trim().split('\n');
     expect(files).toEqual(
       expect.arrayContaining(
-        ['LICENSE', 'README.md', 'lib/cli.js', 'lib/define-handler.d.ts', 'sql/install.sql'].map(
-          (name) => `package/${name}`,
-        ),
+        [
+          'LICENSE',
+          'README.md',
+          'lib/src/hosts/command-line-main.js',
+          'lib/src/index.d.ts',
+          'sql/install.sql',
+        ].map((name) => `package/${name}`),
       ),
     );
     expect(files.filter((name) => /stack\/|main\.js|test|dist\/|\.map$/.test(name))).toEqual([]);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { lateness } from '../../scripts/month/lateness.ts';
-import { type Lived, live } from '../../scripts/month/live.ts';
-import { openPlace, type Place } from '../../scripts/month/place.ts';
-import { POLICIES, SCENARIOS, SCHEDULE } from '../../scripts/month/scenarios.ts';
+import { lateness } from '../../bench/github-month/lateness.ts';
+import { type Lived, live } from '../../bench/github-month/live.ts';
+import { openPlace, type Place } from '../../bench/github-month/place.ts';
+import { POLICIES, SCENARIOS, SCHEDULE } from '../../bench/github-month/scenarios.ts';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import { accountFor, type Execution, entry, timeOf } from './account.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
-import { withConnection } from '../../src/stack/database.ts';
+import { withConnection } from '../../local-supabase/database.ts';
 import { startTestProject, type TestProject, type TestProjectOptions } from '../support/stack.ts';
 import { catalog, rowsOf } from './catalog.ts';
 import { INSTALL, onConnections, onTwo, SCHEMA_VERSION, until, untilBlocked, value } from './support.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { signJwt } from '../../src/stack/keys.ts';
-import { ADMIN_ROLE } from '../../src/stack/roles.ts';
+import { signJwt } from '../../local-supabase/keys.ts';
+import { ADMIN_ROLE } from '../../local-supabase/roles.ts';
 import { startTestProject, type TestProject, type TestProjectOptions } from '../support/stack.ts';
 import { expectClosed, headersOf, inventory, knock, roleToken, strangers } from './strangers.ts';
 import { ANON_ACCESS, call, INSTALL, queueOf, SEED } from './support.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { signJwt } from '../../src/stack/keys.ts';
+import { signJwt } from '../../local-supabase/keys.ts';
 import type { TestProject } from '../support/stack.ts';
 
 interface Routine extends Record<string, unknown> {

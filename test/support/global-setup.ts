@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node';
-import { type Postgres, startPostgres } from '../../src/stack/postgres.ts';
-import { prepareDatabase, readInstallSql } from '../../src/stack/project.ts';
-import type { GrantRegime } from '../../src/stack/roles.ts';
+import { type Postgres, startPostgres } from '../../local-supabase/postgres.ts';
+import { prepareDatabase, readInstallSql } from '../../local-supabase/project.ts';
+import type { GrantRegime } from '../../local-supabase/roles.ts';
 
 /** What the test files are told about the one Postgres of the run. */
 export interface TestStack {

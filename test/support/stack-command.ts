@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { StackLine } from '../../src/stack/stack.ts';
+import type { StackLine } from '../../local-supabase/stack.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -23,10 +23,12 @@ export interface StackCommand {
   signal(name: NodeJS.Signals, to?: 'process' | 'group'): void;
 }
 
-/** Starts `node src/stack/main.ts` or `npm run stack --` with these arguments. */
+/** Starts `node local-supabase/main.ts` or `npm run stack --` with these arguments. */
 export function startStackCommand(args: readonly string[], via: 'node' | 'npm' = 'node'): StackCommand {
   const [command, first] =
-    via === 'node' ? [process.execPath, ['src/stack/main.ts']] : ['npm', ['run', '--silent', 'stack', '--']];
+    via === 'node'
+      ? [process.execPath, ['local-supabase/main.ts']]
+      : ['npm', ['run', '--silent', 'stack', '--']];
   const child = spawn(command, [...first, ...args], {
     cwd: ROOT,
     detached: true,

@@ -1,10 +1,10 @@
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { runSql } from '../../src/stack/database.ts';
-import { attachPostgres, type PostgresHandle } from '../../src/stack/postgres.ts';
-import { createProject, type Project } from '../../src/stack/project.ts';
-import type { GrantRegime } from '../../src/stack/roles.ts';
+import { runSql } from '../../local-supabase/database.ts';
+import { attachPostgres, type PostgresHandle } from '../../local-supabase/postgres.ts';
+import { createProject, type Project } from '../../local-supabase/project.ts';
+import type { GrantRegime } from '../../local-supabase/roles.ts';
 import { templateName } from './global-setup.ts';
 
 export interface TestProjectOptions {

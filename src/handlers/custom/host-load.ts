@@ -1,5 +1,5 @@
 import * as nodeModule from 'node:module';
-import type { JobContext, StandardIssue, StandardSchema } from '../../define-handler.ts';
+import type { JobContext, StandardIssue, StandardSchema } from '../../index.ts';
 import type { Json } from '../../queue/types.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { failureOf } from './host-error.ts';

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { editDistance } from '../../words/edit-distance.ts';
+import { editDistance } from '../../text/edit-distance.ts';
 import { fileKind } from './file-kind.ts';
 
 const MAX_FILES = 200;

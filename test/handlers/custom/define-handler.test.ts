@@ -10,7 +10,7 @@ import {
   type JsonValue,
   type SchemaOutput,
   type StandardSchema,
-} from '../../../src/define-handler.ts';
+} from '../../../src/index.ts';
 import type { ClaimedJob, Json } from '../../../src/queue/types.ts';
 
 describe('types of handlers (checked by tsc)', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import * as published from '../../../src/define-handler.ts';
+import * as published from '../../../src/index.ts';
 import { HOST_SCRIPT, JOB, openHandlers } from './harness.ts';
 
 describe('what a handler gets', () => {

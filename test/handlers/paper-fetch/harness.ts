@@ -1,7 +1,7 @@
 import type { HandlerContext, HandlerOutcome } from '../../../src/handlers/handler.ts';
 import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
 import type { PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
-import { createPaperStore } from '../../../src/queue/papers.ts';
+import { createPaperStore } from '../../../src/handlers/paper-fetch/supabase-store.ts';
 import type { Json, Progress } from '../../../src/queue/types.ts';
 import type { TestProject } from '../../support/stack.ts';
 

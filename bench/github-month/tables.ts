@@ -1,0 +1,89 @@
+import { duration } from '../../src/text/format.ts';
+import { REGIMES } from './deliveries.ts';
+import type { Lateness } from './lateness.ts';
+import type { Life, Lived } from './live.ts';
+import { SCENARIOS } from './scenarios.ts';
+
+/** What a life came to. */
+export interface Result {
+  readonly life: Life;
+  readonly lived: Lived;
+  readonly late: readonly Lateness[];
+}
+
+/** Dollars for a minute. Source: https://docs.github.com/billing/reference/actions-runner-pricing */
+const PRICES = { 'ubuntu-latest': 0.006, 'ubuntu-slim': 0.002 } as const;
+
+const dollars = (minutes: number): string[] =>
+  Object.values(PRICES).map((price) => `$${(minutes * price).toFixed(2)}`);
+
+/** All figures: runs, money, and lateness by policy. Markdown. */
+export function wholeTable(results: readonly Result[]): string {
+  const head = [
+    'schedule',
+    'runs',
+    'idle',
+    'minutes billed',
+    ...Object.keys(PRICES),
+    'jobs',
+    'ran',
+    'skipped',
+    'late: half within',
+    '95 % within',
+    'at most',
+  ];
+  const mixed = SCENARIOS.flatMap(
+    (scenario) => results.find(({ life }) => life.scenario === scenario && life.regime === 'mixed') ?? [],
+  );
+  const rows = mixed.flatMap(({ life: { scenario }, lived, late }) =>
+    late.map((one, index) => [
+      ...(index === 0
+        ? [scenario.name, ...[lived.runs, lived.idle, lived.minutes].map(String), ...dollars(lived.minutes)]
+        : Array.from({ length: 6 }, () => ' ')),
+      one.name === 'added' ? 'at any moment' : `recurring, ${one.name}`,
+      String(one.ran),
+      String(one.skipped),
+      ...[one.median, one.p95, one.worst].map(duration),
+    ]),
+  );
+  return table(head, rows);
+}
+
+/**
+ * One row for each schedule and regime alone: what it costs in 30 days, how late a job that was added at any moment
+ * starts, and what `skip` left out. Markdown.
+ */
+export function regimeTable(results: readonly Result[]): string {
+  const head = [
+    'schedule',
+    'ticks',
+    'minutes in 30 days',
+    'late: half within',
+    '95 % within',
+    'skip: left out',
+  ];
+  const rows = SCENARIOS.flatMap((scenario) => {
+    const alone = REGIMES.flatMap(
+      (regime) =>
+        results.find(
+          ({ life }) => life.scenario === scenario && life.regime === regime && regime !== 'mixed',
+        ) ?? [],
+    );
+    return alone.map(({ life, lived, late }, index) => {
+      const named = (name: string) => late.find((one) => one.name === name);
+      const [added, skip] = [named('added'), named('skip')];
+      return [
+        index === 0 ? scenario.name : ' ',
+        life.regime,
+        String(Math.round((lived.minutes / life.days) * 30)),
+        ...[added?.median, added?.p95].map((seconds) => duration(seconds ?? 0)),
+        `${skip?.skipped ?? 0} of ${(skip?.skipped ?? 0) + (skip?.ran ?? 0)}`,
+      ];
+    });
+  });
+  return table(head, rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

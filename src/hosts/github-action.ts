@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Answer } from '../commands/answer.ts';
+import { execute, exitCodeOf } from '../commands/execute.ts';
+import { OptionsError } from '../commands/options.ts';
+import { readInputs } from '../github/inputs.ts';
+import { fitPage } from '../github/job-summary/fit.ts';
+import { runPage } from '../github/job-summary/run-page.ts';
+import { openGitHub } from '../github/open-api.ts';
+import { type Outputs, runOutputs, writeOutputs } from '../github/outputs.ts';
+import { triggerOf } from '../github/trigger.ts';
+import { command } from '../github/workflow-command.ts';
+import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
+import { openQueue } from '../queue/open-queue.ts';
+import { describeError } from '../text/describe-error.ts';
+import { createRedactor } from '../text/redact.ts';
+import { withoutKey } from './handler-env.ts';
+import { createJobOutput } from './job-output.ts';
+import { createGitHubLog } from './log.ts';
+import { checkCustom, instanceId, openWorker, type Place } from './open-worker.ts';
+
+export interface ActionDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+  /** Aborts when the runner cancels the step. */
+  readonly stop: AbortSignal;
+  /** Folder of the running bundle. */
+  readonly bundleDir: string;
+  readonly tempDir: string;
+  readonly version: string;
+}
+
+/** One call of the action, from its inputs to its summary. @returns the exit code */
+export async function runAction(deps: ActionDeps): Promise<number> {
+  const { env } = deps;
+  const redactor = createRedactor((value) => deps.write(command('add-mask', value)));
+  const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
+  try {
+    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+    const { options, warnings } = readInputs(env);
+    for (const warning of warnings) log.warning(warning);
+    const opened = openQueue(options.connection, deps.version);
+    const answer = await execute(options, {
+      queue: opened.queue,
+      readFile: (path) => readFile(resolve(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
+      repository: env.GITHUB_REPOSITORY || null,
+      redact: redactor.redact,
+      checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
+      now: () => new Date(),
+      warn: log.warning,
+      github: (token) => openGitHub(token, env),
+      planner: async () => {
+        const here = place(deps);
+        return { instanceId: instanceId(here), runUrl: here.runUrl, trigger: await triggerOf(env) };
+      },
+      openWorker: async (run) =>
+        openWorker(
+          run,
+          { ...place(deps), trigger: await triggerOf(env) },
+          {
+            ...opened,
+            openOutput: (job) =>
+              createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+            secrets: redactor,
+            warn: log.warning,
+            stop: deps.stop,
+          },
+        ),
+    });
+    // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
+    const safe = redactor.redactJson(answer);
+    const now = new Date();
+    // The jobs are done and recorded: a page that cannot be written must not make a failure of that.
+    await pageOf(safe, now)
+      .then((text) => writeSummary(env, text))
+      .catch((cause: unknown) =>
+        log.warning(`The job summary could not be written: ${describeError(cause)}`),
+      );
+    for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
+    if (answer.command === 'run') {
+      const { report } = answer;
+      for (const failed of report.executions.filter(
+        (e) => e.outcome === 'failed' || e.outcome === 'cancelled',
+      )) {
+        log.error(failed.error ?? failed.failureKind ?? 'failed', `Job failed: ${failed.name}`);
+      }
+      if (report.error) log.error(report.error, 'The run ended early');
+      log.info(
+        `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`,
+      );
+    } else if (answer.command === 'verb' && !answer.reply.applied) {
+      log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
+    } else {
+      const { answerText } = await import('../commands/answer-text.ts');
+      log.info(answerText(safe, now));
+    }
+    log.end();
+    return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
+  } catch (error) {
+    const message = redactor.redact(error instanceof OptionsError ? error.message : describeError(error));
+    log.error(message, 'cloud-jobs');
+    const { errorPage } = await import('../github/job-summary/page.ts');
+    await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describeError(cause)));
+    log.end();
+    return 1;
+  }
+}
+
+function outputsOf(answer: Answer): Outputs {
+  switch (answer.command) {
+    case 'run':
+      return runOutputs(answer.report);
+    case 'dry-run':
+      return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+    case 'plan':
+      return {
+        workers: answer.workers,
+        matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+      };
+    case 'create':
+      return { 'job-id': answer.jobId };
+    case 'apply':
+    case 'list':
+      return { jobs: answer.reply.jobs };
+    case 'show':
+      return {
+        'job-id': answer.reply.job?.job_id ?? '',
+        jobs: answer.reply.job ? [answer.reply.job] : [],
+        executions: answer.reply.executions,
+      };
+    case 'stats':
+      return { stats: answer.reply };
+    case 'verb':
+      return { 'job-id': answer.reply.job_id };
+    case 'doctor':
+      return {};
+  }
+}
+
+/** The pages of the other commands need more than that of a run, which comes with every tick. */
+async function pageOf(answer: Answer, now: Date): Promise<string> {
+  if (answer.command === 'run') return fitPage(runPage(answer.report, now, answer.warnings));
+  const { page } = await import('../github/job-summary/page.ts');
+  return page(answer, now);
+}
+
+// The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.
+async function writeSummary(env: ActionDeps['env'], text: string): Promise<void> {
+  if (!env.GITHUB_STEP_SUMMARY) return;
+  const { summary } = await import('@actions/core');
+  await summary.addRaw(text, true).write();
+}
+
+function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {
+  const repository = env.GITHUB_REPOSITORY || null;
+  const runId = env.GITHUB_RUN_ID || null;
+  const runAttempt = env.GITHUB_RUN_ATTEMPT || null;
+  const server = env.GITHUB_SERVER_URL || 'https://github.com';
+  return {
+    env: withoutKey(env, env['INPUT_SUPABASE-KEY'] ?? ''),
+    scratchDir: join(env.RUNNER_TEMP || tempDir, 'cloud-jobs'),
+    repository,
+    runId,
+    runAttempt,
+    trigger: null,
+    runUrl:
+      repository && runId
+        ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`
+        : null,
+    hostScript: join(bundleDir, 'host', 'index.js'),
+    endpoints: {
+      arxiv: env.CLOUD_JOBS_ARXIV_URL || DEFAULT_PAPER_ENDPOINTS.arxiv,
+      openalex: env.CLOUD_JOBS_OPENALEX_URL || DEFAULT_PAPER_ENDPOINTS.openalex,
+      europepmc: env.CLOUD_JOBS_EUROPEPMC_URL || DEFAULT_PAPER_ENDPOINTS.europepmc,
+    },
+    openAlexKey: env.OPENALEX_API_KEY || null,
+    version,
+  };
+}
