@@ -181,7 +181,7 @@ function tickGaps(ticks, countOccurrences) {
     };
 }
 const gapWords = (schedule, gaps) => `The last ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.average)} on average, the longest gap was ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.longest)}; it asks for one every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.wanted)}.`;
-const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
+const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/guides/waking.md says how to be woken by the database.';
 /** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
 function silence(silentSeconds, limitSeconds) {
     return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(silentSeconds)}.` : null;
@@ -199,7 +199,7 @@ function switchOff(about, now) {
     const left = SWITCH_OFF_DAYS - days;
     return `Nothing has been pushed to this public repository for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(left, 'day')}` : ''}.`;
 }
-const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
+const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';
 
 
 /***/ }),

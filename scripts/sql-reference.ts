@@ -1,4 +1,4 @@
-/** Writes docs/sql-reference.md from the live schema and the comments in sql/migrations. */
+/** Writes docs/reference/sql.md from the live schema and the comments in sql/migrations. */
 import { writeFileSync } from 'node:fs';
 import { runSql } from '../local-supabase/database.ts';
 import { startPostgres } from '../local-supabase/postgres.ts';
@@ -12,7 +12,7 @@ try {
   try {
     const [row] = await runSql(project.adminUrl, CATALOG_SQL);
     const page = sqlReference(row?.catalog as Catalog, migrationComments());
-    writeFileSync(new URL('../docs/sql-reference.md', import.meta.url), page);
+    writeFileSync(new URL('../docs/reference/sql.md', import.meta.url), page);
   } finally {
     await project.stop();
   }

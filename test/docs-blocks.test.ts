@@ -15,9 +15,10 @@ import { makeWorkspace, type Workspace } from './support/workspace.ts';
  * the way of getting-started.md in workflows/, the workflows in .ci/check-workflows.mjs, diagrams in .ci/looks.
  */
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter((path) =>
-  path.endsWith('.md'),
-);
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
+].filter((path) => path.endsWith('.md'));
 const blocks = (...languages: string[]) =>
   PAGES.flatMap((path) =>
     languages.flatMap((language) => codeBlocks(read(path), language).map((code) => ({ path, code }))),
@@ -39,7 +40,7 @@ it('is in a language that some test runs, checks or draws', () => {
   for (const path of PAGES) {
     const languages = [...read(path).matchAll(/^ *```(\S*)\n[\s\S]*?^ *```$/gm)].map((match) => match[1]);
     // The one plain text is SQL that drops everything: docs.test.ts runs it on a database of its own.
-    const more = path === 'docs/operations.md' ? ['text'] : [];
+    const more = path === 'docs/guides/operations.md' ? ['text'] : [];
     expect(
       languages.filter((language) => ![...known, ...more].includes(language ?? '')),
       path,
@@ -111,8 +112,8 @@ it('of YAML or JSON can be read, and gives the action inputs that it has', () =>
   for (const { code } of blocks('json')) expect(JSON.parse(code)).toBeTypeOf('object');
 });
 
-describe('docs/handlers.md: stopping', () => {
-  const page = read('docs/handlers.md');
+describe('docs/guides/handlers.md: stopping', () => {
+  const page = read('docs/guides/handlers.md');
 
   it('JavaScript learns it by the signal', () => {
     const listener = codeBlocks(page, 'js').find((code) => code.includes("addEventListener('abort'"));

@@ -19,8 +19,8 @@ const jobsOf = async (text: string) => {
   return jobs.map(({ job }) => job);
 };
 
-it('docs/threat-model.md and docs/keys.md name tests and files that there are', () => {
-  for (const path of ['docs/threat-model.md', 'docs/keys.md']) {
+it('docs/threat-model.md and docs/guides/keys.md name tests and files that there are', () => {
+  for (const path of ['docs/threat-model.md', 'docs/guides/keys.md']) {
     const text = read(path).replaceAll(/\s+/g, ' ');
     // `file`: the beginning of the name, up to what ends it in a sentence or a table.
     const named = [...text.matchAll(/`(test\/[\w/.-]+)`: ([^;|)]+)/g)];
@@ -35,8 +35,8 @@ it('docs/threat-model.md and docs/keys.md name tests and files that there are', 
   }
 });
 
-describe('docs/schedules.md', () => {
-  const text = read('docs/schedules.md');
+describe('docs/guides/schedules.md', () => {
+  const text = read('docs/guides/schedules.md');
 
   it('has SQL that runs', async () => {
     const project = await startTestProject();
@@ -58,8 +58,8 @@ describe('docs/schedules.md', () => {
   });
 });
 
-describe('docs/waking.md', () => {
-  const text = read('docs/waking.md');
+describe('docs/guides/waking.md', () => {
+  const text = read('docs/guides/waking.md');
 
   it('has SQL that runs', async () => {
     const project = await startTestProject();
@@ -105,18 +105,18 @@ describe('examples/schedules', () => {
   });
 });
 
-it('docs/sql-reference.md is what the schema and its comments say (npm run build:reference)', async () => {
+it('docs/reference/sql.md is what the schema and its comments say (npm run build:reference)', async () => {
   const project = await startTestProject();
   try {
     const [row] = await project.sql<{ catalog: Catalog }>(CATALOG_SQL);
     if (!row) throw new Error('No catalog.');
-    expect(read('docs/sql-reference.md')).toBe(sqlReference(row.catalog, migrationComments()));
+    expect(read('docs/reference/sql.md')).toBe(sqlReference(row.catalog, migrationComments()));
   } finally {
     await project.stop();
   }
 });
 
-it.each(['docs/getting-started.md', 'docs/operations.md'])('%s has SQL that runs', async (path) => {
+it.each(['docs/getting-started.md', 'docs/guides/operations.md'])('%s has SQL that runs', async (path) => {
   const project = await startTestProject();
   try {
     const blocks = codeBlocks(read(path), 'sql');
@@ -128,22 +128,22 @@ it.each(['docs/getting-started.md', 'docs/operations.md'])('%s has SQL that runs
   }
 });
 
-it('docs/getting-started.md has the handler of docs/handlers.md, and commands that are there', () => {
+it('docs/getting-started.md has the handler of docs/guides/handlers.md, and commands that are there', () => {
   const text = read('docs/getting-started.md');
   const [handler] = codeBlocks(text, 'js');
-  expect(codeBlocks(read('docs/handlers.md'), 'js').map((code) => code.replace(/^\/\/.*\n/, ''))).toContain(
-    handler,
-  );
+  expect(
+    codeBlocks(read('docs/guides/handlers.md'), 'js').map((code) => code.replace(/^\/\/.*\n/, '')),
+  ).toContain(handler);
   const { scripts } = JSON.parse(read('package.json'));
   const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? '');
   expect(named).toContain('cloud-jobs');
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
-it('docs/operations.md removes everything that install.sql made', async () => {
+it('docs/guides/operations.md removes everything that install.sql made', async () => {
   const project = await startTestProject();
   try {
-    const [text = ''] = codeBlocks(read('docs/operations.md'), 'text');
+    const [text = ''] = codeBlocks(read('docs/guides/operations.md'), 'text');
     await project.asPostgres(text);
     const left = await project.sql(
       `select proname as name from pg_proc where pronamespace = 'public'::regnamespace
@@ -159,7 +159,7 @@ const PAGES = [
   'README.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
-  ...readdirSync(join(root, 'docs'))
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];

@@ -88,7 +88,9 @@ try {
     if (!found.some((one) => fault.test(one))) faults.push(`Nobody noticed ${fault} in: ${text}`);
     await page.close();
   }
-  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.md'),
+  );
   const drawn = ['README.md', ...docs.map((name) => `docs/${name}`)].flatMap(diagrams);
   // The life of a job, its way through the code, and schedules.
   if (drawn.length < 3 * THEMES.length) faults.push('Where have the diagrams of the docs gone?');

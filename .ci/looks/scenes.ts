@@ -319,7 +319,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
         state: 'warning',
         found: 'octo/consumer: The last 4 ticks came 47 min to 3 h 10 min after their time.',
         advice:
-          'Nothing to mend: GitHub delivers them late. docs/waking.md says how the database starts the workflow.',
+          'Nothing to mend: GitHub delivers them late. docs/guides/waking.md says how the database starts the workflow.',
       },
     ],
   },

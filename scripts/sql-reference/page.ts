@@ -94,7 +94,7 @@ export function sqlReference(catalog: Catalog, comments: Comments): string {
     '<!-- Made by `npm run build:reference` from the schema and the comments in sql/migrations. Do not edit. -->',
     '',
     'Every function and table that `sql/install.sql` makes, as the database knows them. Only `service_role` may call and',
-    'read them (the secret key), and the roles of [`sql/optional/`](keys.md) a few. Call them in SQL by argument names',
+    'read them (the secret key), and the roles of [`sql/optional/`](../guides/keys.md) a few. Call them in SQL by argument names',
     "(`select cloud_jobs_create('Report', 'custom', priority_param => -10)`), or over HTTP: `POST /rest/v1/rpc/NAME` with the",
     'arguments as a JSON object.',
     '',

@@ -1,7 +1,7 @@
 -- A role whose key can add jobs to the queues that the key names, and do nothing else: for applications. It cannot read,
 -- change, cancel or delete a job, nor claim one, nor add maintenance jobs, which prune the history of all queues.
 --
--- The key is a JWT of role cloud_jobs_enqueue with the claim "cloud_jobs_queues", signed for this project: docs/keys.md
+-- The key is a JWT of role cloud_jobs_enqueue with the claim "cloud_jobs_queues", signed for this project: docs/guides/keys.md
 -- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.
 --
 -- Still, a job is an order to a runner that holds your repository's secrets: whoever has such a key decides which of the

@@ -1,5 +1,5 @@
 -- Wake on work: starts the workflow within a minute or two when a job is due, so that the schedule of the workflow
--- can be as rare as hourly. See docs/waking.md.
+-- can be as rare as hourly. See docs/guides/waking.md.
 --
 -- Once a minute pg_cron asks whether work is due and nobody is at it. Only then pg_net asks GitHub for a
 -- repository_dispatch, with a token kept in Vault. pg_net sends a request once and forgets it, and a crash of the

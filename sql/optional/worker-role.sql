@@ -1,7 +1,7 @@
 -- A role whose key can work and do nothing else: claim jobs of the queues that the key names, renew their locks, record
 -- how they ended, hand them back. It cannot add, read, change or delete a job, and sees no other queue.
 --
--- The key is a JWT of role cloud_jobs_worker with the claim "cloud_jobs_queues", signed for this project: docs/keys.md
+-- The key is a JWT of role cloud_jobs_worker with the claim "cloud_jobs_queues", signed for this project: docs/guides/keys.md
 -- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.
 --
 -- Running sql/install.sql again shuts such keys out. After an upgrade, run this file again. To take it all back:

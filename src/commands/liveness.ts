@@ -62,7 +62,7 @@ export const gapWords = (schedule: string, gaps: TickGaps): string =>
   `The last ${plural(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${duration(gaps.average)} on average, the longest gap was ${duration(gaps.longest)}; it asks for one every ${duration(gaps.wanted)}.`;
 
 export const LATE_ADVICE =
-  'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/waking.md says how to be woken by the database.';
+  'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/guides/waking.md says how to be woken by the database.';
 
 /** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
 export function silence(silentSeconds: number, limitSeconds: number): string | null {
@@ -84,4 +84,5 @@ export function switchOff(
   return `Nothing has been pushed to this public repository for ${plural(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${plural(left, 'day')}` : ''}.`;
 }
 
-export const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/waking.md).';
+export const SWITCH_OFF_ADVICE =
+  'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';

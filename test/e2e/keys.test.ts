@@ -12,7 +12,7 @@ import { runStep } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const [mint = '', enqueue = ''] = codeBlocks(readFileSync(`${root}docs/keys.md`, 'utf8'), 'js');
+const [mint = '', enqueue = ''] = codeBlocks(readFileSync(`${root}docs/guides/keys.md`, 'utf8'), 'js');
 
 const handlers = mkdtempSync(join(tmpdir(), 'cloud-jobs-keys-'));
 writeFileSync(join(handlers, 'report.mjs'), 'export default () => ({ done: true });');
@@ -40,11 +40,11 @@ async function runModule(code: string, env: Record<string, string>): Promise<str
   expect(stderr).toBe('');
   return stdout.trim();
 }
-/** A token as docs/keys.md makes it. */
+/** A token as docs/guides/keys.md makes it. */
 const token = (role = 'cloud_jobs_worker') =>
   runModule(mint.replace("role: 'cloud_jobs_worker'", `role: '${role}'`), { JWT_SECRET: project.jwtSecret });
 
-describe('docs/keys.md', () => {
+describe('docs/guides/keys.md', () => {
   it('an application adds a job, and a worker runs it, each with a token and the publishable key', async () => {
     const said = await runModule(enqueue, {
       SUPABASE_URL: project.url,

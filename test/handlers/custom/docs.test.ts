@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openHandlers } from './harness.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const PAGE = readFileSync(join(ROOT, 'docs/handlers.md'), 'utf8');
+const PAGE = readFileSync(join(ROOT, 'docs/guides/handlers.md'), 'utf8');
 
 /** The first code block of a language that contains some text. */
 function block(language: string, containing: string): string {
