@@ -78,7 +78,7 @@ it('that calls the command line does what it says', async () => {
     expect(stdout, path).not.toBe('');
   }
   expect(await project.sql('select name, timezone from cloud_jobs')).toEqual([
-    { name: 'Report of the day', timezone: 'Europe/Berlin' },
+    { name: 'Daily report', timezone: 'Europe/Berlin' },
   ]);
 });
 

@@ -43,8 +43,8 @@ describe('docs/guides/schedules.md', () => {
     try {
       for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
       expect(await project.sql('select name from cloud_jobs order by name')).toEqual([
+        { name: 'Daily report' },
         { name: 'Every hour' },
-        { name: 'Report of the day' },
       ]);
     } finally {
       await project.stop();
