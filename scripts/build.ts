@@ -31,18 +31,8 @@ rmSync(join(root, 'lib'), { recursive: true, force: true });
 run('typescript/bin/tsc', root, '-p', 'tsconfig.build.json');
 chmodSync(join(root, 'lib/src/hosts/command-line-main.js'), 0o755);
 if (!check) rmSync(target, { recursive: true, force: true });
-// ncc reads the tsconfig.json of its working directory: it names what takes the place of a package in the bundle.
-const bundle = (module: string, to: string, ...options: string[]): void =>
-  run(
-    '@vercel/ncc/dist/ncc/cli.js',
-    join(root, 'scripts/bundle'),
-    'build',
-    module,
-    '-o',
-    to,
-    '-q',
-    ...options,
-  );
+const bundle = (module: string, to: string): void =>
+  run('@vercel/ncc/dist/ncc/cli.js', root, 'build', module, '-o', to, '-q');
 bundle(join(root, 'lib/src/hosts/github-action-main.js'), target);
 bundle(join(root, 'lib/src/handlers/custom/host.js'), join(target, 'host'));
 writeFileSync(join(target, 'licenses.txt'), licences(root));

@@ -2,6 +2,7 @@
  * What the author of a custom handler imports: `import { defineHandler } from 'cloud-jobs'`.
  * Types, and one function that gives its argument back: a handler needs nothing of this package when it runs.
  */
+import type { ClaimedJob } from './queue/job.ts';
 
 /** What JSON can hold. A property whose value is `undefined` is left out, as `JSON.stringify` does. */
 export type JsonValue =
@@ -16,32 +17,7 @@ export type JsonValue =
 export type JobConfig = { readonly [key: string]: JsonValue };
 
 /** The job as the database has it when the attempt starts. Frozen. Instants are ISO 8601 in UTC. */
-export interface Job {
-  readonly job_id: string;
-  readonly execution_id: string;
-  readonly name: string;
-  readonly job_type: string;
-  /** The whole config, `handler` included. */
-  readonly config: JsonValue;
-  readonly description: string;
-  readonly queue: string;
-  readonly priority: number;
-  /** 1 for the first run of an occurrence. */
-  readonly attempt: number;
-  readonly current_retries: number;
-  readonly max_retries: number;
-  /** Grows by one for each occurrence of a schedule. */
-  readonly occurrence: number;
-  readonly timeout_seconds: number | null;
-  readonly schedule: string | null;
-  readonly timezone: string | null;
-  /** The occurrence of its schedule that this run stands for; of another job, when it had been due (ISO 8601). */
-  readonly scheduled_for: string;
-  readonly unique_key: string | null;
-  readonly concurrency_key: string | null;
-  readonly run_at: string;
-  readonly created_at: string;
-}
+export type Job = ClaimedJob;
 
 /** Writes a line to the job's output. Objects are formatted as `console.log` does. */
 export interface HandlerLog {

@@ -8,7 +8,6 @@ import { createGitHubLog } from '../../src/hosts/log.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { Json } from '../../src/queue/types.ts';
 import { createRedactor } from '../../src/text/redact.ts';
-import { boundMemory } from '../../src/worker/memory.ts';
 import { runWorker } from '../../src/worker/worker.ts';
 import { inChild } from '../lib/in-child.ts';
 
@@ -27,7 +26,6 @@ export interface OurOptions {
 }
 
 await inChild<OurOptions>(async (options) => {
-  boundMemory();
   const redactor = createRedactor();
   redactor.add(options.key);
   const log = createGitHubLog({ write: (text) => process.stdout.write(text), redact: redactor.redact });

@@ -5,7 +5,7 @@ var __webpack_exports__ = {};
 const external_node_async_hooks_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/json-result.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
 const MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
 class NotJsonError extends TypeError {
@@ -102,7 +102,7 @@ function refuse(path, what, advice) {
     return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/host-context.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-context.js
 
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
@@ -244,7 +244,7 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/host-error.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-error.js
 
 
 
@@ -337,7 +337,7 @@ function clip(text) {
 
 ;// CONCATENATED MODULE: external "node:module"
 const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/host-load.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-load.js
 
 
 const SHIM_URL = 'cloud-jobs:define-handler';
@@ -446,7 +446,7 @@ function isObject(value) {
     return typeof value === 'object' && value !== null;
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/protocol.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
 /** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
 const MARK = '\u001e';
 /** Whole text to write: begins with a line end, because the handler may have left a line open. */
@@ -465,7 +465,7 @@ function decodeMark(run, line) {
     return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/host.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host.js
 var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
     if (typeof path === "string" && /^\.\.?\//.test(path)) {
         return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
-import type { JobRow, StatsReply } from '../queue/replies.ts';
+import type { JobRow } from '../queue/job.ts';
+import type { StatsReply } from '../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords, thenWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { duration, moment, plural } from '../text/format.ts';

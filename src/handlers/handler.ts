@@ -1,4 +1,5 @@
-import type { ClaimedJob, FailureKind, Json, Progress } from '../queue/types.ts';
+import type { ClaimedJob, Progress } from '../queue/job.ts';
+import type { FailureKind, Json } from '../queue/types.ts';
 
 /**
  * The contract between the worker and whatever runs a job. Handlers know neither the worker nor the queue:

@@ -9,10 +9,10 @@ import type { RunOptions } from '../commands/option-types.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { PaperEndpoints } from '../handlers/paper-fetch/deps.ts';
 import type { PaperRpc } from '../handlers/paper-fetch/supabase-store.ts';
+import type { ClaimedJob } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { ClaimedJob, Json } from '../queue/types.ts';
+import type { Json } from '../queue/types.ts';
 import type { JobOutput } from '../worker/attempt.ts';
-import { boundMemory } from '../worker/memory.ts';
 
 /** The place where a run happens, as its door found it. */
 export interface Place {
@@ -43,7 +43,7 @@ export interface Secrets {
 
 export interface OpenWorkerDeps {
   readonly queue: Queue;
-  readonly paperRpc: PaperRpc;
+  readonly callFunction: PaperRpc;
   readonly requests: () => number;
   readonly openOutput: (job: ClaimedJob) => JobOutput;
   readonly secrets: Secrets;
@@ -60,7 +60,6 @@ export async function openWorker(
   place: Place,
   deps: OpenWorkerDeps,
 ): Promise<OpenedWorker> {
-  boundMemory();
   const custom = lazy(async () => {
     const { createCustomHandlers } = await import('../handlers/custom/custom-handlers.ts');
     return createCustomHandlers({
@@ -75,7 +74,7 @@ export async function openWorker(
     return createMaintenanceHandler(deps.queue);
   });
   // One for the whole run: it keeps requests to arXiv apart.
-  const paperFetch = lazy(() => openPaperFetch(place, deps.paperRpc));
+  const paperFetch = lazy(() => openPaperFetch(place, deps.callFunction));
   const results = join(place.scratchDir, 'results');
   return {
     instanceId: options.instanceId ?? instanceId(place),
@@ -104,8 +103,7 @@ export async function openWorker(
         }
         return file;
       },
-      // Left to itself it takes its random bytes from the Web's crypto, which would have to be loaded too.
-      newId: () => uuid7({ random: randomBytes(16) }),
+      newId: () => uuid7(),
       now: () => performance.now(),
     },
     [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),

@@ -1,13 +1,13 @@
 import { v7 as uuid7 } from 'uuid';
 import { z } from 'zod';
-import type { PaperRpc } from '../handlers/paper-fetch/supabase-store.ts';
 import { QueueError } from './errors.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRpc } from './rpc.ts';
 
 export interface OpenQueue {
   readonly queue: Queue;
-  readonly paperRpc: PaperRpc;
+  /** Calls a SQL function that is not the queue's own, for a handler with tables of its own. */
+  readonly callFunction: (fn: string, args: Record<string, unknown>) => Promise<unknown>;
   /** Requests sent so far. */
   readonly requests: () => number;
 }
@@ -20,9 +20,8 @@ export function openQueue(
   connection: { url: string; key: string; publishableKey?: string | null },
   version: string,
 ): OpenQueue {
-  // Where a tool runs the action with a Node of its own choice (act takes the one on the path), the client's own words
-  // would be about a WebSocket that nobody here uses. It is not touched: the first look at it loads all of Node's fetch.
-  if (!('WebSocket' in globalThis)) {
+  // supabase-js throws on such a Node, with a message about a WebSocket that nothing here uses.
+  if (typeof WebSocket === 'undefined') {
     throw new QueueError(
       'unavailable',
       `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`,
@@ -38,7 +37,7 @@ export function openQueue(
   });
   return {
     queue: createQueue(rpc, () => uuid7()),
-    paperRpc: (fn, args) => rpc(fn, args, z.unknown()),
+    callFunction: (fn, args) => rpc(fn, args, z.unknown()),
     requests: () => sent,
   };
 }

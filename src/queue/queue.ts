@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { QueueError } from './errors.ts';
+import type { Progress } from './job.ts';
 import {
   type ApplyReply,
   applyReply,
@@ -33,7 +34,7 @@ import {
   versionReply,
 } from './replies.ts';
 import type { Patience, Rpc } from './rpc.ts';
-import type { FailureKind, JobStatus, JobType, Json, Missed, Progress } from './types.ts';
+import type { FailureKind, JobStatus, JobType, Json, Missed } from './types.ts';
 
 /** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
 export interface NewJob {

@@ -1,67 +1,31 @@
 import { z } from 'zod';
-import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES, type Json, MISSED } from './types.ts';
+import { claimedJob, executionRow, instant, jobRow, json } from './job.ts';
+import { FAILURE_KINDS, JOB_STATUSES } from './types.ts';
 
 /**
- * What the SQL functions answer, checked at the door: a reply in another shape is an error, never "no jobs".
- * Unknown keys are let through, so that a newer schema may add to its replies. All but the claim's are made on first
- * use, since most runs need no other.
+ * The replies of the SQL functions. A reply in another shape is an error, never "no jobs". Unknown keys are dropped, so
+ * that a newer schema may add to its replies.
  */
 
-/**
- * What JSON.parse gives, as it is. Looking through it would recurse, and a config that is nested too deeply, or holds a
- * number too large for JavaScript, would cost the worker all that it has claimed with it.
- */
-const json = z.custom<Json>((value) => value !== undefined);
-const instant = z.string();
 const count = z.coerce.number();
 
 /** The number of the newest migration that this code needs in the database. */
 export const CLIENT_SCHEMA = 11;
 
-export const versionReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    schema: z.number().int(),
-    requires: z.number().int(),
-  }),
-);
-
-export const claimedJob = z.lazy(() =>
-  z.object({
-    job_id: z.string(),
-    execution_id: z.string(),
-    name: z.string(),
-    job_type: z.enum(JOB_TYPES),
-    config: json,
-    description: z.string(),
-    queue: z.string(),
-    priority: z.number(),
-    attempt: z.number().int(),
-    current_retries: z.number().int(),
-    max_retries: z.number().int(),
-    occurrence: z.number().int(),
-    timeout_seconds: z.number().nullable(),
-    schedule: z.string().nullable(),
-    timezone: z.string().nullable(),
-    /** The occurrence that a recurring job stands for; of another job, when it had been due. */
-    scheduled_for: instant,
-    unique_key: z.string().nullable(),
-    concurrency_key: z.string().nullable(),
-    run_at: instant,
-    created_at: instant,
-  }),
-);
+export const versionReply = z.object({
+  v: z.literal(1),
+  schema: z.number().int(),
+  requires: z.number().int(),
+});
 
 /** What a claim tells a worker that was not known yet. */
-const arrival = z.lazy(() =>
-  z.object({
-    now: instant,
-    /** When any other worker of its queues was seen. */
-    last_seen_at: instant.nullable(),
-    /** When the newest runs began that the same schedule of the same repository started, newest first, this one too. */
-    ticks: z.array(instant),
-  }),
-);
+const arrival = z.object({
+  now: instant,
+  /** When any other worker of its queues was seen. */
+  last_seen_at: instant.nullable(),
+  /** When the newest runs began that the same schedule of the same repository started, newest first, this one too. */
+  ticks: z.array(instant),
+});
 export type Arrival = z.infer<typeof arrival>;
 
 export const claimReply = z.object({
@@ -78,203 +42,110 @@ export const claimReply = z.object({
 });
 export type ClaimReply = z.infer<typeof claimReply>;
 
-export const finishedItem = z.lazy(() =>
-  z.object({
-    execution_id: z.string(),
-    /** False when the execution no longer held the lock: nothing was changed. */
-    applied: z.boolean(),
-    status: z.enum(JOB_STATUSES).nullish(),
-    failure_kind: z.enum(FAILURE_KINDS).nullish(),
-    /** When the job runs next, where it does. */
-    run_at: instant.nullish(),
-  }),
-);
+export const finishedItem = z.object({
+  execution_id: z.string(),
+  /** False when the execution no longer held the lock: nothing was changed. */
+  applied: z.boolean(),
+  status: z.enum(JOB_STATUSES).nullish(),
+  failure_kind: z.enum(FAILURE_KINDS).nullish(),
+  /** When the job runs next, where it does. */
+  run_at: instant.nullish(),
+});
 export type FinishedItem = z.infer<typeof finishedItem>;
 
-export const finishReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    finished: z.array(finishedItem),
-    claim: claimReply.nullable(),
-  }),
-);
+export const finishReply = z.object({
+  v: z.literal(1),
+  finished: z.array(finishedItem),
+  claim: claimReply.nullable(),
+});
 export type FinishReply = z.infer<typeof finishReply>;
 
-export const renewReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    renewed: z.array(
-      z.object({ execution_id: z.string(), held: z.boolean(), cancel_requested: z.boolean() }),
-    ),
-  }),
-);
+export const renewReply = z.object({
+  v: z.literal(1),
+  renewed: z.array(z.object({ execution_id: z.string(), held: z.boolean(), cancel_requested: z.boolean() })),
+});
 export type RenewReply = z.infer<typeof renewReply>;
 
-export const enqueueReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    jobs: z.array(z.object({ job_id: z.string(), created: z.boolean() })),
-  }),
-);
+export const enqueueReply = z.object({
+  v: z.literal(1),
+  jobs: z.array(z.object({ job_id: z.string(), created: z.boolean() })),
+});
 export type EnqueueReply = z.infer<typeof enqueueReply>;
 
 /** The answer of cancel, retry, enable, disable and delete. */
-export const verbReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    job_id: z.string(),
-    status: z.string().nullable(),
-    /** The job is now as asked. */
-    applied: z.boolean(),
-    /** This call made it so. */
-    changed: z.boolean(),
-    reason: z.string().nullable(),
-  }),
-);
+export const verbReply = z.object({
+  v: z.literal(1),
+  job_id: z.string(),
+  status: z.string().nullable(),
+  /** The job is now as asked. */
+  applied: z.boolean(),
+  /** This call made it so. */
+  changed: z.boolean(),
+  reason: z.string().nullable(),
+});
 export type VerbReply = z.infer<typeof verbReply>;
 
-const jobRowObject = () =>
-  z.object({
-    job_id: z.string(),
-    name: z.string(),
-    job_type: z.enum(JOB_TYPES),
-    status: z.enum(JOB_STATUSES),
-    queue: z.string(),
-    priority: z.number(),
-    run_at: instant,
-    /** Waiting, and its time has come. */
-    due: z.boolean(),
-    /** Waiting for another job with the same concurrency key. */
-    blocked: z.boolean(),
-    description: z.string(),
-    max_retries: z.number(),
-    current_retries: z.number(),
-    occurrence: z.number(),
-    timeout_seconds: z.number().nullable(),
-    schedule: z.string().nullable(),
-    timezone: z.string().nullable(),
-    missed: z.enum(MISSED),
-    missed_grace_seconds: z.number(),
-    scheduled_for: instant.nullable(),
-    /** The jobs file that it comes from. */
-    source: z.string().nullable(),
-    /** Asked for while it ran: it is disabled when the run ends. */
-    disable_requested_at: instant.nullable(),
-    unique_key: z.string().nullable(),
-    concurrency_key: z.string().nullable(),
-    error_message: z.string().nullable(),
-    created_at: instant.nullable(),
-    last_execution: instant.nullable(),
-    finished_at: instant.nullable(),
-    locked_at: instant.nullable(),
-    locked_by: z.string().nullable(),
-    lock_expires_at: instant.nullable(),
-    lock_expired: z.boolean().nullable(),
-    cancel_requested_at: instant.nullable(),
-  });
-export const jobRow = z.lazy(jobRowObject);
-export type JobRow = z.infer<typeof jobRow>;
-
-/** Other clients may write there too: what is no progress counts as none. */
-const progress = z.lazy(() =>
-  z
-    .object({ done: z.number(), total: z.number().exactOptional(), note: z.string().exactOptional() })
-    .nullable()
-    .catch(null),
-);
-
-export const executionRow = z.lazy(() =>
-  z.object({
-    execution_id: z.string(),
-    status: z.enum(EXECUTION_STATUSES),
-    attempt: z.number(),
-    occurrence: z.number(),
-    failure_kind: z.enum(FAILURE_KINDS).nullable(),
-    started_at: instant.nullable(),
-    finished_at: instant.nullable(),
-    duration_seconds: z.number().nullable(),
-    result: json.nullable(),
-    error_message: z.string().nullable(),
-    error_details: json.nullable(),
-    output: z.string().nullable(),
-    progress,
-    instance_id: z.string().nullable(),
-    run_url: z.string().nullable(),
-    scheduled_for: instant.nullable(),
-    next_run_at: instant.nullable(),
-  }),
-);
-export type ExecutionRow = z.infer<typeof executionRow>;
-
-export const listReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    jobs: z.array(jobRow),
-    /** Pass as `before` to get the next page; null on the last. */
-    next: z.string().nullable(),
-  }),
-);
+export const listReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  jobs: z.array(jobRow),
+  /** Pass as `before` to get the next page; null on the last. */
+  next: z.string().nullable(),
+});
 export type ListReply = z.infer<typeof listReply>;
 
-export const showReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    job: jobRowObject().extend({ config: json }).nullable(),
-    executions: z.array(executionRow),
-  }),
-);
+export const showReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  job: jobRow.extend({ config: json }).nullable(),
+  executions: z.array(executionRow),
+});
 export type ShowReply = z.infer<typeof showReply>;
 
-const workersState = z.lazy(() =>
-  z.object({
-    last_seen_at: instant.nullable(),
-    schedules: z.array(
-      z.object({
-        repository: z.string().nullable(),
-        schedule: z.string(),
-        /** When the newest runs that it started began, newest first. */
-        ticks: z.array(instant),
-      }),
-    ),
-  }),
-);
+const workersState = z.object({
+  last_seen_at: instant.nullable(),
+  schedules: z.array(
+    z.object({
+      repository: z.string().nullable(),
+      schedule: z.string(),
+      /** When the newest runs that it started began, newest first. */
+      ticks: z.array(instant),
+    }),
+  ),
+});
 
 /** What sql/optional/wake.sql did lately. */
-const wakeState = z.lazy(() =>
-  z.object({
-    /** When pg_cron last came. */
-    last_tick_at: instant.nullable(),
-    calls_24h: count,
-    errors_24h: count,
-    watched: z.array(
-      z.object({
-        queue: z.string(),
-        repository: z.string(),
-        last_call_at: instant.nullable(),
-        next_call_at: instant.nullable(),
-        /** Calls in a row that GitHub refused. */
-        errors: count,
-        /** Calls in a row after which no worker took a job of the queue. */
-        in_vain: count,
-        last_error: z.string().nullable(),
-      }),
-    ),
-    /** The newest, newest first. */
-    calls: z.array(
-      z.object({
-        request_id: count.nullable(),
-        repository: z.string(),
-        queues: z.array(z.string()),
-        asked_at: instant,
-        answered_at: instant.nullable(),
-        http_status: z.number().nullable(),
-        error: z.string().nullable(),
-      }),
-    ),
-  }),
-);
+const wakeState = z.object({
+  /** When pg_cron last came. */
+  last_tick_at: instant.nullable(),
+  calls_24h: count,
+  errors_24h: count,
+  watched: z.array(
+    z.object({
+      queue: z.string(),
+      repository: z.string(),
+      last_call_at: instant.nullable(),
+      next_call_at: instant.nullable(),
+      /** Calls in a row that GitHub refused. */
+      errors: count,
+      /** Calls in a row after which no worker took a job of the queue. */
+      in_vain: count,
+      last_error: z.string().nullable(),
+    }),
+  ),
+  /** The newest, newest first. */
+  calls: z.array(
+    z.object({
+      request_id: count.nullable(),
+      repository: z.string(),
+      queues: z.array(z.string()),
+      asked_at: instant,
+      answered_at: instant.nullable(),
+      http_status: z.number().nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+});
 export type WakeState = z.infer<typeof wakeState>;
 
 const statusCounts = {
@@ -285,133 +156,119 @@ const statusCounts = {
   disabled: count,
 };
 
-export const statsReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    total: count,
-    jobs: z.object(statusCounts),
-    due: count,
-    scheduled: count,
-    blocked: count,
-    expired_locks: count,
-    oldest_due_seconds: z.number().nullable(),
-    workers: workersState,
-    /** Null where sql/optional/wake.sql is not installed. */
-    wake: wakeState.nullable(),
-    queues: z.array(
-      z.object({ queue: z.string(), due: count, oldest_due_seconds: z.number().nullable(), ...statusCounts }),
-    ),
-    executions_24h: z.object({
-      running: count,
-      success: count,
-      failed: count,
-      failure_kinds: z.record(z.string(), count),
-      average_seconds: z.number().nullable(),
-      p95_seconds: z.number().nullable(),
-    }),
+export const statsReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  total: count,
+  jobs: z.object(statusCounts),
+  due: count,
+  scheduled: count,
+  blocked: count,
+  expired_locks: count,
+  oldest_due_seconds: z.number().nullable(),
+  workers: workersState,
+  /** Null where sql/optional/wake.sql is not installed. */
+  wake: wakeState.nullable(),
+  queues: z.array(
+    z.object({ queue: z.string(), due: count, oldest_due_seconds: z.number().nullable(), ...statusCounts }),
+  ),
+  executions_24h: z.object({
+    running: count,
+    success: count,
+    failed: count,
+    failure_kinds: z.record(z.string(), count),
+    average_seconds: z.number().nullable(),
+    p95_seconds: z.number().nullable(),
   }),
-);
+});
 export type StatsReply = z.infer<typeof statsReply>;
 
-export const doctorReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    role: z.string(),
-    workers: workersState,
-    /** Null where it is not installed. */
-    wake: wakeState.nullable(),
-    oldest_due_seconds: z.number().nullable(),
-    schema: z.number().int(),
-    server_version: z.string(),
-    statement_timeout: z.string(),
-    without_row_security: z.array(z.string()),
-    policies: z.array(z.string()),
-    open_tables: z.array(z.string()),
-    open_functions: z.array(z.string()),
-    missing_grants: z.array(z.string()),
-  }),
-);
+export const doctorReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  role: z.string(),
+  workers: workersState,
+  /** Null where it is not installed. */
+  wake: wakeState.nullable(),
+  oldest_due_seconds: z.number().nullable(),
+  schema: z.number().int(),
+  server_version: z.string(),
+  statement_timeout: z.string(),
+  without_row_security: z.array(z.string()),
+  policies: z.array(z.string()),
+  open_tables: z.array(z.string()),
+  open_functions: z.array(z.string()),
+  missing_grants: z.array(z.string()),
+});
 export type DoctorReply = z.infer<typeof doctorReply>;
 
 export const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'] as const;
 
-export const applyReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    dry_run: z.boolean(),
-    jobs: z.array(
-      z.object({
-        key: z.string(),
-        /** Null for a job that a dry run did not create. */
-        job_id: z.string().nullable(),
-        name: z.string(),
-        queue: z.string(),
-        /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
-        action: z.enum(APPLY_ACTIONS),
-        status: z.enum(JOB_STATUSES),
-        run_at: instant,
-        /** Old and new value by column. */
-        changes: z.record(z.string(), z.tuple([json.nullable(), json.nullable()])),
-      }),
-    ),
-  }),
-);
+export const applyReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  dry_run: z.boolean(),
+  jobs: z.array(
+    z.object({
+      key: z.string(),
+      /** Null for a job that a dry run did not create. */
+      job_id: z.string().nullable(),
+      name: z.string(),
+      queue: z.string(),
+      /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
+      action: z.enum(APPLY_ACTIONS),
+      status: z.enum(JOB_STATUSES),
+      run_at: instant,
+      /** Old and new value by column. */
+      changes: z.record(z.string(), z.tuple([json.nullable(), json.nullable()])),
+    }),
+  ),
+});
 export type ApplyReply = z.infer<typeof applyReply>;
 
-export const pruneReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    executions: z.number().int(),
-    jobs: z.number().int(),
-    more: z.boolean(),
-  }),
-);
+export const pruneReply = z.object({
+  v: z.literal(1),
+  executions: z.number().int(),
+  jobs: z.number().int(),
+  more: z.boolean(),
+});
 export type PruneReply = z.infer<typeof pruneReply>;
 
-export const bloatReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    relations: z.array(
-      z.object({
-        name: z.string(),
-        kind: z.enum(['table', 'index']),
-        bytes: z.number(),
-        rows: z.number(),
-        dead_rows: z.number().nullable(),
-        /** About what it would have when freshly built; null for a table and for an index on an expression. */
-        expected_bytes: z.number().nullable(),
-        /** A statement for the SQL Editor, or null where there is nothing to do. */
-        advice: z.string().nullable(),
-      }),
-    ),
-  }),
-);
+export const bloatReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  relations: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.enum(['table', 'index']),
+      bytes: z.number(),
+      rows: z.number(),
+      dead_rows: z.number().nullable(),
+      /** About what it would have when freshly built; null for a table and for an index on an expression. */
+      expected_bytes: z.number().nullable(),
+      /** A statement for the SQL Editor, or null where there is nothing to do. */
+      advice: z.string().nullable(),
+    }),
+  ),
+});
 export type BloatReply = z.infer<typeof bloatReply>;
 
-export const backlogReply = z.lazy(() =>
-  z.object({
-    v: z.literal(1),
-    now: instant,
-    queues: z.array(
-      z.object({
-        queue: z.string(),
-        /** Counted to 10,000. */
-        due: count,
-        /** What workers could do at the same time: of jobs with one concurrency key, one. */
-        side_by_side: count,
-      }),
-    ),
-    /** Of a run that plans; null unless it is new. */
-    worker: arrival.nullish(),
-  }),
-);
+export const backlogReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  queues: z.array(
+    z.object({
+      queue: z.string(),
+      /** Counted to 10,000. */
+      due: count,
+      /** What workers could do at the same time: of jobs with one concurrency key, one. */
+      side_by_side: count,
+    }),
+  ),
+  /** Of a run that plans; null unless it is new. */
+  worker: arrival.nullish(),
+});
 export type BacklogReply = z.infer<typeof backlogReply>;
 
-export const peekReply = z.lazy(() =>
-  z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) }),
-);
+export const peekReply = z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) });
 export type PeekReply = z.infer<typeof peekReply>;

@@ -1,6 +1,6 @@
 import pRetry from 'p-retry';
 import type { z } from 'zod';
-import { type Client, type ClientOptions, createClients } from './clients.ts';
+import { type ClientOptions, openClient } from './client.ts';
 import { classify, QueueError } from './errors.ts';
 
 /** Calls a SQL function through the Data API and checks the reply. */
@@ -38,10 +38,9 @@ const SHORTEST_TRY_MS = 1_500;
  */
 export function createRpc(options: ClientOptions): Rpc {
   const host = new URL(options.url).host;
-  const nextClient = createClients(options);
+  const client = openClient(options);
 
   async function once<T>(
-    client: Client,
     fn: string,
     args: Record<string, unknown>,
     reply: z.ZodType<T>,
@@ -73,14 +72,12 @@ export function createRpc(options: ClientOptions): Rpc {
 
   return async (fn, args, reply, patience = FOR_A_PERSON) => {
     const started = performance.now();
-    const client = await nextClient();
     const left = (ms: number): number => ms - (performance.now() - started);
     const limit = (error: QueueError): number =>
       error.code === 'unreachable' ? patience.networkMs : patience.serverMs;
     return await pRetry(
       () =>
         once(
-          client,
           fn,
           args,
           reply,

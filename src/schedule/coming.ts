@@ -1,4 +1,4 @@
-import type { ExecutionRow, JobRow } from '../queue/replies.ts';
+import type { ExecutionRow, JobRow } from '../queue/job.ts';
 import { duration, stamp } from '../text/format.ts';
 import { nextOccurrences } from './next-occurrence.ts';
 

@@ -1,4 +1,4 @@
-import type { Progress } from '../queue/types.ts';
+import type { Progress } from '../queue/job.ts';
 
 /** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
 export function duration(seconds: number): string {

@@ -1,5 +1,6 @@
 import { AbortReason, type Handler, type HandlerOutcome, type JobLog } from '../handlers/handler.ts';
-import type { ClaimedJob, Json, Progress } from '../queue/types.ts';
+import type { ClaimedJob, Progress } from '../queue/job.ts';
+import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { Ending } from './settle.ts';
 

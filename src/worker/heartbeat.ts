@@ -1,6 +1,6 @@
 import { AbortReason } from '../handlers/handler.ts';
+import type { Progress } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { Progress } from '../queue/types.ts';
 import { keepStart, storableText } from '../text/storable.ts';
 import type { Attempt } from './attempt.ts';
 import { MAX_BATCH } from './limits.ts';

@@ -1,5 +1,6 @@
+import type { Progress } from '../queue/job.ts';
 import type { Arrival } from '../queue/replies.ts';
-import type { FailureKind, JobStatus, JobType, Json, Progress } from '../queue/types.ts';
+import type { FailureKind, JobStatus, JobType, Json } from '../queue/types.ts';
 
 /** One attempt as the run saw it, for the summary, the outputs and the exit code. */
 export interface ExecutionReport {

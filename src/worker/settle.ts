@@ -1,6 +1,7 @@
 import type { AbortCause, HandlerOutcome } from '../handlers/handler.ts';
+import type { Progress } from '../queue/job.ts';
 import type { FinishItem } from '../queue/queue.ts';
-import type { Json, Progress } from '../queue/types.ts';
+import type { Json } from '../queue/types.ts';
 import { byteLength, keepStart, keepStarts, storableJson, storableText } from '../text/storable.ts';
 import {
   MAX_DETAIL_BYTES,

@@ -1,5 +1,6 @@
+import type { ClaimedJob } from '../queue/job.ts';
 import type { FinishedItem } from '../queue/replies.ts';
-import type { ClaimedJob, Json } from '../queue/types.ts';
+import type { Json } from '../queue/types.ts';
 import type { ExecutionReport, RunReport } from './report.ts';
 import type { Ending } from './settle.ts';
 

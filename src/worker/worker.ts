@@ -1,9 +1,10 @@
 import { AbortReason, type Handler } from '../handlers/handler.ts';
 import { QueueError, type QueueErrorCode } from '../queue/errors.ts';
+import type { ClaimedJob } from '../queue/job.ts';
 import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
-import type { ClaimedJob, JobType, Json } from '../queue/types.ts';
+import type { JobType, Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
 import { type Attempt, type JobOutput, startAttempt } from './attempt.ts';
 import { startHeartbeat } from './heartbeat.ts';

@@ -1,4 +1,4 @@
-import type { JobRow } from '../../src/queue/replies.ts';
+import type { JobRow } from '../../src/queue/job.ts';
 import type { ExecutionReport, RunReport } from '../../src/worker/report.ts';
 
 /** One attempt as a run reports it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExecutionRow, JobRow } from '../../src/queue/replies.ts';
+import type { ExecutionRow, JobRow } from '../../src/queue/job.ts';
 import { comingOccurrences, lateWords, thenWords } from '../../src/schedule/coming.ts';
 import { scheduleInWords } from '../../src/schedule/in-words.ts';
 

@@ -1,4 +1,4 @@
-import type { JobRow } from '../../queue/replies.ts';
+import type { JobRow } from '../../queue/job.ts';
 import { thenWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { moment } from '../../text/format.ts';

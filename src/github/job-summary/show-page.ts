@@ -1,4 +1,5 @@
-import type { ExecutionRow, ShowReply } from '../../queue/replies.ts';
+import type { ExecutionRow } from '../../queue/job.ts';
+import type { ShowReply } from '../../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
 import { duration, moment, progressInWords } from '../../text/format.ts';

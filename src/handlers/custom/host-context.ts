@@ -1,6 +1,6 @@
 import { format } from 'node:util';
 import type { Discard, JobContext, Snooze } from '../../index.ts';
-import type { ClaimedJob, Progress } from '../../queue/types.ts';
+import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { asJson } from './json-result.ts';
 

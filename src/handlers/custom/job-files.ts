@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ClaimedJob, Json } from '../../queue/types.ts';
+import type { ClaimedJob } from '../../queue/job.ts';
+import type { Json } from '../../queue/types.ts';
 import { hasCode } from './errors.ts';
 import { asJson } from './json-result.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { Progress } from '../../queue/types.ts';
+import type { Progress } from '../../queue/job.ts';
 import type { HandlerOutcome, JobLogStream } from '../handler.ts';
 import { maskedValue } from './add-mask.ts';
 import { Changes } from './changes.ts';

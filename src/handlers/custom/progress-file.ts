@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import type { Progress } from '../../queue/types.ts';
+import type { Progress } from '../../queue/job.ts';
 
 /** Only the last line counts, so only the end of the file is read. */
 const READ_BYTES = 4_096;

@@ -1,4 +1,5 @@
-import type { ClaimedJob, Json, Progress } from '../../queue/types.ts';
+import type { ClaimedJob, Progress } from '../../queue/job.ts';
+import type { Json } from '../../queue/types.ts';
 import type { AbortCause, HandlerOutcome } from '../handler.ts';
 
 /**

@@ -11,7 +11,8 @@ import {
   type SchemaOutput,
   type StandardSchema,
 } from '../../../src/index.ts';
-import type { ClaimedJob, Json } from '../../../src/queue/types.ts';
+import type { ClaimedJob } from '../../../src/queue/job.ts';
+import type { Json } from '../../../src/queue/types.ts';
 
 describe('types of handlers (checked by tsc)', () => {
   test('config has the type that the schema gives out', () => {

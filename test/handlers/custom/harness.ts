@@ -12,7 +12,8 @@ import {
   type HandlerContext,
   type HandlerOutcome,
 } from '../../../src/handlers/handler.ts';
-import type { ClaimedJob, Json, Progress } from '../../../src/queue/types.ts';
+import type { ClaimedJob, Progress } from '../../../src/queue/job.ts';
+import type { Json } from '../../../src/queue/types.ts';
 
 export const HOST_SCRIPT = new URL('../../../src/handlers/custom/host.ts', import.meta.url);
 

@@ -2,7 +2,8 @@ import type { HandlerContext, HandlerOutcome } from '../../../src/handlers/handl
 import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
 import type { PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
 import { createPaperStore } from '../../../src/handlers/paper-fetch/supabase-store.ts';
-import type { Json, Progress } from '../../../src/queue/types.ts';
+import type { Progress } from '../../../src/queue/job.ts';
+import type { Json } from '../../../src/queue/types.ts';
 import type { TestProject } from '../../support/stack.ts';
 
 /** A clock that only sleeping moves, so that tests see every wait without waiting. */

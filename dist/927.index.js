@@ -1,8 +1,8 @@
-export const id = 683;
-export const ids = [683,125,429,865];
+export const id = 927;
+export const ids = [927,529,873,405];
 export const modules = {
 
-/***/ 7683:
+/***/ 6927:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -11,19 +11,19 @@ __webpack_require__.d(__webpack_exports__, {
   apply: () => (/* binding */ apply)
 });
 
-// EXTERNAL MODULE: ../../lib/src/commands/answer.js
-var answer = __webpack_require__(3207);
-// EXTERNAL MODULE: ../../lib/src/text/describe-error.js
-var describe_error = __webpack_require__(2588);
-// EXTERNAL MODULE: ../../lib/src/text/json-fault.js
-var json_fault = __webpack_require__(5129);
-// EXTERNAL MODULE: ../../lib/src/commands/create.js
-var create = __webpack_require__(6125);
-// EXTERNAL MODULE: ../../lib/src/commands/option-names.js
-var option_names = __webpack_require__(7865);
-// EXTERNAL MODULE: ../../lib/src/commands/options.js + 7 modules
-var commands_options = __webpack_require__(6207);
-;// CONCATENATED MODULE: ../../lib/src/commands/jobs-file.js
+// EXTERNAL MODULE: ./lib/src/commands/answer.js
+var answer = __webpack_require__(1459);
+// EXTERNAL MODULE: ./lib/src/text/describe-error.js
+var describe_error = __webpack_require__(6912);
+// EXTERNAL MODULE: ./lib/src/text/json-fault.js
+var json_fault = __webpack_require__(1685);
+// EXTERNAL MODULE: ./lib/src/commands/create.js
+var create = __webpack_require__(5529);
+// EXTERNAL MODULE: ./lib/src/commands/option-names.js
+var option_names = __webpack_require__(8829);
+// EXTERNAL MODULE: ./lib/src/commands/options.js + 7 modules
+var commands_options = __webpack_require__(5275);
+;// CONCATENATED MODULE: ./lib/src/commands/jobs-file.js
 
 
 
@@ -43,7 +43,7 @@ const MOST_JOBS = 1000;
  */
 async function readJobsFile(text, file, connection, redact) {
     // Loaded here, since no other command needs it.
-    const { LineCounter, parseDocument, isMap, isScalar, visit } = await __webpack_require__.e(/* import() */ 483).then(__webpack_require__.t.bind(__webpack_require__, 3483, 19));
+    const { LineCounter, parseDocument, isMap, isScalar, visit } = await __webpack_require__.e(/* import() */ 815).then(__webpack_require__.t.bind(__webpack_require__, 8815, 19));
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const source = text.split(/\r\n|\n|\r/);
@@ -165,7 +165,7 @@ function fault(file, problems) {
     return new answer/* CommandError */.Q(`${file} cannot be applied; nothing was changed:\n${list}`);
 }
 
-;// CONCATENATED MODULE: ../../lib/src/commands/apply.js
+;// CONCATENATED MODULE: ./lib/src/commands/apply.js
 
 
 /**
@@ -198,18 +198,18 @@ async function apply(options, deps) {
 
 /***/ }),
 
-/***/ 6125:
+/***/ 5529:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   create: () => (/* binding */ create),
 /* harmony export */   i: () => (/* binding */ newJob)
 /* harmony export */ });
-/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2394);
-/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(3429);
-/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(2990);
-/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(2630);
-/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(3207);
+/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(294);
+/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(5873);
+/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(7074);
+/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(7042);
+/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(1459);
 
 
 
@@ -293,7 +293,7 @@ function checkConfig(options) {
 
 /***/ }),
 
-/***/ 4865:
+/***/ 9786:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -327,13 +327,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2394:
+/***/ 294:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4865);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9786);
 
 const EXAMPLE = '{"handler": "report"}';
 /**
@@ -383,7 +383,7 @@ function refuse(message) {
 
 /***/ }),
 
-/***/ 3429:
+/***/ 5873:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -391,7 +391,7 @@ function refuse(message) {
 /* harmony export */   v: () => (/* binding */ parseMaintenanceConfig)
 /* harmony export */ });
 /* unused harmony export MaintenanceConfigError */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([

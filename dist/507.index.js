@@ -1,8 +1,8 @@
-export const id = 855;
-export const ids = [855];
+export const id = 507;
+export const ids = [507];
 export const modules = {
 
-/***/ 4855:
+/***/ 2507:
 /***/ ((module) => {
 
 (function webpackUniversalModuleDefinition(root, factory) {

@@ -1,19 +1,19 @@
-export const id = 125;
-export const ids = [125,429,865];
+export const id = 529;
+export const ids = [529,873,405];
 export const modules = {
 
-/***/ 6125:
+/***/ 5529:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   create: () => (/* binding */ create),
 /* harmony export */   i: () => (/* binding */ newJob)
 /* harmony export */ });
-/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2394);
-/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(3429);
-/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(2990);
-/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(2630);
-/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(3207);
+/* harmony import */ var _handlers_custom_handler_name_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(294);
+/* harmony import */ var _handlers_maintenance_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(5873);
+/* harmony import */ var _handlers_paper_fetch_arxiv_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(7074);
+/* harmony import */ var _handlers_paper_fetch_config_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(7042);
+/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(1459);
 
 
 
@@ -97,7 +97,7 @@ function checkConfig(options) {
 
 /***/ }),
 
-/***/ 4865:
+/***/ 9786:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -131,13 +131,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2394:
+/***/ 294:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4865);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9786);
 
 const EXAMPLE = '{"handler": "report"}';
 /**
@@ -187,7 +187,7 @@ function refuse(message) {
 
 /***/ }),
 
-/***/ 3429:
+/***/ 5873:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -195,7 +195,7 @@ function refuse(message) {
 /* harmony export */   v: () => (/* binding */ parseMaintenanceConfig)
 /* harmony export */ });
 /* unused harmony export MaintenanceConfigError */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([

@@ -1,15 +1,15 @@
-export const id = 794;
-export const ids = [794];
+export const id = 54;
+export const ids = [54];
 export const modules = {
 
-/***/ 5337:
+/***/ 861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   i: () => (/* binding */ applyRows),
 /* harmony export */   s: () => (/* binding */ applyVerdict)
 /* harmony export */ });
-/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2805);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4185);
 
 const VERBS = {
     create: ['created', 'to create'],
@@ -41,7 +41,7 @@ function applyRows({ reply }, now) {
 
 /***/ }),
 
-/***/ 3794:
+/***/ 5054:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -51,19 +51,19 @@ __webpack_require__.d(__webpack_exports__, {
   page: () => (/* binding */ page)
 });
 
-// EXTERNAL MODULE: ../../lib/src/commands/apply-words.js
-var apply_words = __webpack_require__(5337);
-// EXTERNAL MODULE: ../../lib/src/text/format.js
-var format = __webpack_require__(2805);
-// EXTERNAL MODULE: ../../lib/src/github/job-summary/escape.js
-var job_summary_escape = __webpack_require__(3918);
-// EXTERNAL MODULE: ../../lib/src/github/job-summary/fit.js
-var fit = __webpack_require__(8010);
-// EXTERNAL MODULE: ../../lib/src/schedule/coming.js
-var schedule_coming = __webpack_require__(3991);
-// EXTERNAL MODULE: ../../lib/src/schedule/in-words.js
-var in_words = __webpack_require__(8335);
-;// CONCATENATED MODULE: ../../lib/src/github/job-summary/job-rows.js
+// EXTERNAL MODULE: ./lib/src/commands/apply-words.js
+var apply_words = __webpack_require__(861);
+// EXTERNAL MODULE: ./lib/src/text/format.js
+var format = __webpack_require__(4185);
+// EXTERNAL MODULE: ./lib/src/github/job-summary/escape.js
+var job_summary_escape = __webpack_require__(1778);
+// EXTERNAL MODULE: ./lib/src/github/job-summary/fit.js
+var fit = __webpack_require__(8710);
+// EXTERNAL MODULE: ./lib/src/schedule/coming.js
+var schedule_coming = __webpack_require__(4299);
+// EXTERNAL MODULE: ./lib/src/schedule/in-words.js
+var in_words = __webpack_require__(2603);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/job-rows.js
 
 
 
@@ -106,9 +106,9 @@ function when(job, now) {
     return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
 }
 
-// EXTERNAL MODULE: ../../lib/src/github/job-summary/warnings.js
-var job_summary_warnings = __webpack_require__(9340);
-;// CONCATENATED MODULE: ../../lib/src/github/job-summary/plan-page.js
+// EXTERNAL MODULE: ./lib/src/github/job-summary/warnings.js
+var job_summary_warnings = __webpack_require__(160);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/plan-page.js
 
 
 
@@ -124,9 +124,9 @@ function planPage(backlog, workers, warnings) {
     ];
 }
 
-// EXTERNAL MODULE: ../../lib/src/github/job-summary/run-page.js + 3 modules
-var run_page = __webpack_require__(8934);
-;// CONCATENATED MODULE: ../../lib/src/github/job-summary/show-page.js
+// EXTERNAL MODULE: ./lib/src/github/job-summary/run-page.js + 3 modules
+var run_page = __webpack_require__(6002);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/show-page.js
 
 
 
@@ -190,7 +190,7 @@ function outputTitle(execution, now) {
     return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
 }
 
-;// CONCATENATED MODULE: ../../lib/src/github/job-summary/stats-page.js
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/stats-page.js
 
 
 /** The page of the whole queue, or of the one that was asked for. */
@@ -239,7 +239,7 @@ function recent(executions) {
     return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
 }
 
-;// CONCATENATED MODULE: ../../lib/src/github/job-summary/page.js
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/page.js
 
 
 
@@ -330,7 +330,7 @@ function checkRows(checks) {
 
 /***/ }),
 
-/***/ 3991:
+/***/ 4299:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -339,8 +339,8 @@ function checkRows(checks) {
 /* harmony export */   ew: () => (/* binding */ comingOccurrences),
 /* harmony export */   sq: () => (/* binding */ lateWords)
 /* harmony export */ });
-/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(2805);
-/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(541);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(4185);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(6073);
 
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
@@ -385,13 +385,13 @@ function missedWords(job) {
 
 /***/ }),
 
-/***/ 8335:
+/***/ 2603:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   q: () => (/* binding */ scheduleInWords)
 /* harmony export */ });
-/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4855);
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2507);
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.

@@ -1,8 +1,8 @@
-export const id = 44;
-export const ids = [44];
+export const id = 168;
+export const ids = [168];
 export const modules = {
 
-/***/ 2044:
+/***/ 8168:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -13,11 +13,11 @@ __webpack_require__.d(__webpack_exports__, {
   createPaperFetchHandler: () => (/* binding */ createPaperFetchHandler)
 });
 
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/config.js
-var paper_fetch_config = __webpack_require__(2630);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/deps.js
-var paper_fetch_deps = __webpack_require__(4190);
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/gate.js
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/config.js
+var paper_fetch_config = __webpack_require__(7042);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/deps.js
+var paper_fetch_deps = __webpack_require__(4346);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/gate.js
 /**
  * A gate that lets one request through at a time and starts the next at least `pauseMs` milliseconds after the last
  * one ended. It holds for one process; other workers are kept out by the queue's concurrency key, which a job that
@@ -62,11 +62,11 @@ function untilAborted(promise, signal) {
     });
 }
 
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/http.js
-var http = __webpack_require__(9079);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/window.js
-var paper_fetch_window = __webpack_require__(7756);
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/outcome.js
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/http.js
+var http = __webpack_require__(4048);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/window.js
+var paper_fetch_window = __webpack_require__(8816);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/outcome.js
 
 
 /** A throttle of arXiv outlives any run (it was seen to last for hours), so the job comes back much later. */
@@ -180,25 +180,25 @@ function keptText(run) {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __webpack_require__(7598);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/arxiv.js + 2 modules
-var arxiv = __webpack_require__(2990);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 7 modules
-var schemas = __webpack_require__(9657);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/coerce.js
-var coerce = __webpack_require__(9043);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/core/errors.js
-var errors = __webpack_require__(7232);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/identifiers.js
-var identifiers = __webpack_require__(6726);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/keywords.js
-var paper_fetch_keywords = __webpack_require__(784);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/retry.js
-var retry = __webpack_require__(8508);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/source-error.js
-var source_error = __webpack_require__(5154);
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/text.js
-var paper_fetch_text = __webpack_require__(2663);
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/europepmc.js
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/arxiv.js + 2 modules
+var arxiv = __webpack_require__(7074);
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
+var schemas = __webpack_require__(749);
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
+var coerce = __webpack_require__(9567);
+// EXTERNAL MODULE: ./node_modules/zod/v4/core/errors.js
+var errors = __webpack_require__(7428);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/identifiers.js
+var identifiers = __webpack_require__(490);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/keywords.js
+var paper_fetch_keywords = __webpack_require__(4588);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/retry.js
+var retry = __webpack_require__(4304);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/source-error.js
+var source_error = __webpack_require__(1694);
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/text.js
+var paper_fetch_text = __webpack_require__(8283);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/europepmc.js
 
 
 
@@ -362,7 +362,7 @@ function withoutMarkup(text) {
         .replaceAll('&amp;', '&');
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/openalex.js
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/openalex.js
 
 
 
@@ -530,9 +530,9 @@ function abstractText(index) {
         .join(' ');
 }
 
-// EXTERNAL MODULE: ../../lib/src/handlers/paper-fetch/paper.js
-var paper_fetch_paper = __webpack_require__(5160);
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/run-source.js
+// EXTERNAL MODULE: ./lib/src/handlers/paper-fetch/paper.js
+var paper_fetch_paper = __webpack_require__(3364);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/run-source.js
 
 
 
@@ -645,7 +645,7 @@ function addPage(report, page, counts, maxPapers) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/paper-fetch/handler.js
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/handler.js
 
 
 

@@ -1,8 +1,8 @@
-export const id = 865;
-export const ids = [865];
+export const id = 405;
+export const ids = [405];
 export const modules = {
 
-/***/ 4865:
+/***/ 9786:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);

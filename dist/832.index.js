@@ -1,8 +1,8 @@
-export const id = 300;
-export const ids = [300];
+export const id = 832;
+export const ids = [832];
 export const modules = {
 
-/***/ 8969:
+/***/ 9693:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 /*
@@ -41,11 +41,11 @@ module['exports'] = colors;
 colors.themes = {};
 
 var util = __webpack_require__(9023);
-var ansiStyles = colors.styles = __webpack_require__(7495);
+var ansiStyles = colors.styles = __webpack_require__(2251);
 var defineProps = Object.defineProperties;
 var newLineRegex = new RegExp(/[\r\n]+/g);
 
-colors.supportsColor = (__webpack_require__(2448).supportsColor);
+colors.supportsColor = (__webpack_require__(8740).supportsColor);
 
 if (typeof colors.enabled === 'undefined') {
   colors.enabled = colors.supportsColor() !== false;
@@ -197,15 +197,15 @@ var sequencer = function sequencer(map, str) {
 };
 
 // custom formatter methods
-colors.trap = __webpack_require__(7878);
-colors.zalgo = __webpack_require__(7652);
+colors.trap = __webpack_require__(2154);
+colors.zalgo = __webpack_require__(9312);
 
 // maps
 colors.maps = {};
-colors.maps.america = __webpack_require__(9605)(colors);
-colors.maps.zebra = __webpack_require__(8789)(colors);
-colors.maps.rainbow = __webpack_require__(7467)(colors);
-colors.maps.random = __webpack_require__(5070)(colors);
+colors.maps.america = __webpack_require__(8881)(colors);
+colors.maps.zebra = __webpack_require__(5337)(colors);
+colors.maps.rainbow = __webpack_require__(8543)(colors);
+colors.maps.random = __webpack_require__(1298)(colors);
 
 for (var map in colors.maps) {
   (function(map) {
@@ -220,7 +220,7 @@ defineProps(colors, init());
 
 /***/ }),
 
-/***/ 7878:
+/***/ 2154:
 /***/ ((module) => {
 
 module['exports'] = function runTheTrap(text, options) {
@@ -273,7 +273,7 @@ module['exports'] = function runTheTrap(text, options) {
 
 /***/ }),
 
-/***/ 7652:
+/***/ 9312:
 /***/ ((module) => {
 
 // please no
@@ -390,7 +390,7 @@ module['exports'] = function zalgo(text, options) {
 
 /***/ }),
 
-/***/ 9605:
+/***/ 8881:
 /***/ ((module) => {
 
 module['exports'] = function(colors) {
@@ -407,7 +407,7 @@ module['exports'] = function(colors) {
 
 /***/ }),
 
-/***/ 7467:
+/***/ 8543:
 /***/ ((module) => {
 
 module['exports'] = function(colors) {
@@ -426,7 +426,7 @@ module['exports'] = function(colors) {
 
 /***/ }),
 
-/***/ 5070:
+/***/ 1298:
 /***/ ((module) => {
 
 module['exports'] = function(colors) {
@@ -444,7 +444,7 @@ module['exports'] = function(colors) {
 
 /***/ }),
 
-/***/ 8789:
+/***/ 5337:
 /***/ ((module) => {
 
 module['exports'] = function(colors) {
@@ -456,7 +456,7 @@ module['exports'] = function(colors) {
 
 /***/ }),
 
-/***/ 7495:
+/***/ 2251:
 /***/ ((module) => {
 
 /*
@@ -558,7 +558,7 @@ Object.keys(codes).forEach(function(key) {
 
 /***/ }),
 
-/***/ 6146:
+/***/ 4982:
 /***/ ((module) => {
 
 /*
@@ -600,7 +600,7 @@ module.exports = function(flag, argv) {
 
 /***/ }),
 
-/***/ 2448:
+/***/ 8740:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 /*
@@ -631,7 +631,7 @@ THE SOFTWARE.
 
 
 var os = __webpack_require__(857);
-var hasFlag = __webpack_require__(6146);
+var hasFlag = __webpack_require__(4982);
 
 var env = process.env;
 
@@ -758,7 +758,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6040:
+/***/ 2708:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 //
@@ -769,13 +769,13 @@ module.exports = {
 //   colors.red("foo")
 //
 //
-var colors = __webpack_require__(8969);
+var colors = __webpack_require__(9693);
 module['exports'] = colors;
 
 
 /***/ }),
 
-/***/ 1513:
+/***/ 21:
 /***/ ((module) => {
 
 
@@ -792,18 +792,18 @@ module.exports = ({onlyFirst = false} = {}) => {
 
 /***/ }),
 
-/***/ 2300:
+/***/ 5832:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
-module.exports = __webpack_require__(973);
+module.exports = __webpack_require__(9441);
 
 /***/ }),
 
-/***/ 225:
+/***/ 6573:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
-const { info, debug } = __webpack_require__(8802);
-const utils = __webpack_require__(4392);
+const { info, debug } = __webpack_require__(7150);
+const utils = __webpack_require__(8268);
 
 class Cell {
   /**
@@ -1019,7 +1019,7 @@ class Cell {
   wrapWithStyleColors(styleProperty, content) {
     if (this[styleProperty] && this[styleProperty].length) {
       try {
-        let colors = __webpack_require__(6040);
+        let colors = __webpack_require__(2708);
         for (let i = this[styleProperty].length - 1; i >= 0; i--) {
           colors = colors[this[styleProperty][i]];
         }
@@ -1215,7 +1215,7 @@ module.exports.RowSpanCell = RowSpanCell;
 
 /***/ }),
 
-/***/ 8802:
+/***/ 7150:
 /***/ ((module) => {
 
 let messages = [];
@@ -1250,11 +1250,11 @@ module.exports = debug;
 
 /***/ }),
 
-/***/ 257:
+/***/ 2237:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
-const { warn, debug } = __webpack_require__(8802);
-const Cell = __webpack_require__(225);
+const { warn, debug } = __webpack_require__(7150);
+const Cell = __webpack_require__(6573);
 const { ColSpanCell, RowSpanCell } = Cell;
 
 (function () {
@@ -1511,12 +1511,12 @@ function makeComputeWidths(colSpan, desiredWidth, x, forcedMin) {
 
 /***/ }),
 
-/***/ 973:
+/***/ 9441:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
-const debug = __webpack_require__(8802);
-const utils = __webpack_require__(4392);
-const tableLayout = __webpack_require__(257);
+const debug = __webpack_require__(7150);
+const utils = __webpack_require__(8268);
+const tableLayout = __webpack_require__(2237);
 
 class Table extends Array {
   constructor(opts) {
@@ -1624,10 +1624,10 @@ module.exports = Table;
 
 /***/ }),
 
-/***/ 4392:
+/***/ 8268:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
-const stringWidth = __webpack_require__(5296);
+const stringWidth = __webpack_require__(60);
 
 function codeRegex(capture) {
   return capture ? /\u001b\[((?:\d*;){0,5}\d*)m/g : /\u001b\[(?:\d*;){0,5}\d*m/g;
@@ -1975,7 +1975,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5892:
+/***/ 872:
 /***/ ((module) => {
 
 
@@ -1988,7 +1988,7 @@ module.exports = function () {
 
 /***/ }),
 
-/***/ 9659:
+/***/ 4519:
 /***/ ((module) => {
 
 /* eslint-disable yoda */
@@ -2045,13 +2045,13 @@ module.exports["default"] = isFullwidthCodePoint;
 
 /***/ }),
 
-/***/ 5296:
+/***/ 60:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
-const stripAnsi = __webpack_require__(4586);
-const isFullwidthCodePoint = __webpack_require__(9659);
-const emojiRegex = __webpack_require__(5892);
+const stripAnsi = __webpack_require__(3958);
+const isFullwidthCodePoint = __webpack_require__(4519);
+const emojiRegex = __webpack_require__(872);
 
 const stringWidth = string => {
 	if (typeof string !== 'string' || string.length === 0) {
@@ -2099,11 +2099,11 @@ module.exports["default"] = stringWidth;
 
 /***/ }),
 
-/***/ 4586:
+/***/ 3958:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
-const ansiRegex = __webpack_require__(1513);
+const ansiRegex = __webpack_require__(21);
 
 module.exports = string => typeof string === 'string' ? string.replace(ansiRegex(), '') : string;
 

@@ -1,19 +1,19 @@
-export const id = 487;
-export const ids = [487];
+export const id = 107;
+export const ids = [107];
 export const modules = {
 
-/***/ 7487:
+/***/ 5107:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   answerText: () => (/* binding */ answerText)
 /* harmony export */ });
-/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2300);
-/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(3991);
-/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(8335);
-/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(2805);
-/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(7372);
-/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(5337);
+/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(5832);
+/* harmony import */ var _schedule_coming_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(4299);
+/* harmony import */ var _schedule_in_words_js__WEBPACK_IMPORTED_MODULE_2__ = __webpack_require__(2603);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_5__ = __webpack_require__(4185);
+/* harmony import */ var _worker_verdict_js__WEBPACK_IMPORTED_MODULE_4__ = __webpack_require__(4664);
+/* harmony import */ var _apply_words_js__WEBPACK_IMPORTED_MODULE_3__ = __webpack_require__(861);
 
 
 
@@ -155,14 +155,14 @@ function table(head, rows) {
 
 /***/ }),
 
-/***/ 5337:
+/***/ 861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   i: () => (/* binding */ applyRows),
 /* harmony export */   s: () => (/* binding */ applyVerdict)
 /* harmony export */ });
-/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2805);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4185);
 
 const VERBS = {
     create: ['created', 'to create'],
@@ -194,7 +194,7 @@ function applyRows({ reply }, now) {
 
 /***/ }),
 
-/***/ 3991:
+/***/ 4299:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -203,8 +203,8 @@ function applyRows({ reply }, now) {
 /* harmony export */   ew: () => (/* binding */ comingOccurrences),
 /* harmony export */   sq: () => (/* binding */ lateWords)
 /* harmony export */ });
-/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(2805);
-/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(541);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(4185);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(6073);
 
 
 /** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
@@ -249,13 +249,13 @@ function missedWords(job) {
 
 /***/ }),
 
-/***/ 8335:
+/***/ 2603:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   q: () => (/* binding */ scheduleInWords)
 /* harmony export */ });
-/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4855);
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(2507);
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.

@@ -1,8 +1,8 @@
-export const id = 106;
-export const ids = [106,865];
+export const id = 974;
+export const ids = [974,405];
 export const modules = {
 
-/***/ 6106:
+/***/ 6974:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 // ESM COMPAT FLAG
@@ -17,9 +17,9 @@ __webpack_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __webpack_require__(7598);
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __webpack_require__(3136);
-// EXTERNAL MODULE: ../../lib/src/handlers/handler.js
-var handler = __webpack_require__(6678);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/child-env.js
+// EXTERNAL MODULE: ./lib/src/handlers/handler.js
+var handler = __webpack_require__(602);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/child-env.js
 /**
  * Names that stay with the worker. INPUT_* holds the Supabase key; STATE_* is the action's own memory; the
  * ACTIONS_* tokens reach the cache, the artifacts and the identity of the run; the GITHUB_* files are how a step
@@ -58,11 +58,11 @@ function childEnv(env) {
     return kept;
 }
 
-// EXTERNAL MODULE: ../../lib/src/handlers/custom/errors.js
-var errors = __webpack_require__(4865);
+// EXTERNAL MODULE: ./lib/src/handlers/custom/errors.js
+var errors = __webpack_require__(9786);
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __webpack_require__(1421);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/add-mask.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/add-mask.js
 /**
  * The value of a line that asks the runner to mask it, as `@actions/core` prints it and authors of shell steps write
  * it: `::add-mask::value`. Read as the runner reads it: blanks before it, any case, `%25 %0D %0A` for what a command
@@ -77,7 +77,7 @@ function maskedValue(line) {
     return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%').trim();
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/changes.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/changes.js
 /**
  * Waiting on a condition that several events can make true. `notify` is called after each of them; `until`
  * settles as soon as its condition holds. Unlike `Promise.race` on long-lived promises it keeps nothing alive
@@ -114,7 +114,7 @@ class Changes {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(8161);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/crash.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/crash.js
 
 /** A host process that died before its handler gave a result: says what killed it, as far as can be told. */
 function crashOutcome(name, end, errors) {
@@ -161,7 +161,7 @@ var external_node_fs_ = __webpack_require__(3024);
 var promises_ = __webpack_require__(1455);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/json-result.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
 const MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
 class NotJsonError extends TypeError {
@@ -258,7 +258,7 @@ function refuse(path, what, advice) {
     return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/job-files.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-files.js
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
         if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
@@ -418,7 +418,7 @@ function decoded(bytes) {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/exit-outcome.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/exit-outcome.js
 
 
 /** EX_TEMPFAIL of sysexits.h: try again later. */
@@ -486,7 +486,7 @@ function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/interpreter.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/interpreter.js
 
 
 
@@ -577,7 +577,7 @@ function unusable(name, why) {
 
 // EXTERNAL MODULE: external "node:string_decoder"
 var external_node_string_decoder_ = __webpack_require__(6193);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/lines.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/lines.js
 
 /**
  * Longer lines are cut: one line of a job must not fill the memory of the worker. Far above what is shown and kept of a
@@ -673,7 +673,7 @@ class Tail {
 
 // EXTERNAL MODULE: external "node:timers/promises"
 var external_node_timers_promises_ = __webpack_require__(8500);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/process-tree.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/process-tree.js
 
 
 
@@ -798,7 +798,7 @@ function taskkill(pid) {
     });
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/live-children.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/live-children.js
 
 const live = new Set();
 const killAll = () => {
@@ -822,7 +822,7 @@ function remember(pid) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/progress-file.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/progress-file.js
 
 /** Only the last line counts, so only the end of the file is read. */
 const READ_BYTES = 4_096;
@@ -935,7 +935,7 @@ class ProgressFile {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/stop.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/stop.js
 
 /** How long a handler may take to end after it was told to, in milliseconds. */
 const GRACE_MS = 5_000;
@@ -966,7 +966,7 @@ function stoppedOutcome(stop, how) {
     };
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/executable.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/executable.js
 
 
 
@@ -1130,9 +1130,9 @@ function startFailure(handler, command, error) {
     };
 }
 
-// EXTERNAL MODULE: ../../lib/src/handlers/custom/handler-name.js
-var handler_name = __webpack_require__(2394);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/file-kind.js
+// EXTERNAL MODULE: ./lib/src/handlers/custom/handler-name.js
+var handler_name = __webpack_require__(294);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/file-kind.js
 
 /** Run in a reused Node process. */
 const MODULE_EXTENSIONS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts'];
@@ -1156,9 +1156,9 @@ function fileKind(path, mode, platform) {
     return (mode & 0o111) === 0 ? null : 'executable';
 }
 
-// EXTERNAL MODULE: ../../lib/src/text/edit-distance.js
-var edit_distance = __webpack_require__(1460);
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/list-handlers.js
+// EXTERNAL MODULE: ./lib/src/text/edit-distance.js
+var edit_distance = __webpack_require__(8480);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/list-handlers.js
 
 
 
@@ -1205,7 +1205,7 @@ function nearestName(wanted, names) {
     return best?.name ?? null;
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/locate.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/locate.js
 
 
 
@@ -1315,7 +1315,7 @@ function retryable(message, cause) {
     return new errors.CustomHandlerError(message, { final: false, cause });
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/protocol.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
 /** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
 const MARK = '\u001e';
 /** Whole text to write: begins with a line end, because the handler may have left a line open. */
@@ -1334,7 +1334,7 @@ function decodeMark(run, line) {
     return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/job-output.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-output.js
 
 
 /**
@@ -1404,7 +1404,7 @@ class JobOutput {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/module-child.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/module-child.js
 
 
 
@@ -1595,7 +1595,7 @@ class ModuleChild {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/module-pool.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/module-pool.js
 
 /**
  * Host processes that are kept for the next job. As many run as there are jobs at once (the worker limits that);
@@ -1653,7 +1653,7 @@ class ModulePool {
     }
 }
 
-;// CONCATENATED MODULE: ../../lib/src/handlers/custom/custom-handlers.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/custom-handlers.js
 
 
 
@@ -1757,7 +1757,7 @@ function createCustomHandlers(options) {
 
 /***/ }),
 
-/***/ 4865:
+/***/ 9786:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
@@ -1791,13 +1791,13 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 2394:
+/***/ 294:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ readCustomConfig)
 /* harmony export */ });
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(4865);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9786);
 
 const EXAMPLE = '{"handler": "report"}';
 /**

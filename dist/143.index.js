@@ -1,8 +1,8 @@
-export const id = 619;
-export const ids = [619];
+export const id = 143;
+export const ids = [143];
 export const modules = {
 
-/***/ 5619:
+/***/ 8143:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 
@@ -11,15 +11,15 @@ __webpack_require__.d(__webpack_exports__, {
   doctor: () => (/* binding */ doctor)
 });
 
-// EXTERNAL MODULE: ../../lib/src/text/describe-error.js
-var describe_error = __webpack_require__(2588);
-// EXTERNAL MODULE: ../../lib/src/text/format.js
-var format = __webpack_require__(2805);
-// EXTERNAL MODULE: ../../lib/src/commands/liveness.js
-var liveness = __webpack_require__(3668);
-// EXTERNAL MODULE: ../../lib/src/commands/tick-gaps.js
-var tick_gaps = __webpack_require__(2140);
-;// CONCATENATED MODULE: ../../lib/src/commands/doctor-liveness.js
+// EXTERNAL MODULE: ./lib/src/text/describe-error.js
+var describe_error = __webpack_require__(6912);
+// EXTERNAL MODULE: ./lib/src/text/format.js
+var format = __webpack_require__(4185);
+// EXTERNAL MODULE: ./lib/src/commands/liveness.js
+var liveness = __webpack_require__(8192);
+// EXTERNAL MODULE: ./lib/src/commands/tick-gaps.js
+var tick_gaps = __webpack_require__(3568);
+;// CONCATENATED MODULE: ./lib/src/commands/doctor-liveness.js
 
 
 
@@ -115,7 +115,7 @@ async function gitHubChecks(github, now) {
     return checks;
 }
 
-;// CONCATENATED MODULE: ../../lib/src/commands/doctor.js
+;// CONCATENATED MODULE: ./lib/src/commands/doctor.js
 
 
 /** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */

@@ -1,8 +1,8 @@
-export const id = 429;
-export const ids = [429];
+export const id = 873;
+export const ids = [873];
 export const modules = {
 
-/***/ 3429:
+/***/ 5873:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
@@ -10,7 +10,7 @@ export const modules = {
 /* harmony export */   v: () => (/* binding */ parseMaintenanceConfig)
 /* harmony export */ });
 /* unused harmony export MaintenanceConfigError */
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = zod__WEBPACK_IMPORTED_MODULE_0__/* .union */ .KCZ([

@@ -1,16 +1,16 @@
-export const id = 914;
-export const ids = [914];
+export const id = 774;
+export const ids = [774];
 export const modules = {
 
-/***/ 6914:
+/***/ 9774:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __webpack_require__) => {
 
 __webpack_require__.r(__webpack_exports__);
 /* harmony export */ __webpack_require__.d(__webpack_exports__, {
 /* harmony export */   createPaperStore: () => (/* binding */ createPaperStore)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(9657);
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(7232);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __webpack_require__(749);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_1__ = __webpack_require__(7428);
 
 /** As many as the SQL function takes. */
 const BATCH_SIZE = 500;
