@@ -1,43 +1,56 @@
 /**
- * Builds sql/install.sql from sql/parts/ and the numbered files of sql/migrations/.
- * The schema's version is the number of the last migration. `--check` writes nothing and fails when the file differs.
+ * Builds sql/install.sql from the folders of sql/. `--check` writes nothing and fails if the file differs.
+ * Tables need the default of their ids, so `new-id` comes before them. Bodies of functions are not checked while they
+ * are created, so the other functions follow in the order of their names.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
+const TABLES = [
+  'jobs',
+  'job-checks',
+  'executions',
+  'indexes',
+  'workers',
+  'papers',
+  'finished-at',
+  'concurrency-keys',
+  'schedule-anchor',
+  'row-security',
+];
+
 const sql = new URL('../sql/', import.meta.url);
-const read = (name: string): string => readFileSync(new URL(name, sql), 'utf8').trimEnd();
+const read = (name: string): string => readFileSync(new URL(`${name}.sql`, sql), 'utf8').trimEnd();
+const namesIn = (folder: string): string[] =>
+  readdirSync(new URL(folder, sql))
+    .map((file) => file.replace(/\.sql$/, ''))
+    .sort();
 
-const migrations = readdirSync(new URL('migrations/', sql))
-  .filter((name) => name.endsWith('.sql'))
-  .sort();
-migrations.forEach((name, index) => {
-  if (!/^\d{4}_[a-z_]+\.sql$/.test(name) || Number(name.slice(0, 4)) !== index + 1) {
-    throw new Error(
-      `sql/migrations/${name}: expected the name ${String(index + 1).padStart(4, '0')}_words.sql`,
-    );
-  }
-});
-const version = String(migrations.length);
-const rows = migrations.map((name, index) => `  (${index + 1}, '${name.slice(5, -4)}')`).join(',\n');
+const unlisted = namesIn('tables/').filter((name) => !TABLES.includes(name));
+if (unlisted.length > 0)
+  throw new Error(`Add sql/tables/${unlisted[0]}.sql to the order in scripts/build-sql.ts.`);
 
-const text = [
-  read('parts/begin.sql').replaceAll(':VERSION:', version),
-  ...migrations.map(
-    (name) => `-- ==== ${name} ${'='.repeat(90 - name.length)}\n\n${read(`migrations/${name}`)}`,
-  ),
-  `-- ==== access ${'='.repeat(83)}\n\n${read('parts/access.sql')}`,
-  `-- ==== the end ${'='.repeat(82)}\n\n${read('parts/end.sql').replace(':ROWS:', () => rows)}`,
-]
-  .map((part) => `${part}\n`)
-  .join('\n');
+const version = /"schema": (\d+)/.exec(read('functions/version'))?.[1];
+if (version === undefined) throw new Error('sql/functions/version.sql names no schema version.');
+
+const parts = [
+  'install/old-forms',
+  'functions/new-id',
+  ...TABLES.map((name) => `tables/${name}`),
+  ...namesIn('functions/')
+    .filter((name) => name !== 'new-id')
+    .map((name) => `functions/${name}`),
+  'install/access',
+  'install/end',
+].map((name) => `-- ==== ${name} ${'='.repeat(90 - name.length)}\n\n${read(name)}\n`);
+const text = [`${read('install/begin')}\n`, ...parts].join('\n').replaceAll(':VERSION:', version);
 
 const target = new URL('install.sql', sql);
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== text) {
-    console.error('sql/install.sql is not what sql/migrations/ builds. Run: npm run build:sql');
+    console.error('sql/install.sql is not what the folders of sql/ build. Run: npm run build:sql');
     process.exit(1);
   }
 } else {
   writeFileSync(target, text);
-  console.log(`sql/install.sql: schema version ${version}, ${migrations.length} migrations`);
+  console.log(`sql/install.sql: schema version ${version}`);
 }

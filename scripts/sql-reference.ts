@@ -1,9 +1,9 @@
-/** Writes docs/reference/sql.md from the live schema and the comments in sql/migrations. */
+/** Writes docs/reference/sql.md from the live schema and the comments in sql/. */
 import { writeFileSync } from 'node:fs';
 import { runSql } from '../local-supabase/database.ts';
 import { startPostgres } from '../local-supabase/postgres.ts';
 import { createProject } from '../local-supabase/project.ts';
-import { migrationComments } from './sql-reference/comments.ts';
+import { sourceComments } from './sql-reference/comments.ts';
 import { CATALOG_SQL, type Catalog, sqlReference } from './sql-reference/page.ts';
 
 const postgres = await startPostgres({ durable: false });
@@ -11,7 +11,7 @@ try {
   const project = await createProject(postgres);
   try {
     const [row] = await runSql(project.adminUrl, CATALOG_SQL);
-    const page = sqlReference(row?.catalog as Catalog, migrationComments());
+    const page = sqlReference(row?.catalog as Catalog, sourceComments());
     writeFileSync(new URL('../docs/reference/sql.md', import.meta.url), page);
   } finally {
     await project.stop();

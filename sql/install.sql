@@ -1,14 +1,14 @@
--- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from sql/migrations/; do not edit.
+-- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from the other folders of sql/; do not edit.
 --
 -- Paste it into the Supabase SQL Editor, or run it with psql -f, as the role postgres. It can be run again at any time:
 -- a second run changes nothing. It brings a database with the first cloud-jobs schema up to date in place.
 -- One transaction: it is installed whole or not at all.
 begin;
 
--- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
+-- Waits up to 10 s for a long lock of another session, then fails and changes nothing.
 set local lock_timeout = '10s';
 set local client_min_messages = warning;
--- Functions name others that come further down.
+-- Functions name others that are created later.
 set local check_function_bodies = off;
 -- Names without a schema are those of Postgres itself.
 set local search_path = pg_catalog;
@@ -26,11 +26,11 @@ begin
 end
 $$;
 
--- Two people paste at once: the second waits for the first.
+-- If two people run this file at the same time, the second waits for the first.
 do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
 
--- Workers may be at work. Take both tables of the queue at once, or step back and let the workers go on: waiting for
--- the second table while holding the first is a deadlock with a worker that holds the second.
+-- Workers may be active. Takes both tables of the queue at once, or neither for now: waiting for the second while holding
+-- the first deadlocks with a worker that holds the second.
 do $$
 declare
   patience constant interval := current_setting('lock_timeout');
@@ -71,25 +71,33 @@ begin
 end
 $$;
 
--- Which version is here, and the oldest client version that can use it. Constants: the claim asks on every call.
-create or replace function public.cloud_jobs_version()
-returns jsonb
-language sql
-immutable
-set search_path = ''
-as $$
-  select '{"v": 1, "schema": 11, "requires": 1}'::jsonb
+-- ==== install/old-forms =========================================================================
+
+-- Functions whose arguments or replies have changed: "create or replace" would refuse them or keep both forms.
+do $$
+declare
+  old text;
+begin
+  for old in
+    select p.oid::regprocedure::text from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace and p.prorettype = 'jsonb'::regtype
+      and p.proname in ('cloud_jobs_claim', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_enqueue')
+  loop
+    execute 'drop function ' || old;
+  end loop;
+end
 $$;
 
--- ==== 0001_tables.sql ===========================================================================
+drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
+drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 
--- Tables, columns and indexes of the queue.
--- Creates them, or brings the two tables of the first cloud-jobs schema ("the seed") up to date in place:
--- every column that the seed has keeps its name, type and meaning, and no row is removed.
+-- ==== functions/new-id ==========================================================================
 
--- UUID version 7 (RFC 9562): the first 48 bits are milliseconds, the next 12 the fraction of the millisecond,
--- so ids sort by time of creation. New rows then land on the same index page (finishing and claiming are 20 to
--- 40 % cheaper than with random keys) and jobs that became due together keep the order they were added in.
+-- A UUID of version 7 (RFC 9562): the first 48 bits are milliseconds, the next 12 the fraction of the millisecond.
+--
+-- Such ids sort by time of creation. New rows therefore land on the same index page, which makes finishing and claiming
+-- 20 to 40 % cheaper than random ids do, and jobs that became due together keep the order in which they were added.
 create or replace function public.cloud_jobs_new_id()
 returns text
 language sql
@@ -108,6 +116,10 @@ as $$
   from (select extract(epoch from clock_timestamp()) * 1000 as ms) as t
 $$;
 
+-- ==== tables/jobs ===============================================================================
+
+-- The jobs: a new table, or that of the first cloud-jobs schema brought up to date in place. Every column of the first
+-- schema keeps its name, type and meaning, and no row is removed.
 create table if not exists public.cloud_jobs (
   job_id          text primary key default public.cloud_jobs_new_id(),
   name            text not null,
@@ -125,30 +137,18 @@ create table if not exists public.cloud_jobs (
   lock_expires_at timestamptz
 );
 
-create table if not exists public.cloud_job_executions (
-  execution_id     text primary key default public.cloud_jobs_new_id(),
-  job_id           text not null references public.cloud_jobs (job_id) on delete cascade,
-  status           text not null default 'running' check (status in ('running', 'success', 'failed')),
-  started_at       timestamptz default now(),
-  finished_at      timestamptz,
-  duration_seconds real,
-  result           jsonb default '{}'::jsonb,
-  error_message    text,
-  instance_id      text
-);
-
--- Rows of the seed have no run_at yet: its clients take the oldest first, so a waiting row is due since it was
--- created (now, where a client's clock ran ahead: the seed knows no "not yet"). Only once.
+-- Rows of the first schema have no run_at. Its clients take the oldest first, so a waiting row is due since it was
+-- created, or now if a client's clock ran ahead: the first schema has no "not yet". Done only once.
 do $$
 begin
   if not exists (select from pg_attribute where attrelid = 'public.cloud_jobs'::regclass and attname = 'run_at') then
     alter table public.cloud_jobs
       add column run_at timestamptz not null default now(),
-      -- When the job reached success or failed for good. Null in a failed row of a seed client with retries left.
+      -- When the job reached success or failed for good. Null in a failed row of a first client with retries left.
       add column finished_at timestamptz;
     update public.cloud_jobs set run_at = least(created_at, now())
       where status <> 'success' and created_at is not null;
-    -- As the seed reads it: without a number of retries there is none left.
+    -- As the first schema reads it: a row without a number of retries has none left.
     update public.cloud_jobs set finished_at = coalesce(last_execution, created_at, now())
       where status = 'success' or (status = 'failed' and (current_retries < max_retries) is not true);
   end if;
@@ -158,29 +158,29 @@ $$;
 alter table public.cloud_jobs
   -- A name that groups jobs. A worker takes only the queues that it names.
   add column if not exists queue text not null default 'default',
-  -- Smaller runs first, as in graphile-worker, River and Oban. Bounded, because the claim walks the levels in use.
+  -- Smaller runs first, as in graphile-worker, River and Oban. Bounded, because the claim visits each level in use.
   add column if not exists priority smallint not null default 0,
   -- Cron expression and IANA time zone of a recurring job.
   add column if not exists schedule text,
   add column if not exists timezone text,
-  -- What becomes of occurrences that no worker started in time. once: late by one or by fifty, it runs once.
-  -- skip: one later than its grace is recorded as skipped. all: each, oldest first, the newest hundred at most.
+  -- What happens to occurrences that no worker started in time. once: however many passed, one run. skip: one that is
+  -- later than its grace is recorded as skipped. all: each runs, oldest first, up to the newest hundred.
   add column if not exists missed text not null default 'once',
   add column if not exists missed_grace_seconds integer not null default 900,
-  -- The occurrence that a recurring job stands for. run_at moves on with every retry, this does not.
+  -- The occurrence that a recurring job stands for. run_at moves with every retry, this does not.
   add column if not exists scheduled_for timestamptz,
-  -- Disabled while it was running: it stops when the attempt ends.
+  -- Set if the job was disabled while it was running: it stops when the attempt ends.
   add column if not exists disable_requested_at timestamptz,
-  -- The jobs file that the job comes from, so that what is gone from the file can be found.
+  -- The jobs file that the job comes from, so that a job which is gone from the file can be found.
   add column if not exists source text,
   -- The longest that one attempt may take. Null: as long as the worker lives.
   add column if not exists timeout_seconds integer,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
   add column if not exists unique_key text,
-  -- At most one job with the same key is locked at any moment, in all queues together.
+  -- Only one job with the same key is locked at any moment, in all queues together.
   add column if not exists concurrency_key text,
-  -- True while another job with the same concurrency key goes first. Such a row is out of the claim's index, so
-  -- a hundred thousand jobs behind one key cost a claim nothing; the trigger below lets the next one go.
+  -- True while another job with the same concurrency key goes first. Such a row is not in the index of the claim, so a
+  -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next.
   add column if not exists blocked boolean not null default false,
   -- Counts the times the job started anew: each occurrence of a schedule, each "run again".
   add column if not exists occurrence integer not null default 1,
@@ -190,28 +190,16 @@ alter table public.cloud_jobs
   -- Why the last attempt failed, kept until the job succeeds or starts anew.
   add column if not exists error_message text;
 
-alter table public.cloud_job_executions
-  -- 1 for the first run of an occurrence.
-  add column if not exists attempt integer not null default 1,
-  add column if not exists occurrence integer not null default 1,
-  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
-  add column if not exists failure_kind text,
-  add column if not exists error_details jsonb,
-  -- The last part of what the job printed, redacted by the worker.
-  add column if not exists output text,
-  add column if not exists progress jsonb,
-  -- Page of the GitHub Actions run, for people.
-  add column if not exists run_url text,
-  -- When the job had been due, to tell how late it started.
-  add column if not exists scheduled_for timestamptz,
-  -- What became of the job when this execution ended: the answer that a repeated request gets again.
-  add column if not exists job_status text,
-  add column if not exists next_run_at timestamptz;
-
--- Rows of the seed may hold nulls where its client wrote them; new rows get sortable ids.
+-- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();
-alter table public.cloud_job_executions alter column execution_id set default public.cloud_jobs_new_id();
 
+-- Every job changes its state at least twice, so dead rows come fast: vacuum by their number, not by their share.
+alter table public.cloud_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
+  autovacuum_analyze_scale_factor = 0.05);
+
+-- ==== tables/job-checks =========================================================================
+
+-- What a row of cloud_jobs may hold, whoever writes it.
 do $$
 begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_priority_range') then
@@ -224,6 +212,46 @@ begin
     alter table public.cloud_jobs add constraint cloud_jobs_missed
       check (missed in ('once', 'skip', 'all') and missed_grace_seconds between 0 and 31536000);
   end if;
+end
+$$;
+
+-- ==== tables/executions =========================================================================
+
+-- The executions: one row for each attempt at a job.
+create table if not exists public.cloud_job_executions (
+  execution_id     text primary key default public.cloud_jobs_new_id(),
+  job_id           text not null references public.cloud_jobs (job_id) on delete cascade,
+  status           text not null default 'running' check (status in ('running', 'success', 'failed')),
+  started_at       timestamptz default now(),
+  finished_at      timestamptz,
+  duration_seconds real,
+  result           jsonb default '{}'::jsonb,
+  error_message    text,
+  instance_id      text
+);
+
+alter table public.cloud_job_executions
+  -- 1 for the first attempt at an occurrence.
+  add column if not exists attempt integer not null default 1,
+  add column if not exists occurrence integer not null default 1,
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
+  add column if not exists failure_kind text,
+  add column if not exists error_details jsonb,
+  -- The last part of what the job printed, redacted by the worker.
+  add column if not exists output text,
+  add column if not exists progress jsonb,
+  -- Page of the GitHub Actions run, for people.
+  add column if not exists run_url text,
+  -- When the job was due, which shows how late it started.
+  add column if not exists scheduled_for timestamptz,
+  -- The state of the job after this execution: the answer that a repeated request gets again.
+  add column if not exists job_status text,
+  add column if not exists next_run_at timestamptz;
+
+alter table public.cloud_job_executions alter column execution_id set default public.cloud_jobs_new_id();
+
+do $$
+begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
     and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%skipped%')
   then
@@ -234,11 +262,18 @@ begin
 end
 $$;
 
--- The claim's index, in the order of the claim. Only rows that can be claimed are in it: its size follows the
--- backlog, never the history.
+alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
+  autovacuum_vacuum_insert_scale_factor = 0.1);
+
+-- ==== tables/indexes ============================================================================
+
+-- Indexes of jobs and executions.
+
+-- The index of the claim, in its order. It holds only rows that can be claimed: its size follows the backlog, never the
+-- history.
 create index if not exists cloud_jobs_claim on public.cloud_jobs (queue, job_type, priority, run_at, job_id)
   where status = 'waiting' and not blocked;
--- Failed rows of seed clients with retries left count as waiting.
+-- Failed rows with retries left, written by clients of the first schema, count as waiting.
 create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, job_type, created_at, job_id)
   where status = 'failed' and finished_at is null;
 create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
@@ -250,13 +285,13 @@ create unique index if not exists cloud_jobs_concurrency_key on public.cloud_job
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
   where status = 'waiting' and blocked;
--- Occurrences that "skip" leaves out once their grace is over.
+-- Occurrences that the policy "skip" leaves out once their grace is over.
 create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
   where missed = 'skip' and status = 'waiting' and schedule is not null;
 create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
--- For people and pruning: newest first (rows of the seed may have no created_at), and finished jobs by age.
+-- Lists show the newest first (rows of the first schema may have no created_at); pruning takes finished jobs by age.
 create index if not exists cloud_jobs_created_at
   on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
 create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
@@ -265,7 +300,7 @@ create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished
 create index if not exists cloud_job_executions_job_id on public.cloud_job_executions (job_id, started_at);
 create index if not exists cloud_job_executions_started_at on public.cloud_job_executions (started_at);
 
--- The seed's indexes: each is covered by one above, and each costs a write on every change of state.
+-- Indexes of the first schema: each is covered by one above, and each costs a write on every change of state.
 drop index if exists public.idx_cloud_jobs_status;
 drop index if exists public.idx_cloud_jobs_status_retries;
 drop index if exists public.idx_cloud_jobs_lock_expires;
@@ -274,79 +309,31 @@ drop index if exists public.idx_cloud_jobs_created_at;
 drop index if exists public.idx_cloud_job_executions_job_id;
 drop index if exists public.idx_cloud_job_executions_status;
 drop index if exists public.idx_cloud_job_executions_started_at;
--- An index on the state would have the end of every attempt written to all indexes of the table.
+-- An index on the status of executions would make the end of every attempt a write to all indexes of the table.
 drop index if exists public.cloud_job_executions_running;
 
--- Every job changes state at least twice, so dead rows come fast: vacuum by number, not by share of the history.
-alter table public.cloud_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
-  autovacuum_analyze_scale_factor = 0.05);
-alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
-  autovacuum_vacuum_insert_scale_factor = 0.1);
+-- ==== tables/workers ============================================================================
 
--- A seed client ends jobs by writing to the table. A row that it ends for good gets the time that pruning goes by;
--- a failed row with retries left does not, since it is still to be claimed: the claim's index of failed rows holds
--- those alone. Where such a row has a key, it waits instead: a failed row does not hold its unique key, so it could
--- not be claimed beside a newer job of that key. Giving retries to a failed row makes it claimable, as in the seed.
-create or replace function public.cloud_jobs_stamp_finished()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-declare
-  keyed constant boolean := new.unique_key is not null or new.concurrency_key is not null;
-begin
-  if new.status = 'failed' and new.current_retries < new.max_retries and not keyed then
-    new.finished_at := null;
-  elsif new.status = 'failed' and new.current_retries < new.max_retries and tg_op = 'UPDATE' and old.status in ('waiting', 'locked') then
-    new.status := 'waiting';
-  else
-    new.finished_at := coalesce(new.finished_at, now());
-  end if;
-  return new;
-end
-$$;
+-- Which workers came, when, and what started them. Late ticks, silence and live workers are recognised by this record.
+-- One small row for each worker, written by its own claims; the newest 300 are kept.
+create table if not exists public.cloud_job_workers (
+  instance_id text primary key,
+  queues      text[] not null,
+  -- GitHub's name of the event that started the run; for a schedule with its cron expression: "schedule 17 * * * *".
+  trigger     text,
+  run_url     text,
+  started_at  timestamptz not null default now(),
+  -- The last claim, to within 30 s, and the last that found jobs.
+  seen_at     timestamptz not null default now(),
+  claimed_at  timestamptz
+);
+alter table public.cloud_job_workers enable row level security;
+create index if not exists cloud_job_workers_seen_at on public.cloud_job_workers (seen_at);
 
-create or replace trigger cloud_jobs_stamp_finished
-  before update of status, current_retries, max_retries on public.cloud_jobs
-  for each row
-  when (new.status in ('success', 'failed') and (new.finished_at is null
-    or (old.status = 'failed' and new.status = 'failed'
-      and (old.current_retries < old.max_retries) is not true and new.current_retries < new.max_retries)))
-  execute function public.cloud_jobs_stamp_finished();
+-- ==== tables/papers =============================================================================
 
-create or replace trigger cloud_jobs_stamp_inserted
-  before insert on public.cloud_jobs
-  for each row
-  when (new.status in ('success', 'failed') and new.finished_at is null)
-  execute function public.cloud_jobs_stamp_finished();
-
--- Closed by default: row level security without a policy lets nobody in but the owner and service_role.
-alter table public.cloud_jobs enable row level security;
-alter table public.cloud_job_executions enable row level security;
-
--- The seed let everybody with the public anon key read and write jobs, and so decide what runs beside the
--- repository's secrets. sql/optional/anon-access.sql brings that back for those who want it.
-do $$
-declare
-  policy record;
-begin
-  for policy in
-    select tablename, policyname from pg_policies
-    where schemaname = 'public' and tablename in ('cloud_jobs', 'cloud_job_executions')
-      and roles && array['anon', 'authenticated', 'public']::name[]
-  loop
-    raise warning 'cloud-jobs: dropping policy "%" on %, which let anon or authenticated in. If you rely on it, read sql/optional/anon-access.sql.',
-      policy.policyname, policy.tablename;
-    execute format('drop policy %I on public.%I', policy.policyname, policy.tablename);
-  end loop;
-end
-$$;
-
--- ==== 0002_papers.sql ===========================================================================
-
--- The papers that the `paper_fetch` handler stores, and the functions it stores them through.
--- Creates the table, or brings the papers table of an earlier client ("the seed") up to date in place: every column
--- that the seed has keeps its name, type and meaning, and no row is removed.
+-- The papers that the `paper_fetch` handler stores: a new table, or that of a client of the first schema brought up to
+-- date in place. Every column of that table keeps its name, type and meaning, and no row is removed.
 
 create table if not exists public.papers (
   id         text primary key default gen_random_uuid()::text,
@@ -385,14 +372,14 @@ comment on column public.papers.version is 'Version of the paper that this row d
 comment on column public.papers.doi is 'DOI of the journal version in lower case, never arXiv''s own 10.48550 DOI; held by one row only.';
 comment on column public.papers.updated is 'When the source published the version that this row describes; updated_at is when this row changed.';
 
--- The names are those that Postgres gives the seed's own constraints, so an upgraded table gets no second index.
+-- The names are those that Postgres gives the constraints of the first table, so an upgraded table gets no second index.
 create unique index if not exists papers_arxiv_id_key on public.papers (arxiv_id);
 create unique index if not exists papers_doi_key on public.papers (doi);
 create unique index if not exists papers_source_source_id_key on public.papers (source, source_id);
 create index if not exists papers_published_idx on public.papers (published desc);
 create index if not exists papers_category_list_idx on public.papers using gin (category_list);
 
--- Rows of the seed kept the version in the id (2401.01234v1), so two versions of a paper are two rows. The highest
+-- The first clients kept the version in the id (2401.01234v1), so two versions of a paper are two rows. The highest
 -- version takes the plain id (old ids without their subject class: math.GT/0309136v2 becomes math/0309136), and later
 -- fetches update that row. The others keep their id: no row is removed.
 with plain as (
@@ -425,7 +412,7 @@ create table if not exists public.cloud_jobs_paper_queries (
   completed_at timestamptz not null
 );
 
--- Closed by default: only service_role reads and writes. The seed let anon read or even write everything.
+-- Closed by default: only service_role reads and writes. The first clients let anon read or even write everything.
 alter table public.papers enable row level security;
 alter table public.cloud_jobs_paper_queries enable row level security;
 
@@ -449,292 +436,54 @@ $$;
 revoke all on table public.papers, public.cloud_jobs_paper_queries from public, anon, authenticated;
 grant select, insert, update, delete on table public.papers, public.cloud_jobs_paper_queries to service_role;
 
--- Stores up to 1,000 papers. A paper is the same as a stored one if the arXiv id is the same, else the DOI, else
--- (source, source_id); two different arXiv ids are never one paper. Papers that come twice in a batch count once.
---   - The same source (or arXiv over any other) replaces what is stored, unless what is stored is a newer version.
---   - Another source only fills in what is missing.
--- A primary key, created_at and pdf_path never change. A DOI that another row holds already is left out.
--- Returns {"v":1,"inserted":n,"updated":n,"unchanged":n,"inserted_ids":[...]}; an inserted id is the paper's
--- identity: arXiv id, else DOI, else source:source_id.
-create or replace function public.cloud_jobs_upsert_papers(papers_param jsonb)
-returns jsonb
+-- ==== tables/finished-at ========================================================================
+
+-- Sets finished_at when a row that is written directly, as clients of the first schema do, ends a job.
+--
+-- A job that ends for good gets finished_at, which pruning goes by. A failed job with retries left does not: it can still
+-- be claimed, and the index cloud_jobs_claim_failed holds only such rows. If that job has a unique or concurrency key, it
+-- becomes waiting instead: a failed row does not hold its unique key and could meet a newer job with the same key.
+create or replace function public.cloud_jobs_stamp_finished()
+returns trigger
 language plpgsql
-volatile
-security invoker
 set search_path = ''
 as $$
 declare
-  reply jsonb;
+  keyed constant boolean := new.unique_key is not null or new.concurrency_key is not null;
 begin
-  if papers_param is null or jsonb_typeof(papers_param) <> 'array' then
-    raise exception 'papers_param must be a JSON array of papers' using errcode = '22023';
+  if new.status = 'failed' and new.current_retries < new.max_retries and not keyed then
+    new.finished_at := null;
+  elsif new.status = 'failed' and new.current_retries < new.max_retries and tg_op = 'UPDATE' and old.status in ('waiting', 'locked') then
+    new.status := 'waiting';
+  else
+    new.finished_at := coalesce(new.finished_at, now());
   end if;
-  if jsonb_array_length(papers_param) > 1000 then
-    raise exception 'papers_param has % papers; send at most 1000 at a time', jsonb_array_length(papers_param)
-      using errcode = '22023';
-  end if;
-  if exists (
-    select from jsonb_array_elements(papers_param) as item(value)
-    where jsonb_typeof(item.value) <> 'object'
-       or item.value ->> 'source' is null or item.value ->> 'source_id' is null
-       or item.value ->> 'title' is null or item.value ->> 'published' is null
-  ) then
-    raise exception 'every paper needs source, source_id, title and published' using errcode = '22023';
-  end if;
-
-  -- One writer at a time: identity spans three unique keys, which no single "on conflict" covers. A page takes
-  -- milliseconds, and the statement below then sees what the writer before has committed.
-  perform pg_advisory_xact_lock(hashtextextended('cloud_jobs_upsert_papers', 0));
-
-  with given as (
-    select item.place,
-           regexp_replace(nullif(btrim(x.arxiv_id), ''), 'v[0-9]{1,4}$', '') as arxiv_id,
-           lower(nullif(btrim(x.doi), '')) as doi,
-           x.source, x.source_id, x.version, x.title, x.abstract, x.published, x.updated, x.pdf_url, x.url,
-           x.primary_category, x.comment, x.journal_ref,
-           coalesce(x.author_list, '{}') as author_list,
-           coalesce(x.category_list, '{}') as category_list
-    from jsonb_array_elements(papers_param) with ordinality as item(value, place)
-    cross join lateral jsonb_to_record(item.value) as x(
-      arxiv_id text, doi text, source text, source_id text, version integer, title text, abstract text,
-      author_list text[], category_list text[], primary_category text, published timestamptz, updated timestamptz,
-      pdf_url text, url text, comment text, journal_ref text)
-  ),
-  keyed as (
-    -- A paper that comes with its DOI alone is the one that comes with the same DOI and an arXiv id.
-    select g.*,
-           coalesce(
-             'a:' || coalesce(g.arxiv_id,
-                              case when g.doi is not null then min(g.arxiv_id) over (partition by g.doi) end),
-             'd:' || g.doi,
-             's:' || g.source || ':' || g.source_id) as batch_key
-    from given g
-  ),
-  one_each as (
-    select distinct on (k.batch_key) k.*
-    from keyed k
-    order by k.batch_key, (k.source = 'arxiv') desc, k.version desc nulls last, k.updated desc nulls last, k.place
-  ),
-  one_each_source_id as (
-    select distinct on (o.source, o.source_id) o.* from one_each o order by o.source, o.source_id, o.place
-  ),
-  matched as (
-    select o.*, coalesce(by_arxiv.id, by_doi.id, by_source.id) as row_id
-    from one_each_source_id o
-    left join public.papers by_arxiv on by_arxiv.arxiv_id = o.arxiv_id
-    left join public.papers by_doi
-      on by_doi.doi = o.doi and (by_doi.arxiv_id is null or o.arxiv_id is null)
-    left join public.papers by_source
-      -- Whatever arXiv id the source gives it now: the row keeps the one that it has.
-      on by_source.source = o.source and by_source.source_id = o.source_id
-  ),
-  one_each_row as (
-    select distinct on (coalesce(m.row_id, m.batch_key)) m.*
-    from matched m
-    order by coalesce(m.row_id, m.batch_key), (m.source = 'arxiv') desc, m.place
-  ),
-  fitted as (
-    -- Two arXiv papers may name the same journal DOI (authors type it in); the first one keeps it.
-    select o.*,
-           case when row_number() over (partition by o.doi order by (o.row_id is null), o.place) = 1
-                 and not exists (select from public.papers p where p.doi = o.doi and p.id is distinct from o.row_id)
-                then o.doi end as free_doi
-    from one_each_row o
-  ),
-  planned as (
-    select f.*,
-           p.id is null as is_new,
-           -- A source that joins two of its entries names a row by the id that another row holds.
-           not exists (
-             select from public.papers o
-             where o.source = f.source and o.source_id = f.source_id and o.id is distinct from f.row_id
-           ) as is_source_id_free,
-           (coalesce(p.source, 'arxiv') = f.source or f.source = 'arxiv') as replaces,
-           coalesce(
-             coalesce(p.source, 'arxiv') = f.source
-             and (f.version < p.version
-                  or (f.version is not distinct from p.version and f.updated < p.updated)), false) as is_stale
-    from fitted f
-    left join public.papers p on p.id = f.row_id
-  ),
-  inserted as (
-    insert into public.papers (
-      arxiv_id, doi, source, source_id, version, title, abstract, authors, author_list, categories, category_list,
-      primary_category, published, updated, pdf_url, url, comment, journal_ref)
-    select n.arxiv_id, n.free_doi, n.source, n.source_id, n.version, n.title, n.abstract,
-           array_to_string(n.author_list, '|'), n.author_list,
-           array_to_string(n.category_list, '|'), n.category_list,
-           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref
-    from planned n
-    where n.is_new
-    order by n.place
-    -- Somebody may write to the table by other ways, outside the lock above.
-    on conflict do nothing
-    returning id, coalesce(arxiv_id, doi, source || ':' || source_id) as identity
-  ),
-  merged as (
-    select p.id,
-           coalesce(p.arxiv_id, n.arxiv_id) as arxiv_id,
-           case when n.replaces then coalesce(n.free_doi, p.doi) else coalesce(p.doi, n.free_doi) end as doi,
-           case when n.replaces and n.is_source_id_free then n.source else p.source end as source,
-           case when n.replaces and n.is_source_id_free then n.source_id else p.source_id end as source_id,
-           case when n.replaces then coalesce(n.version, p.version) else p.version end as version,
-           case when n.replaces then n.title else p.title end as title,
-           case when n.replaces then coalesce(n.abstract, p.abstract) else coalesce(p.abstract, n.abstract) end
-             as abstract,
-           case when n.replaces then array_to_string(n.author_list, '|') else p.authors end as authors,
-           case when n.replaces then n.author_list else p.author_list end as author_list,
-           case when n.replaces then array_to_string(n.category_list, '|') else p.categories end as categories,
-           case when n.replaces then n.category_list else p.category_list end as category_list,
-           case when n.replaces then n.primary_category else coalesce(p.primary_category, n.primary_category) end
-             as primary_category,
-           case when n.replaces then n.published else p.published end as published,
-           case when n.replaces then coalesce(n.updated, p.updated) else p.updated end as updated,
-           case when n.replaces then coalesce(n.pdf_url, p.pdf_url) else coalesce(p.pdf_url, n.pdf_url) end as pdf_url,
-           case when n.replaces then coalesce(n.url, p.url) else coalesce(p.url, n.url) end as url,
-           case when n.replaces then n.comment else coalesce(p.comment, n.comment) end as comment,
-           case when n.replaces then coalesce(n.journal_ref, p.journal_ref)
-                else coalesce(p.journal_ref, n.journal_ref) end as journal_ref
-    from planned n
-    join public.papers p on p.id = n.row_id
-    where not n.is_stale
-  ),
-  changed as (
-    update public.papers p
-    set arxiv_id = m.arxiv_id, doi = m.doi, source = m.source, source_id = m.source_id, version = m.version,
-        title = m.title, abstract = m.abstract, authors = m.authors, author_list = m.author_list,
-        categories = m.categories, category_list = m.category_list, primary_category = m.primary_category,
-        published = m.published, updated = m.updated, pdf_url = m.pdf_url, url = m.url, comment = m.comment,
-        journal_ref = m.journal_ref, updated_at = now()
-    from merged m
-    where p.id = m.id
-      and (p.arxiv_id, p.doi, p.source, p.source_id, p.version, p.title, p.abstract, p.authors, p.author_list,
-           p.categories, p.category_list, p.primary_category, p.published, p.updated, p.pdf_url, p.url, p.comment,
-           p.journal_ref)
-          is distinct from
-          (m.arxiv_id, m.doi, m.source, m.source_id, m.version, m.title, m.abstract, m.authors, m.author_list,
-           m.categories, m.category_list, m.primary_category, m.published, m.updated, m.pdf_url, m.url, m.comment,
-           m.journal_ref)
-    returning p.id
-  ),
-  counts as (
-    select (select count(*) from inserted) as inserted,
-           (select count(*) from changed) as updated,
-           (select count(*) from planned) as planned
-  )
-  select jsonb_build_object(
-           'v', 1,
-           'inserted', c.inserted,
-           'updated', c.updated,
-           'unchanged', c.planned - c.inserted - c.updated,
-           'inserted_ids', coalesce((select jsonb_agg(i.identity) from inserted i), '[]'::jsonb))
-  into reply
-  from counts c;
-
-  return reply;
+  return new;
 end
 $$;
 
--- Returns {"v":1,"total_papers":n}.
-create or replace function public.cloud_jobs_paper_stats()
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_build_object('v', 1, 'total_papers', (select count(*) from public.papers))
-$$;
+create or replace trigger cloud_jobs_stamp_finished
+  before update of status, current_retries, max_retries on public.cloud_jobs
+  for each row
+  when (new.status in ('success', 'failed') and (new.finished_at is null
+    or (old.status = 'failed' and new.status = 'failed'
+      and (old.current_retries < old.max_retries) is not true and new.current_retries < new.max_retries)))
+  execute function public.cloud_jobs_stamp_finished();
 
--- When a query was last read to its end: {"v":1,"completed_seconds_ago":n or null}. With started_seconds_ago_param
--- it first notes that a run which started that many seconds ago has now read the query to its end. The note never
--- moves back, so a reply that was lost can be asked for again.
-create or replace function public.cloud_jobs_paper_query(
-  query_key_param text, started_seconds_ago_param double precision default null)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  seconds_ago double precision;
-begin
-  if started_seconds_ago_param is not null then
-    insert into public.cloud_jobs_paper_queries as q (query_key, completed_at)
-    values (query_key_param, now() - make_interval(secs => greatest(started_seconds_ago_param, 0)))
-    on conflict (query_key) do update set completed_at = greatest(q.completed_at, excluded.completed_at);
-  end if;
-  select extract(epoch from now() - q.completed_at)
-  into seconds_ago
-  from public.cloud_jobs_paper_queries q
-  where q.query_key = query_key_param;
-  return jsonb_build_object('v', 1, 'completed_seconds_ago', seconds_ago);
-end
-$$;
+create or replace trigger cloud_jobs_stamp_inserted
+  before insert on public.cloud_jobs
+  for each row
+  when (new.status in ('success', 'failed') and new.finished_at is null)
+  execute function public.cloud_jobs_stamp_finished();
 
-revoke all on function public.cloud_jobs_upsert_papers(jsonb) from public, anon, authenticated;
-grant execute on function public.cloud_jobs_upsert_papers(jsonb) to service_role;
-revoke all on function public.cloud_jobs_paper_stats() from public, anon, authenticated;
-grant execute on function public.cloud_jobs_paper_stats() to service_role;
-revoke all on function public.cloud_jobs_paper_query(text, double precision) from public, anon, authenticated;
-grant execute on function public.cloud_jobs_paper_query(text, double precision) to service_role;
-
--- ==== 0003_concurrency_keys.sql =================================================================
+-- ==== tables/concurrency-keys ===================================================================
 
 -- Concurrency keys: at most one job of a key is locked at any moment.
 --
--- The unique index cloud_jobs_concurrency_key guarantees it. What is here keeps the claim cheap: a job that a claim
--- finds behind a busy key is marked blocked, which takes it out of the claim's index, and whatever frees the key
--- lets the next one go. The invariant: while a key has blocked jobs it also has a locked job, or a due one that
--- is not blocked, in each queue and type that has blocked ones. It is kept by triggers, so it also holds for
--- people who write to the table by hand.
-
--- The lock that orders "this key is busy, so wait" in a claim and "this key is free, so go" in the trigger.
-create or replace function public.cloud_jobs_key_lock_id(concurrency_key_param text)
-returns bigint
-language sql
-immutable
-parallel safe
-set search_path = ''
-as $$
-  select hashtextextended('cloud-jobs concurrency key: ' || concurrency_key_param, 0)
-$$;
-
--- Lets the first blocked job of the key go, in each queue and job type: a queue that nobody works must not hold
--- up another. Letting too many go does no harm, the next claim blocks them again.
-create or replace function public.cloud_jobs_unblock(concurrency_key_param text)
-returns integer
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_custom_plan
-as $$
-declare
-  lane record;
-  unblocked integer := 0;
-  last_queue text := '';
-  last_type text := '';
-begin
-  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(concurrency_key_param));
-  loop
-    select j.job_id, j.queue, j.job_type into lane
-    from public.cloud_jobs j
-    where j.concurrency_key = concurrency_key_param and j.status = 'waiting' and j.blocked
-      and (j.queue, j.job_type) > (last_queue, last_type)
-    order by j.queue, j.job_type, j.priority, j.run_at, j.job_id
-    limit 1;
-    exit when not found;
-    update public.cloud_jobs set blocked = false where job_id = lane.job_id and blocked;
-    -- Somebody cancelled, disabled or deleted it at this moment: the next of the same lane goes instead.
-    continue when not found;
-    unblocked := unblocked + 1;
-    last_queue := lane.queue;
-    last_type := lane.job_type;
-  end loop;
-  return unblocked;
-end
-$$;
-
+-- The unique index cloud_jobs_concurrency_key guarantees it. The triggers here keep the claim cheap. A claim marks the
+-- jobs behind a busy key as blocked, which takes them out of its index, and every event that frees the key unblocks the
+-- next. What holds at any moment: a key with blocked jobs also has a locked job, or in each queue and type with blocked
+-- jobs a due one that is not blocked. Triggers keep it so, whoever writes to the table.
 create or replace function public.cloud_jobs_key_freed()
 returns trigger
 language plpgsql
@@ -746,19 +495,7 @@ begin
 end
 $$;
 
--- A blocked mark belongs to a due job and its key: it goes when either does.
-create or replace function public.cloud_jobs_clear_blocked()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  new.blocked := false;
-  return new;
-end
-$$;
-
--- Of schedule and timezone too: a change of these moves run_at by a trigger, of which the list of columns hears nothing.
+-- schedule and timezone are listed because a change of these moves run_at in another trigger.
 create or replace trigger cloud_jobs_key_freed_by_update
   after update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
@@ -776,6 +513,18 @@ create or replace trigger cloud_jobs_key_freed_by_delete
   when (old.concurrency_key is not null and not old.blocked and old.status in ('waiting', 'locked'))
   execute function public.cloud_jobs_key_freed();
 
+-- Clears the mark of a blocked job that is no longer due, or changes its key, queue or type.
+create or replace function public.cloud_jobs_clear_blocked()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.blocked := false;
+  return new;
+end
+$$;
+
 create or replace trigger cloud_jobs_clear_blocked
   before update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
   for each row
@@ -786,50 +535,87 @@ create or replace trigger cloud_jobs_clear_blocked
   ))
   execute function public.cloud_jobs_clear_blocked();
 
--- ==== 0004_attempts.sql =========================================================================
+-- ==== tables/schedule-anchor ====================================================================
 
--- The life of an attempt: claim, renew, finish, release, expire.
+-- Makes a recurring job due at an occurrence of its schedule, whoever writes the row.
 --
--- Every function here is fenced (a write that ends or renews an attempt names its execution and its instance, and
--- applies only while that execution holds the lock), idempotent (a request whose reply was lost can be sent again)
--- and atomic. None raises SQLSTATE 40001: PostgREST before version 16 repeats such a request without end.
---
--- Plans. What every call runs has one plan, kept by the connection (force_generic_plan): planning the statements of a
--- claim anew took most of its time, and so did planning each check of a foreign key. The trap is a plan that was made
--- while the table was empty and is kept when it has grown. So nothing is left to choose: sequential scans, bitmaps and
--- sorts of a table are off, and coalesce() hides a state from partial indexes that hold few rows only sometimes. What
--- is left is the index in the order of the claim and the primary keys, whatever the statistics say. Costs that switch
--- off a plan look enormous, so jit, which goes by costs, is off too. test/sql/plans.test.ts keeps it so. The rare way
--- (cloud_jobs_end_attempts) is planned by call.
+-- A change of the schedule moves the job to the next occurrence of the new one.
+create or replace function public.cloud_jobs_anchor()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  fault text;
+begin
+  new.timezone := coalesce(new.timezone, 'UTC');
+  fault := public.cloud_jobs_schedule_fault(new.schedule, new.timezone);
+  if fault is not null then
+    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, fault),
+      'Nothing was changed. Correct the schedule or the time zone.');
+  end if;
+  if tg_op = 'INSERT' then
+    -- A first occurrence of the writer's choice stands; the default of run_at is none.
+    if new.scheduled_for is null and new.run_at = now() then
+      new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    end if;
+    new.scheduled_for := coalesce(new.scheduled_for, new.run_at);
+  elsif new.status in ('waiting', 'disabled') then
+    new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    new.scheduled_for := new.run_at;
+    new.current_retries := 0;
+    new.error_message := null;
+    new.occurrence := new.occurrence + 1;
+  else
+    -- It is running: what was due by the old schedule is over with this run.
+    new.scheduled_for := greatest(new.scheduled_for, now());
+  end if;
+  return new;
+end
+$$;
 
--- The forms that answered in jsonb: building and printing it took four times as long as json.
+create or replace trigger cloud_jobs_anchor_insert
+  before insert on public.cloud_jobs
+  for each row
+  when (new.schedule is not null)
+  execute function public.cloud_jobs_anchor();
+
+create or replace trigger cloud_jobs_anchor_update
+  before update of schedule, timezone on public.cloud_jobs
+  for each row
+  when (new.schedule is not null and (new.schedule, new.timezone) is distinct from (old.schedule, old.timezone))
+  execute function public.cloud_jobs_anchor();
+
+-- ==== tables/row-security =======================================================================
+
+-- Closed by default: row level security without a policy lets in only the owner and service_role.
+alter table public.cloud_jobs enable row level security;
+alter table public.cloud_job_executions enable row level security;
+
+-- The first schema let everybody with the public anon key read and write jobs, and so decide what runs beside the
+-- secrets of the repository. sql/optional/anon-access.sql restores that for those who want it.
 do $$
 declare
-  old text;
+  policy record;
 begin
-  for old in
-    select p.oid::regprocedure::text from pg_catalog.pg_proc p
-    where p.pronamespace = 'public'::regnamespace and p.prorettype = 'jsonb'::regtype
-      and p.proname in ('cloud_jobs_claim', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_enqueue')
+  for policy in
+    select tablename, policyname from pg_policies
+    where schemaname = 'public' and tablename in ('cloud_jobs', 'cloud_job_executions')
+      and roles && array['anon', 'authenticated', 'public']::name[]
   loop
-    execute 'drop function ' || old;
+    raise warning 'cloud-jobs: dropping policy "%" on %, which let anon or authenticated in. If you rely on it, read sql/optional/anon-access.sql.',
+      policy.policyname, policy.tablename;
+    execute format('drop policy %I on public.%I', policy.policyname, policy.tablename);
   end loop;
 end
 $$;
 
--- Errors that a caller can act on. PostgREST answers SQLSTATE PTxyz with HTTP status xyz.
-create or replace function public.cloud_jobs_refuse(status_param integer, message_param text, hint_param text default '')
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  raise exception using errcode = 'PT' || status_param, message = message_param, hint = hint_param;
-end
-$$;
+-- ==== functions/allowed-queues ==================================================================
 
--- The queues that the caller may use; null for all of them, as here: whoever may call the functions of the queue may
--- use all of it. sql/optional/worker-role.sql and enqueue-role.sql replace it, for keys that name their queues.
+-- The queues that the caller may use; null for all of them.
+--
+-- Here it is null: whoever may call the functions may use every queue. sql/optional/worker-role.sql and enqueue-role.sql
+-- replace this function for keys that name their queues.
 create or replace function public.cloud_jobs_allowed_queues()
 returns text[]
 language sql
@@ -857,16 +643,898 @@ begin
 end
 $$;
 
--- Ends attempts: the state machine's right-hand side, in one statement for the whole batch.
+-- ==== functions/answer ==========================================================================
+
+-- The reply of a verb about one job. applied: whether the job is now as asked. changed: whether this call did it. reason: why not.
+create or replace function public.cloud_jobs_answer(
+  job_id_param text, status_param text, applied_param boolean, changed_param boolean, reason_param text default null)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'job_id', job_id_param, 'status', status_param, 'applied', applied_param,
+    'changed', changed_param, 'reason', reason_param)
+$$;
+
+-- ==== functions/apply ===========================================================================
+
+-- Makes the recurring jobs of a source, such as a jobs file in a repository, what the source says. All or nothing.
+--
+-- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
+-- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
+-- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- dry_run does all of this and takes it back, so the plan it shows is the one that would be carried out.
+--
+-- Reply: {"v", "now", "dry_run", "jobs": [{"key", "job_id", "name", "queue", "action", "status", "run_at", "changes"}]}.
+-- action: create, update, enable, unchanged, disable, or gone (no longer in the source, and left alone without prune).
+-- changes: {column: [old, new]}.
+--
+-- Locks: the source (advisory), then the job rows, running ones first, in the order of job_id. A repeat changes nothing.
+create or replace function public.cloud_jobs_apply(
+  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
+    "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900}';
+  item jsonb;
+  job public.cloud_jobs;
+  current jsonb;
+  wanted jsonb;
+  changes jsonb;
+  action text;
+  id text;
+  plan jsonb := '[]';
+begin
+  if coalesce(btrim(source_param), '') = '' or length(source_param) > 500 then
+    perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
+      'Name where the jobs come from, such as owner/repository:jobs.yml.');
+  end if;
+  perform public.cloud_jobs_check_items(items_param);
+  select i.item into item from jsonb_array_elements(items_param) as i (item)
+  where i.item->>'unique_key' is null or i.item->>'schedule' is null or i.item ?| array['job_id', 'run_at', 'delay_seconds'] limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('The job %s cannot be applied.', to_json(left(item->>'name', 80))::text),
+      'Each needs unique_key and schedule, and takes neither job_id nor run_at nor delay_seconds.');
+  end if;
+  select to_jsonb(t.item->>'unique_key') into item
+  from jsonb_array_elements(items_param) as t (item) group by t.item->>'unique_key' having count(*) > 1 limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('The unique_key %s names two jobs.', item), 'Give each job a key of its own.');
+  end if;
+  -- Two of the same source at once: the second waits, and finds what the first did.
+  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs apply: ' || source_param, 0));
+
+  begin
+    -- All rows that this may touch, in the order in which workers lock theirs, and first those that run: ending a job
+    -- looks for the next of its concurrency key.
+    perform from public.cloud_jobs j
+    where j.job_id in (
+      select s.job_id from public.cloud_jobs s
+      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
+      union
+      select k.job_id from jsonb_array_elements(items_param) as i (item)
+      join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
+    order by j.status <> 'locked', j.job_id
+    for update;
+    for item in
+      -- A null says "the default", but what is in the config is the handler's business.
+      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
+        then jsonb_build_object('config', i.item->'config') else '{}' end
+      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
+    loop
+      wanted := defaults || (item - 'unique_key');
+      -- First the job where it should be, then one of this source that was in another queue.
+      select j.* into job from public.cloud_jobs j
+      where j.unique_key = item->>'unique_key' and j.status in ('waiting', 'locked', 'disabled')
+        and (j.queue = wanted->>'queue' or j.source = source_param)
+      order by j.queue = wanted->>'queue' desc limit 1
+      for update;
+      if not found then
+        id := public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0->>'job_id';
+        update public.cloud_jobs set source = source_param where job_id = id;
+        action := 'create';
+        changes := '{}';
+      else
+        id := job.job_id;
+        current := to_jsonb(job);
+        select coalesce(jsonb_object_agg(w.key, jsonb_build_array(current->w.key, w.value)), '{}') into changes
+        from jsonb_each(wanted) as w where current->w.key is distinct from w.value;
+        action := case
+          when job.status = 'disabled' and job.source is distinct from source_param then 'enable'
+          when changes <> '{}' or job.source is distinct from source_param then 'update'
+          else 'unchanged' end;
+        if action <> 'unchanged' then
+          update public.cloud_jobs set source = source_param,
+            name = wanted->>'name', job_type = wanted->>'job_type', config = wanted->'config',
+            description = wanted->>'description', max_retries = (wanted->>'max_retries')::integer,
+            priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
+            timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
+            missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
+            disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
+          where job_id = id;
+          -- By itself: it moves the job to the next occurrence, which nothing else here should.
+          if changes ?| array['schedule', 'timezone'] then
+            update public.cloud_jobs set schedule = wanted->>'schedule', timezone = wanted->>'timezone' where job_id = id;
+          end if;
+          if action = 'enable' then
+            perform public.cloud_jobs_enable(id);
+          end if;
+        end if;
+      end if;
+      select j.* into job from public.cloud_jobs j where j.job_id = id;
+      plan := plan || jsonb_build_object('key', job.unique_key, 'job_id', job.job_id, 'name', job.name, 'queue', job.queue,
+        'action', action, 'status', job.status, 'run_at', job.run_at, 'changes', changes);
+    end loop;
+
+    for job in
+      select j.* from public.cloud_jobs j
+      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled')
+        and not exists (select from jsonb_array_elements(items_param) as i (item) where i.item->>'unique_key' = j.unique_key)
+      order by j.unique_key
+      for update
+    loop
+      if prune_param then
+        perform public.cloud_jobs_disable(job.job_id);
+        -- Of no source any more: back in the file, it is enabled again.
+        update public.cloud_jobs set source = null where job_id = job.job_id returning status into job.status;
+      end if;
+      plan := plan || jsonb_build_object('key', job.unique_key, 'job_id', job.job_id, 'name', job.name, 'queue', job.queue,
+        'action', case when prune_param then 'disable' else 'gone' end, 'status', job.status, 'run_at', job.run_at, 'changes', '{}'::jsonb);
+    end loop;
+
+    if dry_run_param then
+      raise exception using errcode = 'PT299', message = 'A dry run: everything is taken back.';
+    end if;
+  exception
+    when sqlstate 'PT299' then
+      null;
+    when unique_violation then
+      perform public.cloud_jobs_refuse(409, 'A job cannot move to the queue that its source says: an unfinished job with the same unique key is there.',
+        'Nothing was changed. Delete or disable one of the two.');
+  end;
+  -- What was not created has no id.
+  return jsonb_build_object('v', 1, 'now', now(), 'dry_run', dry_run_param, 'jobs', (
+    select coalesce(jsonb_agg(case when dry_run_param and p.job->>'action' = 'create'
+      then p.job || '{"job_id": null}' else p.job end order by p.n), '[]'::jsonb)
+    from jsonb_array_elements(plan) with ordinality as p (job, n)));
+end
+$$;
+
+-- ==== functions/backlog =========================================================================
+
+-- How much work is due in each queue, and how many jobs could run at the same time.
+--
+-- Jobs with the same concurrency key run one at a time. Jobs of dead workers count. Counts up to 10000 for each queue and
+-- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
+create or replace function public.cloud_jobs_backlog(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns jsonb
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+  select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
+    'queue', q.queue, 'due', backlog.due, 'side_by_side', backlog.side_by_side) order by q.position), '[]'::jsonb))
+  from (
+    select queue, min(position) as position
+    from unnest(queues_param) with ordinality as given (queue, position) group by queue
+  ) q
+  cross join lateral (
+    select count(*) as due,
+      count(*) filter (where job.concurrency_key is null) + count(distinct job.concurrency_key) as side_by_side
+    from (
+      (select j.concurrency_key
+      from public.cloud_jobs j
+      where j.queue = q.queue and j.job_type = any (job_types_param)
+        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      limit 10000)
+      union all
+      (select j.concurrency_key
+      from public.cloud_jobs j
+      where j.queue = q.queue and j.job_type = any (job_types_param)
+        and j.status = 'locked' and j.lock_expires_at < now()
+      limit 10000)
+    ) job
+  ) backlog
+$$;
+
+-- ==== functions/bloat ===========================================================================
+
+-- How much of the tables and indexes of cloud-jobs is wasted space, and what to do about it. Changes nothing.
+--
+-- An estimate from the statistics of Postgres, as fresh as the last ANALYZE: the expected size of a B-tree follows from the
+-- number of rows and the width of the key. Indexes on expressions have no such statistics and get no estimate.
+--
+-- Reply: {"v", "now", "relations": [{"name", "kind", "bytes", "rows", "dead_rows", "expected_bytes", "advice"}]}, the
+-- largest first. advice is null if there is nothing to do.
+create or replace function public.cloud_jobs_bloat()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with owner as (
+    select c.oid, c.relname, s.n_live_tup, s.n_dead_tup
+    from pg_catalog.pg_class c
+    left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers')
+  ),
+  index as (
+    select c.oid, c.relname, greatest(c.reltuples, 0) as reltuples,
+      -- 8 bytes of header, 4 of pointer, the key rounded up to 8; leaf pages are filled to 90 %.
+      case when not 0 = any (i.indkey::smallint[]) then (
+        select 12 + 8 * ceil(sum(coalesce(st.avg_width, 16)) / 8.0)
+        from pg_catalog.pg_attribute a
+        left join pg_catalog.pg_stats st on st.schemaname = 'public' and st.tablename = owner.relname and st.attname = a.attname
+        where a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])) / 0.9 end as row_bytes
+    from owner
+    join pg_catalog.pg_index i on i.indrelid = owner.oid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
+  ),
+  relation as (
+    select relname, 'table' as kind, pg_catalog.pg_table_size(oid) as bytes, coalesce(n_live_tup, 0) as tuples,
+      coalesce(n_dead_tup, 0) as dead, null::numeric as expected
+    from owner
+    union all
+    select relname, 'index', pg_catalog.pg_relation_size(oid), reltuples::bigint, null,
+      ceil(reltuples::numeric * row_bytes::numeric / 8192) * 8192 + 16384
+    from index
+  )
+  select jsonb_build_object('v', 1, 'now', now(), 'relations', coalesce(jsonb_agg(jsonb_build_object(
+    'name', relname, 'kind', kind, 'bytes', bytes, 'rows', tuples, 'dead_rows', dead, 'expected_bytes', expected,
+    'advice', case
+      when kind = 'index' and bytes > 8388608 and bytes > 2 * expected
+        then format('reindex index concurrently public.%I;', relname)
+      when kind = 'table' and dead > 10000 and dead > tuples / 5 then format('vacuum (analyze) public.%I;', relname)
+    end) order by bytes desc, relname), '[]'::jsonb))
+  from relation
+$$;
+
+-- ==== functions/cancel ==========================================================================
+
+-- Cancels a job.
+--
+-- A waiting job fails at once. A locked one is marked: its worker learns of it at the next heartbeat, stops the handler and
+-- fails the job; if the worker is dead, the expiry of the lock does. Locks the job row. A repeat changes nothing.
+create or replace function public.cloud_jobs_cancel(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.locked_execution_id is not null then
+    update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
+      'Its worker stops it at the next heartbeat.');
+  elsif job.status = 'waiting' and job.schedule is not null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is recurring and not running now. Disable it to stop the schedule.');
+  elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then
+    update public.cloud_jobs set status = 'failed', finished_at = now(), error_message = 'Cancelled before it ran.'
+      where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, 'failed', true, true);
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It is locked by a client of the first cloud-jobs schema, which cannot be told. Wait for its lock to expire.');
+  else
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      format('It is %s, so there is nothing to cancel.', job.status));
+  end if;
+end
+$$;
+
+-- ==== functions/check-items =====================================================================
+
+-- Refuses a batch of jobs because of one of them.
+create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
+returns void
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_refuse(400,
+    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
+    'Nothing was enqueued. Correct the job and send the batch again.')
+$$;
+
+-- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
+create or replace function public.cloud_jobs_check_items(items_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
+    'missed', 'missed_grace_seconds'];
+  optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
+    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+  wrong record;
+  zone text;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
+  end if;
+  if jsonb_array_length(items_param) > 50000 then
+    perform public.cloud_jobs_refuse(413, format('items_param has %s jobs.', jsonb_array_length(items_param)), 'Enqueue at most 50000 in one call.');
+  end if;
+
+  select checked.* into wrong
+  from (
+    select i.ordinal, i.item->>'name' as name, case
+      when jsonb_typeof(i.item) <> 'object' then 'is not an object'
+      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
+      when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
+        then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
+      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      -- Not {1,100}: Postgres takes ten times as long over such a pattern.
+      when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
+      when not i.item ?| optional then null
+      when jsonb_typeof(i.item->'max_retries') <> 'null'
+        and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
+      when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+        or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
+      when jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+        and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
+        then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
+      when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
+      when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+        or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
+      when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or length(i.item->>'queue') > 100 or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
+        then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
+      when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
+      when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
+      when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
+      when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
+      when i.item->>'schedule' is null and i.item->>'timezone' is not null then 'has a timezone without a schedule'
+      when coalesce(i.item->>'missed', 'once') not in ('once', 'skip', 'all') then 'has a missed that is not once, skip or all'
+      when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
+        or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
+        then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'schedule' is not null
+        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
+    end as reason
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+  ) checked
+  where checked.reason is not null
+  order by checked.ordinal
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
+  end if;
+
+  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
+  select i.item->>'timezone' into zone
+  from jsonb_array_elements(items_param) as i (item)
+  where i.item->>'timezone' is not null
+    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
+      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
+  end if;
+end
+$$;
+
+-- ==== functions/claim ===========================================================================
+
+-- Refuses the arguments of a claim that cannot be used, before anything is changed.
+create or replace function public.cloud_jobs_check_claim(
+  instance_id_param text, limit_param integer, queues_param text[], job_types_param text[],
+  lock_seconds_param double precision, client_schema_param integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  version jsonb := public.cloud_jobs_version();
+begin
+  if client_schema_param > (version->>'schema')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, the client needs version %s.',
+      version->>'schema', client_schema_param), 'Run the sql/install.sql of the release that the client comes from.');
+  elsif client_schema_param < (version->>'requires')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, newer than the client (%s) can use.',
+      version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
+  elsif coalesce(instance_id_param, '') = '' then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif length(instance_id_param) > 200 then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is longer than 200 characters.', 'It is kept with each job that is claimed.');
+  elsif limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
+    perform public.cloud_jobs_refuse(400, 'queues_param and job_types_param must each name at least one.', 'Leave them out for the defaults.');
+  elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  perform public.cloud_jobs_check_queues(queues_param);
+end
+$$;
+
+-- Claims up to limit_param due jobs of the queues and types named, after ending the attempts of dead workers there.
+--
+-- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
+-- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
+--
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "worker", "more"}. If more is true, due jobs may be left, so "no
+-- jobs" with more = true does not mean that the queue is empty. worker is null unless the worker is new: see
+-- cloud_jobs_see_worker.
+--
+-- Locks: the request (advisory), expired and due rows (it skips those that another transaction has locked), and for a
+-- moment the concurrency keys that it meets.
+--
+-- A repeat with the same request_id_param gets the jobs that the first call locked and that the worker still holds. The
+-- ids of the executions derive from the first 28 hex digits of the request id.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_claim(
+  instance_id_param text,
+  limit_param integer default 1,
+  queues_param text[] default '{default}',
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  lock_seconds_param double precision default 300,
+  request_id_param uuid default null,
+  run_url_param text default null,
+  client_schema_param integer default null,
+  trigger_param text default null)
+returns json
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_memoize = off
+set jit = off
+as $$
+declare
+  -- The last four hex digits of an execution id number it within its claim.
+  id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  expired integer := 0;
+  repeated boolean := false;
+  picked text[];
+  jobs json;
+  worker jsonb;
+begin
+  perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
+    lock_seconds_param, client_schema_param);
+
+  if request_id_param is not null then
+    -- The same request twice at once: the second waits, then finds what the first did.
+    perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
+    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+  end if;
+
+  if repeated then
+    select array_agg(e.job_id) into picked
+    from generate_series(1, limit_param) as n
+    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
+    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
+      and j.locked_by = instance_id_param and j.status = 'locked';
+    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
+    -- this moment may be somebody else's by now.
+    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
+  else
+    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
+    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    with locked as (
+      update public.cloud_jobs j set
+        status = 'locked',
+        locked_at = now(),
+        locked_by = instance_id_param,
+        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+        cancel_requested_at = null,
+        finished_at = null
+      from unnest(picked) with ordinality as p (job_id, position)
+      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
+    )
+    insert into public.cloud_job_executions
+      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
+      l.occurrence, left(run_url_param, 500), l.scheduled_for
+    from locked l;
+    worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
+      trigger_param, run_url_param);
+  end if;
+
+  select json_agg(job order by job.execution_id) into jobs
+  from (
+    select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
+      coalesce(j.description, '') as description, j.queue, j.priority,
+      coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
+      coalesce(j.max_retries, 3) as max_retries, j.occurrence, j.timeout_seconds, j.schedule, j.timezone,
+      case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
+      j.unique_key, j.concurrency_key, j.run_at,
+      -- A row of the seed may have none.
+      coalesce(j.created_at, j.run_at) as created_at
+    from unnest(picked) as p (job_id)
+    join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
+      and left(j.locked_execution_id, 32) = id_prefix
+  ) job;
+
+  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
+    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'worker', worker,
+    -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
+    -- became due meanwhile: the caller should look once more.
+    'more', coalesce(cardinality(picked), 0) >= limit_param
+      or public.cloud_jobs_due(queues_param, job_types_param));
+end
+$$;
+
+-- ==== functions/create ==========================================================================
+
+-- Adds one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', queue_param => 'reports').
+--
+-- Returns the job id: the new one, or that of the unfinished job with the same unique key. A recurring job: select
+-- cloud_jobs_create('Nightly report', 'custom', '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param =>
+-- 'Europe/Berlin').
+create or replace function public.cloud_jobs_create(
+  name_param text,
+  job_type_param text,
+  config_param jsonb default '{}',
+  description_param text default '',
+  max_retries_param integer default 3,
+  priority_param integer default 0,
+  run_at_param timestamptz default null,
+  queue_param text default 'default',
+  timeout_seconds_param integer default null,
+  unique_key_param text default null,
+  concurrency_key_param text default null,
+  schedule_param text default null,
+  timezone_param text default null,
+  missed_param text default 'once',
+  missed_grace_seconds_param integer default 900)
+returns text
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_enqueue(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'name', name_param, 'job_type', job_type_param, 'description', description_param,
+    'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
+    'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
+    'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+$$;
+
+-- ==== functions/cron ============================================================================
+
+-- One field of a cron expression as the sorted numbers that it stands for.
+create or replace function public.cloud_jobs_cron_field(
+  field_param text, name_param text, min_param integer, max_param integer, names_param text[] default '{}')
+returns integer[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  part text;
+  found text[];
+  low integer;
+  high integer;
+  step integer;
+  span constant integer := case when name_param = 'day of week' then 7 else max_param - min_param + 1 end;
+  numbers integer[] := '{}';
+begin
+  foreach part in array string_to_array(field_param, ',') loop
+    -- Names to numbers: mon is 1 in 0-based weekdays, jan is 1 in months. A range may end with Sunday, as 7.
+    for position in 1..cardinality(names_param) loop
+      part := regexp_replace(part, '(^|-)' || names_param[position] || '($|-|/)',
+        '\1' || (position - 1 + case when min_param = 1 then 1 else 0 end)::text || '\2', 'i');
+    end loop;
+    if name_param = 'day of week' then
+      part := regexp_replace(part, '^([1-6])-0($|/)', '\1-7\2');
+    end if;
+    found := regexp_match(part, '^(?:(\*)|(\d{1,3})(?:-(\d{1,3}))?)(?:/(\d{1,3}))?$');
+    if found is null or (found[4] is not null and found[1] is null and found[3] is null) then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", cannot be read', name_param, left(field_param, 100)),
+        'Write * or */5, numbers, ranges such as 1-5 or 0-30/10, and lists of these.');
+    end if;
+    low := case when found[1] is not null then min_param else found[2]::integer end;
+    high := case when found[1] is not null then max_param else coalesce(found[3], found[2])::integer end;
+    step := coalesce(found[4]::integer, 1);
+    if low < min_param or high > max_param then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", is outside of %s to %s', name_param, left(field_param, 100), min_param, max_param));
+    elsif low > high then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a range that runs backwards', name_param, left(field_param, 100)));
+    elsif step not between 1 and span then
+      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a step that is not 1 to %s', name_param, left(field_param, 100), span));
+    end if;
+    numbers := numbers || array(select generate_series(low, high, step));
+  end loop;
+  if name_param = 'day of week' then
+    -- Sunday is 0 and 7.
+    numbers := array(select n % 7 from unnest(numbers) as n);
+  end if;
+  return array(select distinct n from unnest(numbers) as n order by n);
+end
+$$;
+
+-- The fields of a cron expression, or of a nickname such as @daily. Raises PT400 with the reason if it is not valid.
+create or replace function public.cloud_jobs_cron(
+  schedule_param text, out minutes integer[], out hours integer[], out days integer[], out months integer[],
+  out weekdays integer[], out any_day boolean, out any_weekday boolean, out fixed boolean)
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  expression constant text := lower(btrim(schedule_param));
+  field text[];
+begin
+  field := regexp_split_to_array(case expression
+    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' when '@monthly' then '0 0 1 * *'
+    when '@weekly' then '0 0 * * 0' when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
+    when '@hourly' then '0 * * * *' else expression end, '\s+');
+  if expression like '@%' and cardinality(field) = 1 then
+    perform public.cloud_jobs_refuse(400, format('is not valid: "%s" is not a nickname', left(schedule_param, 100)),
+      'The nicknames are @yearly, @monthly, @weekly, @daily and @hourly.');
+  elsif cardinality(field) <> 5 then
+    perform public.cloud_jobs_refuse(400, format('is not valid: it has %s and not 5',
+        case cardinality(field) when 1 then '1 field' else cardinality(field) || ' fields' end),
+      'Write minute, hour, day of month, month and day of week, such as 30 6 * * 1-5.');
+  end if;
+  minutes := public.cloud_jobs_cron_field(field[1], 'minute', 0, 59);
+  hours := public.cloud_jobs_cron_field(field[2], 'hour', 0, 23);
+  days := public.cloud_jobs_cron_field(field[3], 'day of month', 1, 31);
+  months := public.cloud_jobs_cron_field(field[4], 'month', 1, 12,
+    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := public.cloud_jobs_cron_field(field[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+  any_day := field[3] = '*';
+  any_weekday := field[5] = '*';
+  -- "At half past two" is meant once a day, "every ten minutes" goes by the clock on the wall.
+  fixed := field[1] !~ '[*/]' and field[2] !~ '[*/]';
+end
+$$;
+
+-- ==== functions/delete ==========================================================================
+
+-- Deletes a job and its history. A running job is left alone. Locks the job row; a repeat changes nothing.
+create or replace function public.cloud_jobs_delete(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and (job.lock_expires_at >= now()) is not false then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  delete from public.cloud_jobs where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'deleted', true, true);
+end
+$$;
+
+-- ==== functions/disable =========================================================================
+
+-- Takes a job out of the queue until it is enabled again.
+--
+-- A recurring job that is running is taken out when the run ends. Any other running job is left alone. Locks the job row.
+-- A repeat changes nothing.
+create or replace function public.cloud_jobs_disable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
+  elsif job.status = 'locked' and job.schedule is not null and job.locked_execution_id is not null then
+    update public.cloud_jobs set disable_requested_at = coalesce(disable_requested_at, now()) where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, job.disable_requested_at is null,
+      'It is running, and disabled when this run ends.');
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  end if;
+  begin
+    update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'Another unfinished job has the same unique key.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, 'disabled', true, true);
+end
+$$;
+
+-- ==== functions/doctor ==========================================================================
+
+-- The facts that the doctor command judges. Changes nothing.
+create or replace function public.cloud_jobs_doctor()
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with relation as (
+    select c.oid, c.relname, c.relkind, c.relrowsecurity,
+      c.relname::text as name
+    from pg_catalog.pg_class c
+    where c.relnamespace = 'public'::regnamespace
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'cloud_jobs_paper_queries',
+        'job_statistics')
+  ),
+  routine as (
+    select p.oid, p.oid::regprocedure::text as name
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
+  ),
+  stranger (role) as (
+    select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
+  )
+  select jsonb_build_object('v', 1, 'now', clock_timestamp(), 'role', current_user::text,
+    'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'server_version', current_setting('server_version'),
+    'statement_timeout', current_setting('statement_timeout'),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
+    'oldest_due_seconds', (
+      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
+      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
+    'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
+      where relkind = 'r' and not relrowsecurity),
+    'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
+      from pg_catalog.pg_policies where schemaname = 'public' and tablename in (select name from relation)),
+    -- A privilege on a table is of use to a stranger only where a policy lets rows through, and on a function always.
+    'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
+      from relation r cross join stranger s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
+      where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
+    'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
+      from routine f cross join stranger s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
+    'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (
+      select v.verb || ' on ' || r.name as what
+      from relation r cross join (values ('select'), ('insert'), ('update'), ('delete')) as v (verb)
+      where r.relkind = 'r' and not pg_catalog.has_table_privilege(current_user, r.oid, v.verb)
+      union all
+      select 'execute on ' || f.name from routine f where not pg_catalog.has_function_privilege(current_user, f.oid, 'execute')) m))
+$$;
+
+-- ==== functions/due =============================================================================
+
+-- Whether a job of these queues and types could be claimed now.
+--
+-- One index probe for each priority in use. A row that another transaction has locked counts, because that transaction may
+-- not take it.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_due(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns boolean
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+  with recursive lane as materialized (
+    select q.queue, t.job_type
+    from unnest(queues_param) as q (queue)
+    cross join unnest(job_types_param) as t (job_type)
+  ),
+  level (queue, job_type, priority) as (
+    select lane.queue, lane.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+      order by j.priority limit 1)
+    from lane
+    union all
+    select level.queue, level.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.status = 'waiting' and not j.blocked
+        and j.priority > level.priority
+      order by j.priority limit 1)
+    from level
+    where level.priority is not null
+  )
+  select exists (
+    select from level
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
+        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
+      order by j.run_at limit 1
+    ) front
+    where level.priority is not null
+  ) or exists (
+    select from lane
+    cross join lateral (
+      select j.job_id from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'failed' and j.finished_at is null
+        and j.current_retries < j.max_retries and j.unique_key is null and j.concurrency_key is null
+        and (j.lock_expires_at is null or j.lock_expires_at < now())
+      order by j.created_at limit 1
+    ) front
+  )
+$$;
+
+-- ==== functions/enable ==========================================================================
+
+-- Puts a disabled job back: it is waiting, due at its old time or now, with its retries fresh.
+--
+-- A recurring job waits for its next occurrence; those that passed while it was disabled are not missed. Locks the job
+-- row. A repeat changes nothing.
+create or replace function public.cloud_jobs_enable(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+begin
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' and job.disable_requested_at is not null then
+    update public.cloud_jobs set disable_requested_at = null where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, true);
+  elsif job.status <> 'disabled' then
+    return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
+      format('It is %s, not disabled.', job.status));
+  end if;
+  -- An occurrence that failed and waited for its retry is over as well.
+  if job.schedule is not null and (job.run_at <= now() or job.run_at is distinct from job.scheduled_for) then
+    job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
+  end if;
+  update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
+    occurrence = occurrence + 1,
+    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
+    -- What a seed client that disabled it while it was locked has left.
+    locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
+  where job_id = job_id_param;
+  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
+end
+$$;
+
+-- ==== functions/end-attempts ====================================================================
+
+-- Ends attempts of any outcome: the right-hand side of the state machine, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
---          "duration_seconds", "progress", "output", "job_id", "instance_id"}]
--- outcome: success | failure | discard | snooze | release; where lost_param is true, lost alone. job_id and instance_id
--- are for that, where the lock may be one of a seed client, which has no execution. The occurrence of a recurring job is over with its last
--- attempt, however that ended, and the next one is due by the schedule; what it leaves out is recorded as skipped.
--- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}, or
--- applied = false where the execution no longer holds the lock. Of two items about one execution the first counts.
-drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
+-- "duration_seconds", "progress", "output", "job_id", "instance_id"}]. outcome: success, failure, discard, snooze or
+-- release; with lost_param only lost. job_id and instance_id count only with lost_param, because the lock of a client of
+-- the first schema names no execution.
+--
+-- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
+-- false if the execution no longer holds the lock. Of two items about one execution the first counts.
+--
+-- The occurrence of a recurring job is over with its last attempt, however that ended. The schedule says when the next is
+-- due, and occurrences that are left out are recorded as skipped.
+--
+-- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
 create or replace function public.cloud_jobs_end_attempts(
   instance_id_param text, items_param jsonb, lost_param boolean default false)
 returns jsonb
@@ -1059,9 +1727,14 @@ begin
 end
 $$;
 
--- Ends the attempts of a batch that the commonest case is: success of a job that does not recur. The same fence and
--- the same effect as cloud_jobs_end_attempts, which has every other case, at a third of its cost. Returns the ids of
--- the executions that it ended; what it leaves is for the other, and that it left it says nothing.
+-- ==== functions/end-successes ===================================================================
+
+-- Ends the attempts that succeeded at jobs which do not recur, and returns the ids of those executions.
+--
+-- This is the commonest case. It has the fence and the effect of cloud_jobs_end_attempts at a third of the cost; the caller
+-- passes every other item of the batch to that function. Locks the job rows in the order of job_id.
+--
+-- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_end_successes(instance_id_param text, items_param jsonb)
 returns text[]
 language plpgsql
@@ -1118,36 +1791,126 @@ begin
 end
 $$;
 
--- Locks the rows of a batch in the order in which every other function does: two passes over it would lock the rest of
--- them out of order, and wait for a renewal that waits for them.
-create or replace function public.cloud_jobs_lock_held(instance_id_param text, items_param jsonb)
-returns void
+-- ==== functions/enqueue =========================================================================
+
+-- Adds jobs, all or none.
+--
+-- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
+-- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds", "job_id"}].
+-- name and job_type are required; the rest has the defaults of the table. A recurring job is first due at the next
+-- occurrence of its schedule, or at run_at if that is given.
+--
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+--
+-- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID). A unique_key names one unfinished job
+-- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
+-- with the same keys do not deadlock.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_enqueue(items_param jsonb)
+returns json
 language plpgsql
 set search_path = ''
+-- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  items jsonb := items_param;
+  wrong record;
+  added bigint;
+  reply json;
+  missing boolean;
 begin
-  perform from (
-    select e.job_id
-    from jsonb_array_elements(items_param) as item
-    join public.cloud_job_executions e on e.execution_id = item->>'execution_id'
-    order by e.job_id
-  ) held
-  cross join lateral (
-    select from public.cloud_jobs c
-    where c.job_id = held.job_id and c.locked_by = instance_id_param
-    for update of c
-  ) locked;
+  perform public.cloud_jobs_check_items(items_param);
+  if public.cloud_jobs_allowed_queues() is not null then
+    perform public.cloud_jobs_check_queues(array(
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+    -- It deletes history, of all queues: more than such a key may do itself.
+    if items_param @> '[{"job_type": "maintenance"}]' then
+      perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
+    end if;
+  end if;
+
+  -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
+  if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
+    select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
+    into items
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+  end if;
+
+  -- More than one round only when a job with the same unique key was finished between insert and look-up.
+  for round in 1..5 loop
+    insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
+    select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
+      coalesce(i.max_retries, 3), coalesce(i.priority, 0),
+      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
+      case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
+    from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
+      max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
+      missed_grace_seconds integer))
+      with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
+    -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
+    order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
+    on conflict do nothing;
+    get diagnostics added = row_count;
+
+    if added = jsonb_array_length(items) then
+      -- The common case: every job is new, and there is nothing to look up.
+      select json_agg(job) into reply
+      from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;
+      exit;
+    end if;
+
+    if round = 1 then
+      select max(i.ordinal) as ordinal, max(i.item->>'name') as name into wrong
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+      group by i.item->>'job_id' having count(*) > 1
+      limit 1;
+      if found then
+        perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, 'has the job_id of another job of the batch');
+      end if;
+    end if;
+
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+      bool_or(found.own is null and found.twin is null)
+    into reply, missing
+    from (
+      select i.ordinal,
+        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+        (select j.job_id from public.cloud_jobs j
+         where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
+           and j.status in ('waiting', 'locked', 'disabled')) as twin
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    ) found;
+    exit when not missing;
+  end loop;
+  if missing then
+    perform public.cloud_jobs_refuse(503, 'Jobs with the same unique key came and went while this batch was added.',
+      'Nothing was enqueued. Send the batch again.');
+  end if;
+
+  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'jobs', coalesce(reply, '[]'::json));
 end
 $$;
 
--- Ends the attempts of dead workers, a bounded number at a time, in the queues and types asked for, or in all.
--- Guarded by state and expiry under a row lock, so a job that was finished or renewed meanwhile is left alone.
+-- ==== functions/expire ==========================================================================
+
+-- Ends the attempts whose lock has expired, up to limit_param for each queue and type, and returns how many it ended.
+--
+-- Without queues it looks at all of them. Skips rows that another transaction has locked, and checks the state and the
+-- expiry under the row lock, so a job that was finished or renewed meanwhile is left alone.
+--
+-- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_expire(
   queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
 returns integer
@@ -1195,86 +1958,467 @@ begin
 end
 $$;
 
-create or replace function public.cloud_jobs_skipped_words(
-  skipped_param integer, first_param timestamptz, last_param timestamptz, missed_param text, grace_param integer)
-returns text
-language sql
-stable
+-- ==== functions/finish ==========================================================================
+
+-- Ends attempts and, in the same call, claims the next jobs.
+--
+-- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
+-- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
+-- "output"}]. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+--
+-- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}.
+--
+-- Locks the job rows in the order of job_id, then those that cloud_jobs_claim locks. A repeat ends nothing twice and gets
+-- the same answer; so does its claim if it has the same request_id.
+create or replace function public.cloud_jobs_finish(
+  instance_id_param text, items_param jsonb, claim_param jsonb default null)
+returns json
+language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
-  select format('Skipped %s from %s to %s UTC: %s.',
-    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
-      else skipped_param || ' occurrences' end,
-    to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
-    case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
-      else 'of a longer line only the newest hundred run' end)
+declare
+  wrong jsonb;
+  is_unusable boolean;
+  done text[];
+  finished json;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
+  end if;
+  select item, unusable into wrong, is_unusable
+  from jsonb_array_elements(items_param) as item
+  cross join lateral (
+    select item->>'execution_id' is null
+      or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+      or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+  ) looked
+  where unusable
+    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
+    -- that most items need not be written out.
+    or pg_column_size(item) > 2048 and (
+      octet_length((item->'result')::text) > 262144
+      or octet_length((item->'error_details')::text) > 65536
+      or octet_length(item->>'error') > 65536
+      or octet_length(item->>'output') > 65536
+      or octet_length((item->'progress')::text) > 16384)
+  order by unusable desc limit 1;
+  if is_unusable then
+    perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
+      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+  elsif found then
+    perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
+      'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
+  end if;
+
+  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  end if;
+  done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  if cardinality(done) = jsonb_array_length(items_param) then
+    select json_agg(item) into finished
+    from (
+      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at
+      from unnest(done) as d) item;
+  else
+    -- Each of the rest is answered in its place.
+    with rest as materialized (
+      select item, ordinal, row_number() over (order by ordinal) as position
+      from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+      where item->>'execution_id' <> all (done)
+    ),
+    answer as materialized (
+      select a.answer, a.position
+      from jsonb_array_elements(public.cloud_jobs_end_attempts(instance_id_param,
+        (select jsonb_agg(rest.item order by rest.position) from rest))) with ordinality as a (answer, position)
+    )
+    select json_agg(coalesce(answer.answer, jsonb_build_object('execution_id', i.item->>'execution_id', 'applied', true,
+      'status', 'success', 'failure_kind', null, 'run_at', null)) order by i.ordinal)
+    into finished
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    left join rest on rest.ordinal = i.ordinal
+    left join answer on answer.position = rest.position;
+  end if;
+
+  return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',
+    case when jsonb_typeof(claim_param) = 'object' then
+      public.cloud_jobs_claim(
+        instance_id_param,
+        (claim_param->>'limit')::integer,
+        case when jsonb_typeof(claim_param->'queues') = 'array'
+          then array(select jsonb_array_elements_text(claim_param->'queues')) else '{default}' end,
+        case when jsonb_typeof(claim_param->'job_types') = 'array'
+          then array(select jsonb_array_elements_text(claim_param->'job_types')) else '{paper_fetch,maintenance,custom}' end,
+        coalesce((claim_param->>'lock_seconds')::double precision, 300),
+        (claim_param->>'request_id')::uuid,
+        claim_param->>'run_url')
+    end);
+end
 $$;
 
--- Moves recurring jobs with missed = 'skip' on whose occurrence is later than its grace and has never been started,
--- and records what was skipped. A bounded number at a time. Returns how many jobs.
-create or replace function public.cloud_jobs_skip_missed(
-  queues_param text[], job_types_param text[], limit_param integer default 200)
-returns integer
+-- ==== functions/get-next-available-job ==========================================================
+
+-- Claims one job for a client of the first schema: the name, arguments and columns are those of that schema.
+--
+-- Such a client writes its own execution rows and ends the job by writing to the table, so no execution is made here. If it
+-- dies, the expiry of the lock ends the attempt like any other.
+create or replace function public.get_next_available_job(instance_id_param text, lock_duration_minutes integer default 30)
+returns table (
+  job_id text,
+  name text,
+  job_type text,
+  config jsonb,
+  description text,
+  current_retries integer,
+  max_retries integer
+)
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  -- Called once: in a condition, a function that locks rows is called again for each row of the table.
+  picked constant text[] := public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1);
+begin
+  return query
+  update public.cloud_jobs j set
+    status = 'locked',
+    locked_at = now(),
+    locked_by = instance_id_param,
+    lock_expires_at = now() + interval '1 minute' * lock_duration_minutes,
+    locked_execution_id = null,
+    cancel_requested_at = null,
+    finished_at = null
+  where j.job_id = any (picked)
+    and j.status in ('waiting', 'failed')
+  returning j.job_id, j.name, j.job_type, j.config, j.description, j.current_retries, j.max_retries;
+end
+$$;
+
+-- ==== functions/job-statistics ==================================================================
+
+-- The number of jobs in each status. A view of the first schema.
+create or replace view public.job_statistics
+with (security_invoker = on)
+as
+select
+  count(*) as total_jobs,
+  sum(case when status = 'waiting' then 1 else 0 end) as waiting_jobs,
+  sum(case when status = 'locked' then 1 else 0 end) as locked_jobs,
+  sum(case when status = 'success' then 1 else 0 end) as success_jobs,
+  sum(case when status = 'failed' then 1 else 0 end) as failed_jobs,
+  sum(case when status = 'disabled' then 1 else 0 end) as disabled_jobs,
+  now() as calculated_at
+from public.cloud_jobs;
+
+-- ==== functions/list ============================================================================
+
+-- Lists jobs, newest first.
+--
+-- before_param is the "next" of the previous page. Reply: {"v", "now", "jobs": [...], "next"}. Changes nothing.
+create or replace function public.cloud_jobs_list(
+  status_param text default null, job_type_param text default null, queue_param text default null,
+  name_param text default null, limit_param integer default 50, before_param text default null)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  jobs jsonb;
+  next text;
+  before_created timestamptz;
+  before_id text;
+begin
+  if limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  end if;
+  if before_param is not null then
+    if before_param !~ '^[^|]+\|.+$' then
+      perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
+    end if;
+    before_created := split_part(before_param, '|', 1)::timestamptz;
+    before_id := substr(before_param, strpos(before_param, '|') + 1);
+  end if;
+  select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
+    max(page.created || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
+  into jobs, next
+  from (
+    select found.job, found.created, row_number() over (order by found.created desc, (found.job).job_id desc) as position,
+      count(*) over () as total
+    from (
+      select j as job, coalesce(j.created_at, '-infinity'::timestamptz) as created
+      from public.cloud_jobs j
+      where (status_param is null or j.status = status_param)
+        and (job_type_param is null or j.job_type = job_type_param)
+        and (queue_param is null or j.queue = queue_param)
+        and (name_param is null or j.name = name_param)
+        and (before_param is null
+          or (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (before_created, before_id))
+      order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc
+      limit limit_param + 1
+    ) found
+  ) page;
+  return jsonb_build_object('v', 1, 'now', now(), 'jobs', coalesce(jobs, '[]'::jsonb), 'next', next);
+end
+$$;
+
+-- ==== functions/lock-held =======================================================================
+
+-- Locks the job rows of a batch in the order of job_id.
+--
+-- A batch that is ended in two passes would otherwise lock its rows in two runs of that order, and could deadlock with a
+-- renewal.
+create or replace function public.cloud_jobs_lock_held(instance_id_param text, items_param jsonb)
+returns void
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
-declare
-  late record;
-  turn record;
-  moved integer := 0;
 begin
-  for late in
-    select j.*
-    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
-    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
-    cross join lateral (
-      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for, c.concurrency_key
-      from public.cloud_jobs c
-      where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
-        and c.queue = q.queue and c.job_type = t.job_type
-        and c.run_at < now() and c.run_at < now() - make_interval(secs => c.missed_grace_seconds)
-        -- An occurrence that was begun is late for another reason, and goes on.
-        and c.run_at = c.scheduled_for
-      order by c.run_at limit limit_param
-      for update skip locked
-    ) j
-  loop
-    -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
-    continue when late.concurrency_key is not null
-      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));
-    select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
-      late.scheduled_for - interval '1 microsecond', null) as t;
-    -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
-    if turn.first_skipped is distinct from late.scheduled_for then
-      turn.first_skipped := late.scheduled_for;
-      turn.last_skipped := coalesce(turn.last_skipped, late.scheduled_for);
-      turn.skipped := turn.skipped + 1;
-    end if;
-    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
-      error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
-    values (late.job_id, 'failed', now(), now(), 0, null,
-      public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, 'skip', late.missed_grace_seconds),
-      jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
-      late.occurrence, turn.first_skipped, case when turn.next is null then 'failed' else 'waiting' end, turn.next);
-    update public.cloud_jobs set
-      status = case when turn.next is null then 'failed' else 'waiting' end,
-      finished_at = case when turn.next is null then now() end,
-      error_message = coalesce(turn.fault, error_message),
-      run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
-    where job_id = late.job_id;
-    moved := moved + 1;
-  end loop;
-  return moved;
+  perform from (
+    select e.job_id
+    from jsonb_array_elements(items_param) as item
+    join public.cloud_job_executions e on e.execution_id = item->>'execution_id'
+    order by e.job_id
+  ) held
+  cross join lateral (
+    select from public.cloud_jobs c
+    where c.job_id = held.job_id and c.locked_by = instance_id_param
+    for update of c
+  ) locked;
 end
 $$;
 
+-- ==== functions/occurrences =====================================================================
+
+-- How far the clocks of a time zone are ahead of UTC at a moment.
+create or replace function public.cloud_jobs_utc_offset(at_param timestamptz, timezone_param text)
+returns interval
+language sql
+stable
+set search_path = ''
+as $$
+  select (at_param at time zone timezone_param) - (at_param at time zone 'UTC')
+$$;
+
+-- The moments at which the clocks of a time zone show a local time.
+--
+-- Usually one. None if the clocks were set forward over it, two if they were set back over it. For a fixed time of day it
+-- is always one: the first of two, and the end of the gap if there is none.
+create or replace function public.cloud_jobs_local_moments(local_param timestamp, timezone_param text, fixed_param boolean)
+returns setof timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  wall constant timestamptz := local_param at time zone 'UTC';
+  before constant interval := public.cloud_jobs_utc_offset(wall - interval '1 day', timezone_param);
+  after constant interval := public.cloud_jobs_utc_offset(wall + interval '1 day', timezone_param);
+  -- Read with the offset from before the change, and with the one from after it.
+  early timestamptz := wall - before;
+  late timestamptz := wall - after;
+begin
+  if before = after then
+    return next early;
+    return;
+  end if;
+  early := case when (early at time zone timezone_param) = local_param then early end;
+  late := case when (late at time zone timezone_param) = local_param then late end;
+  if early is not null and late is not null and early <> late then
+    return next least(early, late);
+    if not fixed_param then
+      return next greatest(early, late);
+    end if;
+  elsif early is not null or late is not null then
+    return next coalesce(early, late);
+  elsif fixed_param then
+    return query select m
+      from generate_series(wall - greatest(before, after), wall - least(before, after), interval '1 minute') as m
+      where public.cloud_jobs_utc_offset(m, timezone_param) = after
+      order by m limit 1;
+  end if;
+end
+$$;
+
+-- The occurrences of a schedule after one moment and up to another, oldest first (or newest first), up to a limit.
+--
+-- Looks up to nine years ahead: the longest way from one 29 February to the next.
+create or replace function public.cloud_jobs_occurrences(
+  schedule_param text, timezone_param text, after_param timestamptz, until_param timestamptz default null,
+  limit_param integer default 1, newest_first_param boolean default false)
+returns setof timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  cron record;
+  -- The search begins here and goes in this direction.
+  anchor constant timestamptz := case when newest_first_param then until_param else after_param end;
+  direction constant integer := case when newest_first_param then -1 else 1 end;
+  -- Near a change of clocks a later local time may be an earlier moment: begin a day before, and take all of it.
+  near constant boolean := public.cloud_jobs_utc_offset(anchor - interval '2 days', timezone_param)
+    <> public.cloud_jobs_utc_offset(anchor + interval '2 days', timezone_param);
+  beginning constant timestamp := (anchor at time zone timezone_param)
+    - direction * case when near then interval '26 hours' else interval '1 minute' end;
+  wanted integer := limit_param + case when near then 1800 else 1 end;
+  span interval;
+  local_times timestamp[];
+  found timestamptz[];
+begin
+  select c.* into cron from public.cloud_jobs_cron(schedule_param) as c;
+  foreach span in array array[interval '3 days', interval '400 days', interval '9 years'] loop
+    loop
+      select array_agg(t.local_time) into local_times
+      from (
+        select clock.local_time
+        from (
+          select d as day
+          from generate_series(beginning::date::timestamp, beginning::date::timestamp + direction * span, direction * interval '1 day') as d
+          where extract(month from d)::integer = any (cron.months)
+            -- As in every cron: where both days are restricted, either will do.
+            and case
+              when cron.any_day then extract(dow from d)::integer = any (cron.weekdays)
+              when cron.any_weekday then extract(day from d)::integer = any (cron.days)
+              else extract(dow from d)::integer = any (cron.weekdays) or extract(day from d)::integer = any (cron.days)
+            end
+          limit 2 + wanted / (cardinality(cron.hours) * cardinality(cron.minutes))
+        ) day
+        cross join unnest(cron.hours) as hour
+        cross join unnest(cron.minutes) as minute
+        cross join lateral (select day.day + make_interval(hours => hour, mins => minute) as local_time) as clock
+        where (clock.local_time - beginning) * direction >= interval '0'
+        order by extract(epoch from clock.local_time) * direction
+        limit wanted
+      ) t;
+      select array_agg(m.moment order by m.moment) into found
+      from (
+        select distinct moment
+        from unnest(local_times) as local_time
+        cross join lateral public.cloud_jobs_local_moments(local_time, timezone_param, cron.fixed) as moment
+        where moment > after_param and (until_param is null or moment <= until_param)
+      ) m;
+      -- A local time that does not exist was counted and gave nothing: look further.
+      exit when cardinality(found) >= limit_param or coalesce(cardinality(local_times), 0) < wanted
+        or (not newest_first_param and local_times[wanted] > (until_param at time zone timezone_param) + interval '26 hours')
+        or (newest_first_param and local_times[wanted] < (after_param at time zone timezone_param) - interval '26 hours');
+      wanted := wanted * 2;
+    end loop;
+    exit when cardinality(found) >= limit_param
+      or (not newest_first_param and beginning + span > (until_param at time zone timezone_param) + interval '26 hours')
+      or (newest_first_param and beginning - span < (after_param at time zone timezone_param) - interval '26 hours');
+  end loop;
+  return query select m from unnest(found) as m order by extract(epoch from m) * direction limit limit_param;
+end
+$$;
+
+-- The next occurrence after a moment; null if there is none within nine years.
+--
+-- Raises PT400 if the schedule is not valid, and the error of Postgres if the time zone is not.
+create or replace function public.cloud_jobs_next_occurrence(schedule_param text, timezone_param text, after_param timestamptz)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+  select o from public.cloud_jobs_occurrences(schedule_param, coalesce(timezone_param, 'UTC'), after_param) as o
+$$;
+
+-- ==== functions/paper-query =====================================================================
+
+-- When a query was last read to its end: {"v": 1, "completed_seconds_ago": n or null}.
+--
+-- With started_seconds_ago_param it first notes that a run which started that many seconds ago has read the query to its
+-- end. The note never moves back, so the call can be repeated.
+create or replace function public.cloud_jobs_paper_query(
+  query_key_param text, started_seconds_ago_param double precision default null)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  seconds_ago double precision;
+begin
+  if started_seconds_ago_param is not null then
+    insert into public.cloud_jobs_paper_queries as q (query_key, completed_at)
+    values (query_key_param, now() - make_interval(secs => greatest(started_seconds_ago_param, 0)))
+    on conflict (query_key) do update set completed_at = greatest(q.completed_at, excluded.completed_at);
+  end if;
+  select extract(epoch from now() - q.completed_at)
+  into seconds_ago
+  from public.cloud_jobs_paper_queries q
+  where q.query_key = query_key_param;
+  return jsonb_build_object('v', 1, 'completed_seconds_ago', seconds_ago);
+end
+$$;
+
+-- ==== functions/paper-stats =====================================================================
+
+-- Returns {"v": 1, "total_papers": n}.
+create or replace function public.cloud_jobs_paper_stats()
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'total_papers', (select count(*) from public.papers))
+$$;
+
+-- ==== functions/peek ============================================================================
+
+-- What a claim would find now, in its order, without taking it.
+--
+-- Reply: {"v", "now", "due", "jobs": [...]}. due counts up to 10000 and stops there. Changes nothing.
+create or replace function public.cloud_jobs_peek(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  limit_param integer default 0)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select public.cloud_jobs_check_queues(queues_param);
+  select jsonb_build_object('v', 1, 'now', now(),
+    'due', (
+      select count(*) from (
+        select from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        limit 10000
+      ) due),
+    'jobs', coalesce((
+      select jsonb_agg(public.cloud_jobs_row(next.j) order by (next.j).priority, (next.j).run_at, (next.j).job_id)
+      from (
+        select j
+        from public.cloud_jobs j
+        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
+          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+        order by j.priority, j.run_at, j.job_id
+        limit least(greatest(coalesce(limit_param, 0), 0), 1000)
+      ) next), '[]'::jsonb))
+$$;
+
+-- ==== functions/pick ============================================================================
+
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
--- The rows are locked until the end of the transaction; the caller changes their state.
+--
+-- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
+-- has locked. Blocks the jobs of concurrency keys that are busy.
+--
+-- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
 returns text[]
 language plpgsql
@@ -1432,204 +2576,151 @@ begin
 end
 $$;
 
--- The words that a worker may send, checked before anything is touched.
-create or replace function public.cloud_jobs_check_claim(
-  instance_id_param text, limit_param integer, queues_param text[], job_types_param text[],
-  lock_seconds_param double precision, client_schema_param integer)
+-- ==== functions/plan ============================================================================
+
+-- The backlog, for a run that plans workers.
+--
+-- The run is recorded as a worker that came: on a day without work no other worker comes, and the runs of its schedule
+-- would seem to be missing. Changes no job. Reply: that of cloud_jobs_backlog, and "worker" as in cloud_jobs_claim.
+create or replace function public.cloud_jobs_plan(
+  instance_id_param text,
+  queues_param text[] default '{default}',
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  run_url_param text default null,
+  trigger_param text default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if coalesce(instance_id_param, '') = '' or length(instance_id_param) > 500 then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty or longer than 500 characters.', 'Pass a name that no other worker has.');
+  end if;
+  perform public.cloud_jobs_check_queues(queues_param);
+  return public.cloud_jobs_backlog(queues_param, job_types_param) || jsonb_build_object('worker',
+    public.cloud_jobs_see_worker(instance_id_param, queues_param, 0, trigger_param, run_url_param));
+end
+$$;
+
+-- ==== functions/prune ===========================================================================
+
+-- Removes history in one bounded batch: executions that ended, and finished one-off jobs with their executions, that are
+-- older than so many days.
+--
+-- Null leaves a kind alone. Reply: {"v", "executions", "jobs", "more"}; call it again while more is true. Never touches a
+-- job that is running, waiting, disabled or recurring. Calls take turns (an advisory lock).
+create or replace function public.cloud_jobs_prune(
+  executions_days_param double precision default null, jobs_days_param double precision default null,
+  limit_param integer default 1000)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+-- Oldest first through the index, whatever stale statistics say about the size of the history.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+  executions integer := 0;
+  jobs integer := 0;
+begin
+  if coalesce(executions_days_param, 0) < 0 or coalesce(jobs_days_param, 0) < 0 then
+    perform public.cloud_jobs_refuse(400, 'A number of days is negative.', 'Pass 0 or more.');
+  end if;
+  if limit_param is null or limit_param not between 1 and 10000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
+  end if;
+  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
+  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
+  if executions_days_param is not null then
+    delete from public.cloud_job_executions where execution_id = any (array(
+      select e.execution_id from public.cloud_job_executions e
+      where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
+        and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
+      order by e.started_at
+      limit limit_param
+      for update skip locked
+    ));
+    get diagnostics executions = row_count;
+  end if;
+  if jobs_days_param is not null then
+    delete from public.cloud_jobs where job_id = any (array(
+      select j.job_id from public.cloud_jobs j
+      where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
+        and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
+      order by j.finished_at
+      limit limit_param
+      for update skip locked
+    ));
+    get diagnostics jobs = row_count;
+  end if;
+  return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
+    'more', executions >= limit_param or jobs >= limit_param);
+end
+$$;
+
+-- ==== functions/refuse ==========================================================================
+
+-- Raises an error that the caller can act on. PostgREST answers SQLSTATE PTxyz with HTTP status xyz.
+create or replace function public.cloud_jobs_refuse(status_param integer, message_param text, hint_param text default '')
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  version jsonb := public.cloud_jobs_version();
 begin
-  if client_schema_param > (version->>'schema')::integer then
-    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, the client needs version %s.',
-      version->>'schema', client_schema_param), 'Run the sql/install.sql of the release that the client comes from.');
-  elsif client_schema_param < (version->>'requires')::integer then
-    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, newer than the client (%s) can use.',
-      version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
-  elsif coalesce(instance_id_param, '') = '' then
-    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
-  elsif length(instance_id_param) > 200 then
-    perform public.cloud_jobs_refuse(400, 'instance_id_param is longer than 200 characters.', 'It is kept with each job that is claimed.');
-  elsif limit_param is null or limit_param not between 1 and 1000 then
-    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
-  elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
-    perform public.cloud_jobs_refuse(400, 'queues_param and job_types_param must each name at least one.', 'Leave them out for the defaults.');
-  elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
-    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
-  end if;
-  perform public.cloud_jobs_check_queues(queues_param);
+  raise exception using errcode = 'PT' || status_param, message = message_param, hint = hint_param;
 end
 $$;
 
--- Its form before trigger_param was added.
-drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+-- ==== functions/release =========================================================================
 
--- Claims up to limit_param due jobs of the queues and types named, after ending what dead workers left there.
+-- Hands attempts back: the jobs are due now, and no retry is spent.
 --
--- request_id_param, a random UUID, makes the request repeatable: execution ids derive from its first 28 hex digits, and
--- a request that comes again gets the jobs that it already holds. Reply: {"v", "schema", "now", "jobs": [...], "more", "expired"}; more = true when
--- due jobs may be left, so "no jobs" with more = true is not the end of the queue. "worker" is null unless the worker is
--- new: see cloud_jobs_see_worker. trigger_param says what started it: "workflow_dispatch", "schedule 17 * * * *".
-create or replace function public.cloud_jobs_claim(
-  instance_id_param text,
-  limit_param integer default 1,
-  queues_param text[] default '{default}',
-  job_types_param text[] default '{paper_fetch,maintenance,custom}',
-  lock_seconds_param double precision default 300,
-  request_id_param uuid default null,
-  run_url_param text default null,
-  client_schema_param integer default null,
-  trigger_param text default null)
+-- For a worker that shuts down or that claimed more than it can run. Locks and repeats as in cloud_jobs_finish.
+create or replace function public.cloud_jobs_release(
+  instance_id_param text, execution_ids_param text[], reason_param text default 'The worker shut down.')
 returns json
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_finish(instance_id_param, coalesce(jsonb_agg(jsonb_build_object(
+    'execution_id', execution_id, 'outcome', 'release', 'error', reason_param)), '[]'::jsonb))
+  from unnest(execution_ids_param) as execution_id
+$$;
+
+-- ==== functions/release-expired-locks ===========================================================
+
+-- Ends the attempts of dead workers in all queues and returns how many. A function of the first schema.
+--
+-- Each spends a retry, so a job that kills its workers stops after max_retries. Bounded to 20 batches of 500, to stay below
+-- the statement timeout; the next call takes the rest.
+create or replace function public.release_expired_locks()
+returns integer
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_memoize = off
-set jit = off
 as $$
 declare
-  -- The last four hex digits of an execution id number it within its claim.
-  id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
-  expired integer := 0;
-  repeated boolean := false;
-  picked text[];
-  jobs json;
-  worker jsonb;
+  released integer := 0;
+  batch integer;
 begin
-  perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
-    lock_seconds_param, client_schema_param);
-
-  if request_id_param is not null then
-    -- The same request twice at once: the second waits, then finds what the first did.
-    perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
-    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
-  end if;
-
-  if repeated then
-    select array_agg(e.job_id) into picked
-    from generate_series(1, limit_param) as n
-    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
-    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
-      and j.locked_by = instance_id_param and j.status = 'locked';
-    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
-    -- this moment may be somebody else's by now.
-    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
-    where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
-  else
-    expired := public.cloud_jobs_expire(queues_param, job_types_param);
-    perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
-    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
-    with locked as (
-      update public.cloud_jobs j set
-        status = 'locked',
-        locked_at = now(),
-        locked_by = instance_id_param,
-        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
-        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
-        cancel_requested_at = null,
-        finished_at = null
-      from unnest(picked) with ordinality as p (job_id, position)
-      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
-      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
-        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
-    )
-    insert into public.cloud_job_executions
-      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
-    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, left(run_url_param, 500), l.scheduled_for
-    from locked l;
-    worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
-      trigger_param, run_url_param);
-  end if;
-
-  select json_agg(job order by job.execution_id) into jobs
-  from (
-    select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
-      coalesce(j.description, '') as description, j.queue, j.priority,
-      coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
-      coalesce(j.max_retries, 3) as max_retries, j.occurrence, j.timeout_seconds, j.schedule, j.timezone,
-      case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
-      j.unique_key, j.concurrency_key, j.run_at,
-      -- A row of the seed may have none.
-      coalesce(j.created_at, j.run_at) as created_at
-    from unnest(picked) as p (job_id)
-    join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
-      and left(j.locked_execution_id, 32) = id_prefix
-  ) job;
-
-  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
-    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'worker', worker,
-    -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
-    -- became due meanwhile: the caller should look once more.
-    'more', coalesce(cardinality(picked), 0) >= limit_param
-      or public.cloud_jobs_due(queues_param, job_types_param));
+  -- Bounded, to stay well below the statement timeout; what is left goes with the next call.
+  for round in 1..20 loop
+    batch := public.cloud_jobs_expire(null, null, 500);
+    released := released + batch;
+    exit when batch < 500;
+  end loop;
+  return released;
 end
 $$;
 
--- Whether any job of these queues and types could be claimed now: one index probe for each priority in use. What
--- another transaction has locked at this moment counts, since that one may not take it.
-create or replace function public.cloud_jobs_due(
-  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
-returns boolean
-language sql
-stable
-set search_path = ''
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_sort = off
-set jit = off
-as $$
-  with recursive lane as materialized (
-    select q.queue, t.job_type
-    from unnest(queues_param) as q (queue)
-    cross join unnest(job_types_param) as t (job_type)
-  ),
-  level (queue, job_type, priority) as (
-    select lane.queue, lane.job_type, (
-      select j.priority from public.cloud_jobs j
-      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
-      order by j.priority limit 1)
-    from lane
-    union all
-    select level.queue, level.job_type, (
-      select j.priority from public.cloud_jobs j
-      where j.queue = level.queue and j.job_type = level.job_type and j.status = 'waiting' and not j.blocked
-        and j.priority > level.priority
-      order by j.priority limit 1)
-    from level
-    where level.priority is not null
-  )
-  select exists (
-    select from level
-    cross join lateral (
-      select j.job_id from public.cloud_jobs j
-      where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
-        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-        and (j.lock_expires_at is null or j.lock_expires_at < now())
-      order by j.run_at limit 1
-    ) front
-    where level.priority is not null
-  ) or exists (
-    select from lane
-    cross join lateral (
-      select j.job_id from public.cloud_jobs j
-      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'failed' and j.finished_at is null
-        and j.current_retries < j.max_retries and j.unique_key is null and j.concurrency_key is null
-        and (j.lock_expires_at is null or j.lock_expires_at < now())
-      order by j.created_at limit 1
-    ) front
-  )
-$$;
+-- ==== functions/renew ===========================================================================
 
--- Keeps the locks of running attempts. items: [{"execution_id", "progress"}].
--- Reply: {"v", "renewed": [{"execution_id", "held", "cancel_requested"}]}; held = false means that the attempt was
--- ended by somebody else, so the handler must stop.
+-- Extends the locks of running attempts and stores their progress.
+--
+-- items: [{"execution_id", "progress"}]. Reply: {"v", "now", "renewed": [{"execution_id", "held", "cancel_requested"}]}.
+-- held = false means that the attempt has ended and the handler must stop.
+--
+-- Locks the job rows in the order of job_id. A repeat extends the locks again.
 create or replace function public.cloud_jobs_renew(
   instance_id_param text, items_param jsonb, lock_seconds_param double precision default 300)
 returns jsonb
@@ -1684,397 +2775,11 @@ begin
 end
 $$;
 
--- Ends attempts and, in the same call, claims the next.
+-- ==== functions/retry ===========================================================================
+
+-- Runs a finished job again: it is waiting and due now, with retries, error and timestamps reset.
 --
--- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
---   "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds",
---   "progress", "output"}]
--- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
--- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}
-create or replace function public.cloud_jobs_finish(
-  instance_id_param text, items_param jsonb, claim_param jsonb default null)
-returns json
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_generic_plan
-set jit = off
-as $$
-declare
-  wrong jsonb;
-  is_unusable boolean;
-  done text[];
-  finished json;
-begin
-  if jsonb_typeof(items_param) is distinct from 'array' then
-    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
-  end if;
-  select item, unusable into wrong, is_unusable
-  from jsonb_array_elements(items_param) as item
-  cross join lateral (
-    select item->>'execution_id' is null
-      or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
-      or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
-      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
-  ) looked
-  where unusable
-    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
-    -- that most items need not be written out.
-    or pg_column_size(item) > 2048 and (
-      octet_length((item->'result')::text) > 262144
-      or octet_length((item->'error_details')::text) > 65536
-      or octet_length(item->>'error') > 65536
-      or octet_length(item->>'output') > 65536
-      or octet_length((item->'progress')::text) > 16384)
-  order by unusable desc limit 1;
-  if is_unusable then
-    perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
-      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
-  elsif found then
-    perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
-      'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
-  end if;
-
-  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
-    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
-  end if;
-  done := public.cloud_jobs_end_successes(instance_id_param, items_param);
-  if cardinality(done) = jsonb_array_length(items_param) then
-    select json_agg(item) into finished
-    from (
-      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at
-      from unnest(done) as d) item;
-  else
-    -- Each of the rest is answered in its place.
-    with rest as materialized (
-      select item, ordinal, row_number() over (order by ordinal) as position
-      from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-      where item->>'execution_id' <> all (done)
-    ),
-    answer as materialized (
-      select a.answer, a.position
-      from jsonb_array_elements(public.cloud_jobs_end_attempts(instance_id_param,
-        (select jsonb_agg(rest.item order by rest.position) from rest))) with ordinality as a (answer, position)
-    )
-    select json_agg(coalesce(answer.answer, jsonb_build_object('execution_id', i.item->>'execution_id', 'applied', true,
-      'status', 'success', 'failure_kind', null, 'run_at', null)) order by i.ordinal)
-    into finished
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-    left join rest on rest.ordinal = i.ordinal
-    left join answer on answer.position = rest.position;
-  end if;
-
-  return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',
-    case when jsonb_typeof(claim_param) = 'object' then
-      public.cloud_jobs_claim(
-        instance_id_param,
-        (claim_param->>'limit')::integer,
-        case when jsonb_typeof(claim_param->'queues') = 'array'
-          then array(select jsonb_array_elements_text(claim_param->'queues')) else '{default}' end,
-        case when jsonb_typeof(claim_param->'job_types') = 'array'
-          then array(select jsonb_array_elements_text(claim_param->'job_types')) else '{paper_fetch,maintenance,custom}' end,
-        coalesce((claim_param->>'lock_seconds')::double precision, 300),
-        (claim_param->>'request_id')::uuid,
-        claim_param->>'run_url')
-    end);
-end
-$$;
-
--- Hands attempts back, due now, without spending a retry: a worker that shuts down, or one that claimed too much.
-create or replace function public.cloud_jobs_release(
-  instance_id_param text, execution_ids_param text[], reason_param text default 'The worker shut down.')
-returns json
-language sql
-set search_path = ''
-as $$
-  select public.cloud_jobs_finish(instance_id_param, coalesce(jsonb_agg(jsonb_build_object(
-    'execution_id', execution_id, 'outcome', 'release', 'error', reason_param)), '[]'::jsonb))
-  from unnest(execution_ids_param) as execution_id
-$$;
-
--- ==== 0005_jobs.sql =============================================================================
-
--- What people and applications do with jobs: enqueue, cancel, run again, enable, disable, delete.
-
-create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
-returns void
-language sql
-set search_path = ''
-as $$
-  select public.cloud_jobs_refuse(400,
-    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
-    'Nothing was enqueued. Correct the job and send the batch again.')
-$$;
-
--- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
-create or replace function public.cloud_jobs_check_items(items_param jsonb)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-declare
-  known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
-    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
-    'missed', 'missed_grace_seconds'];
-  optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
-    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
-  wrong record;
-  zone text;
-begin
-  if jsonb_typeof(items_param) is distinct from 'array' then
-    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
-  end if;
-  if jsonb_array_length(items_param) > 50000 then
-    perform public.cloud_jobs_refuse(413, format('items_param has %s jobs.', jsonb_array_length(items_param)), 'Enqueue at most 50000 in one call.');
-  end if;
-
-  select checked.* into wrong
-  from (
-    select i.ordinal, i.item->>'name' as name, case
-      when jsonb_typeof(i.item) <> 'object' then 'is not an object'
-      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
-      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
-      when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
-      when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
-        then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
-      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
-      -- Not {1,100}: Postgres takes ten times as long over such a pattern.
-      when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
-      -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
-      when not i.item ?| optional then null
-      when jsonb_typeof(i.item->'max_retries') <> 'null'
-        and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
-      when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
-        or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
-      when jsonb_typeof(i.item->'timeout_seconds') <> 'null'
-        and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
-        then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
-      when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
-      when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
-        then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
-      when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
-        or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
-      when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or length(i.item->>'queue') > 100 or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
-        then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
-      when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
-      when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
-      when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
-      when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
-      when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
-      when i.item->>'schedule' is null and i.item->>'timezone' is not null then 'has a timezone without a schedule'
-      when coalesce(i.item->>'missed', 'once') not in ('once', 'skip', 'all') then 'has a missed that is not once, skip or all'
-      when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
-        or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
-        then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
-      when i.item->>'schedule' is not null
-        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
-    end as reason
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-  ) checked
-  where checked.reason is not null
-  order by checked.ordinal
-  limit 1;
-  if found then
-    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
-  end if;
-
-  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
-  select i.item->>'timezone' into zone
-  from jsonb_array_elements(items_param) as i (item)
-  where i.item->>'timezone' is not null
-    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
-  limit 1;
-  if found then
-    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
-      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
-  end if;
-end
-$$;
-
--- Adds jobs, all or none. items: [{"name", "job_type", "config", "description", "max_retries", "priority",
--- "run_at" | "delay_seconds", "queue", "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone",
--- "missed", "missed_grace_seconds", "job_id"}]; name and job_type are required, the rest has the defaults of the table.
--- A recurring job is due first at the next occurrence of its schedule, or at run_at where that is given.
---
--- Repeatable in two ways. A job_id chosen by the caller (a fresh UUID) makes the same request add the job once. A
--- unique_key names one unfinished job of its queue: where there is one already, that job is the answer.
--- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
-create or replace function public.cloud_jobs_enqueue(items_param jsonb)
-returns json
-language plpgsql
-set search_path = ''
--- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set jit = off
-as $$
-declare
-  items jsonb := items_param;
-  wrong record;
-  added bigint;
-  reply json;
-  missing boolean;
-begin
-  perform public.cloud_jobs_check_items(items_param);
-  if public.cloud_jobs_allowed_queues() is not null then
-    perform public.cloud_jobs_check_queues(array(
-      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
-    -- It deletes history, of all queues: more than such a key may do itself.
-    if items_param @> '[{"job_type": "maintenance"}]' then
-      perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
-    end if;
-  end if;
-
-  -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
-  if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
-    select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
-    into items
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
-  end if;
-
-  -- More than one round only when a job with the same unique key was finished between insert and look-up.
-  for round in 1..5 loop
-    insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
-      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
-    select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
-      coalesce(i.max_retries, 3), coalesce(i.priority, 0),
-      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
-      i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
-      case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
-      case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
-      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
-    from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
-      max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
-      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
-      missed_grace_seconds integer))
-      with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
-        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
-    -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
-    order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
-    on conflict do nothing;
-    get diagnostics added = row_count;
-
-    if added = jsonb_array_length(items) then
-      -- The common case: every job is new, and there is nothing to look up.
-      select json_agg(job) into reply
-      from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;
-      exit;
-    end if;
-
-    if round = 1 then
-      select max(i.ordinal) as ordinal, max(i.item->>'name') as name into wrong
-      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
-      group by i.item->>'job_id' having count(*) > 1
-      limit 1;
-      if found then
-        perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, 'has the job_id of another job of the batch');
-      end if;
-    end if;
-
-    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
-      bool_or(found.own is null and found.twin is null)
-    into reply, missing
-    from (
-      select i.ordinal,
-        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
-        (select j.job_id from public.cloud_jobs j
-         where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
-           and j.status in ('waiting', 'locked', 'disabled')) as twin
-      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
-    ) found;
-    exit when not missing;
-  end loop;
-  if missing then
-    perform public.cloud_jobs_refuse(503, 'Jobs with the same unique key came and went while this batch was added.',
-      'Nothing was enqueued. Send the batch again.');
-  end if;
-
-  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
-    'jobs', coalesce(reply, '[]'::json));
-end
-$$;
-
--- The same for one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
--- '{"handler": "report"}', queue_param => 'reports'). Returns the job id: the new one, or that of the unfinished job
--- with the same unique key. A recurring one: select cloud_jobs_create('Nightly report', 'custom',
--- '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param => 'Europe/Berlin').
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
-create or replace function public.cloud_jobs_create(
-  name_param text,
-  job_type_param text,
-  config_param jsonb default '{}',
-  description_param text default '',
-  max_retries_param integer default 3,
-  priority_param integer default 0,
-  run_at_param timestamptz default null,
-  queue_param text default 'default',
-  timeout_seconds_param integer default null,
-  unique_key_param text default null,
-  concurrency_key_param text default null,
-  schedule_param text default null,
-  timezone_param text default null,
-  missed_param text default 'once',
-  missed_grace_seconds_param integer default 900)
-returns text
-language sql
-set search_path = ''
-as $$
-  select public.cloud_jobs_enqueue(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-    'name', name_param, 'job_type', job_type_param, 'description', description_param,
-    'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
-    'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
-    'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
-    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
-$$;
-
--- The answer of every verb about one job: applied says whether the job is now as asked, changed whether this call
--- did it, reason why not. Asking twice is no error.
-create or replace function public.cloud_jobs_answer(
-  job_id_param text, status_param text, applied_param boolean, changed_param boolean, reason_param text default null)
-returns jsonb
-language sql
-immutable
-set search_path = ''
-as $$
-  select jsonb_build_object('v', 1, 'job_id', job_id_param, 'status', status_param, 'applied', applied_param,
-    'changed', changed_param, 'reason', reason_param)
-$$;
-
--- Cancels a job. A waiting one fails at once. For a locked one the wish is written down; its worker learns of it at
--- the next heartbeat, stops the handler and fails the job, and if the worker is dead the lock's expiry does.
-create or replace function public.cloud_jobs_cancel(job_id_param text)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  job public.cloud_jobs;
-begin
-  select * into job from public.cloud_jobs where job_id = job_id_param for update;
-  if not found then
-    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
-  elsif job.status = 'locked' and job.locked_execution_id is not null then
-    update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
-    return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
-      'Its worker stops it at the next heartbeat.');
-  elsif job.status = 'waiting' and job.schedule is not null then
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
-      'It is recurring and not running now. Disable it to stop the schedule.');
-  elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then
-    update public.cloud_jobs set status = 'failed', finished_at = now(), error_message = 'Cancelled before it ran.'
-      where job_id = job_id_param;
-    return public.cloud_jobs_answer(job_id_param, 'failed', true, true);
-  elsif job.status = 'locked' then
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
-      'It is locked by a client of the first cloud-jobs schema, which cannot be told. Wait for its lock to expire.');
-  else
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
-      format('It is %s, so there is nothing to cancel.', job.status));
-  end if;
-end
-$$;
-
--- Runs a finished job again: waiting, due now, with retries, error and timestamps reset.
+-- A waiting job becomes due now. Locks the job row. A repeat changes nothing while the job is due.
 create or replace function public.cloud_jobs_retry(job_id_param text)
 returns jsonb
 language plpgsql
@@ -2126,96 +2831,9 @@ begin
 end
 $$;
 
--- Takes a job out of the queue until it is enabled again. A recurring one that is running is taken out when the run
--- ends; another one that is running is left alone.
-create or replace function public.cloud_jobs_disable(job_id_param text)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  job public.cloud_jobs;
-begin
-  select * into job from public.cloud_jobs where job_id = job_id_param for update;
-  if not found then
-    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
-  elsif job.status = 'disabled' then
-    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is disabled already.');
-  elsif job.status = 'locked' and job.schedule is not null and job.locked_execution_id is not null then
-    update public.cloud_jobs set disable_requested_at = coalesce(disable_requested_at, now()) where job_id = job_id_param;
-    return public.cloud_jobs_answer(job_id_param, job.status, true, job.disable_requested_at is null,
-      'It is running, and disabled when this run ends.');
-  elsif job.status = 'locked' then
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
-  end if;
-  begin
-    update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;
-  exception when unique_violation then
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
-      'Another unfinished job has the same unique key.');
-  end;
-  return public.cloud_jobs_answer(job_id_param, 'disabled', true, true);
-end
-$$;
+-- ==== functions/row =============================================================================
 
--- Puts a disabled job back: waiting, due at its old time or now, with its retries fresh, as an occurrence of its own. A recurring one waits for its
--- next occurrence: those that came and went while it was disabled were not missed.
-create or replace function public.cloud_jobs_enable(job_id_param text)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  job public.cloud_jobs;
-begin
-  select * into job from public.cloud_jobs where job_id = job_id_param for update;
-  if not found then
-    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
-  elsif job.status = 'locked' and job.disable_requested_at is not null then
-    update public.cloud_jobs set disable_requested_at = null where job_id = job_id_param;
-    return public.cloud_jobs_answer(job_id_param, job.status, true, true);
-  elsif job.status <> 'disabled' then
-    return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
-      format('It is %s, not disabled.', job.status));
-  end if;
-  -- An occurrence that failed and waited for its retry is over as well.
-  if job.schedule is not null and (job.run_at <= now() or job.run_at is distinct from job.scheduled_for) then
-    job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
-  end if;
-  update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
-    occurrence = occurrence + 1,
-    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
-    -- What a seed client that disabled it while it was locked has left.
-    locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
-  where job_id = job_id_param;
-  return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
-end
-$$;
-
--- Deletes a job and its history. A running one is left alone.
-create or replace function public.cloud_jobs_delete(job_id_param text)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  job public.cloud_jobs;
-begin
-  select * into job from public.cloud_jobs where job_id = job_id_param for update;
-  if not found then
-    return public.cloud_jobs_answer(job_id_param, null, true, false, 'There is no job with this id.');
-  elsif job.status = 'locked' and (job.lock_expires_at >= now()) is not false then
-    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
-  end if;
-  delete from public.cloud_jobs where job_id = job_id_param;
-  return public.cloud_jobs_answer(job_id_param, 'deleted', true, true);
-end
-$$;
-
--- ==== 0006_reading.sql ==========================================================================
-
--- What people look at: list, show, statistics, and the facts that "doctor" judges. And pruning.
-
+-- A job as cloud_jobs_list, cloud_jobs_show and cloud_jobs_peek report it.
 create or replace function public.cloud_jobs_row(job public.cloud_jobs)
 returns jsonb
 language sql
@@ -2237,57 +2855,110 @@ as $$
     'cancel_requested_at', job.cancel_requested_at)
 $$;
 
--- Newest first. before_param is the "next" of the page before. Reply: {"v", "now", "jobs": [...], "next"}
-create or replace function public.cloud_jobs_list(
-  status_param text default null, job_type_param text default null, queue_param text default null,
-  name_param text default null, limit_param integer default 50, before_param text default null)
-returns jsonb
+-- ==== functions/schedule-fault ==================================================================
+
+-- What is wrong with a schedule and its time zone, as the end of "has a schedule that ..."; null if nothing is.
+create or replace function public.cloud_jobs_schedule_fault(schedule_param text, timezone_param text)
+returns text
 language plpgsql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
 as $$
 declare
-  jobs jsonb;
-  next text;
-  before_created timestamptz;
-  before_id text;
+  reason text;
+  hint text;
 begin
-  if limit_param is null or limit_param not between 1 and 1000 then
-    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  perform now() at time zone coalesce(timezone_param, 'UTC');
+  if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
+    return format('is never due: "%s" has no occurrence in the next nine years', left(schedule_param, 100));
   end if;
-  if before_param is not null then
-    if before_param !~ '^[^|]+\|.+$' then
-      perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
-    end if;
-    before_created := split_part(before_param, '|', 1)::timestamptz;
-    before_id := substr(before_param, strpos(before_param, '|') + 1);
-  end if;
-  select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
-    max(page.created || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
-  into jobs, next
-  from (
-    select found.job, found.created, row_number() over (order by found.created desc, (found.job).job_id desc) as position,
-      count(*) over () as total
-    from (
-      select j as job, coalesce(j.created_at, '-infinity'::timestamptz) as created
-      from public.cloud_jobs j
-      where (status_param is null or j.status = status_param)
-        and (job_type_param is null or j.job_type = job_type_param)
-        and (queue_param is null or j.queue = queue_param)
-        and (name_param is null or j.name = name_param)
-        and (before_param is null
-          or (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (before_created, before_id))
-      order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc
-      limit limit_param + 1
-    ) found
-  ) page;
-  return jsonb_build_object('v', 1, 'now', now(), 'jobs', coalesce(jobs, '[]'::jsonb), 'next', next);
+  return null;
+exception
+  when sqlstate 'PT400' then
+    get stacked diagnostics reason = message_text, hint = pg_exception_hint;
+    return reason || case when hint <> '' then '. ' || rtrim(hint, '.') else '' end;
+  when invalid_parameter_value then
+    return format('goes with the time zone "%s", which this database does not know. Write an IANA name, such as Europe/Berlin', left(timezone_param, 100));
 end
 $$;
 
--- One job with its config and its newest executions. Reply: {"v", "now", "job", "executions"}; job is null when
--- there is none with this id.
+-- ==== functions/see-worker ======================================================================
+
+-- The URL of a GitHub run without its attempt; null if there is none.
+create or replace function public.cloud_jobs_run_of(run_url_param text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select regexp_replace(run_url_param, '/attempts/\d+$', '')
+$$;
+
+-- The repository of a GitHub run; null if there is none.
+create or replace function public.cloud_jobs_repository_of(run_url_param text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select substring(run_url_param from '([^/]+/[^/]+)/actions/runs/')
+$$;
+
+-- Records that a worker claims, up to once in 30 s for each worker.
+--
+-- Returns null for a worker that is known, and for a new one {"now", "last_seen_at", "ticks"}. last_seen_at is when another
+-- worker of its queues was last seen. ticks says when the newest runs of the same schedule in the same repository began,
+-- newest first.
+create or replace function public.cloud_jobs_see_worker(
+  instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known record;
+begin
+  select w.seen_at, w.claimed_at into known from public.cloud_job_workers w where w.instance_id = instance_id_param;
+  if found then
+    if known.seen_at < now() - interval '30 seconds'
+      or (jobs_param > 0 and (known.claimed_at is null or known.claimed_at < now() - interval '30 seconds'))
+    then
+      update public.cloud_job_workers w set seen_at = now(),
+        claimed_at = case when jobs_param > 0 then now() else w.claimed_at end
+      where w.instance_id = instance_id_param;
+    end if;
+    return null;
+  end if;
+  insert into public.cloud_job_workers (instance_id, queues, trigger, run_url, claimed_at)
+  values (instance_id_param, queues_param, left(trigger_param, 200), left(run_url_param, 500),
+    case when jobs_param > 0 then now() end)
+  on conflict (instance_id) do nothing;
+  delete from public.cloud_job_workers where instance_id in (
+    select w.instance_id from public.cloud_job_workers w
+    order by w.seen_at desc offset 300 limit 20
+    for update skip locked);
+  return jsonb_build_object('now', now(),
+    'last_seen_at', (
+      select max(w.seen_at) from public.cloud_job_workers w
+      where w.queues && queues_param and w.instance_id <> instance_id_param),
+    'ticks', (
+      select coalesce(jsonb_agg(tick.began order by tick.began desc), '[]'::jsonb)
+      from (
+        select min(w.started_at) as began
+        from public.cloud_job_workers w
+        where w.trigger = trigger_param and trigger_param like 'schedule %'
+          and public.cloud_jobs_repository_of(w.run_url) = public.cloud_jobs_repository_of(run_url_param)
+        group by public.cloud_jobs_run_of(w.run_url)
+        order by began desc limit 13
+      ) tick));
+end
+$$;
+
+-- ==== functions/show ============================================================================
+
+-- One job with its config and its newest executions.
+--
+-- Reply: {"v", "now", "job", "executions"}. job is null if there is none with this id. Changes nothing.
 create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
 returns jsonb
 language sql
@@ -2313,8 +2984,97 @@ as $$
       ) e), '[]'::jsonb))
 $$;
 
--- How the queue is doing. Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked",
--- "oldest_due_seconds", "expired_locks", "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}
+-- ==== functions/skip-missed =====================================================================
+
+-- The message of an execution that records skipped occurrences.
+create or replace function public.cloud_jobs_skipped_words(
+  skipped_param integer, first_param timestamptz, last_param timestamptz, missed_param text, grace_param integer)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('Skipped %s from %s to %s UTC: %s.',
+    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
+      else skipped_param || ' occurrences' end,
+    to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+    case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
+      else 'of a longer line only the newest hundred run' end)
+$$;
+
+-- Moves jobs with missed = 'skip' to their next occurrence if the present one is later than its grace and was never
+-- started, records what was skipped, and returns how many jobs it moved.
+--
+-- Handles up to limit_param jobs for each queue and type. Skips rows that another transaction has locked.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_skip_missed(
+  queues_param text[], job_types_param text[], limit_param integer default 200)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+declare
+  late record;
+  turn record;
+  moved integer := 0;
+begin
+  for late in
+    select j.*
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+    cross join lateral (
+      select c.job_id, c.schedule, c.timezone, c.missed_grace_seconds, c.occurrence, c.scheduled_for, c.concurrency_key
+      from public.cloud_jobs c
+      where c.missed = 'skip' and c.status = 'waiting' and c.schedule is not null
+        and c.queue = q.queue and c.job_type = t.job_type
+        and c.run_at < now() and c.run_at < now() - make_interval(secs => c.missed_grace_seconds)
+        -- An occurrence that was begun is late for another reason, and goes on.
+        and c.run_at = c.scheduled_for
+      order by c.run_at limit limit_param
+      for update skip locked
+    ) j
+  loop
+    -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
+    continue when late.concurrency_key is not null
+      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));
+    select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, 'skip', late.missed_grace_seconds,
+      late.scheduled_for - interval '1 microsecond', null) as t;
+    -- A first occurrence that somebody chose need not be one of the schedule: it is skipped all the same.
+    if turn.first_skipped is distinct from late.scheduled_for then
+      turn.first_skipped := late.scheduled_for;
+      turn.last_skipped := coalesce(turn.last_skipped, late.scheduled_for);
+      turn.skipped := turn.skipped + 1;
+    end if;
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+    values (late.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, 'skip', late.missed_grace_seconds),
+      jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
+      late.occurrence, turn.first_skipped, case when turn.next is null then 'failed' else 'waiting' end, turn.next);
+    update public.cloud_jobs set
+      status = case when turn.next is null then 'failed' else 'waiting' end,
+      finished_at = case when turn.next is null then now() end,
+      error_message = coalesce(turn.fault, error_message),
+      run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
+    where job_id = late.job_id;
+    moved := moved + 1;
+  end loop;
+  return moved;
+end
+$$;
+
+-- ==== functions/stats ===========================================================================
+
+-- How the queue is doing.
+--
+-- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "queues":
+-- [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Reads every job of the queue. Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -2374,472 +3134,15 @@ as $$
   from job
 $$;
 
--- The facts that the doctor command judges: nothing here changes anything, and nothing here is an opinion.
-create or replace function public.cloud_jobs_doctor()
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-  with relation as (
-    select c.oid, c.relname, c.relkind, c.relrowsecurity,
-      c.relname::text as name
-    from pg_catalog.pg_class c
-    where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'papers', 'cloud_jobs_paper_queries',
-        'job_statistics')
-  ),
-  routine as (
-    select p.oid, p.oid::regprocedure::text as name
-    from pg_catalog.pg_proc p
-    where p.pronamespace = 'public'::regnamespace
-      and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
-  ),
-  stranger (role) as (
-    select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
-  )
-  select jsonb_build_object('v', 1, 'now', clock_timestamp(), 'role', current_user::text,
-    'schema', (public.cloud_jobs_version()->>'schema')::integer,
-    'server_version', current_setting('server_version'),
-    'statement_timeout', current_setting('statement_timeout'),
-    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
-    'oldest_due_seconds', (
-      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
-      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
-    'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
-      where relkind = 'r' and not relrowsecurity),
-    'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
-      from pg_catalog.pg_policies where schemaname = 'public' and tablename in (select name from relation)),
-    -- A privilege on a table is of use to a stranger only where a policy lets rows through, and on a function always.
-    'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
-      from relation r cross join stranger s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
-      where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
-    'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
-      from routine f cross join stranger s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
-    'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (
-      select v.verb || ' on ' || r.name as what
-      from relation r cross join (values ('select'), ('insert'), ('update'), ('delete')) as v (verb)
-      where r.relkind = 'r' and not pg_catalog.has_table_privilege(current_user, r.oid, v.verb)
-      union all
-      select 'execute on ' || f.name from routine f where not pg_catalog.has_function_privilege(current_user, f.oid, 'execute')) m))
-$$;
+-- ==== functions/turn ============================================================================
 
--- Removes history in one bounded batch: executions that ended, and finished one-off jobs with their executions,
--- older than so many days. Null leaves a kind alone. Call it again while "more" is true.
--- Never touches what is running, waiting, disabled or recurring.
-create or replace function public.cloud_jobs_prune(
-  executions_days_param double precision default null, jobs_days_param double precision default null,
-  limit_param integer default 1000)
-returns jsonb
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_custom_plan
--- Oldest first through the index, whatever stale statistics say about the size of the history.
-set enable_seqscan = off
-set enable_bitmapscan = off
-as $$
-declare
-  executions integer := 0;
-  jobs integer := 0;
-begin
-  if coalesce(executions_days_param, 0) < 0 or coalesce(jobs_days_param, 0) < 0 then
-    perform public.cloud_jobs_refuse(400, 'A number of days is negative.', 'Pass 0 or more.');
-  end if;
-  if limit_param is null or limit_param not between 1 and 10000 then
-    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
-  end if;
-  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
-  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
-  if executions_days_param is not null then
-    delete from public.cloud_job_executions where execution_id = any (array(
-      select e.execution_id from public.cloud_job_executions e
-      where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
-        and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
-      order by e.started_at
-      limit limit_param
-      for update skip locked
-    ));
-    get diagnostics executions = row_count;
-  end if;
-  if jobs_days_param is not null then
-    delete from public.cloud_jobs where job_id = any (array(
-      select j.job_id from public.cloud_jobs j
-      where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
-        and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
-      order by j.finished_at
-      limit limit_param
-      for update skip locked
-    ));
-    get diagnostics jobs = row_count;
-  end if;
-  return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
-    'more', executions >= limit_param or jobs >= limit_param);
-end
-$$;
-
--- What a claim would find now, in its order, without taking it. due counts up to 10000 and stops there.
--- Reply: {"v", "now", "due", "jobs": [...]}
-create or replace function public.cloud_jobs_peek(
-  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}',
-  limit_param integer default 0)
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-  select public.cloud_jobs_check_queues(queues_param);
-  select jsonb_build_object('v', 1, 'now', now(),
-    'due', (
-      select count(*) from (
-        select from public.cloud_jobs j
-        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
-          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-        limit 10000
-      ) due),
-    'jobs', coalesce((
-      select jsonb_agg(public.cloud_jobs_row(next.j) order by (next.j).priority, (next.j).run_at, (next.j).job_id)
-      from (
-        select j
-        from public.cloud_jobs j
-        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
-          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-        order by j.priority, j.run_at, j.job_id
-        limit least(greatest(coalesce(limit_param, 0), 0), 1000)
-      ) next), '[]'::jsonb))
-$$;
-
--- ==== 0007_seed_clients.sql =====================================================================
-
--- The functions and the view of the first cloud-jobs schema, for its clients: same names, arguments, columns, meaning.
-
--- Claims one job. A seed client writes its own execution rows and ends the job by writing to the table, so no
--- execution is made here; if it dies, the lock's expiry ends the attempt like any other.
-create or replace function public.get_next_available_job(instance_id_param text, lock_duration_minutes integer default 30)
-returns table (
-  job_id text,
-  name text,
-  job_type text,
-  config jsonb,
-  description text,
-  current_retries integer,
-  max_retries integer
-)
-language plpgsql
-set search_path = ''
-set plan_cache_mode = force_custom_plan
-as $$
-declare
-  -- Called once: in a condition, a function that locks rows is called again for each row of the table.
-  picked constant text[] := public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1);
-begin
-  return query
-  update public.cloud_jobs j set
-    status = 'locked',
-    locked_at = now(),
-    locked_by = instance_id_param,
-    lock_expires_at = now() + interval '1 minute' * lock_duration_minutes,
-    locked_execution_id = null,
-    cancel_requested_at = null,
-    finished_at = null
-  where j.job_id = any (picked)
-    and j.status in ('waiting', 'failed')
-  returning j.job_id, j.name, j.job_type, j.config, j.description, j.current_retries, j.max_retries;
-end
-$$;
-
--- Ends the attempts of dead workers in all queues; returns how many. Each spends a retry, so that a job which kills
--- its workers stops after max_retries.
-create or replace function public.release_expired_locks()
-returns integer
-language plpgsql
-set search_path = ''
-as $$
-declare
-  released integer := 0;
-  batch integer;
-begin
-  -- Bounded, to stay well below the statement timeout; what is left goes with the next call.
-  for round in 1..20 loop
-    batch := public.cloud_jobs_expire(null, null, 500);
-    released := released + batch;
-    exit when batch < 500;
-  end loop;
-  return released;
-end
-$$;
-
-create or replace view public.job_statistics
-with (security_invoker = on)
-as
-select
-  count(*) as total_jobs,
-  sum(case when status = 'waiting' then 1 else 0 end) as waiting_jobs,
-  sum(case when status = 'locked' then 1 else 0 end) as locked_jobs,
-  sum(case when status = 'success' then 1 else 0 end) as success_jobs,
-  sum(case when status = 'failed' then 1 else 0 end) as failed_jobs,
-  sum(case when status = 'disabled' then 1 else 0 end) as disabled_jobs,
-  now() as calculated_at
-from public.cloud_jobs;
-
--- ==== 0008_schedules.sql ========================================================================
-
--- Recurring jobs: when a schedule is due, and what becomes of occurrences that no worker started in time.
+-- The occurrence that follows one that is over, by the job's policy for occurrences that no worker started in time.
 --
--- Occurrences are computed here, by the database's clock, in the statement that ends the one before: a worker that
--- died, a client with a wrong clock and a trigger in plain SQL all get the same answer. The grammar and the treatment
--- of daylight saving time are those of croner (https://croner.56k.guru), against which tests compare this file.
-
--- One field of a cron expression as the sorted numbers that it stands for.
-create or replace function public.cloud_jobs_cron_field(
-  field_param text, name_param text, min_param integer, max_param integer, names_param text[] default '{}')
-returns integer[]
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-  part text;
-  found text[];
-  low integer;
-  high integer;
-  step integer;
-  span constant integer := case when name_param = 'day of week' then 7 else max_param - min_param + 1 end;
-  numbers integer[] := '{}';
-begin
-  foreach part in array string_to_array(field_param, ',') loop
-    -- Names to numbers: mon is 1 in 0-based weekdays, jan is 1 in months. A range may end with Sunday, as 7.
-    for position in 1..cardinality(names_param) loop
-      part := regexp_replace(part, '(^|-)' || names_param[position] || '($|-|/)',
-        '\1' || (position - 1 + case when min_param = 1 then 1 else 0 end)::text || '\2', 'i');
-    end loop;
-    if name_param = 'day of week' then
-      part := regexp_replace(part, '^([1-6])-0($|/)', '\1-7\2');
-    end if;
-    found := regexp_match(part, '^(?:(\*)|(\d{1,3})(?:-(\d{1,3}))?)(?:/(\d{1,3}))?$');
-    if found is null or (found[4] is not null and found[1] is null and found[3] is null) then
-      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", cannot be read', name_param, left(field_param, 100)),
-        'Write * or */5, numbers, ranges such as 1-5 or 0-30/10, and lists of these.');
-    end if;
-    low := case when found[1] is not null then min_param else found[2]::integer end;
-    high := case when found[1] is not null then max_param else coalesce(found[3], found[2])::integer end;
-    step := coalesce(found[4]::integer, 1);
-    if low < min_param or high > max_param then
-      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", is outside of %s to %s', name_param, left(field_param, 100), min_param, max_param));
-    elsif low > high then
-      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a range that runs backwards', name_param, left(field_param, 100)));
-    elsif step not between 1 and span then
-      perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a step that is not 1 to %s', name_param, left(field_param, 100), span));
-    end if;
-    numbers := numbers || array(select generate_series(low, high, step));
-  end loop;
-  if name_param = 'day of week' then
-    -- Sunday is 0 and 7.
-    numbers := array(select n % 7 from unnest(numbers) as n);
-  end if;
-  return array(select distinct n from unnest(numbers) as n order by n);
-end
-$$;
-
--- A cron expression of five fields, or a nickname, taken apart. Raises PT400 with the reason where it is not valid.
-create or replace function public.cloud_jobs_cron(
-  schedule_param text, out minutes integer[], out hours integer[], out days integer[], out months integer[],
-  out weekdays integer[], out any_day boolean, out any_weekday boolean, out fixed boolean)
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-  expression constant text := lower(btrim(schedule_param));
-  field text[];
-begin
-  field := regexp_split_to_array(case expression
-    when '@yearly' then '0 0 1 1 *' when '@annually' then '0 0 1 1 *' when '@monthly' then '0 0 1 * *'
-    when '@weekly' then '0 0 * * 0' when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
-    when '@hourly' then '0 * * * *' else expression end, '\s+');
-  if expression like '@%' and cardinality(field) = 1 then
-    perform public.cloud_jobs_refuse(400, format('is not valid: "%s" is not a nickname', left(schedule_param, 100)),
-      'The nicknames are @yearly, @monthly, @weekly, @daily and @hourly.');
-  elsif cardinality(field) <> 5 then
-    perform public.cloud_jobs_refuse(400, format('is not valid: it has %s and not 5',
-        case cardinality(field) when 1 then '1 field' else cardinality(field) || ' fields' end),
-      'Write minute, hour, day of month, month and day of week, such as 30 6 * * 1-5.');
-  end if;
-  minutes := public.cloud_jobs_cron_field(field[1], 'minute', 0, 59);
-  hours := public.cloud_jobs_cron_field(field[2], 'hour', 0, 23);
-  days := public.cloud_jobs_cron_field(field[3], 'day of month', 1, 31);
-  months := public.cloud_jobs_cron_field(field[4], 'month', 1, 12,
-    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-  weekdays := public.cloud_jobs_cron_field(field[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
-  any_day := field[3] = '*';
-  any_weekday := field[5] = '*';
-  -- "At half past two" is meant once a day, "every ten minutes" goes by the clock on the wall.
-  fixed := field[1] !~ '[*/]' and field[2] !~ '[*/]';
-end
-$$;
-
--- How far the clocks of a time zone are ahead of UTC at a moment.
-create or replace function public.cloud_jobs_utc_offset(at_param timestamptz, timezone_param text)
-returns interval
-language sql
-stable
-set search_path = ''
-as $$
-  select (at_param at time zone timezone_param) - (at_param at time zone 'UTC')
-$$;
-
--- The moments at which the clocks of a time zone show a local time: one; none, where clocks were set forward over it;
--- two, where they were set back over it. For a fixed time of day it is always one: the first of two, and where there
--- is none the end of the gap.
-create or replace function public.cloud_jobs_local_moments(local_param timestamp, timezone_param text, fixed_param boolean)
-returns setof timestamptz
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  wall constant timestamptz := local_param at time zone 'UTC';
-  before constant interval := public.cloud_jobs_utc_offset(wall - interval '1 day', timezone_param);
-  after constant interval := public.cloud_jobs_utc_offset(wall + interval '1 day', timezone_param);
-  -- Read with the offset from before the change, and with the one from after it.
-  early timestamptz := wall - before;
-  late timestamptz := wall - after;
-begin
-  if before = after then
-    return next early;
-    return;
-  end if;
-  early := case when (early at time zone timezone_param) = local_param then early end;
-  late := case when (late at time zone timezone_param) = local_param then late end;
-  if early is not null and late is not null and early <> late then
-    return next least(early, late);
-    if not fixed_param then
-      return next greatest(early, late);
-    end if;
-  elsif early is not null or late is not null then
-    return next coalesce(early, late);
-  elsif fixed_param then
-    return query select m
-      from generate_series(wall - greatest(before, after), wall - least(before, after), interval '1 minute') as m
-      where public.cloud_jobs_utc_offset(m, timezone_param) = after
-      order by m limit 1;
-  end if;
-end
-$$;
-
--- The occurrences of a schedule after one moment and up to another, oldest first (or newest first), at most so many.
--- Looks nine years far at most: the longest way from one 29 February to the next.
-create or replace function public.cloud_jobs_occurrences(
-  schedule_param text, timezone_param text, after_param timestamptz, until_param timestamptz default null,
-  limit_param integer default 1, newest_first_param boolean default false)
-returns setof timestamptz
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  cron record;
-  -- The search begins here and goes in this direction.
-  anchor constant timestamptz := case when newest_first_param then until_param else after_param end;
-  direction constant integer := case when newest_first_param then -1 else 1 end;
-  -- Near a change of clocks a later local time may be an earlier moment: begin a day before, and take all of it.
-  near constant boolean := public.cloud_jobs_utc_offset(anchor - interval '2 days', timezone_param)
-    <> public.cloud_jobs_utc_offset(anchor + interval '2 days', timezone_param);
-  beginning constant timestamp := (anchor at time zone timezone_param)
-    - direction * case when near then interval '26 hours' else interval '1 minute' end;
-  wanted integer := limit_param + case when near then 1800 else 1 end;
-  span interval;
-  local_times timestamp[];
-  found timestamptz[];
-begin
-  select c.* into cron from public.cloud_jobs_cron(schedule_param) as c;
-  foreach span in array array[interval '3 days', interval '400 days', interval '9 years'] loop
-    loop
-      select array_agg(t.local_time) into local_times
-      from (
-        select clock.local_time
-        from (
-          select d as day
-          from generate_series(beginning::date::timestamp, beginning::date::timestamp + direction * span, direction * interval '1 day') as d
-          where extract(month from d)::integer = any (cron.months)
-            -- As in every cron: where both days are restricted, either will do.
-            and case
-              when cron.any_day then extract(dow from d)::integer = any (cron.weekdays)
-              when cron.any_weekday then extract(day from d)::integer = any (cron.days)
-              else extract(dow from d)::integer = any (cron.weekdays) or extract(day from d)::integer = any (cron.days)
-            end
-          limit 2 + wanted / (cardinality(cron.hours) * cardinality(cron.minutes))
-        ) day
-        cross join unnest(cron.hours) as hour
-        cross join unnest(cron.minutes) as minute
-        cross join lateral (select day.day + make_interval(hours => hour, mins => minute) as local_time) as clock
-        where (clock.local_time - beginning) * direction >= interval '0'
-        order by extract(epoch from clock.local_time) * direction
-        limit wanted
-      ) t;
-      select array_agg(m.moment order by m.moment) into found
-      from (
-        select distinct moment
-        from unnest(local_times) as local_time
-        cross join lateral public.cloud_jobs_local_moments(local_time, timezone_param, cron.fixed) as moment
-        where moment > after_param and (until_param is null or moment <= until_param)
-      ) m;
-      -- A local time that does not exist was counted and gave nothing: look further.
-      exit when cardinality(found) >= limit_param or coalesce(cardinality(local_times), 0) < wanted
-        or (not newest_first_param and local_times[wanted] > (until_param at time zone timezone_param) + interval '26 hours')
-        or (newest_first_param and local_times[wanted] < (after_param at time zone timezone_param) - interval '26 hours');
-      wanted := wanted * 2;
-    end loop;
-    exit when cardinality(found) >= limit_param
-      or (not newest_first_param and beginning + span > (until_param at time zone timezone_param) + interval '26 hours')
-      or (newest_first_param and beginning - span < (after_param at time zone timezone_param) - interval '26 hours');
-  end loop;
-  return query select m from unnest(found) as m order by extract(epoch from m) * direction limit limit_param;
-end
-$$;
-
--- The next occurrence after a moment; null where there is none within nine years. Raises PT400 where the schedule is
--- not valid, and Postgres' own error where the time zone is not.
-create or replace function public.cloud_jobs_next_occurrence(schedule_param text, timezone_param text, after_param timestamptz)
-returns timestamptz
-language sql
-stable
-set search_path = ''
-as $$
-  select o from public.cloud_jobs_occurrences(schedule_param, coalesce(timezone_param, 'UTC'), after_param) as o
-$$;
-
--- What is wrong with a schedule and its time zone, to be read after "has a schedule that"; null where nothing is.
-create or replace function public.cloud_jobs_schedule_fault(schedule_param text, timezone_param text)
-returns text
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  reason text;
-  hint text;
-begin
-  perform now() at time zone coalesce(timezone_param, 'UTC');
-  if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
-    return format('is never due: "%s" has no occurrence in the next nine years', left(schedule_param, 100));
-  end if;
-  return null;
-exception
-  when sqlstate 'PT400' then
-    get stacked diagnostics reason = message_text, hint = pg_exception_hint;
-    return reason || case when hint <> '' then '. ' || rtrim(hint, '.') else '' end;
-  when invalid_parameter_value then
-    return format('goes with the time zone "%s", which this database does not know. Write an IANA name, such as Europe/Berlin', left(timezone_param, 100));
-end
-$$;
-
--- Which occurrence comes after one that is over, by the policy for those that nobody started in time.
+-- once: the next after the last start, since that start stood for all that had been due by then. skip: the next, unless it
+-- is later than its grace; then the first that is not. all: the next, however late; of a long backlog the newest hundred.
 --
--- once: the next one after the last start, since that start stood for all that had been due by then.
--- skip: the next one, unless it is later than its grace already: then the first that is not.
--- all:  the next one, however late; of a long line the newest hundred.
--- skipped, first_skipped and last_skipped tell of those left out (skipped counts to 1000 and stops there). fault is
--- set where the schedule cannot be evaluated: an attempt must end whatever has become of its schedule.
+-- skipped, first_skipped and last_skipped describe those left out (skipped counts up to 1000). fault is set if the schedule
+-- cannot be evaluated: an attempt must end whatever has become of its schedule.
 create or replace function public.cloud_jobs_turn(
   schedule_param text, timezone_param text, missed_param text, grace_param integer,
   after_param timestamptz, started_param timestamptz,
@@ -2880,343 +3183,286 @@ exception when others then
 end
 $$;
 
--- A recurring job is due at an occurrence of its schedule, whoever writes the row: a function here, or a plain insert
--- or update. Changing the schedule puts the job to the next occurrence of the new one.
-create or replace function public.cloud_jobs_anchor()
-returns trigger
-language plpgsql
+-- ==== functions/unblock =========================================================================
+
+-- The id of the advisory lock of a concurrency key. A claim that blocks jobs of the key and a trigger that unblocks them take turns by it.
+create or replace function public.cloud_jobs_key_lock_id(concurrency_key_param text)
+returns bigint
+language sql
+immutable
+parallel safe
 set search_path = ''
 as $$
+  select hashtextextended('cloud-jobs concurrency key: ' || concurrency_key_param, 0)
+$$;
+
+-- Unblocks the first blocked job of a concurrency key in each queue and job type, and returns how many it unblocked.
+--
+-- One for each queue and type, because a queue that no worker asks for must not hold up another. Unblocking too many does
+-- no harm: the next claim blocks them again. Waits for the advisory lock of the key.
+create or replace function public.cloud_jobs_unblock(concurrency_key_param text)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
 declare
-  fault text;
+  lane record;
+  unblocked integer := 0;
+  last_queue text := '';
+  last_type text := '';
 begin
-  new.timezone := coalesce(new.timezone, 'UTC');
-  fault := public.cloud_jobs_schedule_fault(new.schedule, new.timezone);
-  if fault is not null then
-    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, fault),
-      'Nothing was changed. Correct the schedule or the time zone.');
-  end if;
-  if tg_op = 'INSERT' then
-    -- A first occurrence of the writer's choice stands; the default of run_at is none.
-    if new.scheduled_for is null and new.run_at = now() then
-      new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
-    end if;
-    new.scheduled_for := coalesce(new.scheduled_for, new.run_at);
-  elsif new.status in ('waiting', 'disabled') then
-    new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
-    new.scheduled_for := new.run_at;
-    new.current_retries := 0;
-    new.error_message := null;
-    new.occurrence := new.occurrence + 1;
-  else
-    -- It is running: what was due by the old schedule is over with this run.
-    new.scheduled_for := greatest(new.scheduled_for, now());
-  end if;
-  return new;
+  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(concurrency_key_param));
+  loop
+    select j.job_id, j.queue, j.job_type into lane
+    from public.cloud_jobs j
+    where j.concurrency_key = concurrency_key_param and j.status = 'waiting' and j.blocked
+      and (j.queue, j.job_type) > (last_queue, last_type)
+    order by j.queue, j.job_type, j.priority, j.run_at, j.job_id
+    limit 1;
+    exit when not found;
+    update public.cloud_jobs set blocked = false where job_id = lane.job_id and blocked;
+    -- Somebody cancelled, disabled or deleted it at this moment: the next of the same lane goes instead.
+    continue when not found;
+    unblocked := unblocked + 1;
+    last_queue := lane.queue;
+    last_type := lane.job_type;
+  end loop;
+  return unblocked;
 end
 $$;
 
-create or replace trigger cloud_jobs_anchor_insert
-  before insert on public.cloud_jobs
-  for each row
-  when (new.schedule is not null)
-  execute function public.cloud_jobs_anchor();
+-- ==== functions/upsert-papers ===================================================================
 
-create or replace trigger cloud_jobs_anchor_update
-  before update of schedule, timezone on public.cloud_jobs
-  for each row
-  when (new.schedule is not null and (new.schedule, new.timezone) is distinct from (old.schedule, old.timezone))
-  execute function public.cloud_jobs_anchor();
-
--- Recurring jobs from before this file stand for the time that they wait for.
-update public.cloud_jobs set scheduled_for = run_at, timezone = coalesce(timezone, 'UTC')
-where schedule is not null and scheduled_for is null;
-
--- ==== 0009_apply.sql ============================================================================
-
--- Makes the recurring jobs of a source, such as a jobs file in a repository, what the source says. All or nothing.
+-- Stores up to 1,000 papers.
 --
--- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key that names it. A job of the same queue and key
--- is updated in place and keeps its history; one that stands where the source wants it is left alone; one that is
--- not there is created. prune disables jobs that came from this source and are gone from it. A job that a person
--- disabled stays disabled.
--- dry_run does all of this and takes it back, so that the plan it shows is the one that would be carried out.
--- Reply: {"v", "now", "dry_run", "jobs": [{"key", "job_id", "name", "queue", "action", "status", "run_at", "changes"}]};
--- action: create, update, enable, unchanged, disable, or gone (of this source no more, left alone without prune);
--- changes: {column: [old, new]}.
-create or replace function public.cloud_jobs_apply(
-  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false)
+-- A paper equals a stored one if the arXiv id is the same, else the DOI, else (source, source_id). Two different arXiv
+-- ids are never one paper. A paper that comes twice in a batch counts once.
+--
+-- The same source (or arXiv over any other) replaces what is stored, unless what is stored is a newer version. Another
+-- source only fills in what is missing. A primary key, created_at and pdf_path never change. A DOI that another row holds
+-- is left out.
+--
+-- Returns {"v": 1, "inserted": n, "updated": n, "unchanged": n, "inserted_ids": [...]}. An inserted id is the identity of
+-- the paper: arXiv id, else DOI, else source:source_id.
+--
+-- A repeat stores nothing new and reports the papers as unchanged. Writers take turns (an advisory lock).
+create or replace function public.cloud_jobs_upsert_papers(papers_param jsonb)
 returns jsonb
 language plpgsql
+volatile
+security invoker
 set search_path = ''
 as $$
 declare
-  defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
-    "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900}';
-  item jsonb;
-  job public.cloud_jobs;
-  current jsonb;
-  wanted jsonb;
-  changes jsonb;
-  action text;
-  id text;
-  plan jsonb := '[]';
+  reply jsonb;
 begin
-  if coalesce(btrim(source_param), '') = '' or length(source_param) > 500 then
-    perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
-      'Name where the jobs come from, such as owner/repository:jobs.yml.');
+  if papers_param is null or jsonb_typeof(papers_param) <> 'array' then
+    raise exception 'papers_param must be a JSON array of papers' using errcode = '22023';
   end if;
-  perform public.cloud_jobs_check_items(items_param);
-  select i.item into item from jsonb_array_elements(items_param) as i (item)
-  where i.item->>'unique_key' is null or i.item->>'schedule' is null or i.item ?| array['job_id', 'run_at', 'delay_seconds'] limit 1;
-  if found then
-    perform public.cloud_jobs_refuse(400, format('The job %s cannot be applied.', to_json(left(item->>'name', 80))::text),
-      'Each needs unique_key and schedule, and takes neither job_id nor run_at nor delay_seconds.');
+  if jsonb_array_length(papers_param) > 1000 then
+    raise exception 'papers_param has % papers; send at most 1000 at a time', jsonb_array_length(papers_param)
+      using errcode = '22023';
   end if;
-  select to_jsonb(t.item->>'unique_key') into item
-  from jsonb_array_elements(items_param) as t (item) group by t.item->>'unique_key' having count(*) > 1 limit 1;
-  if found then
-    perform public.cloud_jobs_refuse(400, format('The unique_key %s names two jobs.', item), 'Give each job a key of its own.');
+  if exists (
+    select from jsonb_array_elements(papers_param) as item(value)
+    where jsonb_typeof(item.value) <> 'object'
+       or item.value ->> 'source' is null or item.value ->> 'source_id' is null
+       or item.value ->> 'title' is null or item.value ->> 'published' is null
+  ) then
+    raise exception 'every paper needs source, source_id, title and published' using errcode = '22023';
   end if;
-  -- Two of the same source at once: the second waits, and finds what the first did.
-  perform pg_advisory_xact_lock(hashtextextended('cloud-jobs apply: ' || source_param, 0));
 
-  begin
-    -- All rows that this may touch, in the order in which workers lock theirs, and first those that run: ending a job
-    -- looks for the next of its concurrency key.
-    perform from public.cloud_jobs j
-    where j.job_id in (
-      select s.job_id from public.cloud_jobs s
-      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
-      union
-      select k.job_id from jsonb_array_elements(items_param) as i (item)
-      join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
-        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
-    order by j.status <> 'locked', j.job_id
-    for update;
-    for item in
-      -- A null says "the default", but what is in the config is the handler's business.
-      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
-        then jsonb_build_object('config', i.item->'config') else '{}' end
-      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
-    loop
-      wanted := defaults || (item - 'unique_key');
-      -- First the job where it should be, then one of this source that was in another queue.
-      select j.* into job from public.cloud_jobs j
-      where j.unique_key = item->>'unique_key' and j.status in ('waiting', 'locked', 'disabled')
-        and (j.queue = wanted->>'queue' or j.source = source_param)
-      order by j.queue = wanted->>'queue' desc limit 1
-      for update;
-      if not found then
-        id := public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0->>'job_id';
-        update public.cloud_jobs set source = source_param where job_id = id;
-        action := 'create';
-        changes := '{}';
-      else
-        id := job.job_id;
-        current := to_jsonb(job);
-        select coalesce(jsonb_object_agg(w.key, jsonb_build_array(current->w.key, w.value)), '{}') into changes
-        from jsonb_each(wanted) as w where current->w.key is distinct from w.value;
-        action := case
-          when job.status = 'disabled' and job.source is distinct from source_param then 'enable'
-          when changes <> '{}' or job.source is distinct from source_param then 'update'
-          else 'unchanged' end;
-        if action <> 'unchanged' then
-          update public.cloud_jobs set source = source_param,
-            name = wanted->>'name', job_type = wanted->>'job_type', config = wanted->'config',
-            description = wanted->>'description', max_retries = (wanted->>'max_retries')::integer,
-            priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
-            timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
-            missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
-            disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
-          where job_id = id;
-          -- By itself: it moves the job to the next occurrence, which nothing else here should.
-          if changes ?| array['schedule', 'timezone'] then
-            update public.cloud_jobs set schedule = wanted->>'schedule', timezone = wanted->>'timezone' where job_id = id;
-          end if;
-          if action = 'enable' then
-            perform public.cloud_jobs_enable(id);
-          end if;
-        end if;
-      end if;
-      select j.* into job from public.cloud_jobs j where j.job_id = id;
-      plan := plan || jsonb_build_object('key', job.unique_key, 'job_id', job.job_id, 'name', job.name, 'queue', job.queue,
-        'action', action, 'status', job.status, 'run_at', job.run_at, 'changes', changes);
-    end loop;
+  -- One writer at a time: identity spans three unique keys, which no single "on conflict" covers. A page takes
+  -- milliseconds, and the statement below then sees what the writer before has committed.
+  perform pg_advisory_xact_lock(hashtextextended('cloud_jobs_upsert_papers', 0));
 
-    for job in
-      select j.* from public.cloud_jobs j
-      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled')
-        and not exists (select from jsonb_array_elements(items_param) as i (item) where i.item->>'unique_key' = j.unique_key)
-      order by j.unique_key
-      for update
-    loop
-      if prune_param then
-        perform public.cloud_jobs_disable(job.job_id);
-        -- Of no source any more: back in the file, it is enabled again.
-        update public.cloud_jobs set source = null where job_id = job.job_id returning status into job.status;
-      end if;
-      plan := plan || jsonb_build_object('key', job.unique_key, 'job_id', job.job_id, 'name', job.name, 'queue', job.queue,
-        'action', case when prune_param then 'disable' else 'gone' end, 'status', job.status, 'run_at', job.run_at, 'changes', '{}'::jsonb);
-    end loop;
+  with given as (
+    select item.place,
+           regexp_replace(nullif(btrim(x.arxiv_id), ''), 'v[0-9]{1,4}$', '') as arxiv_id,
+           lower(nullif(btrim(x.doi), '')) as doi,
+           x.source, x.source_id, x.version, x.title, x.abstract, x.published, x.updated, x.pdf_url, x.url,
+           x.primary_category, x.comment, x.journal_ref,
+           coalesce(x.author_list, '{}') as author_list,
+           coalesce(x.category_list, '{}') as category_list
+    from jsonb_array_elements(papers_param) with ordinality as item(value, place)
+    cross join lateral jsonb_to_record(item.value) as x(
+      arxiv_id text, doi text, source text, source_id text, version integer, title text, abstract text,
+      author_list text[], category_list text[], primary_category text, published timestamptz, updated timestamptz,
+      pdf_url text, url text, comment text, journal_ref text)
+  ),
+  keyed as (
+    -- A paper that comes with its DOI alone is the one that comes with the same DOI and an arXiv id.
+    select g.*,
+           coalesce(
+             'a:' || coalesce(g.arxiv_id,
+                              case when g.doi is not null then min(g.arxiv_id) over (partition by g.doi) end),
+             'd:' || g.doi,
+             's:' || g.source || ':' || g.source_id) as batch_key
+    from given g
+  ),
+  one_each as (
+    select distinct on (k.batch_key) k.*
+    from keyed k
+    order by k.batch_key, (k.source = 'arxiv') desc, k.version desc nulls last, k.updated desc nulls last, k.place
+  ),
+  one_each_source_id as (
+    select distinct on (o.source, o.source_id) o.* from one_each o order by o.source, o.source_id, o.place
+  ),
+  matched as (
+    select o.*, coalesce(by_arxiv.id, by_doi.id, by_source.id) as row_id
+    from one_each_source_id o
+    left join public.papers by_arxiv on by_arxiv.arxiv_id = o.arxiv_id
+    left join public.papers by_doi
+      on by_doi.doi = o.doi and (by_doi.arxiv_id is null or o.arxiv_id is null)
+    left join public.papers by_source
+      -- Whatever arXiv id the source gives it now: the row keeps the one that it has.
+      on by_source.source = o.source and by_source.source_id = o.source_id
+  ),
+  one_each_row as (
+    select distinct on (coalesce(m.row_id, m.batch_key)) m.*
+    from matched m
+    order by coalesce(m.row_id, m.batch_key), (m.source = 'arxiv') desc, m.place
+  ),
+  fitted as (
+    -- Two arXiv papers may name the same journal DOI (authors type it in); the first one keeps it.
+    select o.*,
+           case when row_number() over (partition by o.doi order by (o.row_id is null), o.place) = 1
+                 and not exists (select from public.papers p where p.doi = o.doi and p.id is distinct from o.row_id)
+                then o.doi end as free_doi
+    from one_each_row o
+  ),
+  planned as (
+    select f.*,
+           p.id is null as is_new,
+           -- A source that joins two of its entries names a row by the id that another row holds.
+           not exists (
+             select from public.papers o
+             where o.source = f.source and o.source_id = f.source_id and o.id is distinct from f.row_id
+           ) as is_source_id_free,
+           (coalesce(p.source, 'arxiv') = f.source or f.source = 'arxiv') as replaces,
+           coalesce(
+             coalesce(p.source, 'arxiv') = f.source
+             and (f.version < p.version
+                  or (f.version is not distinct from p.version and f.updated < p.updated)), false) as is_stale
+    from fitted f
+    left join public.papers p on p.id = f.row_id
+  ),
+  inserted as (
+    insert into public.papers (
+      arxiv_id, doi, source, source_id, version, title, abstract, authors, author_list, categories, category_list,
+      primary_category, published, updated, pdf_url, url, comment, journal_ref)
+    select n.arxiv_id, n.free_doi, n.source, n.source_id, n.version, n.title, n.abstract,
+           array_to_string(n.author_list, '|'), n.author_list,
+           array_to_string(n.category_list, '|'), n.category_list,
+           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref
+    from planned n
+    where n.is_new
+    order by n.place
+    -- Somebody may write to the table by other ways, outside the lock above.
+    on conflict do nothing
+    returning id, coalesce(arxiv_id, doi, source || ':' || source_id) as identity
+  ),
+  merged as (
+    select p.id,
+           coalesce(p.arxiv_id, n.arxiv_id) as arxiv_id,
+           case when n.replaces then coalesce(n.free_doi, p.doi) else coalesce(p.doi, n.free_doi) end as doi,
+           case when n.replaces and n.is_source_id_free then n.source else p.source end as source,
+           case when n.replaces and n.is_source_id_free then n.source_id else p.source_id end as source_id,
+           case when n.replaces then coalesce(n.version, p.version) else p.version end as version,
+           case when n.replaces then n.title else p.title end as title,
+           case when n.replaces then coalesce(n.abstract, p.abstract) else coalesce(p.abstract, n.abstract) end
+             as abstract,
+           case when n.replaces then array_to_string(n.author_list, '|') else p.authors end as authors,
+           case when n.replaces then n.author_list else p.author_list end as author_list,
+           case when n.replaces then array_to_string(n.category_list, '|') else p.categories end as categories,
+           case when n.replaces then n.category_list else p.category_list end as category_list,
+           case when n.replaces then n.primary_category else coalesce(p.primary_category, n.primary_category) end
+             as primary_category,
+           case when n.replaces then n.published else p.published end as published,
+           case when n.replaces then coalesce(n.updated, p.updated) else p.updated end as updated,
+           case when n.replaces then coalesce(n.pdf_url, p.pdf_url) else coalesce(p.pdf_url, n.pdf_url) end as pdf_url,
+           case when n.replaces then coalesce(n.url, p.url) else coalesce(p.url, n.url) end as url,
+           case when n.replaces then n.comment else coalesce(p.comment, n.comment) end as comment,
+           case when n.replaces then coalesce(n.journal_ref, p.journal_ref)
+                else coalesce(p.journal_ref, n.journal_ref) end as journal_ref
+    from planned n
+    join public.papers p on p.id = n.row_id
+    where not n.is_stale
+  ),
+  changed as (
+    update public.papers p
+    set arxiv_id = m.arxiv_id, doi = m.doi, source = m.source, source_id = m.source_id, version = m.version,
+        title = m.title, abstract = m.abstract, authors = m.authors, author_list = m.author_list,
+        categories = m.categories, category_list = m.category_list, primary_category = m.primary_category,
+        published = m.published, updated = m.updated, pdf_url = m.pdf_url, url = m.url, comment = m.comment,
+        journal_ref = m.journal_ref, updated_at = now()
+    from merged m
+    where p.id = m.id
+      and (p.arxiv_id, p.doi, p.source, p.source_id, p.version, p.title, p.abstract, p.authors, p.author_list,
+           p.categories, p.category_list, p.primary_category, p.published, p.updated, p.pdf_url, p.url, p.comment,
+           p.journal_ref)
+          is distinct from
+          (m.arxiv_id, m.doi, m.source, m.source_id, m.version, m.title, m.abstract, m.authors, m.author_list,
+           m.categories, m.category_list, m.primary_category, m.published, m.updated, m.pdf_url, m.url, m.comment,
+           m.journal_ref)
+    returning p.id
+  ),
+  counts as (
+    select (select count(*) from inserted) as inserted,
+           (select count(*) from changed) as updated,
+           (select count(*) from planned) as planned
+  )
+  select jsonb_build_object(
+           'v', 1,
+           'inserted', c.inserted,
+           'updated', c.updated,
+           'unchanged', c.planned - c.inserted - c.updated,
+           'inserted_ids', coalesce((select jsonb_agg(i.identity) from inserted i), '[]'::jsonb))
+  into reply
+  from counts c;
 
-    if dry_run_param then
-      raise exception using errcode = 'PT299', message = 'A dry run: everything is taken back.';
-    end if;
-  exception
-    when sqlstate 'PT299' then
-      null;
-    when unique_violation then
-      perform public.cloud_jobs_refuse(409, 'A job cannot move to the queue that its source says: an unfinished job with the same unique key is there.',
-        'Nothing was changed. Delete or disable one of the two.');
-  end;
-  -- What was not created has no id.
-  return jsonb_build_object('v', 1, 'now', now(), 'dry_run', dry_run_param, 'jobs', (
-    select coalesce(jsonb_agg(case when dry_run_param and p.job->>'action' = 'create'
-      then p.job || '{"job_id": null}' else p.job end order by p.n), '[]'::jsonb)
-    from jsonb_array_elements(plan) with ordinality as p (job, n)));
+  return reply;
 end
 $$;
 
--- ==== 0010_bloat.sql ============================================================================
+-- ==== functions/version =========================================================================
 
--- How much of the tables and indexes of cloud-jobs is dead weight, and what to do about it. Changes nothing.
---
--- An estimate from the statistics of Postgres, as fresh as the last ANALYZE: a B-tree of so many rows with keys of so
--- many bytes should be so large. Indexes on expressions have no such statistics and get no estimate.
--- Reply: {"v", "now", "relations": [{"name", "kind", "bytes", "rows", "dead_rows", "expected_bytes", "advice"}]}, the
--- largest first; advice is null where there is nothing to do.
-create or replace function public.cloud_jobs_bloat()
+-- The version of this schema, and the oldest client version that can use it. Constants, because every claim asks.
+create or replace function public.cloud_jobs_version()
 returns jsonb
 language sql
+immutable
+set search_path = ''
+as $$
+  select '{"v": 1, "schema": 11, "requires": 1}'::jsonb
+$$;
+
+-- ==== functions/wake-state ======================================================================
+
+-- What sql/optional/wake.sql did lately; null if it is not installed or the caller may not see it.
+create or replace function public.cloud_jobs_wake_state()
+returns jsonb
+language plpgsql
 stable
 set search_path = ''
 as $$
-  with owner as (
-    select c.oid, c.relname, s.n_live_tup, s.n_dead_tup
-    from pg_catalog.pg_class c
-    left join pg_catalog.pg_stat_all_tables s on s.relid = c.oid
-    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'papers')
-  ),
-  index as (
-    select c.oid, c.relname, greatest(c.reltuples, 0) as reltuples,
-      -- 8 bytes of header, 4 of pointer, the key rounded up to 8; leaf pages are filled to 90 %.
-      case when not 0 = any (i.indkey::smallint[]) then (
-        select 12 + 8 * ceil(sum(coalesce(st.avg_width, 16)) / 8.0)
-        from pg_catalog.pg_attribute a
-        left join pg_catalog.pg_stats st on st.schemaname = 'public' and st.tablename = owner.relname and st.attname = a.attname
-        where a.attrelid = i.indrelid and a.attnum = any (i.indkey::smallint[])) / 0.9 end as row_bytes
-    from owner
-    join pg_catalog.pg_index i on i.indrelid = owner.oid
-    join pg_catalog.pg_class c on c.oid = i.indexrelid
-    join pg_catalog.pg_am am on am.oid = c.relam and am.amname = 'btree'
-  ),
-  relation as (
-    select relname, 'table' as kind, pg_catalog.pg_table_size(oid) as bytes, coalesce(n_live_tup, 0) as tuples,
-      coalesce(n_dead_tup, 0) as dead, null::numeric as expected
-    from owner
-    union all
-    select relname, 'index', pg_catalog.pg_relation_size(oid), reltuples::bigint, null,
-      ceil(reltuples::numeric * row_bytes::numeric / 8192) * 8192 + 16384
-    from index
-  )
-  select jsonb_build_object('v', 1, 'now', now(), 'relations', coalesce(jsonb_agg(jsonb_build_object(
-    'name', relname, 'kind', kind, 'bytes', bytes, 'rows', tuples, 'dead_rows', dead, 'expected_bytes', expected,
-    'advice', case
-      when kind = 'index' and bytes > 8388608 and bytes > 2 * expected
-        then format('reindex index concurrently public.%I;', relname)
-      when kind = 'table' and dead > 10000 and dead > tuples / 5 then format('vacuum (analyze) public.%I;', relname)
-    end) order by bytes desc, relname), '[]'::jsonb))
-  from relation
-$$;
-
--- ==== 0011_workers.sql ==========================================================================
-
--- Which workers came, when, and what started them: the record from which late ticks, a silence and a live worker are
--- told. One small row for each worker, written by its own claims; the newest 300 are kept.
-create table if not exists public.cloud_job_workers (
-  instance_id text primary key,
-  queues      text[] not null,
-  -- GitHub's name of the event that started the run; for a schedule with its cron expression: "schedule 17 * * * *".
-  trigger     text,
-  run_url     text,
-  started_at  timestamptz not null default now(),
-  -- The last claim, to within 30 s; and the last that found jobs.
-  seen_at     timestamptz not null default now(),
-  claimed_at  timestamptz
-);
-alter table public.cloud_job_workers enable row level security;
-create index if not exists cloud_job_workers_seen_at on public.cloud_job_workers (seen_at);
-
--- The GitHub run that a worker belongs to, whichever attempt, and the repository; null where it has none.
-create or replace function public.cloud_jobs_run_of(run_url_param text)
-returns text
-language sql
-immutable
-set search_path = ''
-as $$
-  select regexp_replace(run_url_param, '/attempts/\d+$', '')
-$$;
-
-create or replace function public.cloud_jobs_repository_of(run_url_param text)
-returns text
-language sql
-immutable
-set search_path = ''
-as $$
-  select substring(run_url_param from '([^/]+/[^/]+)/actions/runs/')
-$$;
-
--- Notes that a worker claims, in the claim's own statement. Writes at most every 30 s for each worker.
--- Returns null, or for a worker that was not known yet {"now", "last_seen_at": when any other worker of its queues was seen,
--- "ticks": when the newest runs that the same schedule of the same repository started began, newest first}.
-create or replace function public.cloud_jobs_see_worker(
-  instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
 declare
-  known record;
+  state jsonb;
 begin
-  select w.seen_at, w.claimed_at into known from public.cloud_job_workers w where w.instance_id = instance_id_param;
-  if found then
-    if known.seen_at < now() - interval '30 seconds'
-      or (jobs_param > 0 and (known.claimed_at is null or known.claimed_at < now() - interval '30 seconds'))
-    then
-      update public.cloud_job_workers w set seen_at = now(),
-        claimed_at = case when jobs_param > 0 then now() else w.claimed_at end
-      where w.instance_id = instance_id_param;
-    end if;
+  if not coalesce((
+    select has_schema_privilege(n.oid, 'usage') from pg_catalog.pg_namespace n where n.nspname = 'cloud_jobs_wake'), false)
+  then
     return null;
   end if;
-  insert into public.cloud_job_workers (instance_id, queues, trigger, run_url, claimed_at)
-  values (instance_id_param, queues_param, left(trigger_param, 200), left(run_url_param, 500),
-    case when jobs_param > 0 then now() end)
-  on conflict (instance_id) do nothing;
-  delete from public.cloud_job_workers where instance_id in (
-    select w.instance_id from public.cloud_job_workers w
-    order by w.seen_at desc offset 300 limit 20
-    for update skip locked);
-  return jsonb_build_object('now', now(),
-    'last_seen_at', (
-      select max(w.seen_at) from public.cloud_job_workers w
-      where w.queues && queues_param and w.instance_id <> instance_id_param),
-    'ticks', (
-      select coalesce(jsonb_agg(tick.began order by tick.began desc), '[]'::jsonb)
-      from (
-        select min(w.started_at) as began
-        from public.cloud_job_workers w
-        where w.trigger = trigger_param and trigger_param like 'schedule %'
-          and public.cloud_jobs_repository_of(w.run_url) = public.cloud_jobs_repository_of(run_url_param)
-        group by public.cloud_jobs_run_of(w.run_url)
-        order by began desc limit 13
-      ) tick));
+  execute 'select cloud_jobs_wake.state()' into state;
+  return state;
 end
 $$;
 
--- What is known of workers and their ticks, for doctor and stats. Changes nothing.
+-- ==== functions/workers-state ===================================================================
+
+-- What is known of workers and of the runs that schedules started, for doctor and stats. Changes nothing.
 create or replace function public.cloud_jobs_workers_state()
 returns jsonb
 language sql
@@ -3246,86 +3492,7 @@ as $$
       ) s))
 $$;
 
--- What sql/optional/wake.sql did lately; null where it is not installed, or not for the caller's eyes.
-create or replace function public.cloud_jobs_wake_state()
-returns jsonb
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  state jsonb;
-begin
-  if not coalesce((
-    select has_schema_privilege(n.oid, 'usage') from pg_catalog.pg_namespace n where n.nspname = 'cloud_jobs_wake'), false)
-  then
-    return null;
-  end if;
-  execute 'select cloud_jobs_wake.state()' into state;
-  return state;
-end
-$$;
-
--- How much work is due in each queue, and how much of it workers could do side by side: of jobs with the same
--- concurrency key one at a time. Jobs of dead workers count. Counts to 10000 for each queue and stops there.
--- Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}
-create or replace function public.cloud_jobs_backlog(
-  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
-returns jsonb
-language sql
-stable
-set search_path = ''
-set plan_cache_mode = force_custom_plan
-as $$
-  select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
-    'queue', q.queue, 'due', backlog.due, 'side_by_side', backlog.side_by_side) order by q.position), '[]'::jsonb))
-  from (
-    select queue, min(position) as position
-    from unnest(queues_param) with ordinality as given (queue, position) group by queue
-  ) q
-  cross join lateral (
-    select count(*) as due,
-      count(*) filter (where job.concurrency_key is null) + count(distinct job.concurrency_key) as side_by_side
-    from (
-      (select j.concurrency_key
-      from public.cloud_jobs j
-      where j.queue = q.queue and j.job_type = any (job_types_param)
-        and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-      limit 10000)
-      union all
-      (select j.concurrency_key
-      from public.cloud_jobs j
-      where j.queue = q.queue and j.job_type = any (job_types_param)
-        and j.status = 'locked' and j.lock_expires_at < now()
-      limit 10000)
-    ) job
-  ) backlog
-$$;
-
--- The backlog, for the run that plans: it is noted as a worker that came, since on a day with nothing to do no other
--- does, and the ticks of its schedule would seem not to come. Changes no job.
--- Reply: that of cloud_jobs_backlog, and "worker" as in cloud_jobs_claim.
-create or replace function public.cloud_jobs_plan(
-  instance_id_param text,
-  queues_param text[] default '{default}',
-  job_types_param text[] default '{paper_fetch,maintenance,custom}',
-  run_url_param text default null,
-  trigger_param text default null)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if coalesce(instance_id_param, '') = '' or length(instance_id_param) > 500 then
-    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty or longer than 500 characters.', 'Pass a name that no other worker has.');
-  end if;
-  perform public.cloud_jobs_check_queues(queues_param);
-  return public.cloud_jobs_backlog(queues_param, job_types_param) || jsonb_build_object('worker',
-    public.cloud_jobs_see_worker(instance_id_param, queues_param, 0, trigger_param, run_url_param));
-end
-$$;
-
--- ==== access ===================================================================================
+-- ==== install/access ============================================================================
 
 -- Who may do what: service_role everything that the worker and the commands need, nobody else anything.
 --
@@ -3357,23 +3524,12 @@ begin
 end
 $$;
 
--- ==== the end ==================================================================================
+-- ==== install/end ===============================================================================
 
-insert into public.cloud_jobs_schema (version, name) values
-  (1, 'tables'),
-  (2, 'papers'),
-  (3, 'concurrency_keys'),
-  (4, 'attempts'),
-  (5, 'jobs'),
-  (6, 'reading'),
-  (7, 'seed_clients'),
-  (8, 'schedules'),
-  (9, 'apply'),
-  (10, 'bloat'),
-  (11, 'workers')
+insert into public.cloud_jobs_schema (version, name) values (11, 'cloud-jobs')
 on conflict (version) do nothing;
 
--- PostgREST learns of the functions.
+-- PostgREST learns of the new functions.
 notify pgrst, 'reload schema';
 
 commit;

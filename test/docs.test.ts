@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { migrationComments } from '../scripts/sql-reference/comments.ts';
+import { sourceComments } from '../scripts/sql-reference/comments.ts';
 import { CATALOG_SQL, type Catalog, sqlReference } from '../scripts/sql-reference/page.ts';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
 import { codeBlocks } from './support/code-blocks.ts';
@@ -110,7 +110,7 @@ it('docs/reference/sql.md is what the schema and its comments say (npm run build
   try {
     const [row] = await project.sql<{ catalog: Catalog }>(CATALOG_SQL);
     if (!row) throw new Error('No catalog.');
-    expect(read('docs/reference/sql.md')).toBe(sqlReference(row.catalog, migrationComments()));
+    expect(read('docs/reference/sql.md')).toBe(sqlReference(row.catalog, sourceComments()));
   } finally {
     await project.stop();
   }

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-const folders = ['../../sql/parts/', '../../sql/migrations/'].map((path) => new URL(path, import.meta.url));
+const folders = ['../../sql/tables/', '../../sql/functions/'].map((path) => new URL(path, import.meta.url));
 
-/** What the migrations say about the things they make. */
+/** What the files of sql/ say about the things they make. */
 export interface Comments {
   /** Contract of each function, by name. */
   readonly functions: ReadonlyMap<string, string>;
@@ -11,7 +11,7 @@ export interface Comments {
 }
 
 /** Reads the comment above each function, and those above the columns that were added to a table. */
-export function migrationComments(): Comments {
+export function sourceComments(): Comments {
   const functions = new Map<string, string>();
   const columns = new Map<string, string>();
   const files = folders.flatMap((folder) => readdirSync(folder).map((file) => new URL(file, folder)));

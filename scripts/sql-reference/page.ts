@@ -91,7 +91,7 @@ export function sqlReference(catalog: Catalog, comments: Comments): string {
   return [
     '# SQL reference',
     '',
-    '<!-- Made by `npm run build:reference` from the schema and the comments in sql/migrations. Do not edit. -->',
+    '<!-- Made by `npm run build:reference` from the schema and the comments in sql/. Do not edit. -->',
     '',
     'Every function and table that `sql/install.sql` makes, as the database knows them. Only `service_role` may call and',
     'read them (the secret key), and the roles of [`sql/optional/`](../guides/keys.md) a few. Call them in SQL by argument names',
@@ -134,8 +134,8 @@ function functionPart(name: string, catalog: Catalog, comments: Comments): strin
   const found = catalog.functions.find((one) => one.name === name);
   const comment = comments.functions.get(name);
   if (!found)
-    throw new Error(`${name} is not in the schema: mend the chapters in scripts/sql-reference/page.ts.`);
-  if (comment === undefined) throw new Error(`${name} has no comment above it in sql/migrations.`);
+    throw new Error(`${name} is not in the schema: correct the chapters in scripts/sql-reference/page.ts.`);
+  if (comment === undefined) throw new Error(`${name} has no comment above it in sql/functions.`);
   const given = splitArguments(found.arguments);
   const refusals = refusalsOf(name, catalog);
   return [

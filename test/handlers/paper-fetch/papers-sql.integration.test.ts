@@ -314,14 +314,12 @@ describe('upgrade of an earlier papers table', () => {
   it('loses no row, closes the table, and later fetches update in place', async () => {
     const upgraded = await startTestProject({ install: false });
     try {
-      const migration = await readFile(
-        new URL('../../../sql/migrations/0002_papers.sql', import.meta.url),
-        'utf8',
-      );
+      const read = (path: string) => readFile(new URL(`../../../sql/${path}.sql`, import.meta.url), 'utf8');
+      const table = (await read('tables/papers')) + (await read('functions/upsert-papers'));
       await upgraded.asPostgres(seed);
-      await upgraded.asPostgres(migration);
+      await upgraded.asPostgres(table);
       const once = await upgraded.sql('select * from papers order by id');
-      await upgraded.asPostgres(migration);
+      await upgraded.asPostgres(table);
       expect(await upgraded.sql('select * from papers order by id')).toEqual(once);
 
       expect(once.map((row) => [row.id, row.arxiv_id, row.version, row.title])).toEqual([

@@ -1,14 +1,14 @@
--- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from sql/migrations/; do not edit.
+-- cloud-jobs: the whole schema in one paste. Built by `npm run build:sql` from the other folders of sql/; do not edit.
 --
 -- Paste it into the Supabase SQL Editor, or run it with psql -f, as the role postgres. It can be run again at any time:
 -- a second run changes nothing. It brings a database with the first cloud-jobs schema up to date in place.
 -- One transaction: it is installed whole or not at all.
 begin;
 
--- A live queue holds short locks only. If something holds a long one, fail after this long and change nothing.
+-- Waits up to 10 s for a long lock of another session, then fails and changes nothing.
 set local lock_timeout = '10s';
 set local client_min_messages = warning;
--- Functions name others that come further down.
+-- Functions name others that are created later.
 set local check_function_bodies = off;
 -- Names without a schema are those of Postgres itself.
 set local search_path = pg_catalog;
@@ -26,11 +26,11 @@ begin
 end
 $$;
 
--- Two people paste at once: the second waits for the first.
+-- If two people run this file at the same time, the second waits for the first.
 do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
 
--- Workers may be at work. Take both tables of the queue at once, or step back and let the workers go on: waiting for
--- the second table while holding the first is a deadlock with a worker that holds the second.
+-- Workers may be active. Takes both tables of the queue at once, or neither for now: waiting for the second while holding
+-- the first deadlocks with a worker that holds the second.
 do $$
 declare
   patience constant interval := current_setting('lock_timeout');
@@ -69,14 +69,4 @@ begin
       using hint = 'Use the sql/install.sql of the release that your action runs.';
   end if;
 end
-$$;
-
--- Which version is here, and the oldest client version that can use it. Constants: the claim asks on every call.
-create or replace function public.cloud_jobs_version()
-returns jsonb
-language sql
-immutable
-set search_path = ''
-as $$
-  select '{"v": 1, "schema": :VERSION:, "requires": 1}'::jsonb
 $$;

@@ -1,13 +1,16 @@
 -- Makes the recurring jobs of a source, such as a jobs file in a repository, what the source says. All or nothing.
 --
--- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key that names it. A job of the same queue and key
--- is updated in place and keeps its history; one that stands where the source wants it is left alone; one that is
--- not there is created. prune disables jobs that came from this source and are gone from it. A job that a person
--- disabled stays disabled.
--- dry_run does all of this and takes it back, so that the plan it shows is the one that would be carried out.
--- Reply: {"v", "now", "dry_run", "jobs": [{"key", "job_id", "name", "queue", "action", "status", "run_at", "changes"}]};
--- action: create, update, enable, unchanged, disable, or gone (of this source no more, left alone without prune);
+-- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
+-- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
+-- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- dry_run does all of this and takes it back, so the plan it shows is the one that would be carried out.
+--
+-- Reply: {"v", "now", "dry_run", "jobs": [{"key", "job_id", "name", "queue", "action", "status", "run_at", "changes"}]}.
+-- action: create, update, enable, unchanged, disable, or gone (no longer in the source, and left alone without prune).
 -- changes: {column: [old, new]}.
+--
+-- Locks: the source (advisory), then the job rows, running ones first, in the order of job_id. A repeat changes nothing.
 create or replace function public.cloud_jobs_apply(
   source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false)
 returns jsonb

@@ -1,9 +1,10 @@
--- How much of the tables and indexes of cloud-jobs is dead weight, and what to do about it. Changes nothing.
+-- How much of the tables and indexes of cloud-jobs is wasted space, and what to do about it. Changes nothing.
 --
--- An estimate from the statistics of Postgres, as fresh as the last ANALYZE: a B-tree of so many rows with keys of so
--- many bytes should be so large. Indexes on expressions have no such statistics and get no estimate.
+-- An estimate from the statistics of Postgres, as fresh as the last ANALYZE: the expected size of a B-tree follows from the
+-- number of rows and the width of the key. Indexes on expressions have no such statistics and get no estimate.
+--
 -- Reply: {"v", "now", "relations": [{"name", "kind", "bytes", "rows", "dead_rows", "expected_bytes", "advice"}]}, the
--- largest first; advice is null where there is nothing to do.
+-- largest first. advice is null if there is nothing to do.
 create or replace function public.cloud_jobs_bloat()
 returns jsonb
 language sql

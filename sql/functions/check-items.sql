@@ -1,0 +1,95 @@
+-- Refuses a batch of jobs because of one of them.
+create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
+returns void
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_refuse(400,
+    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
+    'Nothing was enqueued. Correct the job and send the batch again.')
+$$;
+
+-- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
+create or replace function public.cloud_jobs_check_items(items_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
+    'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
+    'missed', 'missed_grace_seconds'];
+  optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
+    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+  wrong record;
+  zone text;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
+  end if;
+  if jsonb_array_length(items_param) > 50000 then
+    perform public.cloud_jobs_refuse(413, format('items_param has %s jobs.', jsonb_array_length(items_param)), 'Enqueue at most 50000 in one call.');
+  end if;
+
+  select checked.* into wrong
+  from (
+    select i.ordinal, i.item->>'name' as name, case
+      when jsonb_typeof(i.item) <> 'object' then 'is not an object'
+      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
+      when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
+        then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
+      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      -- Not {1,100}: Postgres takes ten times as long over such a pattern.
+      when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
+      -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
+      when not i.item ?| optional then null
+      when jsonb_typeof(i.item->'max_retries') <> 'null'
+        and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
+      when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
+        or (i.item->>'priority')::integer not between -100 and 100) then 'has a priority that is not a whole number from -100 to 100'
+      when jsonb_typeof(i.item->'timeout_seconds') <> 'null'
+        and (jsonb_typeof(i.item->'timeout_seconds') <> 'number' or i.item->>'timeout_seconds' !~ '^\d{1,7}$' or i.item->>'timeout_seconds' ~ '^0+$')
+        then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
+      when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
+      when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
+        or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
+      when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or length(i.item->>'queue') > 100 or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
+        then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
+      when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
+      when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
+      when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
+      when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
+      when i.item->>'schedule' is null and i.item->>'timezone' is not null then 'has a timezone without a schedule'
+      when coalesce(i.item->>'missed', 'once') not in ('once', 'skip', 'all') then 'has a missed that is not once, skip or all'
+      when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
+        or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
+        then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'schedule' is not null
+        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
+    end as reason
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+  ) checked
+  where checked.reason is not null
+  order by checked.ordinal
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
+  end if;
+
+  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
+  select i.item->>'timezone' into zone
+  from jsonb_array_elements(items_param) as i (item)
+  where i.item->>'timezone' is not null
+    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
+      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
+  end if;
+end
+$$;

@@ -1,0 +1,145 @@
+-- Refuses the arguments of a claim that cannot be used, before anything is changed.
+create or replace function public.cloud_jobs_check_claim(
+  instance_id_param text, limit_param integer, queues_param text[], job_types_param text[],
+  lock_seconds_param double precision, client_schema_param integer)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  version jsonb := public.cloud_jobs_version();
+begin
+  if client_schema_param > (version->>'schema')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, the client needs version %s.',
+      version->>'schema', client_schema_param), 'Run the sql/install.sql of the release that the client comes from.');
+  elsif client_schema_param < (version->>'requires')::integer then
+    perform public.cloud_jobs_refuse(426, format('The cloud-jobs schema in this database is version %s, newer than the client (%s) can use.',
+      version->>'schema', client_schema_param), 'Use the release of cloud-jobs that the schema was installed from.');
+  elsif coalesce(instance_id_param, '') = '' then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is empty.', 'Pass a name that no other worker has.');
+  elsif length(instance_id_param) > 200 then
+    perform public.cloud_jobs_refuse(400, 'instance_id_param is longer than 200 characters.', 'It is kept with each job that is claimed.');
+  elsif limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  elsif coalesce(cardinality(queues_param), 0) = 0 or coalesce(cardinality(job_types_param), 0) = 0 then
+    perform public.cloud_jobs_refuse(400, 'queues_param and job_types_param must each name at least one.', 'Leave them out for the defaults.');
+  elsif lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
+    perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
+  end if;
+  perform public.cloud_jobs_check_queues(queues_param);
+end
+$$;
+
+-- Claims up to limit_param due jobs of the queues and types named, after ending the attempts of dead workers there.
+--
+-- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
+-- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
+--
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "worker", "more"}. If more is true, due jobs may be left, so "no
+-- jobs" with more = true does not mean that the queue is empty. worker is null unless the worker is new: see
+-- cloud_jobs_see_worker.
+--
+-- Locks: the request (advisory), expired and due rows (it skips those that another transaction has locked), and for a
+-- moment the concurrency keys that it meets.
+--
+-- A repeat with the same request_id_param gets the jobs that the first call locked and that the worker still holds. The
+-- ids of the executions derive from the first 28 hex digits of the request id.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_claim(
+  instance_id_param text,
+  limit_param integer default 1,
+  queues_param text[] default '{default}',
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  lock_seconds_param double precision default 300,
+  request_id_param uuid default null,
+  run_url_param text default null,
+  client_schema_param integer default null,
+  trigger_param text default null)
+returns json
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_memoize = off
+set jit = off
+as $$
+declare
+  -- The last four hex digits of an execution id number it within its claim.
+  id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  expired integer := 0;
+  repeated boolean := false;
+  picked text[];
+  jobs json;
+  worker jsonb;
+begin
+  perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
+    lock_seconds_param, client_schema_param);
+
+  if request_id_param is not null then
+    -- The same request twice at once: the second waits, then finds what the first did.
+    perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
+    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+  end if;
+
+  if repeated then
+    select array_agg(e.job_id) into picked
+    from generate_series(1, limit_param) as n
+    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
+    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
+      and j.locked_by = instance_id_param and j.status = 'locked';
+    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
+    -- this moment may be somebody else's by now.
+    update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
+    where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
+  else
+    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
+    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    with locked as (
+      update public.cloud_jobs j set
+        status = 'locked',
+        locked_at = now(),
+        locked_by = instance_id_param,
+        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+        cancel_requested_at = null,
+        finished_at = null
+      from unnest(picked) with ordinality as p (job_id, position)
+      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
+      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
+    )
+    insert into public.cloud_job_executions
+      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
+      l.occurrence, left(run_url_param, 500), l.scheduled_for
+    from locked l;
+    worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
+      trigger_param, run_url_param);
+  end if;
+
+  select json_agg(job order by job.execution_id) into jobs
+  from (
+    select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
+      coalesce(j.description, '') as description, j.queue, j.priority,
+      coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
+      coalesce(j.max_retries, 3) as max_retries, j.occurrence, j.timeout_seconds, j.schedule, j.timezone,
+      case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
+      j.unique_key, j.concurrency_key, j.run_at,
+      -- A row of the seed may have none.
+      coalesce(j.created_at, j.run_at) as created_at
+    from unnest(picked) as p (job_id)
+    join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
+      and left(j.locked_execution_id, 32) = id_prefix
+  ) job;
+
+  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
+    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'worker', worker,
+    -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
+    -- became due meanwhile: the caller should look once more.
+    'more', coalesce(cardinality(picked), 0) >= limit_param
+      or public.cloud_jobs_due(queues_param, job_types_param));
+end
+$$;

@@ -1,0 +1,33 @@
+-- Adds one job, for people who write SQL: select cloud_jobs_create('Nightly report', 'custom',
+-- '{"handler": "report"}', queue_param => 'reports').
+--
+-- Returns the job id: the new one, or that of the unfinished job with the same unique key. A recurring job: select
+-- cloud_jobs_create('Nightly report', 'custom', '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param =>
+-- 'Europe/Berlin').
+create or replace function public.cloud_jobs_create(
+  name_param text,
+  job_type_param text,
+  config_param jsonb default '{}',
+  description_param text default '',
+  max_retries_param integer default 3,
+  priority_param integer default 0,
+  run_at_param timestamptz default null,
+  queue_param text default 'default',
+  timeout_seconds_param integer default null,
+  unique_key_param text default null,
+  concurrency_key_param text default null,
+  schedule_param text default null,
+  timezone_param text default null,
+  missed_param text default 'once',
+  missed_grace_seconds_param integer default 900)
+returns text
+language sql
+set search_path = ''
+as $$
+  select public.cloud_jobs_enqueue(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'name', name_param, 'job_type', job_type_param, 'description', description_param,
+    'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
+    'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
+    'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+$$;

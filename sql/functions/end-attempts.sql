@@ -1,0 +1,205 @@
+-- Ends attempts of any outcome: the right-hand side of the state machine, in one statement for the whole batch.
+--
+-- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
+-- "duration_seconds", "progress", "output", "job_id", "instance_id"}]. outcome: success, failure, discard, snooze or
+-- release; with lost_param only lost. job_id and instance_id count only with lost_param, because the lock of a client of
+-- the first schema names no execution.
+--
+-- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
+-- false if the execution no longer holds the lock. Of two items about one execution the first counts.
+--
+-- The occurrence of a recurring job is over with its last attempt, however that ended. The schedule says when the next is
+-- due, and occurrences that are left out are recorded as skipped.
+--
+-- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
+create or replace function public.cloud_jobs_end_attempts(
+  instance_id_param text, items_param jsonb, lost_param boolean default false)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  reply jsonb;
+begin
+  with item as materialized (
+    select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
+      i.duration_seconds, i.progress, i.output,
+      -- Other people's locks are not for a caller who ends attempts of its own.
+      case when lost_param then i.instance_id else instance_id_param end as instance_id,
+      case when lost_param then i.job_id else e.job_id end as job_id,
+      row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
+    from rows from (jsonb_to_recordset(items_param) as (
+      execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
+      delay_seconds double precision, duration_seconds real, progress jsonb, output text, job_id text,
+      instance_id text)) with ordinality as i (
+      execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
+      output, job_id, instance_id, ordinal)
+    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    order by job_id
+  ),
+  -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
+  held as materialized (
+    select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
+      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted
+    from item
+    cross join lateral (
+      select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
+        c.scheduled_for, c.locked_at, c.disable_requested_at is not null as disable_wanted,
+        coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
+        c.cancel_requested_at is not null as was_cancelled
+      from public.cloud_jobs c
+      where c.job_id = item.job_id
+        and item.turn = 1
+        and c.status = 'locked'
+        and c.locked_by is not distinct from item.instance_id
+        and c.locked_execution_id is not distinct from item.execution_id
+      for update of c
+    ) j
+  ),
+  decided as materialized (
+    select held.*,
+      case
+        when outcome = 'success' then 'done'
+        when was_cancelled then 'cancelled'
+        when outcome in ('snooze', 'release') then 'again'
+        when outcome in ('failure', 'lost') and attempts_left then 'retry'
+        else 'dead'
+      end as decision
+    from held
+  ),
+  -- Of recurring jobs alone: a function in an outer join would be called for every row, whatever its condition.
+  turn as materialized (
+    select decided.ordinal, t.*
+    from decided
+    cross join lateral public.cloud_jobs_turn(schedule, timezone, missed, missed_grace_seconds,
+      coalesce(scheduled_for, locked_at), locked_at) as t
+    where decided.schedule is not null and decided.decision in ('done', 'dead', 'cancelled')
+  ),
+  turned as materialized (
+    select decided.*, t.next as next_occurrence, coalesce(t.skipped, 0) as skipped, t.first_skipped, t.last_skipped, t.fault
+    from decided
+    left join turn t on t.ordinal = decided.ordinal
+  ),
+  next as materialized (
+    select turned.*,
+      case
+        when disable_wanted and schedule is not null then 'disabled'
+        -- A schedule that cannot be read any more (a time zone that was abolished) must not pass for one that ended.
+        when fault is not null then 'failed'
+        when decision in ('again', 'retry') then 'waiting'
+        when next_occurrence is not null then 'waiting'
+        when decision = 'done' then 'success'
+        else 'failed'
+      end as new_status,
+      case
+        when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
+        when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
+          -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
+          least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
+        else next_occurrence
+      end as new_run_at,
+      case
+        when decision = 'done' then null
+        when outcome = 'lost' then 'lost'
+        when decision = 'cancelled' then 'cancelled'
+        when outcome = 'snooze' then 'snoozed'
+        when outcome = 'release' then 'released'
+        when outcome = 'discard' then 'discarded'
+        else coalesce(failure_kind, 'error')
+      end as new_failure_kind,
+      case
+        when decision = 'done' then null
+        else coalesce(error, case when outcome = 'lost'
+          then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
+      end as new_error
+    from turned
+  ),
+  job as (
+    update public.cloud_jobs c set
+      status = next.new_status,
+      run_at = coalesce(next.new_run_at, c.run_at),
+      current_retries = case
+        when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
+        when next.decision = 'again' then c.current_retries
+        when next.next_occurrence is not null then 0
+        else c.current_retries
+      end,
+      occurrence = case when next.next_occurrence is not null then c.occurrence + 1 else c.occurrence end,
+      scheduled_for = coalesce(next.next_occurrence, c.scheduled_for),
+      disable_requested_at = null,
+      last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
+      finished_at = case when next.new_status in ('success', 'failed') then now() end,
+      error_message = nullif(concat_ws(' ', next.new_error, next.fault), ''),
+      locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
+      cancel_requested_at = null
+    from next
+    where c.job_id = next.job_id
+    returning c.job_id
+  ),
+  execution as (
+    update public.cloud_job_executions e set
+      status = case when next.decision = 'done' then 'success' else 'failed' end,
+      finished_at = now(),
+      duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
+      result = next.result,
+      error_message = next.new_error,
+      error_details = next.error_details,
+      failure_kind = next.new_failure_kind,
+      progress = coalesce(next.progress, e.progress),
+      output = next.output,
+      job_status = next.new_status,
+      next_run_at = next.new_run_at
+    from next
+    where e.execution_id = next.execution_id and e.status = 'running'
+  ),
+  -- A seed client writes execution rows of its own: close those of a lock that expired. Apart from the above, where
+  -- an OR would compare every running execution with every item.
+  seed_execution as (
+    update public.cloud_job_executions e set
+      status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
+      error_message = next.new_error, failure_kind = next.new_failure_kind, job_status = next.new_status,
+      next_run_at = next.new_run_at
+    from next
+    where next.execution_id is null and e.job_id = next.job_id and e.status = 'running'
+  ),
+  skipped as (
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, instance_id, occurrence, scheduled_for, job_status, next_run_at)
+    select next.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(next.skipped, next.first_skipped, next.last_skipped, next.missed, next.missed_grace_seconds),
+      jsonb_build_object('skipped', next.skipped, 'first', next.first_skipped, 'last', next.last_skipped), 'skipped',
+      next.instance_id, next.occurrence, next.first_skipped, next.new_status, next.new_run_at
+    from next
+    where next.skipped > 0
+  )
+  select coalesce(jsonb_agg(
+    case
+      when next.job_id is not null then jsonb_build_object(
+        'execution_id', item.execution_id, 'applied', true, 'status', next.new_status,
+        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
+      else jsonb_build_object('execution_id', item.execution_id, 'applied', false)
+    end order by item.ordinal), '[]'::jsonb)
+  into reply
+  from item
+  left join next on next.ordinal = item.ordinal;
+
+  -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was ended by
+  -- its lock's expiry was not ended by this worker, whatever it believes. A statement of its own, since the one above
+  -- does not see what a first request did that it had to wait for.
+  if reply @> '[{"applied": false}]' then
+    select jsonb_agg(
+      case when e.execution_id is null then a.answer else jsonb_build_object(
+        'execution_id', e.execution_id, 'applied', true, 'status', e.job_status,
+        'failure_kind', e.failure_kind, 'run_at', e.next_run_at) end order by a.ordinal)
+    into reply
+    from jsonb_array_elements(reply) with ordinality as a (answer, ordinal)
+    left join public.cloud_job_executions e on a.answer @> '{"applied": false}'
+      and e.execution_id = a.answer->>'execution_id' and e.instance_id = instance_id_param
+      and e.status <> 'running' and e.failure_kind is distinct from 'lost';
+  end if;
+  return reply;
+end
+$$;

@@ -1,0 +1,109 @@
+-- Adds jobs, all or none.
+--
+-- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
+-- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds", "job_id"}].
+-- name and job_type are required; the rest has the defaults of the table. A recurring job is first due at the next
+-- occurrence of its schedule, or at run_at if that is given.
+--
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+--
+-- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID). A unique_key names one unfinished job
+-- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
+-- with the same keys do not deadlock.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_enqueue(items_param jsonb)
+returns json
+language plpgsql
+set search_path = ''
+-- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  items jsonb := items_param;
+  wrong record;
+  added bigint;
+  reply json;
+  missing boolean;
+begin
+  perform public.cloud_jobs_check_items(items_param);
+  if public.cloud_jobs_allowed_queues() is not null then
+    perform public.cloud_jobs_check_queues(array(
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+    -- It deletes history, of all queues: more than such a key may do itself.
+    if items_param @> '[{"job_type": "maintenance"}]' then
+      perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
+    end if;
+  end if;
+
+  -- Every job gets its id here, so that the rows can be found again below whatever a conflict did.
+  if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
+    select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
+    into items
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+  end if;
+
+  -- More than one round only when a job with the same unique key was finished between insert and look-up.
+  for round in 1..5 loop
+    insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
+    select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
+      coalesce(i.max_retries, 3), coalesce(i.priority, 0),
+      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
+      case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
+      case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
+    from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
+      max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
+      timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
+      missed_grace_seconds integer))
+      with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
+    -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
+    order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
+    on conflict do nothing;
+    get diagnostics added = row_count;
+
+    if added = jsonb_array_length(items) then
+      -- The common case: every job is new, and there is nothing to look up.
+      select json_agg(job) into reply
+      from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;
+      exit;
+    end if;
+
+    if round = 1 then
+      select max(i.ordinal) as ordinal, max(i.item->>'name') as name into wrong
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+      group by i.item->>'job_id' having count(*) > 1
+      limit 1;
+      if found then
+        perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, 'has the job_id of another job of the batch');
+      end if;
+    end if;
+
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+      bool_or(found.own is null and found.twin is null)
+    into reply, missing
+    from (
+      select i.ordinal,
+        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+        (select j.job_id from public.cloud_jobs j
+         where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
+           and j.status in ('waiting', 'locked', 'disabled')) as twin
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+    ) found;
+    exit when not missing;
+  end loop;
+  if missing then
+    perform public.cloud_jobs_refuse(503, 'Jobs with the same unique key came and went while this batch was added.',
+      'Nothing was enqueued. Send the batch again.');
+  end if;
+
+  return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
+    'jobs', coalesce(reply, '[]'::json));
+end
+$$;

@@ -1,0 +1,97 @@
+-- Ends attempts and, in the same call, claims the next jobs.
+--
+-- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
+-- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
+-- "output"}]. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+--
+-- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}.
+--
+-- Locks the job rows in the order of job_id, then those that cloud_jobs_claim locks. A repeat ends nothing twice and gets
+-- the same answer; so does its claim if it has the same request_id.
+create or replace function public.cloud_jobs_finish(
+  instance_id_param text, items_param jsonb, claim_param jsonb default null)
+returns json
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+declare
+  wrong jsonb;
+  is_unusable boolean;
+  done text[];
+  finished json;
+begin
+  if jsonb_typeof(items_param) is distinct from 'array' then
+    perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects.');
+  end if;
+  select item, unusable into wrong, is_unusable
+  from jsonb_array_elements(items_param) as item
+  cross join lateral (
+    select item->>'execution_id' is null
+      or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
+      or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
+      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+  ) looked
+  where unusable
+    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
+    -- that most items need not be written out.
+    or pg_column_size(item) > 2048 and (
+      octet_length((item->'result')::text) > 262144
+      or octet_length((item->'error_details')::text) > 65536
+      or octet_length(item->>'error') > 65536
+      or octet_length(item->>'output') > 65536
+      or octet_length((item->'progress')::text) > 16384)
+  order by unusable desc limit 1;
+  if is_unusable then
+    perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
+      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+  elsif found then
+    perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
+      'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
+  end if;
+
+  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  end if;
+  done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  if cardinality(done) = jsonb_array_length(items_param) then
+    select json_agg(item) into finished
+    from (
+      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at
+      from unnest(done) as d) item;
+  else
+    -- Each of the rest is answered in its place.
+    with rest as materialized (
+      select item, ordinal, row_number() over (order by ordinal) as position
+      from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+      where item->>'execution_id' <> all (done)
+    ),
+    answer as materialized (
+      select a.answer, a.position
+      from jsonb_array_elements(public.cloud_jobs_end_attempts(instance_id_param,
+        (select jsonb_agg(rest.item order by rest.position) from rest))) with ordinality as a (answer, position)
+    )
+    select json_agg(coalesce(answer.answer, jsonb_build_object('execution_id', i.item->>'execution_id', 'applied', true,
+      'status', 'success', 'failure_kind', null, 'run_at', null)) order by i.ordinal)
+    into finished
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    left join rest on rest.ordinal = i.ordinal
+    left join answer on answer.position = rest.position;
+  end if;
+
+  return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',
+    case when jsonb_typeof(claim_param) = 'object' then
+      public.cloud_jobs_claim(
+        instance_id_param,
+        (claim_param->>'limit')::integer,
+        case when jsonb_typeof(claim_param->'queues') = 'array'
+          then array(select jsonb_array_elements_text(claim_param->'queues')) else '{default}' end,
+        case when jsonb_typeof(claim_param->'job_types') = 'array'
+          then array(select jsonb_array_elements_text(claim_param->'job_types')) else '{paper_fetch,maintenance,custom}' end,
+        coalesce((claim_param->>'lock_seconds')::double precision, 300),
+        (claim_param->>'request_id')::uuid,
+        claim_param->>'run_url')
+    end);
+end
+$$;

@@ -1,0 +1,162 @@
+-- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
+--
+-- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
+-- has locked. Blocks the jobs of concurrency keys that are busy.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
+returns text[]
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+declare
+  picked text[] := '{}';
+  candidates text[];
+  keyed boolean;
+  key text;
+  taken text[];
+  passed boolean;
+begin
+  -- Each round but the last blocks at least one job, so rounds are bounded by what there is to block; ten of them
+  -- keep a single call short, and the caller is told that there may be more.
+  for round in 1..10 loop
+    with recursive lane as materialized (
+      select distinct q.queue, t.job_type
+      from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+    ),
+    -- The priorities in use, smallest first, found by jumping from one to the next through the index. A plain range
+    -- scan would walk over every job of a higher priority that is due only tomorrow.
+    level (priority) as (
+      select min(head.priority)
+      from lane
+      cross join lateral (
+        select j.priority from public.cloud_jobs j
+        where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+        order by j.priority limit 1
+      ) head
+      union all
+      select (
+        select min(head.priority)
+        from lane
+        cross join lateral (
+          select j.priority from public.cloud_jobs j
+          where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+            and j.priority > level.priority
+          order by j.priority limit 1
+        ) head
+      )
+      from level
+      where level.priority is not null
+    ),
+    -- Levels come out one by one, in order, and the limit stops asking for more: only rows that are taken, and a few
+    -- of their neighbours in other lanes, are locked.
+    due as materialized (
+      select j.job_id, j.priority, j.run_at, j.concurrency_key
+      from level
+      cross join lateral (
+        select front.job_id, front.priority, front.run_at, front.concurrency_key
+        from lane
+        cross join lateral (
+          select c.job_id, c.priority, c.run_at, c.concurrency_key
+          from public.cloud_jobs c
+          where c.queue = lane.queue and c.job_type = lane.job_type and c.priority = level.priority
+            and c.status = 'waiting' and not c.blocked and c.run_at <= now()
+            and (c.lock_expires_at is null or c.lock_expires_at < now())
+            and c.job_id <> all (picked)
+            -- Too late to run, and in too long a line to be recorded as skipped by this claim already.
+            and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
+              and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
+          order by c.run_at, c.job_id
+          limit limit_param - cardinality(picked)
+          for update of c skip locked
+        ) front
+        order by front.run_at, front.job_id
+        limit limit_param - cardinality(picked)
+      ) j
+      limit limit_param - cardinality(picked)
+    )
+    select coalesce(array_agg(due.job_id order by due.priority, due.run_at, due.job_id), '{}'),
+      coalesce(bool_or(due.concurrency_key is not null), false)
+    into candidates, keyed
+    from due;
+
+    exit when cardinality(candidates) = 0;
+
+    if not keyed then
+      picked := picked || candidates;
+      exit;
+    end if;
+
+    taken := '{}';
+    passed := false;
+    for key in
+      select distinct j.concurrency_key from public.cloud_jobs j
+      where j.job_id = any (candidates) and j.concurrency_key is not null
+    loop
+      -- Never wait for a key while holding row locks. Somebody who holds it is at work on this key now.
+      if not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(key)) then
+        passed := true;
+        continue;
+      end if;
+      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
+        and not exists (select from public.cloud_jobs j where j.job_id = any (picked) and j.concurrency_key = key)
+      then
+        -- The first of the key goes, in the order of the candidates.
+        taken := taken || array(
+          select c.job_id
+          from unnest(candidates) with ordinality as c (job_id, position)
+          join public.cloud_jobs j on j.job_id = c.job_id
+          where j.concurrency_key = key
+          order by c.position limit 1);
+      end if;
+      -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
+      update public.cloud_jobs c set blocked = true
+      where c.job_id = any (array(
+        select j.job_id from public.cloud_jobs j
+        where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+          and j.job_id <> all (picked || taken)
+        limit 1000
+        for update skip locked
+      ));
+    end loop;
+
+    picked := picked || array(
+      select c.job_id
+      from unnest(candidates) with ordinality as c (job_id, position)
+      join public.cloud_jobs j on j.job_id = c.job_id
+      where j.concurrency_key is null or c.job_id = any (taken)
+      order by c.position);
+
+    exit when cardinality(picked) >= limit_param or passed;
+  end loop;
+
+  -- Rows that a client of the seed marked failed, with retries left, come after the waiting ones, oldest first.
+  if cardinality(picked) < limit_param then
+    picked := picked || array(
+      select front.job_id
+      from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+      cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+      cross join lateral (
+        select c.job_id, c.created_at
+        from public.cloud_jobs c
+        where c.queue = q.queue and c.job_type = t.job_type and c.status = 'failed' and c.finished_at is null
+          and c.current_retries < c.max_retries
+          and c.unique_key is null and c.concurrency_key is null
+          and (c.lock_expires_at is null or c.lock_expires_at < now())
+        order by c.created_at, c.job_id
+        limit limit_param - cardinality(picked)
+        for update of c skip locked
+      ) front
+      order by front.created_at, front.job_id
+      limit limit_param - cardinality(picked));
+  end if;
+
+  return picked;
+end
+$$;

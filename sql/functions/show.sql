@@ -1,0 +1,27 @@
+-- One job with its config and its newest executions.
+--
+-- Reply: {"v", "now", "job", "executions"}. job is null if there is none with this id. Changes nothing.
+create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'now', now(),
+    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
+      from public.cloud_jobs j where j.job_id = job_id_param),
+    'executions', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
+        'failure_kind', e.failure_kind, 'started_at', e.started_at, 'finished_at', e.finished_at,
+        'duration_seconds', e.duration_seconds, 'result', e.result, 'error_message', e.error_message,
+        'error_details', e.error_details, 'output', e.output, 'progress', e.progress, 'instance_id', e.instance_id,
+        'run_url', e.run_url, 'scheduled_for', e.scheduled_for, 'next_run_at', e.next_run_at)
+        order by e.started_at desc, e.execution_id desc)
+      from (
+        select * from public.cloud_job_executions
+        where job_id = job_id_param
+        order by started_at desc
+        limit least(greatest(coalesce(limit_param, 10), 1), 200)
+      ) e), '[]'::jsonb))
+$$;

@@ -1,0 +1,62 @@
+-- How the queue is doing.
+--
+-- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "queues":
+-- [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Reads every job of the queue. Changes nothing.
+create or replace function public.cloud_jobs_stats(queue_param text default null)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with job as materialized (
+    select j.queue, j.status, count(*) as n,
+      count(*) filter (where j.status = 'waiting' and j.run_at <= now()) as due,
+      count(*) filter (where j.status = 'waiting' and j.run_at > now()) as scheduled,
+      count(*) filter (where j.blocked) as blocked,
+      count(*) filter (where j.status = 'locked' and j.lock_expires_at < now()) as expired_locks,
+      min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()) as oldest_due
+    from public.cloud_jobs j
+    where queue_param is null or j.queue = queue_param
+    group by j.queue, j.status
+  ),
+  recent as (
+    select e.status, e.failure_kind, e.duration_seconds
+    from public.cloud_job_executions e
+    where e.started_at > now() - interval '24 hours'
+      and (queue_param is null or exists (
+        select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
+  )
+  select jsonb_build_object('v', 1, 'now', now(), 'total', coalesce(sum(n), 0),
+    'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
+    'jobs', jsonb_build_object(
+      'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
+      'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
+      'success', coalesce(sum(n) filter (where status = 'success'), 0),
+      'failed', coalesce(sum(n) filter (where status = 'failed'), 0),
+      'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)),
+    'due', coalesce(sum(due), 0), 'scheduled', coalesce(sum(scheduled), 0), 'blocked', coalesce(sum(blocked), 0),
+    'expired_locks', coalesce(sum(expired_locks), 0),
+    'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
+    'queues', (
+      select coalesce(jsonb_agg(q.line order by q.queue), '[]'::jsonb)
+      from (
+        select job.queue, jsonb_build_object('queue', job.queue, 'due', sum(due), 'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
+          'waiting', coalesce(sum(n) filter (where status = 'waiting'), 0),
+          'locked', coalesce(sum(n) filter (where status = 'locked'), 0),
+          'success', coalesce(sum(n) filter (where status = 'success'), 0),
+          'failed', coalesce(sum(n) filter (where status = 'failed'), 0),
+          'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)) as line
+        from job group by job.queue
+      ) q),
+    'executions_24h', (
+      select jsonb_build_object(
+        'running', count(*) filter (where status = 'running'),
+        'success', count(*) filter (where status = 'success'),
+        'failed', count(*) filter (where status = 'failed'),
+        'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
+          select r.failure_kind, count(*) as n from recent r where r.failure_kind is not null group by r.failure_kind) k), '{}'::jsonb),
+        'average_seconds', avg(duration_seconds) filter (where status = 'success'),
+        'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
+      from recent))
+  from job
+$$;

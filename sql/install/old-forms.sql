@@ -1,0 +1,18 @@
+-- Functions whose arguments or replies have changed: "create or replace" would refuse them or keep both forms.
+do $$
+declare
+  old text;
+begin
+  for old in
+    select p.oid::regprocedure::text from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace and p.prorettype = 'jsonb'::regtype
+      and p.proname in ('cloud_jobs_claim', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_enqueue')
+  loop
+    execute 'drop function ' || old;
+  end loop;
+end
+$$;
+
+drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
+drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);

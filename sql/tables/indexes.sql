@@ -1,0 +1,44 @@
+-- Indexes of jobs and executions.
+
+-- The index of the claim, in its order. It holds only rows that can be claimed: its size follows the backlog, never the
+-- history.
+create index if not exists cloud_jobs_claim on public.cloud_jobs (queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and not blocked;
+-- Failed rows with retries left, written by clients of the first schema, count as waiting.
+create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, job_type, created_at, job_id)
+  where status = 'failed' and finished_at is null;
+create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
+  where status = 'locked';
+create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
+  where unique_key is not null and status in ('waiting', 'locked', 'disabled');
+create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
+  where concurrency_key is not null and status = 'locked';
+create index if not exists cloud_jobs_blocked
+  on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and blocked;
+-- Occurrences that the policy "skip" leaves out once their grace is over.
+create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
+  where missed = 'skip' and status = 'waiting' and schedule is not null;
+create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
+create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
+  where concurrency_key is not null and status = 'waiting' and not blocked;
+-- Lists show the newest first (rows of the first schema may have no created_at); pruning takes finished jobs by age.
+create index if not exists cloud_jobs_created_at
+  on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
+create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
+  where status in ('success', 'failed') and finished_at is not null;
+
+create index if not exists cloud_job_executions_job_id on public.cloud_job_executions (job_id, started_at);
+create index if not exists cloud_job_executions_started_at on public.cloud_job_executions (started_at);
+
+-- Indexes of the first schema: each is covered by one above, and each costs a write on every change of state.
+drop index if exists public.idx_cloud_jobs_status;
+drop index if exists public.idx_cloud_jobs_status_retries;
+drop index if exists public.idx_cloud_jobs_lock_expires;
+drop index if exists public.idx_cloud_jobs_type;
+drop index if exists public.idx_cloud_jobs_created_at;
+drop index if exists public.idx_cloud_job_executions_job_id;
+drop index if exists public.idx_cloud_job_executions_status;
+drop index if exists public.idx_cloud_job_executions_started_at;
+-- An index on the status of executions would make the end of every attempt a write to all indexes of the table.
+drop index if exists public.cloud_job_executions_running;
