@@ -1,6 +1,6 @@
 import type { Queue } from '../queue/queue.ts';
 import { type Answer, CommandError } from './answer.ts';
-import type { CheckCustom } from './create.ts';
+import type { CheckByHandlers } from './create.ts';
 import { fault, readJobsFile } from './jobs-file.ts';
 import type { ApplyOptions } from './option-types.ts';
 
@@ -11,7 +11,7 @@ export interface ApplyDeps {
   /** `owner/repository`, or null outside of GitHub. */
   readonly repository: string | null;
   readonly redact: (text: string) => string;
-  readonly checkCustom: CheckCustom;
+  readonly checkByHandlers: CheckByHandlers;
 }
 
 /**
@@ -30,14 +30,13 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
     );
   }
   const read = await readJobsFile(text, file, connection, deps.redact);
-  const custom = read.jobs.filter(({ job }) => job.job_type === 'custom');
-  const unfit = await deps.checkCustom(
-    custom.map(({ job }) => job.config ?? {}),
+  const unfit = await deps.checkByHandlers(
+    read.jobs.map(({ job }) => ({ type: job.job_type, config: job.config ?? {} })),
     options.handlers,
   );
   const problems = [
     ...read.problems,
-    ...custom.flatMap(({ place }, index) =>
+    ...read.jobs.flatMap(({ place }, index) =>
       unfit[index] ? [`${place}: the config does not fit its handler: ${unfit[index]}`] : [],
     ),
   ];

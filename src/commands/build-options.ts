@@ -1,3 +1,4 @@
+import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { limitedRole } from './connection.ts';
 import { type Door, endSentence, quote } from './door.ts';
@@ -35,7 +36,7 @@ export function buildOptions(
         command,
         connection,
         queues: values.queues ?? [DEFAULT_QUEUE],
-        jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+        jobTypes: values['job-types'] ?? JOB_TYPE_NAMES,
         maxJobs: values['max-jobs'] ?? null,
         concurrency: values.concurrency ?? 4,
         lockSeconds: values['lock-minutes'] ?? 300,
@@ -54,7 +55,7 @@ export function buildOptions(
         command,
         connection,
         queues: values.queues ?? [DEFAULT_QUEUE],
-        jobTypes: values['job-types'] ?? ['paper_fetch', 'maintenance', 'custom'],
+        jobTypes: values['job-types'] ?? JOB_TYPE_NAMES,
         maxWorkers: values['max-workers'] ?? 4,
         jobsPerWorker: values['jobs-per-worker'] ?? 25,
       };
@@ -157,7 +158,7 @@ function recurrenceOf(values: OptionValues, door: Door, problems: string[]): Rec
 
 const EXAMPLES: Partial<Record<OptionName, string>> = {
   name: 'Name the job, such as "Nightly report".',
-  'job-type': 'Use paper_fetch, maintenance or custom.',
+  'job-type': `Use ${new Intl.ListFormat('en', { type: 'disjunction' }).format(JOB_TYPE_NAMES)}.`,
   'job-id': 'The list command shows the ids.',
 };
 

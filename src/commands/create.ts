@@ -1,7 +1,4 @@
-import { readCustomConfig } from '../handlers/custom/handler-name.ts';
-import { parseMaintenanceConfig } from '../handlers/maintenance.ts';
-import { PAPER_FETCH_CONCURRENCY_KEY } from '../handlers/paper-fetch/arxiv.ts';
-import { parsePaperFetchConfig } from '../handlers/paper-fetch/config.ts';
+import { checkConfig } from '../handlers/index.ts';
 import type { NewJob, Queue } from '../queue/queue.ts';
 import type { Json } from '../queue/types.ts';
 import { type Answer, CommandError } from './answer.ts';
@@ -14,13 +11,14 @@ import type { CreateOptions, Recurrence } from './option-types.ts';
 export async function create(
   options: CreateOptions,
   queue: Queue,
-  checkCustom: CheckCustom,
+  checkByHandlers: CheckByHandlers,
 ): Promise<Answer> {
   const job = newJob(options);
-  if (options.jobType === 'custom') {
-    const [problem] = await checkCustom([options.config], options.handlers);
-    if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
-  }
+  const [problem] = await checkByHandlers(
+    [{ type: options.jobType, config: options.config }],
+    options.handlers,
+  );
+  if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
   const reply = await queue.enqueue([job]);
   const added = reply.jobs[0];
   if (!added)
@@ -30,10 +28,11 @@ export async function create(
 
 /**
  * The job that the options describe.
- * @throws CommandError when the config does not fit the job type
+ * @throws Error that says what is wrong with the config
  */
 export function newJob(options: CreateOptions): NewJob {
-  const concurrencyKey = options.concurrencyKey ?? checkConfig(options);
+  const keyOfType = checkConfig(options.jobType, options.config);
+  const concurrencyKey = options.concurrencyKey ?? keyOfType;
   return {
     name: options.name,
     job_type: options.jobType,
@@ -57,11 +56,11 @@ export function newJob(options: CreateOptions): NewJob {
 }
 
 /**
- * Checks the configs of custom jobs by the schemas of their handlers, where those are at hand.
+ * Checks the configs of jobs by the schemas of their handlers, if those are on this machine.
  * @returns for each what is wrong with it, or null
  */
-export type CheckCustom = (
-  configs: readonly Json[],
+export type CheckByHandlers = (
+  jobs: readonly { readonly type: string; readonly config: Json }[],
   handlers: string | null,
 ) => Promise<readonly (string | null)[]>;
 
@@ -77,22 +76,4 @@ function recurrenceColumns(
     missed,
     ...(missedGraceSeconds === null ? {} : { missed_grace_seconds: missedGraceSeconds }),
   };
-}
-
-/** @returns the concurrency key that the type asks for, or null */
-function checkConfig(options: CreateOptions): string | null {
-  switch (options.jobType) {
-    case 'custom':
-      readCustomConfig(options.config);
-      return null;
-    case 'maintenance':
-      parseMaintenanceConfig(options.config);
-      return null;
-    case 'paper_fetch': {
-      const parsed = parsePaperFetchConfig(options.config);
-      if (!parsed.ok) throw new CommandError(`The config does not fit a paper_fetch job: ${parsed.message}`);
-      // arXiv allows one connection at a time, over all machines together.
-      return parsed.config.sources.includes('arxiv') ? PAPER_FETCH_CONCURRENCY_KEY : null;
-    }
-  }
 }

@@ -41,7 +41,7 @@ export async function execute(options: Options, deps: CommandDeps): Promise<Answ
       return await plan(options, deps);
     case 'create': {
       const { create } = await import('./create.ts');
-      return await create(options, queue, deps.checkCustom);
+      return await create(options, queue, deps.checkByHandlers);
     }
     case 'apply': {
       const { apply } = await import('./apply.ts');

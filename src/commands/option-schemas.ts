@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { JOB_STATUSES, JOB_TYPES, type JobType, type Json, MISSED } from '../queue/types.ts';
+import { JOB_TYPE_NAMES } from '../handlers/index.ts';
+import { JOB_STATUSES, type Json, MISSED } from '../queue/types.ts';
 import { jsonFault } from '../text/json-fault.ts';
 import { jsonPlace } from '../text/json-place.ts';
 import { keySchema, publishableKeySchema, urlSchema } from './connection.ts';
@@ -123,7 +124,7 @@ export const SCHEMAS = {
   'supabase-key': keySchema,
   'supabase-publishable-key': publishableKeySchema,
   name: () => text(500),
-  'job-type': () => oneOf(JOB_TYPES),
+  'job-type': () => oneOf(JOB_TYPE_NAMES),
   config,
   description: () => text(10_000),
   'max-retries': () => wholeNumber(0, 100),
@@ -147,7 +148,7 @@ export const SCHEMAS = {
     ),
   limit: () => wholeNumber(1, 1000),
   queues: () => list(matching(QUEUE, QUEUE_RULE)),
-  'job-types': () => list<JobType>(oneOf(JOB_TYPES)),
+  'job-types': () => list<string>(oneOf(JOB_TYPE_NAMES)),
   'max-jobs': () => wholeNumber(1, 100_000),
   concurrency: () => wholeNumber(1, 64),
   'lock-minutes': () => minutes(0.5, 60),

@@ -1,4 +1,4 @@
-import type { JobStatus, JobType, Json, Missed } from '../queue/types.ts';
+import type { JobStatus, Json, Missed } from '../queue/types.ts';
 import type { Connection } from './connection.ts';
 import type { CommandName, VerbName } from './option-names.ts';
 import type { FailOn } from './option-schemas.ts';
@@ -27,7 +27,7 @@ export interface RunOptions extends Common<'run'> {
   /** `default` unless given. */
   readonly queues: readonly string[];
   /** All types unless given. */
-  readonly jobTypes: readonly JobType[];
+  readonly jobTypes: readonly string[];
   /** 1 to 100,000; null for no limit. */
   readonly maxJobs: number | null;
   /** Jobs at the same time, 1 to 64. */
@@ -54,7 +54,7 @@ export interface RunOptions extends Common<'run'> {
 
 export interface PlanOptions extends Common<'plan'> {
   readonly queues: readonly string[];
-  readonly jobTypes: readonly JobType[];
+  readonly jobTypes: readonly string[];
   /** 1 to 256, the most jobs that a matrix may have. */
   readonly maxWorkers: number;
   /** 1 to 10,000. */
@@ -63,7 +63,7 @@ export interface PlanOptions extends Common<'plan'> {
 
 export interface CreateOptions extends Common<'create'> {
   readonly name: string;
-  readonly jobType: JobType;
+  readonly jobType: string;
   readonly config: { readonly [key: string]: Json };
   readonly description: string;
   /** 0 to 100; null for the database's default (3). */
@@ -106,7 +106,7 @@ export interface Recurrence {
 
 export interface ListOptions extends Common<'list'> {
   readonly name: string | null;
-  readonly jobType: JobType | null;
+  readonly jobType: string | null;
   readonly queue: string | null;
   readonly status: JobStatus | null;
   /** 1 to 1,000. */

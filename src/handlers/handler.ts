@@ -57,4 +57,6 @@ export type JobLogStream = 'stdout' | 'stderr';
 /** Where the output of one job goes. Takes whole lines without their line end. */
 export interface JobLog {
   line(text: string, stream?: JobLogStream): void;
+  /** Prints a line that the summary of the run shows as well, for what a person should look at although the job goes on. */
+  warning(text: string): void;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../queue/types.ts';
 import type { Handler } from './handler.ts';
+import type { JobType } from './job-type.ts';
 
 /** What maintenance needs of the queue. Each call does one bounded batch. */
 export interface MaintenanceStore {
@@ -51,18 +52,22 @@ const schema = z.strictObject({
   reindex_advice: flag.default(false),
 });
 
-export class MaintenanceConfigError extends Error {
-  override readonly name = 'MaintenanceConfigError';
-}
+type Config = z.infer<typeof schema>;
 
-/** @throws MaintenanceConfigError that names every key that is wrong */
-export function parseMaintenanceConfig(config: Json): z.infer<typeof schema> {
+/** Jobs that delete old history and release the locks of dead workers. */
+export const maintenance: JobType<Config> = {
+  name: 'maintenance',
+  readConfig,
+  open: ({ queue }) => ({ run: createMaintenanceHandler(queue) }),
+};
+
+function readConfig(config: Json): Config {
   const parsed = schema.safeParse(config ?? {});
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(
     (issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`,
   );
-  throw new MaintenanceConfigError(
+  throw new Error(
     `The config does not fit a maintenance job: ${problems.join('; ')}. Its keys are cleanup_days, cleanup_executions, cleanup_jobs_days, release_locks and reindex_advice.`,
   );
 }
@@ -73,9 +78,9 @@ export function parseMaintenanceConfig(config: Json): z.infer<typeof schema> {
  */
 export function createMaintenanceHandler(store: MaintenanceStore): Handler {
   return async (context) => {
-    let config: z.infer<typeof schema>;
+    let config: Config;
     try {
-      config = parseMaintenanceConfig(context.config);
+      config = readConfig(context.config);
     } catch (error) {
       return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
     }

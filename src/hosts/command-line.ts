@@ -10,7 +10,7 @@ import { execute, exitCodeOf } from '../commands/execute.ts';
 import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
 import { readOptions } from '../commands/options.ts';
 import { openGitHub } from '../github/open-api.ts';
-import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
+import { checkByHandlers, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { disarm } from '../text/disarm.ts';
@@ -21,7 +21,7 @@ import { answerData } from './answer-data.ts';
 import { withoutKey } from './handler-env.ts';
 import { createJobOutput } from './job-output.ts';
 import { createTerminalLog } from './log.ts';
-import { checkCustom, openWorker } from './open-worker.ts';
+import { openWorker } from './open-worker.ts';
 
 const HOST_SCRIPT = fileURLToPath(
   new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
@@ -48,7 +48,7 @@ const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run', 'prune', 'keepalive']
 
 const EXAMPLES = `
 Examples:
-  cloud-jobs create --name "First Test Job" --job-type paper_fetch --config '{"keywords":["retrieval"]}'
+  cloud-jobs create --name "Nightly report" --job-type custom --config '{"handler":"report"}'
   cloud-jobs list --status failed
   cloud-jobs run --concurrency 8
   cloud-jobs dev
@@ -115,7 +115,7 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
 }
 
 async function call(name: CommandName, given: Record<string, string | boolean>, own: Env): Promise<number> {
-  const redactor = createRedactor();
+  const redactor = createRedactor(undefined, JOB_TYPE_NAMES);
   const log = createTerminalLog({
     write: (line) => process.stderr.write(line),
     redact: redactor.redact,
@@ -153,8 +153,9 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
       readFile: (path) => readFile(path, 'utf8'),
       repository: null,
       redact: redactor.redact,
-      checkCustom: (configs, folder) =>
-        checkCustom(configs, folder, {
+      checkByHandlers: (jobs, folder) =>
+        checkByHandlers(jobs, {
+          folder,
           env: forHandlers,
           hostScript: HOST_SCRIPT,
           scratchDir: join(tmpdir(), 'cloud-jobs'),
@@ -175,11 +176,6 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
             runUrl: null,
             trigger: null,
             hostScript: HOST_SCRIPT,
-            endpoints: {
-              ...DEFAULT_PAPER_ENDPOINTS,
-              ...(env.CLOUD_JOBS_ARXIV_URL ? { arxiv: env.CLOUD_JOBS_ARXIV_URL } : {}),
-            },
-            openAlexKey: env.OPENALEX_API_KEY ?? null,
             version: VERSION,
           },
           {

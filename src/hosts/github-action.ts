@@ -10,14 +10,14 @@ import { openGitHub } from '../github/open-api.ts';
 import { type Outputs, runOutputs, writeOutputs } from '../github/outputs.ts';
 import { triggerOf } from '../github/trigger.ts';
 import { command } from '../github/workflow-command.ts';
-import { DEFAULT_PAPER_ENDPOINTS } from '../handlers/paper-fetch/deps.ts';
+import { checkByHandlers, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { createRedactor } from '../text/redact.ts';
 import { withoutKey } from './handler-env.ts';
 import { createJobOutput } from './job-output.ts';
 import { createGitHubLog } from './log.ts';
-import { checkCustom, instanceId, openWorker, type Place } from './open-worker.ts';
+import { instanceId, openWorker, type Place } from './open-worker.ts';
 
 export interface ActionDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -33,7 +33,7 @@ export interface ActionDeps {
 /** One call of the action, from its inputs to its summary. @returns the exit code */
 export async function runAction(deps: ActionDeps): Promise<number> {
   const { env } = deps;
-  const redactor = createRedactor((value) => deps.write(command('add-mask', value)));
+  const redactor = createRedactor((value) => deps.write(command('add-mask', value)), JOB_TYPE_NAMES);
   const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
   try {
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
@@ -46,7 +46,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
       readFile: (path) => readFile(resolve(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
       repository: env.GITHUB_REPOSITORY || null,
       redact: redactor.redact,
-      checkCustom: (configs, folder) => checkCustom(configs, folder, place(deps)),
+      checkByHandlers: (jobs, folder) => checkByHandlers(jobs, { ...place(deps), folder }),
       now: () => new Date(),
       warn: log.warning,
       github: (token) => openGitHub(token, env),
@@ -169,12 +169,6 @@ function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {
         ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`
         : null,
     hostScript: join(bundleDir, 'host', 'index.js'),
-    endpoints: {
-      arxiv: env.CLOUD_JOBS_ARXIV_URL || DEFAULT_PAPER_ENDPOINTS.arxiv,
-      openalex: env.CLOUD_JOBS_OPENALEX_URL || DEFAULT_PAPER_ENDPOINTS.openalex,
-      europepmc: env.CLOUD_JOBS_EUROPEPMC_URL || DEFAULT_PAPER_ENDPOINTS.europepmc,
-    },
-    openAlexKey: env.OPENALEX_API_KEY || null,
     version,
   };
 }

@@ -1,17 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid7 } from 'uuid';
 import type { OpenedWorker } from '../commands/execute.ts';
-import { lazy } from '../commands/lazy.ts';
 import type { RunOptions } from '../commands/option-types.ts';
-import type { Handler } from '../handlers/handler.ts';
-import type { PaperEndpoints } from '../handlers/paper-fetch/deps.ts';
-import type { PaperRpc } from '../handlers/paper-fetch/supabase-store.ts';
+import { openHandlers } from '../handlers/index.ts';
+import type { HandlerDeps } from '../handlers/job-type.ts';
 import type { ClaimedJob } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { Json } from '../queue/types.ts';
 import type { JobOutput } from '../worker/attempt.ts';
 
 /** The place where a run happens, as its door found it. */
@@ -28,8 +24,6 @@ export interface Place {
   readonly trigger: string | null;
   /** What the host processes of JavaScript handlers run. */
   readonly hostScript: string;
-  readonly endpoints: PaperEndpoints;
-  readonly openAlexKey: string | null;
   readonly version: string;
 }
 
@@ -43,7 +37,7 @@ export interface Secrets {
 
 export interface OpenWorkerDeps {
   readonly queue: Queue;
-  readonly callFunction: PaperRpc;
+  readonly callFunction: HandlerDeps['callFunction'];
   readonly requests: () => number;
   readonly openOutput: (job: ClaimedJob) => JobOutput;
   readonly secrets: Secrets;
@@ -51,30 +45,21 @@ export interface OpenWorkerDeps {
   readonly stop: AbortSignal;
 }
 
-/** Where the handlers of custom jobs are unless the option `handlers` says otherwise. */
-export const DEFAULT_HANDLERS = '.github/cloud-jobs';
-
-/** Makes what the worker needs, and the handlers of a run when their first job comes: most runs have none. */
+/** Makes what the worker needs. */
 export async function openWorker(
   options: RunOptions,
   place: Place,
   deps: OpenWorkerDeps,
 ): Promise<OpenedWorker> {
-  const custom = lazy(async () => {
-    const { createCustomHandlers } = await import('../handlers/custom/custom-handlers.ts');
-    return createCustomHandlers({
-      folder: options.handlers ?? DEFAULT_HANDLERS,
-      hostScript: place.hostScript,
-      env: place.env,
-      scratchDir: join(place.scratchDir, 'jobs'),
-    });
+  const handlers = openHandlers({
+    folder: options.handlers,
+    hostScript: place.hostScript,
+    env: place.env,
+    scratchDir: place.scratchDir,
+    version: place.version,
+    queue: deps.queue,
+    callFunction: deps.callFunction,
   });
-  const maintenance = lazy(async () => {
-    const { createMaintenanceHandler } = await import('../handlers/maintenance.ts');
-    return createMaintenanceHandler(deps.queue);
-  });
-  // One for the whole run: it keeps requests to arXiv apart.
-  const paperFetch = lazy(() => openPaperFetch(place, deps.callFunction));
   const results = join(place.scratchDir, 'results');
   return {
     instanceId: options.instanceId ?? instanceId(place),
@@ -85,11 +70,7 @@ export async function openWorker(
       redact: deps.secrets.redact,
       redactJson: deps.secrets.redactJson,
       secret: deps.secrets.add,
-      handlers: {
-        custom: async (context) => await (await custom()).handler(context),
-        maintenance: async (context) => await (await maintenance())(context),
-        paper_fetch: async (context) => await (await paperFetch())(context),
-      },
+      handlers: handlers.byType,
       spill: async (executionId, text) => {
         // For this user alone, as the row is for those who hold the key alone.
         await mkdir(results, { recursive: true, mode: 0o700 });
@@ -106,62 +87,8 @@ export async function openWorker(
       newId: () => uuid7(),
       now: () => performance.now(),
     },
-    [Symbol.asyncDispose]: async () => await (await custom.made())?.close(),
+    [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
   };
-}
-
-async function openPaperFetch(place: Place, rpc: PaperRpc): Promise<Handler> {
-  const [{ createPaperFetchHandler }, { createPaperStore }] = await Promise.all([
-    import('../handlers/paper-fetch/handler.ts'),
-    import('../handlers/paper-fetch/supabase-store.ts'),
-  ]);
-  return createPaperFetchHandler({
-    store: createPaperStore(rpc),
-    fetch,
-    now: () => new Date(),
-    monotonic: () => performance.now(),
-    sleep: (ms, signal) => delay(ms, undefined, { signal }),
-    random: Math.random,
-    userAgentVersion: place.version,
-    endpoints: place.endpoints,
-    ...(place.openAlexKey ? { openAlexKey: place.openAlexKey } : {}),
-  });
-}
-
-/**
- * Checks the configs of custom jobs by their handlers. A handler that is not here, or cannot be loaded here, may be
- * in the repository that runs the job: only a config that can never be right is a problem.
- */
-export async function checkCustom(
-  configs: readonly Json[],
-  folder: string | null,
-  place: Pick<Place, 'env' | 'hostScript' | 'scratchDir'>,
-): Promise<(string | null)[]> {
-  if (configs.length === 0) return [];
-  const [{ createCustomHandlers }, { CustomHandlerError }] = await Promise.all([
-    import('../handlers/custom/custom-handlers.ts'),
-    import('../handlers/custom/errors.ts'),
-  ]);
-  const custom = createCustomHandlers({
-    folder: folder ?? DEFAULT_HANDLERS,
-    hostScript: place.hostScript,
-    env: place.env,
-    scratchDir: join(place.scratchDir, 'jobs'),
-  });
-  try {
-    const problems: (string | null)[] = [];
-    for (const config of configs) {
-      const error = await custom.validate(config).then(
-        () => null,
-        (reason: unknown) => reason,
-      );
-      if (error !== null && !(error instanceof CustomHandlerError)) throw error;
-      problems.push(error?.final ? error.message : null);
-    }
-    return problems;
-  } finally {
-    await custom.close();
-  }
 }
 
 /** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES, type Json, MISSED } from './types.ts';
+import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, type Json, MISSED } from './types.ts';
 
 /**
  * The shapes of jobs and their executions, as the SQL functions return them. Every other type of a job is inferred from
@@ -29,7 +29,7 @@ export const claimedJob = z.object({
   /** Names the attempt, and is the fence of every later write about it. */
   execution_id: z.string(),
   name: z.string(),
-  job_type: z.enum(JOB_TYPES),
+  job_type: z.string(),
   /** The whole config; for a custom job with its `handler` key. */
   config: json,
   description: z.string(),
@@ -58,7 +58,7 @@ export type ClaimedJob = Readonly<z.infer<typeof claimedJob>>;
 export const jobRow = z.object({
   job_id: z.string(),
   name: z.string(),
-  job_type: z.enum(JOB_TYPES),
+  job_type: z.string(),
   status: z.enum(JOB_STATUSES),
   queue: z.string(),
   priority: z.number(),

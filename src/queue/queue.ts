@@ -34,14 +34,14 @@ import {
   versionReply,
 } from './replies.ts';
 import type { Patience, Rpc } from './rpc.ts';
-import type { FailureKind, JobStatus, JobType, Json, Missed } from './types.ts';
+import type { FailureKind, JobStatus, Json, Missed } from './types.ts';
 
 /** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
 export interface NewJob {
   /** Chosen by the caller, it makes sending the same request twice add the job once. */
   readonly job_id?: string;
   readonly name: string;
-  readonly job_type: JobType;
+  readonly job_type: string;
   readonly config?: Json;
   readonly description?: string;
   readonly max_retries?: number;
@@ -64,7 +64,7 @@ export interface NewJob {
 export interface ClaimRequest {
   readonly limit: number;
   readonly queues: readonly string[];
-  readonly jobTypes: readonly JobType[];
+  readonly jobTypes: readonly string[];
   readonly lockSeconds: number;
   /** A fresh UUID; the same one again gets the same jobs again. */
   readonly requestId: string;
@@ -89,7 +89,7 @@ export interface FinishItem {
 
 export interface ListFilter {
   readonly status?: JobStatus;
-  readonly jobType?: JobType;
+  readonly jobType?: string;
   readonly queue?: string;
   readonly name?: string;
   readonly limit?: number;
@@ -143,7 +143,7 @@ export interface Queue {
   /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
   peek(
     queues: readonly string[],
-    jobTypes: readonly JobType[],
+    jobTypes: readonly string[],
     limit: number,
     patience?: Patience,
   ): Promise<PeekReply>;
@@ -153,7 +153,7 @@ export interface Queue {
    */
   backlog(
     queues: readonly string[],
-    jobTypes: readonly JobType[],
+    jobTypes: readonly string[],
     planner: Planner | null,
   ): Promise<BacklogReply>;
   /** One bounded batch: call again while `more`. */

@@ -2,9 +2,6 @@
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-export const JOB_TYPES = ['paper_fetch', 'maintenance', 'custom'] as const;
-export type JobType = (typeof JOB_TYPES)[number];
-
 export const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 

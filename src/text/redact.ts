@@ -1,4 +1,4 @@
-import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES, JOB_TYPES } from '../queue/types.ts';
+import { EXECUTION_STATUSES, FAILURE_KINDS, JOB_STATUSES } from '../queue/types.ts';
 
 /**
  * Takes secrets out of text before it is printed, summarised or stored. The runner masks too, but only what it was
@@ -43,14 +43,19 @@ const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
 /**
  * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
  *   lines. The door passes a function that prints `::add-mask::`.
+ * @param ownWords more words of our pages that are left alone
  */
-export function createRedactor(mask: (value: string) => void = () => {}): Redactor {
+export function createRedactor(
+  mask: (value: string) => void = () => {},
+  ownWords: readonly string[] = [],
+): Redactor {
   const added = new Set<string>();
+  const spared = new Set([...OUR_WORDS, ...ownWords]);
   let forms: readonly string[] = [];
 
   const add = (secret: string): void => {
     const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
-    const fresh = values.filter((value) => worthHiding(value) && !added.has(value));
+    const fresh = values.filter((value) => worthHiding(value, spared) && !added.has(value));
     if (fresh.length === 0) return;
     for (const value of new Set(fresh)) {
       added.add(value);
@@ -79,15 +84,14 @@ export function createRedactor(mask: (value: string) => void = () => {}): Redact
 
 /** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
 const OUR_WORDS: ReadonlySet<string> = new Set<string>([
-  ...JOB_TYPES,
   ...JOB_STATUSES,
   ...EXECUTION_STATUSES,
   ...FAILURE_KINDS,
   'default',
 ]);
 
-function worthHiding(value: string): boolean {
-  return value.length >= SHORTEST && !/^\**$/.test(value) && !OUR_WORDS.has(value);
+function worthHiding(value: string, spared: ReadonlySet<string>): boolean {
+  return value.length >= SHORTEST && !/^\**$/.test(value) && !spared.has(value);
 }
 
 /** The ways in which a value may turn up in text: as it is, and as encoders write it. */

@@ -1,11 +1,13 @@
-import { AbortReason, type Handler, type HandlerOutcome, type JobLog } from '../handlers/handler.ts';
+import { AbortReason, type Handler, type HandlerOutcome, type JobLogStream } from '../handlers/handler.ts';
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
+import { keepStart } from '../text/storable.ts';
 import type { Ending } from './settle.ts';
 
 /** Where one job's output goes; ends when the job does. */
-export interface JobOutput extends JobLog {
+export interface JobOutput {
+  line(text: string, stream?: JobLogStream): void;
   /** Prints the group, where lines were held back. */
   end(verdict: string): void;
   /** The last part of the output, for the execution row. */
@@ -34,6 +36,9 @@ export interface Attempt {
 
 /** A handler that does not end this long after it was told to stop is not waited for any longer. */
 const ABANDON_AFTER_MS = 30_000;
+/** Warnings of one job that the summary can show. */
+const MAX_WARNINGS = 10;
+const MAX_WARNING_BYTES = 2_000;
 /** setTimeout fires at once beyond this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -44,6 +49,7 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
   let reason: AbortReason | null = null;
   let progress: Progress | null = null;
   let unsent = false;
+  const warnings: string[] = [];
   let abandon: (outcome: HandlerOutcome) => void = () => {};
   const abandoned = new Promise<HandlerOutcome>((resolve) => {
     abandon = resolve;
@@ -86,7 +92,14 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
         config: readConfig(job.config),
         idempotencyKey: `${job.job_id}:${job.occurrence}`,
         signal: controller.signal,
-        log: deps.output,
+        log: {
+          line: (text, stream) => deps.output.line(text, stream),
+          warning: (text) => {
+            deps.output.line(`warning: ${text}`, 'stderr');
+            if (warnings.length < MAX_WARNINGS)
+              warnings.push(keepStart(deps.redact(text), MAX_WARNING_BYTES));
+          },
+        },
         progress: (value) => {
           progress = value;
           unsent = true;
@@ -108,6 +121,7 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
       abortMessage: reason?.message ?? null,
       durationSeconds: (deps.now() - started) / 1000,
       progress,
+      warnings,
       output: deps.output.tail(),
     };
   });

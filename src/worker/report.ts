@@ -1,13 +1,13 @@
 import type { Progress } from '../queue/job.ts';
 import type { Arrival } from '../queue/replies.ts';
-import type { FailureKind, JobStatus, JobType, Json } from '../queue/types.ts';
+import type { FailureKind, JobStatus, Json } from '../queue/types.ts';
 
 /** One attempt as the run saw it, for the summary, the outputs and the exit code. */
 export interface ExecutionReport {
   readonly jobId: string;
   readonly executionId: string;
   readonly name: string;
-  readonly jobType: JobType;
+  readonly jobType: string;
   readonly queue: string;
   readonly attempt: number;
   readonly maxRetries: number;
@@ -22,6 +22,8 @@ export interface ExecutionReport {
   readonly result: Json;
   readonly error: string | null;
   readonly progress: Progress | null;
+  /** What the handler warned of, the first ones. */
+  readonly warnings: readonly string[];
   /** Absolute path of the file that holds a result too large for its row; null otherwise. */
   readonly resultFile: string | null;
 }

@@ -21,6 +21,8 @@ export interface Ending {
   readonly abortMessage: string | null;
   readonly durationSeconds: number;
   readonly progress: Progress | null;
+  /** What the handler warned of, secrets taken out. */
+  readonly warnings: readonly string[];
   /** The last part of what the job printed. */
   readonly output: string;
 }

@@ -63,6 +63,7 @@ function toReport({ job, ending, answer, result, resultFile, error }: Recorded):
     result,
     error,
     progress: ending.progress,
+    warnings: ending.warnings,
     resultFile,
   };
 }

@@ -4,7 +4,7 @@ import type { ClaimedJob } from '../queue/job.ts';
 import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import type { Patience } from '../queue/rpc.ts';
-import type { JobType, Json } from '../queue/types.ts';
+import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
 import { type Attempt, type JobOutput, startAttempt } from './attempt.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -21,7 +21,7 @@ export interface WorkerOptions {
   /** No other worker has it: repository + run id + run attempt + a random part. */
   readonly instanceId: string;
   readonly queues: readonly string[];
-  readonly jobTypes: readonly JobType[];
+  readonly jobTypes: readonly string[];
   /** Jobs that run at the same time, at least 1. */
   readonly concurrency: number;
   /** Stop claiming after so many jobs; null for no limit. */
@@ -40,7 +40,7 @@ export interface WorkerOptions {
 
 export interface WorkerDeps {
   readonly queue: Queue;
-  readonly handlers: Readonly<Record<JobType, Handler>>;
+  readonly handlers: Readonly<Record<string, Handler>>;
   readonly openOutput: (job: ClaimedJob) => JobOutput;
   readonly redact: (text: string) => string;
   readonly redactJson: (value: Json) => Json;
@@ -86,6 +86,12 @@ interface HandBack {
 
 /** Answers that a gateway gives in a bad moment, and a wrong URL always. */
 const PASSING: ReadonlySet<QueueErrorCode> = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
+
+const noHandler: Handler = async ({ job }) => ({
+  outcome: 'failure',
+  kind: 'error',
+  message: `This version of cloud-jobs knows no job type ${JSON.stringify(job.job_type)}.`,
+});
 
 const bytesOf = (value: Json): number => JSON.stringify(value).length;
 
@@ -173,7 +179,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 
   function start(job: ClaimedJob): void {
     const attempt = startAttempt(job, {
-      handler: deps.handlers[job.job_type],
+      handler: deps.handlers[job.job_type] ?? noHandler,
       output: deps.openOutput(job),
       secret: deps.secret,
       redact: deps.redact,

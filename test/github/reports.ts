@@ -19,6 +19,7 @@ export function execution(changes: Partial<ExecutionReport> = {}): ExecutionRepo
     result: null,
     error: null,
     progress: null,
+    warnings: [],
     resultFile: null,
     ...changes,
   };

@@ -1,3 +1,4 @@
+import { highlightsOf } from '../../handlers/index.ts';
 import type { Json } from '../../queue/types.ts';
 import { duration, plural } from '../../text/format.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
@@ -25,7 +26,7 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     ...failures(executions, now),
     ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
     ...rest(executions, report, now),
-    ...papers(executions),
+    ...highlights(executions),
   ];
 }
 
@@ -117,27 +118,12 @@ function brief(result: Json): string {
     .join(', ');
 }
 
-/** The newest papers that paper_fetch jobs found. */
-function papers(executions: readonly ExecutionReport[]): string[] {
-  return executions.flatMap((execution) => {
-    const result = execution.result;
-    if (
-      execution.jobType !== 'paper_fetch' ||
-      result === null ||
-      typeof result !== 'object' ||
-      Array.isArray(result)
-    ) {
-      return [];
-    }
-    const newest = Array.isArray(result.newest) ? result.newest : [];
-    const items = newest.flatMap((paper) => {
-      if (paper === null || typeof paper !== 'object' || Array.isArray(paper)) return [];
-      const title = typeof paper.title === 'string' ? paper.title : '';
-      const url = typeof paper.url === 'string' ? paper.url : '';
-      return title ? [`- ${link(title, url)}`] : [];
-    });
-    return items.length > 0
-      ? [`#### ${words(execution.name, 80)}: newest papers\n\n${items.join('\n')}`]
-      : [];
+/** What the job types show of their results. */
+function highlights(executions: readonly ExecutionReport[]): string[] {
+  return executions.flatMap(({ name, jobType, result }) => {
+    const found = highlightsOf(jobType, result);
+    if (found === null) return [];
+    const items = found.links.map(({ text, url }) => `- ${link(text, url)}`);
+    return [`#### ${words(name, 80)}: ${words(found.heading, 80)}\n\n${items.join('\n')}`];
   });
 }

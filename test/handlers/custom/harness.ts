@@ -117,6 +117,7 @@ export function openHandlers(
       signal: controller.signal,
       log: {
         line: (text, stream = 'stdout') => lines.push(`${stream === 'stdout' ? 'out' : 'err'} ${text}`),
+        warning: (text) => lines.push(`warning ${text}`),
       },
       progress: (value) => progress.push(value),
       secret: (value) => {

@@ -103,7 +103,7 @@ export function testContext(config: Json): TestContext {
       config,
       idempotencyKey: 'job:1',
       signal: controller.signal,
-      log: { line: (text) => lines.push(text) },
+      log: { line: (text) => lines.push(text), warning: (text) => lines.push(text) },
       progress: (value) => progress.push(value),
       secret: (value) => secrets.push(value),
       redact: (text) => text,

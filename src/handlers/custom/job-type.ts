@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import type { HandlerPlace, JobType } from '../job-type.ts';
+import { type CustomHandlers, createCustomHandlers } from './custom-handlers.ts';
+import { CustomHandlerError } from './errors.ts';
+import { type CustomConfig, readCustomConfig } from './handler-name.ts';
+
+/** The handlers folder unless the option `handlers` names another. */
+const DEFAULT_FOLDER = '.github/cloud-jobs';
+
+/** Jobs whose handlers are files of the user's own repository. */
+export const custom: JobType<CustomConfig> = {
+  name: 'custom',
+  readConfig: readCustomConfig,
+  open(deps) {
+    const handlers = openFolder(deps);
+    return { run: handlers.handler, close: handlers.close };
+  },
+  async checkByHandler(configs, place) {
+    const handlers = openFolder(place);
+    try {
+      const problems: (string | null)[] = [];
+      for (const config of configs) problems.push(await problemOf(handlers.validate(config)));
+      return problems;
+    } finally {
+      await handlers.close();
+    }
+  },
+};
+
+/**
+ * A handler that is not here, or does not load here, may be in the repository that runs the job, so only a config
+ * that can never be right is a problem.
+ */
+async function problemOf(validated: Promise<void>): Promise<string | null> {
+  try {
+    await validated;
+    return null;
+  } catch (error) {
+    if (!(error instanceof CustomHandlerError)) throw error;
+    return error.final ? error.message : null;
+  }
+}
+
+function openFolder({ folder, hostScript, env, scratchDir }: HandlerPlace): CustomHandlers {
+  return createCustomHandlers({
+    folder: folder ?? DEFAULT_FOLDER,
+    hostScript,
+    env,
+    scratchDir: join(scratchDir, 'jobs'),
+  });
+}
