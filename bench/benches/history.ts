@@ -1,126 +1,90 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { openQueue } from '../../src/queue/open-queue.ts';
-import type { Bench } from '../lib/bench.ts';
+import type { Bench, Row } from '../lib/bench.ts';
 import { startOurs } from '../lib/drains.ts';
-import type { Goal, Row } from '../lib/result.ts';
 import type { BenchStack } from '../lib/stack.ts';
 import { median } from '../lib/stats.ts';
-import { type TableSizes, tableSizes } from '../lib/table-sizes.ts';
 
 const DAY = 86_400;
+
+interface Round {
+  readonly jobsPerSecond: number;
+  readonly claimMs: number;
+  readonly tablesMb: number;
+  readonly indexesMb: number;
+  readonly deadRows: number;
+}
 
 export const history: Bench = {
   title: 'many drains with pruning on, then some beside an open snapshot',
   async measure({ stack, short, log }) {
-    const [rounds, size] = short ? [5, 4_000] : [40, 50_000];
+    const [count, size] = short ? [5, 4_000] : [40, 50_000];
     const heldSeconds = short ? 3 : 180;
-    // Less than a drain takes, so that pruning has something to do from the second one on.
+    // Less than a drain takes, so that every prune but the first has something to remove.
     const keptSeconds = short ? 0.5 : 5;
     await stack.reset();
-    const { url, serviceKey: key } = stack.project;
-    const { queue } = openQueue({ url, key }, 'bench');
-    const rates: number[] = [];
-    const claims: number[] = [];
-    const sizes: TableSizes[] = [];
-
-    const round = async (): Promise<void> => {
-      await stack.fill(size);
-      claims.push(await claimLatency(stack));
-      const child = await startOurs(stack);
-      const { jobs, seconds } = await child.run();
-      rates.push(jobs / seconds);
-      // What a maintenance job does: all that is older than the days, batch by batch.
-      const days = keptSeconds / DAY;
-      while ((await queue.prune({ executions: days, jobs: days }, 5_000)).more);
-      sizes.push(await tableSizes(stack));
-      log(
-        `${rates.length * size} jobs, ${Math.round(rates.at(-1) ?? 0)} jobs/s, ${JSON.stringify(sizes.at(-1))}`,
-      );
+    const rounds: Round[] = [];
+    const drain = async (): Promise<void> => {
+      rounds.push(await drainAndPrune(stack, size, keptSeconds / DAY));
+      log(`${rounds.length * size} jobs: ${JSON.stringify(rounds.at(-1))}`);
     };
 
-    for (let n = 0; n < rounds; n++) await round();
+    for (let n = 0; n < count; n++) await drain();
     const snapshot = new pg.Client({ connectionString: stack.project.adminUrl });
     await snapshot.connect();
     await snapshot.query('begin isolation level repeatable read; select count(*) from public.cloud_jobs');
     const taken = performance.now();
-    while (performance.now() - taken < heldSeconds * 1000) await round();
+    while (performance.now() - taken < heldSeconds * 1000) await drain();
     await snapshot.query('rollback');
     await snapshot.end();
-    await delay(100);
     await stack.reset();
 
-    // The first quarter is the tables growing to their size: what is written between two visits of autovacuum.
-    const settled = Math.floor(rounds / 4);
-    const third = Math.max(1, Math.floor((rounds - settled) / 3));
-    const early = <T>(values: readonly T[]): T[] => values.slice(settled, settled + third);
-    const late = <T>(values: readonly T[]): T[] => values.slice(rounds - third, rounds);
-    const snap = <T>(values: readonly T[]): T[] => values.slice(rounds);
-    const row = (
-      label: string,
-      unit: string,
-      values: readonly number[],
-      of: <T>(v: readonly T[]) => T[],
-    ): Row => ({
-      label,
-      unit,
-      values: of(values),
-    });
-    const parts = [
-      ['early', early],
-      ['late', late],
-      ['beside an open snapshot', snap],
-    ] as const;
-    const all = sizes.map(({ tables, indexes }) => tables + indexes);
-    const sizeGoal: Goal = {
-      text: 'size of tables and indexes, late to early',
-      value: median(late(all)) / median(early(all)),
-      limit: 1.3,
-      sense: 'at most',
-    };
+    // In the first quarter the tables grow to the size that autovacuum lets them have.
+    const settled = Math.floor(count / 4);
+    const third = Math.max(1, Math.floor((count - settled) / 3));
     return {
-      rows: parts.flatMap(([when, of]) => [
-        row(`drain, ${when}`, 'jobs/s', rates, of),
-        row(`claim of 1 by SQL, ${when}`, 'ms', claims, of),
-        row(
-          `tables, ${when}`,
-          'MiB',
-          sizes.map(({ tables }) => tables),
-          of,
-        ),
-        row(
-          `indexes, ${when}`,
-          'MiB',
-          sizes.map(({ indexes }) => indexes),
-          of,
-        ),
-        row(
-          `dead rows, ${when}`,
-          'rows',
-          sizes.map(({ dead }) => dead),
-          of,
-        ),
-      ]),
-      goals: [
-        ...(short ? [] : [sizeGoal]),
-        {
-          text: 'claim of 1, late to early',
-          value: median(late(claims)) / median(early(claims)),
-          limit: 1.3,
-          sense: 'at most',
-        },
+      rows: [
+        ...rowsOf('early', rounds.slice(settled, settled + third)),
+        ...rowsOf('late', rounds.slice(count - third, count)),
+        ...rowsOf('beside an open snapshot', rounds.slice(count)),
       ],
-      notes: [
-        `${(rates.length * size).toLocaleString('en-US')} jobs in all, ${rounds} drains and then ${rates.length - rounds} in the ${heldSeconds} s that the snapshot is open; what is older than ${keptSeconds} s is pruned after each drain.`,
-        ...(short
-          ? ['Autovacuum comes once a minute: whether sizes stay flat shows in the whole form alone.']
-          : []),
-      ],
+      note:
+        `${count} drains of ${size.toLocaleString('en-US')} jobs, then ${rounds.length - count} in the ${heldSeconds} s ` +
+        `that the snapshot is open; each prunes what is older than ${keptSeconds} s.`,
     };
   },
 };
 
-/** Milliseconds of a claim of one job that is then undone. */
+const rowsOf = (when: string, rounds: readonly Round[]): Row[] => [
+  { label: `drain, ${when}`, unit: 'jobs/s', values: rounds.map((round) => round.jobsPerSecond) },
+  { label: `claim of 1 in SQL, ${when}`, unit: 'ms', values: rounds.map((round) => round.claimMs) },
+  { label: `tables, ${when}`, unit: 'MiB', values: rounds.map((round) => round.tablesMb) },
+  { label: `indexes, ${when}`, unit: 'MiB', values: rounds.map((round) => round.indexesMb) },
+  { label: `dead rows, ${when}`, unit: 'rows', values: rounds.map((round) => round.deadRows) },
+];
+
+async function drainAndPrune(stack: BenchStack, size: number, keptDays: number): Promise<Round> {
+  await stack.fill(size);
+  const claimMs = await claimLatency(stack);
+  const { jobs, seconds } = await (await startOurs(stack)).run();
+  const { url, serviceKey: key } = stack.project;
+  const { queue } = openQueue({ url, key }, 'bench');
+  while ((await queue.prune({ executions: keptDays, jobs: keptDays }, 5_000)).more);
+  const [row] = await stack.sql(
+    `select sum(pg_table_size(relid))::float8 / 1048576 as tables,
+       sum(pg_indexes_size(relid))::float8 / 1048576 as indexes, sum(n_dead_tup)::integer as dead
+     from pg_stat_user_tables where relname in ('cloud_jobs', 'cloud_job_executions')`,
+  );
+  return {
+    jobsPerSecond: jobs / seconds,
+    claimMs,
+    tablesMb: Number(row?.tables),
+    indexesMb: Number(row?.indexes),
+    deadRows: Number(row?.dead),
+  };
+}
+
+/** The median of a few claims of one job, each of which is undone. */
 async function claimLatency(stack: BenchStack): Promise<number> {
   const client = new pg.Client({ connectionString: stack.project.adminUrl });
   await client.connect();

@@ -1,11 +1,10 @@
 import type { GraphileOptions } from '../workers/graphile.ts';
 import type { OurOptions } from '../workers/ours.ts';
 import type { PgBossOptions } from '../workers/pgboss.ts';
+import type { Row } from './bench.ts';
 import { startWorkerChild, type WorkerChild, type WorkerSample } from './child.ts';
-import { type CpuUse, cpuBetween } from './cpu.ts';
-import { openGraphile } from './graphile.ts';
-import { openPgBoss } from './pgboss.ts';
-import type { Row } from './result.ts';
+import type { CpuUse } from './cpu.ts';
+import { startPgBoss, withGraphile } from './peers.ts';
 import { type BenchStack, sqlOn } from './stack.ts';
 import { median } from './stats.ts';
 
@@ -14,45 +13,42 @@ export interface Drain extends WorkerSample {
   readonly cpu: CpuUse;
 }
 
-export const perSecond = (drains: readonly WorkerSample[]): number[] =>
+export const perSecond = (drains: readonly WorkerSample[] = []): number[] =>
   drains.map(({ jobs, seconds }) => jobs / seconds);
 
-/** A row of jobs/s with the CPU milliseconds of a job by process. */
+/** A row of jobs/s with the CPU milliseconds of a job by process and the requests of a job. */
 export function drainRow(label: string, drains: readonly Drain[]): Row {
-  const each = (of: (drain: Drain) => number): string =>
-    (median(drains.map((drain) => (of(drain) / drain.jobs) * 1000)) || 0).toFixed(3);
-  const http = drains.some(({ requests }) => requests > 0);
-  const parts = [`worker ${each((d) => d.cpuSeconds)}`, `Postgres ${each((d) => d.cpu.postgres)}`];
-  if (http) {
-    parts.push(`PostgREST ${each((d) => d.cpu.postgrest)}`, `gateway ${each((d) => d.cpu.gateway)}`);
+  const each = (of: (drain: Drain) => number) => median(drains.map((drain) => of(drain) / drain.jobs));
+  const cpu = (of: (drain: Drain) => number) => (each(of) * 1000).toFixed(3);
+  const parts = [`worker ${cpu((d) => d.cpuSeconds)}`, `Postgres ${cpu((d) => d.cpu.postgres)}`];
+  const requests = each((d) => d.requests);
+  if (requests > 0) {
+    parts.push(`PostgREST ${cpu((d) => d.cpu.postgrest)}`, `gateway ${cpu((d) => d.cpu.gateway)}`);
   }
-  return { label, unit: 'jobs/s', values: perSecond(drains), beside: `CPU ms a job: ${parts.join(', ')}` };
+  const beside = `CPU ms a job: ${parts.join(', ')}${requests > 0 ? `; ${requests.toFixed(3)} requests a job` : ''}`;
+  return { label, unit: 'jobs/s', values: perSecond(drains), beside };
 }
 
 export async function startOurs(stack: BenchStack, options: Partial<OurOptions> = {}): Promise<WorkerChild> {
-  const { url, serviceKey } = stack.project;
-  const all: OurOptions = {
+  const { url, serviceKey: key } = stack.project;
+  const defaults: OurOptions = {
     url,
-    key: serviceKey,
+    key,
     concurrency: 4,
     name: 'octo/consumer/42/1/bench',
-    jobMs: 0,
-    resultBytes: 0,
     isolated: false,
-    ...options,
   };
-  return await startWorkerChild('ours', all);
+  return await startWorkerChild('ours', { ...defaults, ...options });
 }
 
-/** Drains `jobs` no-op jobs of ours. Every one must be there as a success, with its execution. */
+/** Drains `jobs` jobs that do nothing; each must end as a success with one execution. */
 export async function drainOurs(
   stack: BenchStack,
   jobs: number,
   options: Partial<OurOptions> = {},
-  job: Readonly<Record<string, unknown>> = { config: { handler: 'noop' } },
 ): Promise<Drain> {
   await stack.reset();
-  await stack.fill(jobs, job);
+  await stack.fill(jobs, { config: { handler: 'noop' } });
   const drain = await measured(stack, await startOurs(stack, options));
   const [row] = await stack.sql(
     `select (select count(*)::integer from public.cloud_jobs where status = 'success') as jobs,
@@ -70,7 +66,7 @@ export async function drainGraphile(
   settings: GraphileOptions['settings'],
 ): Promise<Drain> {
   const url = await stack.peerUrl('graphile');
-  await openGraphile(url, async () => {});
+  await withGraphile(url, async () => {});
   await sqlOn(url, 'truncate graphile_worker._private_jobs');
   await sqlOn(
     url,
@@ -89,13 +85,13 @@ export async function drainPgBoss(
   settings: PgBossOptions['settings'],
 ): Promise<Drain> {
   const url = await stack.peerUrl('pgboss');
-  await openPgBoss(url, async (boss) => {
-    await sqlOn(url, 'truncate pgboss.job cascade');
-    await boss.insert(
-      'noop',
-      Array.from({ length: jobs }, (_, n) => ({ data: { n } })),
-    );
-  });
+  const boss = await startPgBoss(url);
+  await sqlOn(url, 'truncate pgboss.job cascade');
+  await boss.insert(
+    'noop',
+    Array.from({ length: jobs }, (_, n) => ({ data: { n } })),
+  );
+  await boss.stop({ graceful: true });
   await sqlOn(url, 'checkpoint');
   const options: PgBossOptions = { url, jobs, settings };
   return await measured(stack, await startWorkerChild('pgboss', options));
@@ -104,5 +100,11 @@ export async function drainPgBoss(
 async function measured(stack: BenchStack, child: WorkerChild): Promise<Drain> {
   const before = stack.cpu();
   const sample = await child.run();
-  return { ...sample, cpu: cpuBetween(before, stack.cpu()) };
+  const after = stack.cpu();
+  const cpu = {
+    postgres: after.postgres - before.postgres,
+    postgrest: after.postgrest - before.postgrest,
+    gateway: after.gateway - before.gateway,
+  };
+  return { ...sample, cpu };
 }

@@ -1,20 +1,19 @@
 import pg from 'pg';
 import { withConnection } from '../../local-supabase/database.ts';
-import { type Postgres, startPostgres } from '../../local-supabase/postgres.ts';
+import { startPostgres } from '../../local-supabase/postgres.ts';
 import { createProject, type Project } from '../../local-supabase/project.ts';
 import { type CpuUse, cpuUse } from './cpu.ts';
 
-/** A project as a hosted one, and databases for the peers on the same Postgres. */
+/** A local project, and databases for the peers on the same Postgres. */
 export interface BenchStack {
   readonly project: Project;
-  readonly postgres: Postgres;
   /** One statement, or several without parameters, as superuser in the project's database. */
   sql(text: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
-  /** Empties the queue and lets the disk settle. */
+  /** Empties the queue and writes a checkpoint. */
   reset(): Promise<void>;
-  /** Adds jobs of no work, as one call. */
+  /** Adds `count` jobs like `job`. */
   fill(count: number, job?: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Connection URL of a database for a peer; made at the first call. */
+  /** Connection URL of the database of a peer, created at the first call. */
   peerUrl(name: string): Promise<string>;
   cpu(): CpuUse;
   stop(): Promise<void>;
@@ -23,7 +22,7 @@ export interface BenchStack {
 /** Most jobs of one enqueue call. */
 const CHUNK = 20_000;
 
-/** Starts Postgres with the settings of a hosted project (commits are on the disk), PostgREST and a gateway. */
+/** Starts Postgres with durable commits, as on a hosted project, PostgREST and a gateway. */
 export async function startBenchStack(): Promise<BenchStack> {
   const postgres = await startPostgres({ durable: true });
   const peers = new Set<string>();
@@ -37,7 +36,6 @@ export async function startBenchStack(): Promise<BenchStack> {
     };
     return {
       project,
-      postgres,
       sql,
       reset: async () => {
         await sql('truncate public.cloud_jobs, public.cloud_job_executions');
@@ -72,7 +70,7 @@ export async function startBenchStack(): Promise<BenchStack> {
   }
 }
 
-/** One statement on another database. */
+/** Runs one statement on another database. */
 export async function sqlOn(url: string, text: string): Promise<void> {
   await withConnection(url, (client) => client.query(text));
 }

@@ -1,4 +1,4 @@
-/** The middle value; of an even number, the mean of the two in the middle. NaN of none. */
+/** The median; NaN of no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -6,21 +6,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** The value below which `share` (0 to 1) of the values are. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-/** Ratios of what was measured in the same round: the machine drifts, but less within a round. */
+/** Ratios of values of the same round, since a machine drifts less within a round than over a run. */
 export function ratios(over: readonly number[], under: readonly number[]): number[] {
   return over.slice(0, under.length).map((value, round) => value / (under[round] ?? Number.NaN));
 }
 
 /**
- * Measures contenders in turn, round by round, so that what the machine does meanwhile hits all alike. Every other
- * round goes backwards.
- * @returns the samples of each contender, in the order of the rounds
+ * Measures contenders in turn, round by round, so that a drift of the machine affects all of them; every other round
+ * goes backwards. Returns the samples of each contender in the order of the rounds.
  */
 export async function interleave<Sample>(
   rounds: number,

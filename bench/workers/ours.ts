@@ -6,22 +6,17 @@ import type { Handler } from '../../src/handlers/handler.ts';
 import { createJobOutput } from '../../src/hosts/job-output.ts';
 import { createGitHubLog } from '../../src/hosts/log.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
-import type { Json } from '../../src/queue/types.ts';
 import { createRedactor } from '../../src/text/redact.ts';
 import { runWorker } from '../../src/worker/worker.ts';
-import { inChild } from '../lib/in-child.ts';
+import { inChild } from '../lib/child.ts';
 
-/** Our worker as the action runs it, with a handler in its own process. */
+/** The worker as the action runs it, with a handler inside its process unless `isolated`. */
 export interface OurOptions {
   readonly url: string;
   readonly key: string;
   readonly concurrency: number;
   readonly name: string;
-  /** The handler waits so long; 0 does nothing at all. */
-  readonly jobMs: number;
-  /** The handler returns so many bytes. */
-  readonly resultBytes: number;
-  /** Runs bench/handlers/noop.mjs in a process of its own, as a user's handler, instead. */
+  /** Runs bench/handlers/noop.mjs in a process of its own, as a user's handler. */
   readonly isolated: boolean;
 }
 
@@ -32,11 +27,7 @@ await inChild<OurOptions>(async (options) => {
   const { queue, requests } = openQueue(options, 'bench');
   await queue.checkSchema();
   const before = requests();
-  const result: Json = options.resultBytes > 0 ? { text: 'x'.repeat(options.resultBytes) } : null;
-  const handler: Handler = async () => {
-    if (options.jobMs > 0) await new Promise((resolve) => setTimeout(resolve, options.jobMs));
-    return { outcome: 'success', result };
-  };
+  const handler: Handler = async () => ({ outcome: 'success', result: null });
   const custom = createCustomHandlers({
     folder: fileURLToPath(new URL('../handlers', import.meta.url)),
     hostScript: new URL('../../src/handlers/custom/host.ts', import.meta.url),

@@ -1,229 +1,113 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
+
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeRepository, type Repository, ROOT } from '../support/repository.ts';
-import { type GitHubServer, startGitHub, TOKEN } from './github-server.ts';
 
-const NAME = 'octo/cloud-jobs';
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const FILES = ['package.json', 'package-lock.json', 'src/version.ts'];
+const FILES = ['package-lock.json', 'src/version.ts', 'scripts/release.ts', 'scripts/publish-release'];
+const CHANGELOG = '# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A queue.\n';
+// A stand-in for gh: the first `release view` finds nothing, and every call is written down.
+const GH = `#!/bin/sh
+echo "$*" >>"$CALLS"
+[ "$1 $2" != 'release view' ]
+`;
 
-let github: GitHubServer;
 let repository: Repository;
-
-beforeEach(async () => {
-  github = await startGitHub(NAME);
-  const changelog = '# Changelog\n\nAll of it.\n\n## [Unreleased]\n\n### Added\n\n- A queue.\n';
-  repository = makeRepository(NAME, {
+beforeEach(() => {
+  const manifest = {
+    ...JSON.parse(read('package.json')),
+    scripts: { version: 'node scripts/release.ts version' },
+  };
+  repository = makeRepository('octo/cloud-jobs', {
     ...Object.fromEntries(FILES.map((path) => [path, read(path)])),
-    'CHANGELOG.md': changelog,
-    '.gitignore': 'release/\n',
+    'package.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    'CHANGELOG.md': CHANGELOG,
+    'fake/gh': GH,
   });
+  chmodSync(join(repository.folder, 'fake/gh'), 0o755);
 });
-afterEach(async () => {
-  repository.remove();
-  await github.close();
-});
+afterEach(() => repository.remove());
 
-interface Outcome {
-  readonly code: number;
-  readonly text: string;
-}
-
-function script(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  return new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [join(ROOT, `scripts/release/${name}.ts`), ...args],
-      { cwd: repository.folder, env: { PATH: process.env.PATH, ...env } },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, text: stdout + stderr }),
-    ),
-  );
-}
-
-const git = (...args: string[]): string =>
-  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+function run(command: string, env: NodeJS.ProcessEnv = {}) {
+  const PATH = `${join(repository.folder, 'fake')}:${process.env.PATH}`;
+  const calls = join(repository.folder, '.git/calls');
+  const done = spawnSync('bash', ['-c', command], {
     cwd: repository.folder,
     encoding: 'utf8',
-  }).trim();
+    env: { ...process.env, PATH, CALLS: calls, ...env },
+  });
+  const made = existsSync(calls) ? readFileSync(calls, 'utf8').split('\n').filter(Boolean) : [];
+  return { code: done.status, text: done.stdout + done.stderr, calls: made };
+}
 
-const prepare = (version: string) => script('prepare', ['--no-build', version]);
+const GIT = 'git -c user.name=t -c user.email=t@example.com';
+const setVersion = (version: string) => {
+  const done = run(`npm version ${version} --no-git-tag-version && ${GIT} commit -qam ${version}`);
+  expect(done.code, done.text).toBe(0);
+};
+const publish = (dryRun = false) =>
+  run(`bash ${join(ROOT, 'scripts/publish-release')} install.sql`, { DRY_RUN: String(dryRun) });
 
-/** Prepares and commits a version; returns the commit. */
-async function commitVersion(version: string, news?: string): Promise<string> {
-  if (news) {
-    const path = join(repository.folder, 'CHANGELOG.md');
-    writeFileSync(
-      path,
-      readFileSync(path, 'utf8').replace('## [Unreleased]', `## [Unreleased]\n\n### Fixed\n\n- ${news}`),
+describe('npm version', () => {
+  it('dates the changelog and writes the version into every file', () => {
+    setVersion('1.2.0');
+    const changed = run('git diff --numstat HEAD~ -- . :!fake').text.split('\n').filter(Boolean);
+    expect(changed.map((line) => line.split('\t')[2])).toEqual([
+      'CHANGELOG.md',
+      'package-lock.json',
+      'package.json',
+      'src/version.ts',
+    ]);
+    // npm rewrites the lockfile: nothing in it but the version may change.
+    expect(changed.find((line) => line.endsWith('package-lock.json'))).toBe('2\t2\tpackage-lock.json');
+    expect(run('cat CHANGELOG.md').text).toMatch(
+      /\n## \[Unreleased\]\n\n## \[1\.2\.0\] - \d{4}-\d{2}-\d{2}\n\n### Added\n\n- A queue\.\n$/,
     );
-  }
-  expect(await prepare(version)).toMatchObject({ code: 0 });
-  git('commit', '--quiet', '--all', `--message=${version}`);
-  return git('rev-parse', 'HEAD');
-}
-
-function publish(dryRun: boolean, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  mkdirSync(join(repository.folder, 'release'), { recursive: true });
-  for (const file of ['install.sql', 'package.tgz']) {
-    writeFileSync(join(repository.folder, 'release', file), file);
-  }
-  return script('publish', ['--assets', 'release', '--dry-run', String(dryRun)], {
-    GITHUB_TOKEN: TOKEN,
-    GITHUB_REPOSITORY: NAME,
-    GITHUB_API_URL: github.url,
-    ...env,
+    expect(run('cat src/version.ts').text).toContain("VERSION = '1.2.0'");
   });
-}
 
-it('a version is prepared: every file that names it says it, and the changelog has its section', async () => {
-  expect(await prepare('1.0.0')).toMatchObject({ code: 0, text: expect.stringContaining('Ready: 1.0.0') });
-  expect(git('diff', '--stat', '--name-only').split('\n').sort()).toEqual(['CHANGELOG.md', ...FILES].sort());
-  // One line each, the lockfile two: nothing else has changed.
-  expect(
-    git('diff', '--numstat', '--', ...FILES)
-      .split('\n')
-      .map((line) => line.split('\t')[0]),
-  ).toEqual(['2', '1', '1']);
-  expect(readFileSync(join(repository.folder, 'CHANGELOG.md'), 'utf8')).toMatch(
-    /\n## \[Unreleased\]\n\n## \[1\.0\.0\] - \d{4}-\d{2}-\d{2}\n\n### Added\n\n- A queue\.\n$/,
-  );
-});
-
-it.each([
-  ['1.0', 'Name the version'],
-  ['v1.0.0', 'Name the version'],
-  ['0.0.9', 'a step back'],
-])('%s is no version to prepare', async (version, message) => {
-  expect(await prepare(version)).toMatchObject({ code: 1, text: expect.stringContaining(message) });
-  expect(git('status', '--porcelain')).toBe('');
-});
-
-it('a version of which the changelog says nothing is not prepared', async () => {
-  await commitVersion('1.0.0');
-  expect(await prepare('1.0.1')).toMatchObject({ code: 1, text: expect.stringContaining('says nothing') });
-  expect(await prepare('1.0.0')).toMatchObject({
-    code: 1,
-    text: expect.stringContaining('has 1.0.0 already'),
+  it('refuses a version that the changelog does not describe', () => {
+    setVersion('1.2.0');
+    const refused = run('npm version 1.2.1 --no-git-tag-version');
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toContain('has nothing under "## [Unreleased]"');
   });
 });
 
-it('a release is published with its files, and the major tag moves to it', async () => {
-  const commit = await commitVersion('1.0.0');
-
-  const outcome = await publish(false);
-
-  expect(outcome.code, outcome.text).toBe(0);
-  expect(github.releases).toEqual([
-    expect.objectContaining({
-      tag_name: 'v1.0.0',
-      target_commitish: commit,
-      body: '### Added\n\n- A queue.',
-      draft: false,
-      prerelease: false,
-      make_latest: 'true',
-      immutable: true,
-      assets: [
-        { name: 'install.sql', size: 11 },
-        { name: 'package.tgz', size: 11 },
-      ],
-    }),
-  ]);
-  expect(Object.fromEntries(github.tags)).toEqual({ 'v1.0.0': commit, v1: commit });
-  expect(outcome.text).not.toContain('::warning::');
-
-  const next = await commitVersion('1.1.0', 'A fault.');
-  expect(await publish(false)).toMatchObject({ code: 0 });
-  expect(Object.fromEntries(github.tags)).toEqual({ 'v1.0.0': commit, 'v1.1.0': next, v1: next });
-});
-
-it('a dry run says all of it and changes nothing, with GitHub and without', async () => {
-  await commitVersion('1.0.0');
-  for (const env of [{}, { GITHUB_TOKEN: '', GITHUB_REPOSITORY: '' }]) {
-    const outcome = await publish(true, env);
-    expect(outcome.code, outcome.text).toBe(0);
-    expect(outcome.text).toContain('release v1.0.0, shown as the latest, with install.sql, package.tgz');
-    expect(outcome.text).toContain('move the tag v1 to it');
-    expect(outcome.text).toContain('- A queue.');
-  }
-  expect(github.changes).toEqual([]);
-});
-
-it('a prerelease, and a fix of an older version, leave the major tag where it is', async () => {
-  const newest = await commitVersion('1.2.0');
-  expect(await publish(false)).toMatchObject({ code: 0 });
-  git('checkout', '--quiet', '-b', 'older', 'HEAD~');
-  const fix = await commitVersion('1.1.9');
-  expect(await publish(false)).toMatchObject({
-    code: 0,
-    text: expect.stringContaining('no major tag moves'),
+describe('publish-release', () => {
+  it('creates the release with its files and moves the major tag', () => {
+    setVersion('1.2.0');
+    const { code, text, calls } = publish();
+    expect(code, text).toBe(0);
+    expect(calls[1]).toMatch(/^release create v1\.2\.0 install\.sql --target \w{40} .*--latest$/);
+    expect(calls[2]).toMatch(/^api .*--method PATCH .*tags\/v1 -f sha=\w{40} -F force=true$/);
   });
-  git('checkout', '--quiet', 'main');
-  await commitVersion('2.0.0-rc.1', 'Everything.');
-  expect(await publish(false)).toMatchObject({ code: 0 });
 
-  expect(github.tags.get('v1')).toBe(newest);
-  expect(github.tags.get('v1.1.9')).toBe(fix);
-  expect(github.tags.has('v2')).toBe(false);
-  expect(github.releases.map(({ make_latest, prerelease }) => [make_latest, prerelease])).toEqual([
-    ['true', false],
-    ['false', false],
-    ['false', true],
-  ]);
-});
-
-it('what broke off is finished by a second run, and a third changes nothing', async () => {
-  const commit = await commitVersion('1.0.0');
-  github.failUpload = true;
-  expect(await publish(false)).toMatchObject({ code: 1, text: expect.stringContaining('with 502') });
-  expect(github.releases).toMatchObject([{ draft: true }]);
-  expect(github.tags.size).toBe(0);
-
-  expect(await publish(false)).toMatchObject({ code: 0 });
-  expect(github.releases).toMatchObject([{ draft: false, assets: [{}, {}] }]);
-  expect(await publish(false)).toMatchObject({
-    code: 0,
-    text: expect.stringContaining('is released already'),
+  it('changes nothing in a dry run', () => {
+    setVersion('1.2.0');
+    expect(publish(true)).toMatchObject({ code: 0, calls: [] });
   });
-  expect(github.releases).toHaveLength(1);
-  expect(Object.fromEntries(github.tags)).toEqual({ 'v1.0.0': commit, v1: commit });
-});
 
-it('a version is released from one commit only', async () => {
-  await commitVersion('1.0.0');
-  await publish(false);
-  git('commit', '--quiet', '--allow-empty', '--message=More');
-  const before = github.changes.length;
-  expect(await publish(false)).toMatchObject({
-    code: 1,
-    text: expect.stringContaining('a release never changes'),
+  it.each([
+    ['a fix of an older version', '1.1.9', '--latest=false'],
+    ['a prerelease', '2.0.0-rc.1', '--latest=false --prerelease'],
+  ])('leaves the major tag where it is for %s', (_, version, flags) => {
+    run('git tag v1.2.0');
+    setVersion(version);
+    const { calls } = publish();
+    expect(calls).toHaveLength(2);
+    expect(calls[1]?.endsWith(flags)).toBe(true);
   });
-  expect(github.changes.length).toBe(before);
-});
 
-it('all that is in the way is named at once', async () => {
-  await commitVersion('1.0.0');
-  for (const [file, from, to] of [
-    ['package.json', '"version": "1.0.0"', '"version": "1.0.1"'],
-    ['src/version.ts', '1.0.0', '9.9.9'],
-  ] as const) {
-    const path = join(repository.folder, file);
-    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
-  }
-  const { code, text } = await publish(false);
-  expect(code).toBe(1);
-  expect(text).toContain('package-lock.json has version 1.0.0');
-  expect(text).toContain('src/version.ts has version 9.9.9');
-  expect(text).toContain('CHANGELOG.md says nothing of 1.0.1');
-  expect(github.changes).toEqual([]);
-});
-
-it('a repository whose releases can be changed is warned, and a refusal never shows the token', async () => {
-  await commitVersion('1.0.0');
-  const refused = await publish(false, { GITHUB_TOKEN: 'ghs_wrong' });
-  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining('with 401: Bad credentials') });
-  expect(refused.text).not.toContain('ghs_wrong');
-  github.immutable = false;
-  expect((await publish(false)).text).toContain('Turn on "Enable release immutability"');
+  it('refuses a version that is released from another commit', () => {
+    setVersion('1.2.0');
+    run(`git tag v1.2.0 && ${GIT} commit -q --allow-empty -m more`);
+    expect(publish()).toMatchObject({
+      code: 1,
+      calls: [],
+      text: expect.stringContaining('a release never changes'),
+    });
+  });
 });
