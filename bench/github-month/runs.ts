@@ -57,6 +57,12 @@ export function openRunner(place: Place, packaged: boolean): Runner {
       if (packaged) {
         ({ code, shown: log } = await runStep(given, env));
       } else {
+        const write = process.stdout.write;
+        // The action prints to this process.
+        process.stdout.write = (text: unknown) => {
+          log += String(text);
+          return true;
+        };
         code = await runAction({
           // Without the files of outputs and summary: the toolkit would look for them in this process.
           env: {
@@ -67,13 +73,12 @@ export function openRunner(place: Place, packaged: boolean): Runner {
             ...env,
             ...inputVariables(MANIFEST, given),
           },
-          write: (text) => {
-            log += text;
-          },
           stop: new AbortController().signal,
           bundleDir: BUNDLE,
           tempDir: files.temp,
           version: VERSION,
+        }).finally(() => {
+          process.stdout.write = write;
         });
       }
       if (code !== 0 || /^::error/m.test(log)) throw new Error(`A run ended with ${code}:\n${log}`);

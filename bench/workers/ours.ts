@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { v7 as uuid7 } from 'uuid';
+import { createGitHubLog } from '../../src/github/annotations.ts';
 import { createCustomHandlers } from '../../src/handlers/custom/custom-handlers.ts';
 import type { Handler } from '../../src/handlers/handler.ts';
-import { createJobOutput } from '../../src/hosts/job-output.ts';
-import { createGitHubLog } from '../../src/hosts/log.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import { createRedactor } from '../../src/text/redact.ts';
+import { JobOutput } from '../../src/worker/job-output.ts';
 import { runWorker } from '../../src/worker/worker.ts';
 import { inChild } from '../lib/child.ts';
 
@@ -23,7 +23,7 @@ export interface OurOptions {
 await inChild<OurOptions>(async (options) => {
   const redactor = createRedactor();
   redactor.add(options.key);
-  const log = createGitHubLog({ write: (text) => process.stdout.write(text), redact: redactor.redact });
+  const log = createGitHubLog(redactor.redact);
   const { queue, requests } = openQueue(options, 'bench');
   await queue.checkSchema();
   const before = requests();
@@ -57,7 +57,7 @@ await inChild<OurOptions>(async (options) => {
             paper_fetch: handler,
           },
           openOutput: (job) =>
-            createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+            new JobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
           redact: redactor.redact,
           redactJson: redactor.redactJson,
           secret: redactor.add,

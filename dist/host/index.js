@@ -5,6 +5,38 @@ var __webpack_exports__ = {};
 const external_node_async_hooks_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+;// CONCATENATED MODULE: ./lib/src/text/storable.js
+/** Replaces what Postgres cannot store with U+FFFD. */
+function storableText(text) {
+    return text.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+/** Does the same in every text of a value, keys included. */
+function storableJson(value) {
+    return mapTexts(value, storableText, storableText);
+}
+const byteLength = (text) => Buffer.byteLength(text, 'utf8');
+/** Cuts text to `bytes` of UTF-8, in whole characters, and says at the end that it was cut. */
+function keepStart(text, bytes) {
+    if (byteLength(text) <= bytes)
+        return text;
+    const mark = `\n… cut: ${byteLength(text)} bytes in all`;
+    const kept = Buffer.from(text, 'utf8').subarray(0, Math.max(0, bytes - byteLength(mark)));
+    return new TextDecoder('utf-8').decode(kept, { stream: true }) + mark;
+}
+/** Does the same to every text of a value; keys stay whole. */
+function keepStarts(value, bytes) {
+    return mapTexts(value, (text) => keepStart(text, bytes), (key) => key);
+}
+function mapTexts(value, text, key) {
+    if (typeof value === 'string')
+        return text(value);
+    if (Array.isArray(value))
+        return value.map((inner) => mapTexts(inner, text, key));
+    if (value === null || typeof value !== 'object')
+        return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [key(name), mapTexts(inner, text, key)]));
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
 const MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
@@ -103,6 +135,7 @@ function refuse(path, what, advice) {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-context.js
+
 
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
@@ -226,7 +259,7 @@ function throttledProgress(send) {
     };
 }
 function clean(text) {
-    const stored = text.replaceAll('\0', '\ufffd').toWellFormed();
+    const stored = storableText(text);
     return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}…` : stored;
 }
 function deepFreeze(value) {
@@ -249,6 +282,7 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
 
 
 
+
 /**
  * Bounds the message to the worker, which keeps far less: what is kept is cut there, after secrets are taken out, since
  * half a secret would not be found any more.
@@ -258,13 +292,13 @@ const host_error_MAX_TEXT = 262_144;
 const HERE = (0,external_node_path_namespaceObject.dirname)(process.argv[1] ?? '');
 /** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
 function failureOf(thrown, kind, prefix = '') {
-    const message = clip(host_error_clean(prefix + messageOf(thrown)));
+    const message = clip(storableText(prefix + messageOf(thrown)));
     const details = {};
     if (thrown instanceof Error) {
         if (typeof thrown.stack === 'string')
-            details.stack = clip(host_error_clean(ownFrames(thrown.stack)));
+            details.stack = clip(storableText(ownFrames(thrown.stack)));
         if ('code' in thrown && typeof thrown.code === 'string')
-            details.code = clip(host_error_clean(thrown.code));
+            details.code = clip(storableText(thrown.code));
     }
     const more = Object.keys(details).length === 0 ? {} : { details };
     return { outcome: 'failure', kind, message, ...more };
@@ -326,10 +360,6 @@ function ownFrames(stack) {
         .split('\n')
         .filter((line) => !/^\s+at /.test(line) || !(line.includes('node:internal') || line.includes(HERE)))
         .join('\n');
-}
-/** Text that Postgres can store. */
-function host_error_clean(text) {
-    return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
 function clip(text) {
     return text.length > host_error_MAX_TEXT ? `${text.slice(0, host_error_MAX_TEXT).toWellFormed()}… [cut]` : text;

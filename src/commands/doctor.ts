@@ -1,8 +1,8 @@
-import type { GitHub } from '../github/api.ts';
 import type { Queue } from '../queue/queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { Check } from './answer.ts';
 import { gitHubChecks, wakeChecks, workerChecks } from './doctor-liveness.ts';
+import type { GitHub } from './github-repository.ts';
 
 /** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
 const CLOCK_SECONDS = 60;

@@ -1,8 +1,8 @@
-import type { GitHub } from '../github/api.ts';
 import type { Planner, Queue } from '../queue/queue.ts';
 import { runWorker, type WorkerDeps } from '../worker/worker.ts';
 import { type Answer, CommandError } from './answer.ts';
 import type { ApplyDeps } from './apply.ts';
+import type { GitHub } from './github-repository.ts';
 import { SILENCE_SECONDS } from './liveness.ts';
 import type { Options, PlanOptions, RunOptions } from './option-types.ts';
 import { runWarnings } from './run-warnings.ts';

@@ -1,6 +1,6 @@
-import type { GitHub } from '../github/api.ts';
 import type { Arrival } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
+import type { GitHub } from './github-repository.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, silence, switchOff } from './liveness.ts';
 import type { RunOptions } from './option-types.ts';
 import { gapsOf } from './tick-gaps.ts';

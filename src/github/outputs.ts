@@ -1,3 +1,4 @@
+import * as core from '@actions/core';
 import type { Json } from '../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../worker/report.ts';
 
@@ -154,17 +155,16 @@ export function executionOutput(execution: ExecutionReport): { readonly [key: st
 
 /**
  * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
- * @param env the environment of this process: `@actions/core`, loaded only here, looks there as well.
- * @returns what was left out, to be logged as warnings.
+ * @param env the environment of this process, where `@actions/core` looks as well
+ * @returns what was left out, to be logged as warnings
  */
-export async function writeOutputs(
+export function writeOutputs(
   outputs: Outputs,
   env: Readonly<Record<string, string | undefined>>,
   redact: <T>(value: T) => T,
-): Promise<readonly string[]> {
+): readonly string[] {
   const { values, warnings } = encodeOutputs(outputs, redact);
   if (env.GITHUB_OUTPUT) {
-    const core = await import('@actions/core');
     for (const [name, value] of values) core.setOutput(name, value);
   }
   return warnings;

@@ -7,9 +7,9 @@ import { parseEnv } from 'node:util';
 import { Command } from 'commander';
 import { answerText } from '../commands/answer-text.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openGitHub } from '../commands/github-repository.ts';
 import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
 import { readOptions } from '../commands/options.ts';
-import { openGitHub } from '../github/open-api.ts';
 import { checkByHandlers, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
@@ -17,11 +17,11 @@ import { disarm } from '../text/disarm.ts';
 import { jsonText } from '../text/json-text.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
+import { JobOutput } from '../worker/job-output.ts';
 import { answerData } from './answer-data.ts';
 import { withoutKey } from './handler-env.ts';
-import { createJobOutput } from './job-output.ts';
-import { createTerminalLog } from './log.ts';
 import { openWorker } from './open-worker.ts';
+import { createTerminalLog } from './terminal-log.ts';
 
 const HOST_SCRIPT = fileURLToPath(
   new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
@@ -180,7 +180,7 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
           },
           {
             ...opened,
-            openOutput: (job) => createJobOutput(job.name, log),
+            openOutput: (job) => new JobOutput(job.name, log),
             secrets: redactor,
             warn: log.warning,
             stop: stopSignal(),

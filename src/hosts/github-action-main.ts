@@ -13,7 +13,6 @@ if (process.env.https_proxy || process.env.HTTPS_PROXY) {
 
 const code = await runAction({
   env: process.env,
-  write: (text) => process.stdout.write(text),
   stop: stop.signal,
   bundleDir: dirname(process.argv[1] ?? '.'),
   tempDir: tmpdir(),

@@ -1,27 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import * as core from '@actions/core';
 import type { Answer } from '../commands/answer.ts';
+import { answerText } from '../commands/answer-text.ts';
 import { execute, exitCodeOf } from '../commands/execute.ts';
+import { openGitHub } from '../commands/github-repository.ts';
 import { OptionsError } from '../commands/options.ts';
+import { createGitHubLog } from '../github/annotations.ts';
 import { readInputs } from '../github/inputs.ts';
-import { fitPage } from '../github/job-summary/fit.ts';
-import { runPage } from '../github/job-summary/run-page.ts';
-import { openGitHub } from '../github/open-api.ts';
+import { errorPage, page } from '../github/job-summary/page.ts';
 import { type Outputs, runOutputs, writeOutputs } from '../github/outputs.ts';
 import { triggerOf } from '../github/trigger.ts';
-import { command } from '../github/workflow-command.ts';
 import { checkByHandlers, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { createRedactor } from '../text/redact.ts';
+import { JobOutput } from '../worker/job-output.ts';
 import { withoutKey } from './handler-env.ts';
-import { createJobOutput } from './job-output.ts';
-import { createGitHubLog } from './log.ts';
 import { instanceId, openWorker, type Place } from './open-worker.ts';
 
 export interface ActionDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly write: (text: string) => void;
   /** Aborts when the runner cancels the step. */
   readonly stop: AbortSignal;
   /** Folder of the running bundle. */
@@ -33,8 +32,8 @@ export interface ActionDeps {
 /** One call of the action, from its inputs to its summary. @returns the exit code */
 export async function runAction(deps: ActionDeps): Promise<number> {
   const { env } = deps;
-  const redactor = createRedactor((value) => deps.write(command('add-mask', value)), JOB_TYPE_NAMES);
-  const log = createGitHubLog({ write: deps.write, redact: redactor.redact });
+  const redactor = createRedactor(core.setSecret, JOB_TYPE_NAMES);
+  const log = createGitHubLog(redactor.redact);
   try {
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
     redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
@@ -61,7 +60,7 @@ export async function runAction(deps: ActionDeps): Promise<number> {
           {
             ...opened,
             openOutput: (job) =>
-              createJobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+              new JobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
             secrets: redactor,
             warn: log.warning,
             stop: deps.stop,
@@ -72,12 +71,10 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     const safe = redactor.redactJson(answer);
     const now = new Date();
     // The jobs are done and recorded: a page that cannot be written must not make a failure of that.
-    await pageOf(safe, now)
-      .then((text) => writeSummary(env, text))
-      .catch((cause: unknown) =>
-        log.warning(`The job summary could not be written: ${describeError(cause)}`),
-      );
-    for (const cut of await writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
+    await writeSummary(env, page(safe, now)).catch((cause: unknown) =>
+      log.warning(`The job summary could not be written: ${describeError(cause)}`),
+    );
+    for (const cut of writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') {
       const { report } = answer;
       for (const failed of report.executions.filter(
@@ -92,7 +89,6 @@ export async function runAction(deps: ActionDeps): Promise<number> {
     } else if (answer.command === 'verb' && !answer.reply.applied) {
       log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
     } else {
-      const { answerText } = await import('../commands/answer-text.ts');
       log.info(answerText(safe, now));
     }
     log.end();
@@ -100,7 +96,6 @@ export async function runAction(deps: ActionDeps): Promise<number> {
   } catch (error) {
     const message = redactor.redact(error instanceof OptionsError ? error.message : describeError(error));
     log.error(message, 'cloud-jobs');
-    const { errorPage } = await import('../github/job-summary/page.ts');
     await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describeError(cause)));
     log.end();
     return 1;
@@ -138,18 +133,9 @@ function outputsOf(answer: Answer): Outputs {
   }
 }
 
-/** The pages of the other commands need more than that of a run, which comes with every tick. */
-async function pageOf(answer: Answer, now: Date): Promise<string> {
-  if (answer.command === 'run') return fitPage(runPage(answer.report, now, answer.warnings));
-  const { page } = await import('../github/job-summary/page.ts');
-  return page(answer, now);
-}
-
-// The toolkit is loaded where it is needed: it takes longer to load than an idle run to run.
 async function writeSummary(env: ActionDeps['env'], text: string): Promise<void> {
   if (!env.GITHUB_STEP_SUMMARY) return;
-  const { summary } = await import('@actions/core');
-  await summary.addRaw(text, true).write();
+  await core.summary.emptyBuffer().addRaw(text, true).write();
 }
 
 function place({ env, bundleDir, tempDir, version }: ActionDeps): Place {

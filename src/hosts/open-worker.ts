@@ -8,7 +8,7 @@ import { openHandlers } from '../handlers/index.ts';
 import type { HandlerDeps } from '../handlers/job-type.ts';
 import type { ClaimedJob } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { JobOutput } from '../worker/attempt.ts';
+import type { JobOutput } from '../worker/job-output.ts';
 
 /** The place where a run happens, as its door found it. */
 export interface Place {

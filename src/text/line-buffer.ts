@@ -1,12 +1,4 @@
-/** Lines of output that are kept within bounds: the first ones, the last ones, and how many there were between. */
-export interface LineBuffer {
-  push(line: string): void;
-  /** The lines kept, with one that says how many are left out where some are. */
-  lines(): string[];
-  /** The same without that line. */
-  kept(): string[];
-}
-
+/** Lines of output kept within bounds: the first ones, the last ones, and how many were left out between them. */
 export interface LineBufferLimits {
   readonly headLines: number;
   readonly headChars: number;
@@ -21,50 +13,64 @@ const DEFAULTS: LineBufferLimits = {
   tailChars: 1_048_576,
 };
 
-export function createLineBuffer(limits: LineBufferLimits = DEFAULTS): LineBuffer {
-  const head: string[] = [];
-  let headChars = 0;
-  let headOpen = true;
-  let tail: string[] = [];
-  let tailChars = 0;
-  /** Lines at the start of `tail` that are out of bounds already; taken off in bulk, as a shift moves them all. */
-  let dropped = 0;
-  let leftOut = 0;
+export class LineBuffer {
+  readonly #limits: LineBufferLimits;
+  readonly #head: string[] = [];
+  #headChars = 0;
+  #headIsOpen = true;
+  /** Its first `#dropped` lines are out of bounds; they are removed in bulk, since each `shift` moves all the others. */
+  #tail: string[] = [];
+  #tailChars = 0;
+  #dropped = 0;
+  #leftOut = 0;
 
-  const trim = (): void => {
-    while (tail.length - dropped > limits.tailLines || tailChars > limits.tailChars) {
-      if (dropped === tail.length) break;
-      tailChars -= tail[dropped]?.length ?? 0;
-      dropped++;
-      leftOut++;
-    }
-    if (dropped > limits.tailLines) {
-      tail = tail.slice(dropped);
-      dropped = 0;
-    }
-  };
+  constructor(limits: LineBufferLimits = DEFAULTS) {
+    this.#limits = limits;
+  }
 
-  return {
-    push(line) {
-      if (headOpen && head.length < limits.headLines && headChars + line.length <= limits.headChars) {
-        head.push(line);
-        headChars += line.length;
-        return;
-      }
-      headOpen = false;
-      tail.push(line);
-      tailChars += line.length;
-      trim();
-    },
-    lines() {
-      const mark = leftOut === 0 ? [] : [`… ${leftOut} ${leftOut === 1 ? 'line' : 'lines'} left out`];
-      return [...head, ...mark, ...tail.slice(dropped)];
-    },
-    kept: () => [...head, ...tail.slice(dropped)],
-  };
+  push(line: string): void {
+    const { headLines, headChars } = this.#limits;
+    if (this.#headIsOpen && this.#head.length < headLines && this.#headChars + line.length <= headChars) {
+      this.#head.push(line);
+      this.#headChars += line.length;
+      return;
+    }
+    this.#headIsOpen = false;
+    this.#tail.push(line);
+    this.#tailChars += line.length;
+    this.#trim();
+  }
+
+  /** Returns the lines kept, with one between them that says how many are left out. */
+  lines(): string[] {
+    const lines = this.#leftOut === 1 ? 'line' : 'lines';
+    const mark = this.#leftOut === 0 ? [] : [`… ${this.#leftOut} ${lines} left out`];
+    return [...this.#head, ...mark, ...this.#tail.slice(this.#dropped)];
+  }
+
+  /** Returns the lines kept, without a mark. */
+  kept(): string[] {
+    return [...this.#head, ...this.#tail.slice(this.#dropped)];
+  }
+
+  #trim(): void {
+    const { tailLines, tailChars } = this.#limits;
+    while (
+      this.#dropped < this.#tail.length &&
+      (this.#tail.length - this.#dropped > tailLines || this.#tailChars > tailChars)
+    ) {
+      this.#tailChars -= this.#tail[this.#dropped]?.length ?? 0;
+      this.#dropped++;
+      this.#leftOut++;
+    }
+    if (this.#dropped > tailLines) {
+      this.#tail = this.#tail.slice(this.#dropped);
+      this.#dropped = 0;
+    }
+  }
 }
 
-/** The end of some text, at most `limit` bytes of UTF-8, from the start of a line where that fits. */
+/** The end of a text, at most `limit` bytes of UTF-8, from the start of a line if that keeps half of it. */
 export function endOf(text: string, limit: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= limit) return text;

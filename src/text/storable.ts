@@ -1,26 +1,22 @@
+/**
+ * Text that Postgres can store. NUL characters and unpaired surrogates are legal in a JavaScript string and an error
+ * in text and jsonb, and one such string would refuse a whole batch of finished jobs.
+ */
 import type { Json } from '../queue/types.ts';
 
-/**
- * What Postgres cannot store: a NUL character and half a surrogate pair are legal in a JavaScript string and an error
- * in text and jsonb, where one such string would fail the whole batch of finished jobs.
- */
+/** Replaces what Postgres cannot store with U+FFFD. */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-/** The same, deep, in keys too. */
+/** Does the same in every text of a value, keys included. */
 export function storableJson(value: Json): Json {
-  if (typeof value === 'string') return storableText(value);
-  if (Array.isArray(value)) return value.map(storableJson);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [storableText(key), storableJson(inner)]),
-  );
+  return mapTexts(value, storableText, storableText);
 }
 
 export const byteLength = (text: string): number => Buffer.byteLength(text, 'utf8');
 
-/** At most `bytes` of UTF-8, cut at the end and marked. Whole characters only. */
+/** Cuts text to `bytes` of UTF-8, in whole characters, and says at the end that it was cut. */
 export function keepStart(text: string, bytes: number): string {
   if (byteLength(text) <= bytes) return text;
   const mark = `\n… cut: ${byteLength(text)} bytes in all`;
@@ -28,10 +24,20 @@ export function keepStart(text: string, bytes: number): string {
   return new TextDecoder('utf-8').decode(kept, { stream: true }) + mark;
 }
 
-/** The same for every text in a value. */
+/** Does the same to every text of a value; keys stay whole. */
 export function keepStarts(value: Json, bytes: number): Json {
-  if (typeof value === 'string') return keepStart(value, bytes);
-  if (Array.isArray(value)) return value.map((inner) => keepStarts(inner, bytes));
+  return mapTexts(
+    value,
+    (text) => keepStart(text, bytes),
+    (key) => key,
+  );
+}
+
+function mapTexts(value: Json, text: (text: string) => string, key: (key: string) => string): Json {
+  if (typeof value === 'string') return text(value);
+  if (Array.isArray(value)) return value.map((inner) => mapTexts(inner, text, key));
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, keepStarts(inner, bytes)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [key(name), mapTexts(inner, text, key)]),
+  );
 }

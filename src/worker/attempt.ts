@@ -1,18 +1,10 @@
-import { AbortReason, type Handler, type HandlerOutcome, type JobLogStream } from '../handlers/handler.ts';
+import { AbortReason, type Handler, type HandlerOutcome } from '../handlers/handler.ts';
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
 import { keepStart } from '../text/storable.ts';
+import type { JobOutput } from './job-output.ts';
 import type { Ending } from './settle.ts';
-
-/** Where one job's output goes; ends when the job does. */
-export interface JobOutput {
-  line(text: string, stream?: JobLogStream): void;
-  /** Prints the group, where lines were held back. */
-  end(verdict: string): void;
-  /** The last part of the output, for the execution row. */
-  tail(): string;
-}
 
 export interface AttemptDeps {
   readonly handler: Handler;
@@ -93,9 +85,9 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
         idempotencyKey: `${job.job_id}:${job.occurrence}`,
         signal: controller.signal,
         log: {
-          line: (text, stream) => deps.output.line(text, stream),
+          line: (text) => deps.output.line(text),
           warning: (text) => {
-            deps.output.line(`warning: ${text}`, 'stderr');
+            deps.output.line(`warning: ${text}`);
             if (warnings.length < MAX_WARNINGS)
               warnings.push(keepStart(deps.redact(text), MAX_WARNING_BYTES));
           },

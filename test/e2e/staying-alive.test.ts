@@ -105,8 +105,8 @@ describe('keepalive', () => {
         method: 'PUT',
         path: '/repos/octo/consumer/actions/workflows/run-jobs.yml/enable',
         headers: expect.objectContaining({
-          accept: 'application/vnd.github+json',
-          authorization: `Bearer ${github.token}`,
+          accept: 'application/vnd.github.v3+json',
+          authorization: `token ${github.token}`,
           'x-github-api-version': '2022-11-28',
         }),
       }),

@@ -81,7 +81,9 @@ export async function startGitHubServer(): Promise<GitHubServer> {
         status: 403,
         body: 'Request forbidden by administrative rules. Please make sure your request has a User-Agent header',
       };
-    if (headers.authorization !== `Bearer ${state.token}`) return fail(401, 'Bad credentials');
+    // Octokit sends the older form, which GitHub takes as well.
+    if (!['Bearer', 'token'].some((scheme) => headers.authorization === `${scheme} ${state.token}`))
+      return fail(401, 'Bad credentials');
     if (!path.startsWith(`/repos/${REPOSITORY}`)) return fail(404, 'Not Found');
     const rest = path.slice(`/repos/${REPOSITORY}`.length);
     if (method === 'POST' && rest === '/dispatches') {

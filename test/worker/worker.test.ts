@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Handler, HandlerContext, HandlerOutcome } from '../../src/handlers/handler.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
+import { JobOutput } from '../../src/worker/job-output.ts';
 import { runWorker, type WorkerDeps, type WorkerOptions } from '../../src/worker/worker.ts';
 import { queueOf, until } from '../sql/support.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
@@ -45,7 +46,7 @@ function workerOn(
       queue: open.queue,
       requests: open.requests,
       handlers: { custom, maintenance: custom, paper_fetch: custom },
-      openOutput: () => ({ line: () => {}, end: () => {}, tail: () => '' }),
+      openOutput: () => new JobOutput('', SILENT),
       redact: (text) => text.replaceAll('hunter2', '***'),
       redactJson: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter2', '***')),
       secret: () => {},
@@ -59,6 +60,8 @@ function workerOn(
   );
   return { report, warnings, stop: () => stop.abort() };
 }
+
+const SILENT = { info() {}, warning() {}, error() {}, group() {}, redact: (text: string) => text };
 
 /** A handler that tells when it has begun, and with what. */
 function noted(handler: Handler) {

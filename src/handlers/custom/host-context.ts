@@ -1,6 +1,7 @@
 import { format } from 'node:util';
 import type { Discard, JobContext, Snooze } from '../../index.ts';
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
+import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { asJson } from './json-result.ts';
 
@@ -148,7 +149,7 @@ function throttledProgress(send: (progress: Progress) => void) {
 }
 
 function clean(text: string): string {
-  const stored = text.replaceAll('\0', '\ufffd').toWellFormed();
+  const stored = storableText(text);
   return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}…` : stored;
 }
 

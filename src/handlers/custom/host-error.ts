@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { Json } from '../../queue/types.ts';
+import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
 
 type Failure = Extract<HandlerOutcome, { outcome: 'failure' }>;
@@ -17,11 +18,11 @@ const HERE = dirname(process.argv[1] ?? '');
 
 /** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
 export function failureOf(thrown: unknown, kind: Failure['kind'], prefix = ''): Failure {
-  const message = clip(clean(prefix + messageOf(thrown)));
+  const message = clip(storableText(prefix + messageOf(thrown)));
   const details: Record<string, Json> = {};
   if (thrown instanceof Error) {
-    if (typeof thrown.stack === 'string') details.stack = clip(clean(ownFrames(thrown.stack)));
-    if ('code' in thrown && typeof thrown.code === 'string') details.code = clip(clean(thrown.code));
+    if (typeof thrown.stack === 'string') details.stack = clip(storableText(ownFrames(thrown.stack)));
+    if ('code' in thrown && typeof thrown.code === 'string') details.code = clip(storableText(thrown.code));
   }
   const more = Object.keys(details).length === 0 ? {} : { details };
   return { outcome: 'failure', kind, message, ...more };
@@ -84,11 +85,6 @@ function ownFrames(stack: string): string {
     .split('\n')
     .filter((line) => !/^\s+at /.test(line) || !(line.includes('node:internal') || line.includes(HERE)))
     .join('\n');
-}
-
-/** Text that Postgres can store. */
-function clean(text: string): string {
-  return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
 
 function clip(text: string): string {

@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { storableText } from '../../text/storable.ts';
 
 /**
  * Longer lines are cut: one line of a job must not fill the memory of the worker. Far above what is shown and kept of a
@@ -63,7 +64,7 @@ export class LineSplitter {
     const text = this.#cut
       ? `${this.#redact(this.#partial).slice(0, -LONGEST_SECRET)} … [line cut, it has more than ${MAX_LINE_LENGTH} characters]`
       : this.#partial;
-    const line = text.replaceAll('\0', '\ufffd').toWellFormed();
+    const line = storableText(text);
     this.#partial = '';
     this.#cut = false;
     this.#onLine(line);

@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import type { Progress } from '../../queue/job.ts';
+import { storableText } from '../../text/storable.ts';
 
 /** Only the last line counts, so only the end of the file is read. */
 const READ_BYTES = 4_096;
@@ -35,7 +36,7 @@ function isAmount(value: unknown): value is number {
 }
 
 function build(done: number, total: number | undefined, note: string): Progress {
-  const shown = note.trim().replaceAll('\0', '\ufffd').toWellFormed();
+  const shown = storableText(note.trim());
   return {
     done,
     ...(total === undefined ? {} : { total }),

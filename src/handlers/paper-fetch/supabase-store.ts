@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storableText } from '../../text/storable.ts';
 import type { Paper } from './paper.ts';
 import type { PaperStore } from './store.ts';
 
@@ -71,26 +72,23 @@ async function call<T>(
 function toRow(paper: Paper): Record<string, unknown> {
   return {
     source: paper.source,
-    source_id: storable(paper.sourceId),
-    arxiv_id: storable(paper.arxivId),
+    source_id: storableText(paper.sourceId),
+    arxiv_id: storableOrNull(paper.arxivId),
     version: paper.version,
-    doi: storable(paper.doi),
-    title: storable(paper.title),
+    doi: storableOrNull(paper.doi),
+    title: storableText(paper.title),
     // The column `authors` joins names with |, so no name may hold one.
-    author_list: paper.authors.map((name) => storable(name.replaceAll('|', ' '))),
-    abstract: storable(paper.abstract),
-    category_list: paper.categories.map((name) => storable(name.replaceAll('|', ' '))),
-    primary_category: storable(paper.primaryCategory),
+    author_list: paper.authors.map((name) => storableText(name.replaceAll('|', ' '))),
+    abstract: storableOrNull(paper.abstract),
+    category_list: paper.categories.map((name) => storableText(name.replaceAll('|', ' '))),
+    primary_category: storableOrNull(paper.primaryCategory),
     published: paper.published,
     updated: paper.updated,
-    url: storable(paper.url),
-    pdf_url: storable(paper.pdfUrl),
-    comment: storable(paper.comment),
-    journal_ref: storable(paper.journalRef),
+    url: storableOrNull(paper.url),
+    pdf_url: storableOrNull(paper.pdfUrl),
+    comment: storableOrNull(paper.comment),
+    journal_ref: storableOrNull(paper.journalRef),
   };
 }
 
-/** Postgres takes neither NUL nor half surrogates in jsonb, and one such character would refuse the whole batch. */
-function storable<T extends string | null>(text: T): string | T {
-  return typeof text === 'string' ? text.toWellFormed().replaceAll('\u0000', '') : text;
-}
+const storableOrNull = (text: string | null): string | null => (text === null ? null : storableText(text));
