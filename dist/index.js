@@ -47554,6 +47554,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events"
 
 /***/ }),
 
+/***/ 3024:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+
+/***/ }),
+
 /***/ 1455:
 /***/ ((module) => {
 
@@ -47694,257 +47701,8858 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 1459:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+/***/ 7349:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ CommandError)
-/* harmony export */ });
-/** Something that the user asked for cannot be done; the message says why and what to do. */
-class CommandError extends Error {
-    name = 'CommandError';
+
+
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+var YAMLMap = __nccwpck_require__(4454);
+var YAMLSeq = __nccwpck_require__(2223);
+var resolveBlockMap = __nccwpck_require__(7103);
+var resolveBlockSeq = __nccwpck_require__(334);
+var resolveFlowCollection = __nccwpck_require__(3142);
+
+function resolveCollection(CN, ctx, token, onError, tagName, tag) {
+    const coll = token.type === 'block-map'
+        ? resolveBlockMap.resolveBlockMap(CN, ctx, token, onError, tag)
+        : token.type === 'block-seq'
+            ? resolveBlockSeq.resolveBlockSeq(CN, ctx, token, onError, tag)
+            : resolveFlowCollection.resolveFlowCollection(CN, ctx, token, onError, tag);
+    const Coll = coll.constructor;
+    // If we got a tagName matching the class, or the tag name is '!',
+    // then use the tagName from the node class used to create it.
+    if (tagName === '!' || tagName === Coll.tagName) {
+        coll.tag = Coll.tagName;
+        return coll;
+    }
+    if (tagName)
+        coll.tag = tagName;
+    return coll;
 }
+function composeCollection(CN, ctx, token, props, onError) {
+    const tagToken = props.tag;
+    const tagName = !tagToken
+        ? null
+        : ctx.directives.tagName(tagToken.source, msg => onError(tagToken, 'TAG_RESOLVE_FAILED', msg));
+    if (token.type === 'block-seq') {
+        const { anchor, newlineAfterProp: nl } = props;
+        const lastProp = anchor && tagToken
+            ? anchor.offset > tagToken.offset
+                ? anchor
+                : tagToken
+            : (anchor ?? tagToken);
+        if (lastProp && (!nl || nl.offset < lastProp.offset)) {
+            const message = 'Missing newline after block sequence props';
+            onError(lastProp, 'MISSING_CHAR', message);
+        }
+    }
+    const expType = token.type === 'block-map'
+        ? 'map'
+        : token.type === 'block-seq'
+            ? 'seq'
+            : token.start.source === '{'
+                ? 'map'
+                : 'seq';
+    // shortcut: check if it's a generic YAMLMap or YAMLSeq
+    // before jumping into the custom tag logic.
+    if (!tagToken ||
+        !tagName ||
+        tagName === '!' ||
+        (tagName === YAMLMap.YAMLMap.tagName && expType === 'map') ||
+        (tagName === YAMLSeq.YAMLSeq.tagName && expType === 'seq')) {
+        return resolveCollection(CN, ctx, token, onError, tagName);
+    }
+    let tag = ctx.schema.tags.find(t => t.tag === tagName && t.collection === expType);
+    if (!tag) {
+        const kt = ctx.schema.knownTags[tagName];
+        if (kt?.collection === expType) {
+            ctx.schema.tags.push(Object.assign({}, kt, { default: false }));
+            tag = kt;
+        }
+        else {
+            if (kt) {
+                onError(tagToken, 'BAD_COLLECTION_TYPE', `${kt.tag} used for ${expType} collection, but expects ${kt.collection ?? 'scalar'}`, true);
+            }
+            else {
+                onError(tagToken, 'TAG_RESOLVE_FAILED', `Unresolved tag: ${tagName}`, true);
+            }
+            return resolveCollection(CN, ctx, token, onError, tagName);
+        }
+    }
+    const coll = resolveCollection(CN, ctx, token, onError, tagName, tag);
+    const res = tag.resolve?.(coll, msg => onError(tagToken, 'TAG_RESOLVE_FAILED', msg), ctx.options) ?? coll;
+    const node = identity.isNode(res)
+        ? res
+        : new Scalar.Scalar(res);
+    node.range = coll.range;
+    node.tag = tagName;
+    if (tag?.format)
+        node.format = tag.format;
+    return node;
+}
+
+exports.composeCollection = composeCollection;
 
 
 /***/ }),
 
-/***/ 8192:
+/***/ 3683:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Document = __nccwpck_require__(3021);
+var composeNode = __nccwpck_require__(5937);
+var resolveEnd = __nccwpck_require__(7788);
+var resolveProps = __nccwpck_require__(4631);
+
+function composeDoc(options, directives, { offset, start, value, end }, onError) {
+    const opts = Object.assign({ _directives: directives }, options);
+    const doc = new Document.Document(undefined, opts);
+    const ctx = {
+        atKey: false,
+        atRoot: true,
+        directives: doc.directives,
+        options: doc.options,
+        schema: doc.schema
+    };
+    const props = resolveProps.resolveProps(start, {
+        indicator: 'doc-start',
+        next: value ?? end?.[0],
+        offset,
+        onError,
+        parentIndent: 0,
+        startOnNewline: true
+    });
+    if (props.found) {
+        doc.directives.docStart = true;
+        if (value &&
+            (value.type === 'block-map' || value.type === 'block-seq') &&
+            !props.hasNewline)
+            onError(props.end, 'MISSING_CHAR', 'Block collection cannot start on same line with directives-end marker');
+    }
+    // @ts-expect-error If Contents is set, let's trust the user
+    doc.contents = value
+        ? composeNode.composeNode(ctx, value, props, onError)
+        : composeNode.composeEmptyNode(ctx, props.end, start, null, props, onError);
+    const contentEnd = doc.contents.range[2];
+    const re = resolveEnd.resolveEnd(end, contentEnd, false, onError);
+    if (re.comment)
+        doc.comment = re.comment;
+    doc.range = [offset, contentEnd, re.offset];
+    return doc;
+}
+
+exports.composeDoc = composeDoc;
+
+
+/***/ }),
+
+/***/ 5937:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Alias = __nccwpck_require__(4065);
+var identity = __nccwpck_require__(1127);
+var composeCollection = __nccwpck_require__(7349);
+var composeScalar = __nccwpck_require__(5413);
+var resolveEnd = __nccwpck_require__(7788);
+var utilEmptyScalarPosition = __nccwpck_require__(2599);
+
+const CN = { composeNode, composeEmptyNode };
+function composeNode(ctx, token, props, onError) {
+    const atKey = ctx.atKey;
+    const { spaceBefore, comment, anchor, tag } = props;
+    let node;
+    let isSrcToken = true;
+    switch (token.type) {
+        case 'alias':
+            node = composeAlias(ctx, token, onError);
+            if (anchor || tag)
+                onError(token, 'ALIAS_PROPS', 'An alias node must not specify any properties');
+            break;
+        case 'scalar':
+        case 'single-quoted-scalar':
+        case 'double-quoted-scalar':
+        case 'block-scalar':
+            node = composeScalar.composeScalar(ctx, token, tag, onError);
+            if (anchor)
+                node.anchor = anchor.source.substring(1);
+            break;
+        case 'block-map':
+        case 'block-seq':
+        case 'flow-collection':
+            try {
+                node = composeCollection.composeCollection(CN, ctx, token, props, onError);
+                if (anchor)
+                    node.anchor = anchor.source.substring(1);
+            }
+            catch (error) {
+                // Almost certainly here due to a stack overflow
+                const message = error instanceof Error ? error.message : String(error);
+                onError(token, 'RESOURCE_EXHAUSTION', message);
+            }
+            break;
+        default: {
+            const message = token.type === 'error'
+                ? token.message
+                : `Unsupported token (type: ${token.type})`;
+            onError(token, 'UNEXPECTED_TOKEN', message);
+            isSrcToken = false;
+        }
+    }
+    node ?? (node = composeEmptyNode(ctx, token.offset, undefined, null, props, onError));
+    if (anchor && node.anchor === '')
+        onError(anchor, 'BAD_ALIAS', 'Anchor cannot be an empty string');
+    if (atKey &&
+        ctx.options.stringKeys &&
+        (!identity.isScalar(node) ||
+            typeof node.value !== 'string' ||
+            (node.tag && node.tag !== 'tag:yaml.org,2002:str'))) {
+        const msg = 'With stringKeys, all keys must be strings';
+        onError(tag ?? token, 'NON_STRING_KEY', msg);
+    }
+    if (spaceBefore)
+        node.spaceBefore = true;
+    if (comment) {
+        if (token.type === 'scalar' && token.source === '')
+            node.comment = comment;
+        else
+            node.commentBefore = comment;
+    }
+    // @ts-expect-error Type checking misses meaning of isSrcToken
+    if (ctx.options.keepSourceTokens && isSrcToken)
+        node.srcToken = token;
+    return node;
+}
+function composeEmptyNode(ctx, offset, before, pos, { spaceBefore, comment, anchor, tag, end }, onError) {
+    const token = {
+        type: 'scalar',
+        offset: utilEmptyScalarPosition.emptyScalarPosition(offset, before, pos),
+        indent: -1,
+        source: ''
+    };
+    const node = composeScalar.composeScalar(ctx, token, tag, onError);
+    if (anchor) {
+        node.anchor = anchor.source.substring(1);
+        if (node.anchor === '')
+            onError(anchor, 'BAD_ALIAS', 'Anchor cannot be an empty string');
+    }
+    if (spaceBefore)
+        node.spaceBefore = true;
+    if (comment) {
+        node.comment = comment;
+        node.range[2] = end;
+    }
+    return node;
+}
+function composeAlias({ options }, { offset, source, end }, onError) {
+    const alias = new Alias.Alias(source.substring(1));
+    if (alias.source === '')
+        onError(offset, 'BAD_ALIAS', 'Alias cannot be an empty string');
+    if (alias.source.endsWith(':'))
+        onError(offset + source.length - 1, 'BAD_ALIAS', 'Alias ending in : is ambiguous', true);
+    const valueEnd = offset + source.length;
+    const re = resolveEnd.resolveEnd(end, valueEnd, options.strict, onError);
+    alias.range = [offset, valueEnd, re.offset];
+    if (re.comment)
+        alias.comment = re.comment;
+    return alias;
+}
+
+exports.composeEmptyNode = composeEmptyNode;
+exports.composeNode = composeNode;
+
+
+/***/ }),
+
+/***/ 5413:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+var resolveBlockScalar = __nccwpck_require__(8913);
+var resolveFlowScalar = __nccwpck_require__(6842);
+
+function composeScalar(ctx, token, tagToken, onError) {
+    const { value, type, comment, range } = token.type === 'block-scalar'
+        ? resolveBlockScalar.resolveBlockScalar(ctx, token, onError)
+        : resolveFlowScalar.resolveFlowScalar(token, ctx.options.strict, onError);
+    const tagName = tagToken
+        ? ctx.directives.tagName(tagToken.source, msg => onError(tagToken, 'TAG_RESOLVE_FAILED', msg))
+        : null;
+    let tag;
+    if (ctx.options.stringKeys && ctx.atKey) {
+        tag = ctx.schema[identity.SCALAR];
+    }
+    else if (tagName)
+        tag = findScalarTagByName(ctx.schema, value, tagName, tagToken, onError);
+    else if (token.type === 'scalar')
+        tag = findScalarTagByTest(ctx, value, token, onError);
+    else
+        tag = ctx.schema[identity.SCALAR];
+    let scalar;
+    try {
+        const res = tag.resolve(value, msg => onError(tagToken ?? token, 'TAG_RESOLVE_FAILED', msg), ctx.options);
+        scalar = identity.isScalar(res) ? res : new Scalar.Scalar(res);
+    }
+    catch (error) {
+        const msg = error instanceof Error ? error.message : String(error);
+        onError(tagToken ?? token, 'TAG_RESOLVE_FAILED', msg);
+        scalar = new Scalar.Scalar(value);
+    }
+    scalar.range = range;
+    scalar.source = value;
+    if (type)
+        scalar.type = type;
+    if (tagName)
+        scalar.tag = tagName;
+    if (tag.format)
+        scalar.format = tag.format;
+    if (comment)
+        scalar.comment = comment;
+    return scalar;
+}
+function findScalarTagByName(schema, value, tagName, tagToken, onError) {
+    if (tagName === '!')
+        return schema[identity.SCALAR]; // non-specific tag
+    const matchWithTest = [];
+    for (const tag of schema.tags) {
+        if (!tag.collection && tag.tag === tagName) {
+            if (tag.default && tag.test)
+                matchWithTest.push(tag);
+            else
+                return tag;
+        }
+    }
+    for (const tag of matchWithTest)
+        if (tag.test?.test(value))
+            return tag;
+    const kt = schema.knownTags[tagName];
+    if (kt && !kt.collection) {
+        // Ensure that the known tag is available for stringifying,
+        // but does not get used by default.
+        schema.tags.push(Object.assign({}, kt, { default: false, test: undefined }));
+        return kt;
+    }
+    onError(tagToken, 'TAG_RESOLVE_FAILED', `Unresolved tag: ${tagName}`, tagName !== 'tag:yaml.org,2002:str');
+    return schema[identity.SCALAR];
+}
+function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
+    const tag = schema.tags.find(tag => (tag.default === true || (atKey && tag.default === 'key')) &&
+        tag.test?.test(value)) || schema[identity.SCALAR];
+    if (schema.compat) {
+        const compat = schema.compat.find(tag => tag.default && tag.test?.test(value)) ??
+            schema[identity.SCALAR];
+        if (tag.tag !== compat.tag) {
+            const ts = directives.tagString(tag.tag);
+            const cs = directives.tagString(compat.tag);
+            const msg = `Value may be parsed as either ${ts} or ${cs}`;
+            onError(token, 'TAG_RESOLVE_FAILED', msg, true);
+        }
+    }
+    return tag;
+}
+
+exports.composeScalar = composeScalar;
+
+
+/***/ }),
+
+/***/ 9984:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var node_process = __nccwpck_require__(932);
+var directives = __nccwpck_require__(1342);
+var Document = __nccwpck_require__(3021);
+var errors = __nccwpck_require__(1464);
+var identity = __nccwpck_require__(1127);
+var composeDoc = __nccwpck_require__(3683);
+var resolveEnd = __nccwpck_require__(7788);
+
+function getErrorPos(src) {
+    if (typeof src === 'number')
+        return [src, src + 1];
+    if (Array.isArray(src))
+        return src.length === 2 ? src : [src[0], src[1]];
+    const { offset, source } = src;
+    return [offset, offset + (typeof source === 'string' ? source.length : 1)];
+}
+function parsePrelude(prelude) {
+    let comment = '';
+    let atComment = false;
+    let afterEmptyLine = false;
+    for (let i = 0; i < prelude.length; ++i) {
+        const source = prelude[i];
+        switch (source[0]) {
+            case '#':
+                comment +=
+                    (comment === '' ? '' : afterEmptyLine ? '\n\n' : '\n') +
+                        (source.substring(1) || ' ');
+                atComment = true;
+                afterEmptyLine = false;
+                break;
+            case '%':
+                if (prelude[i + 1]?.[0] !== '#')
+                    i += 1;
+                atComment = false;
+                break;
+            default:
+                // This may be wrong after doc-end, but in that case it doesn't matter
+                if (!atComment)
+                    afterEmptyLine = true;
+                atComment = false;
+        }
+    }
+    return { comment, afterEmptyLine };
+}
+/**
+ * Compose a stream of CST nodes into a stream of YAML Documents.
+ *
+ * ```ts
+ * import { Composer, Parser } from 'yaml'
+ *
+ * const src: string = ...
+ * const tokens = new Parser().parse(src)
+ * const docs = new Composer().compose(tokens)
+ * ```
+ */
+class Composer {
+    constructor(options = {}) {
+        this.doc = null;
+        this.atDirectives = false;
+        this.prelude = [];
+        this.errors = [];
+        this.warnings = [];
+        this.onError = (source, code, message, warning) => {
+            const pos = getErrorPos(source);
+            if (warning)
+                this.warnings.push(new errors.YAMLWarning(pos, code, message));
+            else
+                this.errors.push(new errors.YAMLParseError(pos, code, message));
+        };
+        // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+        this.directives = new directives.Directives({ version: options.version || '1.2' });
+        this.options = options;
+    }
+    decorate(doc, afterDoc) {
+        const { comment, afterEmptyLine } = parsePrelude(this.prelude);
+        //console.log({ dc: doc.comment, prelude, comment })
+        if (comment) {
+            const dc = doc.contents;
+            if (afterDoc) {
+                doc.comment = doc.comment ? `${doc.comment}\n${comment}` : comment;
+            }
+            else if (afterEmptyLine || doc.directives.docStart || !dc) {
+                doc.commentBefore = comment;
+            }
+            else if (identity.isCollection(dc) && !dc.flow && dc.items.length > 0) {
+                let it = dc.items[0];
+                if (identity.isPair(it))
+                    it = it.key;
+                const cb = it.commentBefore;
+                it.commentBefore = cb ? `${comment}\n${cb}` : comment;
+            }
+            else {
+                const cb = dc.commentBefore;
+                dc.commentBefore = cb ? `${comment}\n${cb}` : comment;
+            }
+        }
+        if (afterDoc) {
+            for (let i = 0; i < this.errors.length; ++i)
+                doc.errors.push(this.errors[i]);
+            for (let i = 0; i < this.warnings.length; ++i)
+                doc.warnings.push(this.warnings[i]);
+        }
+        else {
+            doc.errors = this.errors;
+            doc.warnings = this.warnings;
+        }
+        this.prelude = [];
+        this.errors = [];
+        this.warnings = [];
+    }
+    /**
+     * Current stream status information.
+     *
+     * Mostly useful at the end of input for an empty stream.
+     */
+    streamInfo() {
+        return {
+            comment: parsePrelude(this.prelude).comment,
+            directives: this.directives,
+            errors: this.errors,
+            warnings: this.warnings
+        };
+    }
+    /**
+     * Compose tokens into documents.
+     *
+     * @param forceDoc - If the stream contains no document, still emit a final document including any comments and directives that would be applied to a subsequent document.
+     * @param endOffset - Should be set if `forceDoc` is also set, to set the document range end and to indicate errors correctly.
+     */
+    *compose(tokens, forceDoc = false, endOffset = -1) {
+        for (const token of tokens)
+            yield* this.next(token);
+        yield* this.end(forceDoc, endOffset);
+    }
+    /** Advance the composer by one CST token. */
+    *next(token) {
+        if (node_process.env.LOG_STREAM)
+            console.dir(token, { depth: null });
+        switch (token.type) {
+            case 'directive':
+                this.directives.add(token.source, (offset, message, warning) => {
+                    const pos = getErrorPos(token);
+                    pos[0] += offset;
+                    this.onError(pos, 'BAD_DIRECTIVE', message, warning);
+                });
+                this.prelude.push(token.source);
+                this.atDirectives = true;
+                break;
+            case 'document': {
+                const doc = composeDoc.composeDoc(this.options, this.directives, token, this.onError);
+                if (this.atDirectives && !doc.directives.docStart)
+                    this.onError(token, 'MISSING_CHAR', 'Missing directives-end/doc-start indicator line');
+                this.decorate(doc, false);
+                if (this.doc)
+                    yield this.doc;
+                this.doc = doc;
+                this.atDirectives = false;
+                break;
+            }
+            case 'byte-order-mark':
+            case 'space':
+                break;
+            case 'comment':
+            case 'newline':
+                this.prelude.push(token.source);
+                break;
+            case 'error': {
+                const msg = token.source
+                    ? `${token.message}: ${JSON.stringify(token.source)}`
+                    : token.message;
+                const error = new errors.YAMLParseError(getErrorPos(token), 'UNEXPECTED_TOKEN', msg);
+                if (this.atDirectives || !this.doc)
+                    this.errors.push(error);
+                else
+                    this.doc.errors.push(error);
+                break;
+            }
+            case 'doc-end': {
+                if (!this.doc) {
+                    const msg = 'Unexpected doc-end without preceding document';
+                    this.errors.push(new errors.YAMLParseError(getErrorPos(token), 'UNEXPECTED_TOKEN', msg));
+                    break;
+                }
+                this.doc.directives.docEnd = true;
+                const end = resolveEnd.resolveEnd(token.end, token.offset + token.source.length, this.doc.options.strict, this.onError);
+                this.decorate(this.doc, true);
+                if (end.comment) {
+                    const dc = this.doc.comment;
+                    this.doc.comment = dc ? `${dc}\n${end.comment}` : end.comment;
+                }
+                this.doc.range[2] = end.offset;
+                break;
+            }
+            default:
+                this.errors.push(new errors.YAMLParseError(getErrorPos(token), 'UNEXPECTED_TOKEN', `Unsupported token ${token.type}`));
+        }
+    }
+    /**
+     * Call at end of input to yield any remaining document.
+     *
+     * @param forceDoc - If the stream contains no document, still emit a final document including any comments and directives that would be applied to a subsequent document.
+     * @param endOffset - Should be set if `forceDoc` is also set, to set the document range end and to indicate errors correctly.
+     */
+    *end(forceDoc = false, endOffset = -1) {
+        if (this.doc) {
+            this.decorate(this.doc, true);
+            yield this.doc;
+            this.doc = null;
+        }
+        else if (forceDoc) {
+            const opts = Object.assign({ _directives: this.directives }, this.options);
+            const doc = new Document.Document(undefined, opts);
+            if (this.atDirectives)
+                this.onError(endOffset, 'MISSING_CHAR', 'Missing directives-end indicator line');
+            doc.range = [0, endOffset, endOffset];
+            this.decorate(doc, false);
+            yield doc;
+        }
+    }
+}
+
+exports.Composer = Composer;
+
+
+/***/ }),
+
+/***/ 7103:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Pair = __nccwpck_require__(7165);
+var YAMLMap = __nccwpck_require__(4454);
+var resolveProps = __nccwpck_require__(4631);
+var utilContainsNewline = __nccwpck_require__(9499);
+var utilFlowIndentCheck = __nccwpck_require__(4051);
+var utilMapIncludes = __nccwpck_require__(1187);
+
+const startColMsg = 'All mapping items must start at the same column';
+function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
+    const NodeClass = tag?.nodeClass ?? YAMLMap.YAMLMap;
+    const map = new NodeClass(ctx.schema);
+    if (ctx.atRoot)
+        ctx.atRoot = false;
+    let offset = bm.offset;
+    let commentEnd = null;
+    for (const collItem of bm.items) {
+        const { start, key, sep, value } = collItem;
+        // key properties
+        const keyProps = resolveProps.resolveProps(start, {
+            indicator: 'explicit-key-ind',
+            next: key ?? sep?.[0],
+            offset,
+            onError,
+            parentIndent: bm.indent,
+            startOnNewline: true
+        });
+        const implicitKey = !keyProps.found;
+        if (implicitKey) {
+            if (key) {
+                if (key.type === 'block-seq')
+                    onError(offset, 'BLOCK_AS_IMPLICIT_KEY', 'A block sequence may not be used as an implicit map key');
+                else if ('indent' in key && key.indent !== bm.indent)
+                    onError(offset, 'BAD_INDENT', startColMsg);
+            }
+            if (!keyProps.anchor && !keyProps.tag && !sep) {
+                commentEnd = keyProps.end;
+                if (keyProps.comment) {
+                    if (map.comment)
+                        map.comment += '\n' + keyProps.comment;
+                    else
+                        map.comment = keyProps.comment;
+                }
+                continue;
+            }
+            if (keyProps.newlineAfterProp || utilContainsNewline.containsNewline(key)) {
+                onError(key ?? start[start.length - 1], 'MULTILINE_IMPLICIT_KEY', 'Implicit keys need to be on a single line');
+            }
+        }
+        else if (keyProps.found?.indent !== bm.indent) {
+            onError(offset, 'BAD_INDENT', startColMsg);
+        }
+        // key value
+        ctx.atKey = true;
+        const keyStart = keyProps.end;
+        const keyNode = key
+            ? composeNode(ctx, key, keyProps, onError)
+            : composeEmptyNode(ctx, keyStart, start, null, keyProps, onError);
+        if (ctx.schema.compat)
+            utilFlowIndentCheck.flowIndentCheck(bm.indent, key, onError);
+        ctx.atKey = false;
+        if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
+            onError(keyStart, 'DUPLICATE_KEY', 'Map keys must be unique');
+        // value properties
+        const valueProps = resolveProps.resolveProps(sep ?? [], {
+            indicator: 'map-value-ind',
+            next: value,
+            offset: keyNode.range[2],
+            onError,
+            parentIndent: bm.indent,
+            startOnNewline: !key || key.type === 'block-scalar'
+        });
+        offset = valueProps.end;
+        if (valueProps.found) {
+            if (implicitKey) {
+                if (value?.type === 'block-map' && !valueProps.hasNewline)
+                    onError(offset, 'BLOCK_AS_IMPLICIT_KEY', 'Nested mappings are not allowed in compact mappings');
+                if (ctx.options.strict &&
+                    keyProps.start < valueProps.found.offset - 1024)
+                    onError(keyNode.range, 'KEY_OVER_1024_CHARS', 'The : indicator must be at most 1024 chars after the start of an implicit block mapping key');
+            }
+            // value value
+            const valueNode = value
+                ? composeNode(ctx, value, valueProps, onError)
+                : composeEmptyNode(ctx, offset, sep, null, valueProps, onError);
+            if (ctx.schema.compat)
+                utilFlowIndentCheck.flowIndentCheck(bm.indent, value, onError);
+            offset = valueNode.range[2];
+            const pair = new Pair.Pair(keyNode, valueNode);
+            if (ctx.options.keepSourceTokens)
+                pair.srcToken = collItem;
+            map.items.push(pair);
+        }
+        else {
+            // key with no value
+            if (implicitKey)
+                onError(keyNode.range, 'MISSING_CHAR', 'Implicit map keys need to be followed by map values');
+            if (valueProps.comment) {
+                if (keyNode.comment)
+                    keyNode.comment += '\n' + valueProps.comment;
+                else
+                    keyNode.comment = valueProps.comment;
+            }
+            const pair = new Pair.Pair(keyNode);
+            if (ctx.options.keepSourceTokens)
+                pair.srcToken = collItem;
+            map.items.push(pair);
+        }
+    }
+    if (commentEnd && commentEnd < offset)
+        onError(commentEnd, 'IMPOSSIBLE', 'Map comment with trailing content');
+    map.range = [bm.offset, offset, commentEnd ?? offset];
+    return map;
+}
+
+exports.resolveBlockMap = resolveBlockMap;
+
+
+/***/ }),
+
+/***/ 8913:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+
+function resolveBlockScalar(ctx, scalar, onError) {
+    const start = scalar.offset;
+    const header = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
+    if (!header)
+        return { value: '', type: null, comment: '', range: [start, start, start] };
+    const type = header.mode === '>' ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
+    const lines = scalar.source ? splitLines(scalar.source) : [];
+    // determine the end of content & start of chomping
+    let chompStart = lines.length;
+    for (let i = lines.length - 1; i >= 0; --i) {
+        const content = lines[i][1];
+        if (content === '' || content === '\r')
+            chompStart = i;
+        else
+            break;
+    }
+    // shortcut for empty contents
+    if (chompStart === 0) {
+        const value = header.chomp === '+' && lines.length > 0
+            ? '\n'.repeat(Math.max(1, lines.length - 1))
+            : '';
+        let end = start + header.length;
+        if (scalar.source)
+            end += scalar.source.length;
+        return { value, type, comment: header.comment, range: [start, end, end] };
+    }
+    // find the indentation level to trim from start
+    let trimIndent = scalar.indent + header.indent;
+    let offset = scalar.offset + header.length;
+    let contentStart = 0;
+    for (let i = 0; i < chompStart; ++i) {
+        const [indent, content] = lines[i];
+        if (content === '' || content === '\r') {
+            if (header.indent === 0 && indent.length > trimIndent)
+                trimIndent = indent.length;
+        }
+        else {
+            if (indent.length < trimIndent) {
+                const message = 'Block scalars with more-indented leading empty lines must use an explicit indentation indicator';
+                onError(offset + indent.length, 'MISSING_CHAR', message);
+            }
+            if (header.indent === 0)
+                trimIndent = indent.length;
+            contentStart = i;
+            if (trimIndent === 0 && !ctx.atRoot) {
+                const message = 'Block scalar values in collections must be indented';
+                onError(offset, 'BAD_INDENT', message);
+            }
+            break;
+        }
+        offset += indent.length + content.length + 1;
+    }
+    // include trailing more-indented empty lines in content
+    for (let i = lines.length - 1; i >= chompStart; --i) {
+        if (lines[i][0].length > trimIndent)
+            chompStart = i + 1;
+    }
+    let value = '';
+    let sep = '';
+    let prevMoreIndented = false;
+    // leading whitespace is kept intact
+    for (let i = 0; i < contentStart; ++i)
+        value += lines[i][0].slice(trimIndent) + '\n';
+    for (let i = contentStart; i < chompStart; ++i) {
+        let [indent, content] = lines[i];
+        offset += indent.length + content.length + 1;
+        const crlf = content[content.length - 1] === '\r';
+        if (crlf)
+            content = content.slice(0, -1);
+        /* istanbul ignore if already caught in lexer */
+        if (content && indent.length < trimIndent) {
+            const src = header.indent
+                ? 'explicit indentation indicator'
+                : 'first line';
+            const message = `Block scalar lines must not be less indented than their ${src}`;
+            onError(offset - content.length - (crlf ? 2 : 1), 'BAD_INDENT', message);
+            indent = '';
+        }
+        if (type === Scalar.Scalar.BLOCK_LITERAL) {
+            value += sep + indent.slice(trimIndent) + content;
+            sep = '\n';
+        }
+        else if (indent.length > trimIndent || content[0] === '\t') {
+            // more-indented content within a folded block
+            if (sep === ' ')
+                sep = '\n';
+            else if (!prevMoreIndented && sep === '\n')
+                sep = '\n\n';
+            value += sep + indent.slice(trimIndent) + content;
+            sep = '\n';
+            prevMoreIndented = true;
+        }
+        else if (content === '') {
+            // empty line
+            if (sep === '\n')
+                value += '\n';
+            else
+                sep = '\n';
+        }
+        else {
+            value += sep + content;
+            sep = ' ';
+            prevMoreIndented = false;
+        }
+    }
+    switch (header.chomp) {
+        case '-':
+            break;
+        case '+':
+            for (let i = chompStart; i < lines.length; ++i)
+                value += '\n' + lines[i][0].slice(trimIndent);
+            if (value[value.length - 1] !== '\n')
+                value += '\n';
+            break;
+        default:
+            value += '\n';
+    }
+    const end = start + header.length + scalar.source.length;
+    return { value, type, comment: header.comment, range: [start, end, end] };
+}
+function parseBlockScalarHeader({ offset, props }, strict, onError) {
+    /* istanbul ignore if should not happen */
+    if (props[0].type !== 'block-scalar-header') {
+        onError(props[0], 'IMPOSSIBLE', 'Block scalar header not found');
+        return null;
+    }
+    const { source } = props[0];
+    const mode = source[0];
+    let indent = 0;
+    let chomp = '';
+    let error = -1;
+    for (let i = 1; i < source.length; ++i) {
+        const ch = source[i];
+        if (!chomp && (ch === '-' || ch === '+'))
+            chomp = ch;
+        else {
+            const n = Number(ch);
+            if (!indent && n)
+                indent = n;
+            else if (error === -1)
+                error = offset + i;
+        }
+    }
+    if (error !== -1)
+        onError(error, 'UNEXPECTED_TOKEN', `Block scalar header includes extra characters: ${source}`);
+    let hasSpace = false;
+    let comment = '';
+    let length = source.length;
+    for (let i = 1; i < props.length; ++i) {
+        const token = props[i];
+        switch (token.type) {
+            case 'space':
+                hasSpace = true;
+            // fallthrough
+            case 'newline':
+                length += token.source.length;
+                break;
+            case 'comment':
+                if (strict && !hasSpace) {
+                    const message = 'Comments must be separated from other tokens by white space characters';
+                    onError(token, 'MISSING_CHAR', message);
+                }
+                length += token.source.length;
+                comment = token.source.substring(1);
+                break;
+            case 'error':
+                onError(token, 'UNEXPECTED_TOKEN', token.message);
+                length += token.source.length;
+                break;
+            /* istanbul ignore next should not happen */
+            default: {
+                const message = `Unexpected token in block scalar header: ${token.type}`;
+                onError(token, 'UNEXPECTED_TOKEN', message);
+                const ts = token.source;
+                if (ts && typeof ts === 'string')
+                    length += ts.length;
+            }
+        }
+    }
+    return { mode, indent, chomp, comment, length };
+}
+/** @returns Array of lines split up as `[indent, content]` */
+function splitLines(source) {
+    const split = source.split(/\n( *)/);
+    const first = split[0];
+    const m = first.match(/^( *)/);
+    const line0 = m?.[1]
+        ? [m[1], first.slice(m[1].length)]
+        : ['', first];
+    const lines = [line0];
+    for (let i = 1; i < split.length; i += 2)
+        lines.push([split[i], split[i + 1]]);
+    return lines;
+}
+
+exports.resolveBlockScalar = resolveBlockScalar;
+
+
+/***/ }),
+
+/***/ 334:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var YAMLSeq = __nccwpck_require__(2223);
+var resolveProps = __nccwpck_require__(4631);
+var utilFlowIndentCheck = __nccwpck_require__(4051);
+
+function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs, onError, tag) {
+    const NodeClass = tag?.nodeClass ?? YAMLSeq.YAMLSeq;
+    const seq = new NodeClass(ctx.schema);
+    if (ctx.atRoot)
+        ctx.atRoot = false;
+    if (ctx.atKey)
+        ctx.atKey = false;
+    let offset = bs.offset;
+    let commentEnd = null;
+    for (const { start, value } of bs.items) {
+        const props = resolveProps.resolveProps(start, {
+            indicator: 'seq-item-ind',
+            next: value,
+            offset,
+            onError,
+            parentIndent: bs.indent,
+            startOnNewline: true
+        });
+        if (!props.found) {
+            if (props.anchor || props.tag || value) {
+                if (value?.type === 'block-seq')
+                    onError(props.end, 'BAD_INDENT', 'All sequence items must start at the same column');
+                else
+                    onError(offset, 'MISSING_CHAR', 'Sequence item without - indicator');
+            }
+            else {
+                commentEnd = props.end;
+                if (props.comment)
+                    seq.comment = props.comment;
+                continue;
+            }
+        }
+        const node = value
+            ? composeNode(ctx, value, props, onError)
+            : composeEmptyNode(ctx, props.end, start, null, props, onError);
+        if (ctx.schema.compat)
+            utilFlowIndentCheck.flowIndentCheck(bs.indent, value, onError);
+        offset = node.range[2];
+        seq.items.push(node);
+    }
+    seq.range = [bs.offset, offset, commentEnd ?? offset];
+    return seq;
+}
+
+exports.resolveBlockSeq = resolveBlockSeq;
+
+
+/***/ }),
+
+/***/ 7788:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+function resolveEnd(end, offset, reqSpace, onError) {
+    let comment = '';
+    if (end) {
+        let hasSpace = false;
+        let sep = '';
+        for (const token of end) {
+            const { source, type } = token;
+            switch (type) {
+                case 'space':
+                    hasSpace = true;
+                    break;
+                case 'comment': {
+                    if (reqSpace && !hasSpace)
+                        onError(token, 'MISSING_CHAR', 'Comments must be separated from other tokens by white space characters');
+                    const cb = source.substring(1) || ' ';
+                    if (!comment)
+                        comment = cb;
+                    else
+                        comment += sep + cb;
+                    sep = '';
+                    break;
+                }
+                case 'newline':
+                    if (comment)
+                        sep += source;
+                    hasSpace = true;
+                    break;
+                default:
+                    onError(token, 'UNEXPECTED_TOKEN', `Unexpected ${type} at node end`);
+            }
+            offset += source.length;
+        }
+    }
+    return { comment, offset };
+}
+
+exports.resolveEnd = resolveEnd;
+
+
+/***/ }),
+
+/***/ 3142:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var YAMLMap = __nccwpck_require__(4454);
+var YAMLSeq = __nccwpck_require__(2223);
+var resolveEnd = __nccwpck_require__(7788);
+var resolveProps = __nccwpck_require__(4631);
+var utilContainsNewline = __nccwpck_require__(9499);
+var utilMapIncludes = __nccwpck_require__(1187);
+
+const blockMsg = 'Block collections are not allowed within flow collections';
+const isBlock = (token) => token && (token.type === 'block-map' || token.type === 'block-seq');
+function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
+    const isMap = fc.start.source === '{';
+    const fcName = isMap ? 'flow map' : 'flow sequence';
+    const NodeClass = (tag?.nodeClass ?? (isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq));
+    const coll = new NodeClass(ctx.schema);
+    coll.flow = true;
+    const atRoot = ctx.atRoot;
+    if (atRoot)
+        ctx.atRoot = false;
+    if (ctx.atKey)
+        ctx.atKey = false;
+    let offset = fc.offset + fc.start.source.length;
+    for (let i = 0; i < fc.items.length; ++i) {
+        const collItem = fc.items[i];
+        const { start, key, sep, value } = collItem;
+        const props = resolveProps.resolveProps(start, {
+            flow: fcName,
+            indicator: 'explicit-key-ind',
+            next: key ?? sep?.[0],
+            offset,
+            onError,
+            parentIndent: fc.indent,
+            startOnNewline: false
+        });
+        if (!props.found) {
+            if (!props.anchor && !props.tag && !sep && !value) {
+                if (i === 0 && props.comma)
+                    onError(props.comma, 'UNEXPECTED_TOKEN', `Unexpected , in ${fcName}`);
+                else if (i < fc.items.length - 1)
+                    onError(props.start, 'UNEXPECTED_TOKEN', `Unexpected empty item in ${fcName}`);
+                if (props.comment) {
+                    if (coll.comment)
+                        coll.comment += '\n' + props.comment;
+                    else
+                        coll.comment = props.comment;
+                }
+                offset = props.end;
+                continue;
+            }
+            if (!isMap && ctx.options.strict && utilContainsNewline.containsNewline(key))
+                onError(key, // checked by containsNewline()
+                'MULTILINE_IMPLICIT_KEY', 'Implicit keys of flow sequence pairs need to be on a single line');
+        }
+        if (i === 0) {
+            if (props.comma)
+                onError(props.comma, 'UNEXPECTED_TOKEN', `Unexpected , in ${fcName}`);
+        }
+        else {
+            if (!props.comma)
+                onError(props.start, 'MISSING_CHAR', `Missing , between ${fcName} items`);
+            if (props.comment) {
+                let prevItemComment = '';
+                loop: for (const st of start) {
+                    switch (st.type) {
+                        case 'comma':
+                        case 'space':
+                            break;
+                        case 'comment':
+                            prevItemComment = st.source.substring(1);
+                            break loop;
+                        default:
+                            break loop;
+                    }
+                }
+                if (prevItemComment) {
+                    let prev = coll.items[coll.items.length - 1];
+                    if (identity.isPair(prev))
+                        prev = prev.value ?? prev.key;
+                    if (prev.comment)
+                        prev.comment += '\n' + prevItemComment;
+                    else
+                        prev.comment = prevItemComment;
+                    props.comment = props.comment.substring(prevItemComment.length + 1);
+                }
+            }
+        }
+        if (!isMap && !sep && !props.found) {
+            // item is a value in a seq
+            // → key & sep are empty, start does not include ? or :
+            const valueNode = value
+                ? composeNode(ctx, value, props, onError)
+                : composeEmptyNode(ctx, props.end, sep, null, props, onError);
+            coll.items.push(valueNode);
+            offset = valueNode.range[2];
+            if (isBlock(value))
+                onError(valueNode.range, 'BLOCK_IN_FLOW', blockMsg);
+        }
+        else {
+            // item is a key+value pair
+            // key value
+            ctx.atKey = true;
+            const keyStart = props.end;
+            const keyNode = key
+                ? composeNode(ctx, key, props, onError)
+                : composeEmptyNode(ctx, keyStart, start, null, props, onError);
+            if (isBlock(key))
+                onError(keyNode.range, 'BLOCK_IN_FLOW', blockMsg);
+            ctx.atKey = false;
+            // value properties
+            const valueProps = resolveProps.resolveProps(sep ?? [], {
+                flow: fcName,
+                indicator: 'map-value-ind',
+                next: value,
+                offset: keyNode.range[2],
+                onError,
+                parentIndent: fc.indent,
+                startOnNewline: false
+            });
+            if (valueProps.found) {
+                if (!isMap && !props.found && ctx.options.strict) {
+                    if (sep)
+                        for (const st of sep) {
+                            if (st === valueProps.found)
+                                break;
+                            if (st.type === 'newline') {
+                                onError(st, 'MULTILINE_IMPLICIT_KEY', 'Implicit keys of flow sequence pairs need to be on a single line');
+                                break;
+                            }
+                        }
+                    if (props.start < valueProps.found.offset - 1024)
+                        onError(valueProps.found, 'KEY_OVER_1024_CHARS', 'The : indicator must be at most 1024 chars after the start of an implicit flow sequence key');
+                }
+            }
+            else if (value) {
+                if ('source' in value && value.source?.[0] === ':')
+                    onError(value, 'MISSING_CHAR', `Missing space after : in ${fcName}`);
+                else
+                    onError(valueProps.start, 'MISSING_CHAR', `Missing , or : between ${fcName} items`);
+            }
+            // value value
+            const valueNode = value
+                ? composeNode(ctx, value, valueProps, onError)
+                : valueProps.found
+                    ? composeEmptyNode(ctx, valueProps.end, sep, null, valueProps, onError)
+                    : null;
+            if (valueNode) {
+                if (isBlock(value))
+                    onError(valueNode.range, 'BLOCK_IN_FLOW', blockMsg);
+            }
+            else if (valueProps.comment) {
+                if (keyNode.comment)
+                    keyNode.comment += '\n' + valueProps.comment;
+                else
+                    keyNode.comment = valueProps.comment;
+            }
+            const pair = new Pair.Pair(keyNode, valueNode);
+            if (ctx.options.keepSourceTokens)
+                pair.srcToken = collItem;
+            if (isMap) {
+                const map = coll;
+                if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
+                    onError(keyStart, 'DUPLICATE_KEY', 'Map keys must be unique');
+                map.items.push(pair);
+            }
+            else {
+                const map = new YAMLMap.YAMLMap(ctx.schema);
+                map.flow = true;
+                map.items.push(pair);
+                const endRange = (valueNode ?? keyNode).range;
+                map.range = [keyNode.range[0], endRange[1], endRange[2]];
+                coll.items.push(map);
+            }
+            offset = valueNode ? valueNode.range[2] : valueProps.end;
+        }
+    }
+    const expectedEnd = isMap ? '}' : ']';
+    const [ce, ...ee] = fc.end;
+    let cePos = offset;
+    if (ce?.source === expectedEnd)
+        cePos = ce.offset + ce.source.length;
+    else {
+        const name = fcName[0].toUpperCase() + fcName.substring(1);
+        const msg = atRoot
+            ? `${name} must end with a ${expectedEnd}`
+            : `${name} in block collection must be sufficiently indented and end with a ${expectedEnd}`;
+        onError(offset, atRoot ? 'MISSING_CHAR' : 'BAD_INDENT', msg);
+        if (ce && ce.source.length !== 1)
+            ee.unshift(ce);
+    }
+    if (ee.length > 0) {
+        const end = resolveEnd.resolveEnd(ee, cePos, ctx.options.strict, onError);
+        if (end.comment) {
+            if (coll.comment)
+                coll.comment += '\n' + end.comment;
+            else
+                coll.comment = end.comment;
+        }
+        coll.range = [fc.offset, cePos, end.offset];
+    }
+    else {
+        coll.range = [fc.offset, cePos, cePos];
+    }
+    return coll;
+}
+
+exports.resolveFlowCollection = resolveFlowCollection;
+
+
+/***/ }),
+
+/***/ 6842:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+var resolveEnd = __nccwpck_require__(7788);
+
+function resolveFlowScalar(scalar, strict, onError) {
+    const { offset, type, source, end } = scalar;
+    let _type;
+    let value;
+    const _onError = (rel, code, msg) => onError(offset + rel, code, msg);
+    switch (type) {
+        case 'scalar':
+            _type = Scalar.Scalar.PLAIN;
+            value = plainValue(source, _onError);
+            break;
+        case 'single-quoted-scalar':
+            _type = Scalar.Scalar.QUOTE_SINGLE;
+            value = singleQuotedValue(source, _onError);
+            break;
+        case 'double-quoted-scalar':
+            _type = Scalar.Scalar.QUOTE_DOUBLE;
+            value = doubleQuotedValue(source, _onError);
+            break;
+        /* istanbul ignore next should not happen */
+        default:
+            onError(scalar, 'UNEXPECTED_TOKEN', `Expected a flow scalar value, but found: ${type}`);
+            return {
+                value: '',
+                type: null,
+                comment: '',
+                range: [offset, offset + source.length, offset + source.length]
+            };
+    }
+    const valueEnd = offset + source.length;
+    const re = resolveEnd.resolveEnd(end, valueEnd, strict, onError);
+    return {
+        value,
+        type: _type,
+        comment: re.comment,
+        range: [offset, valueEnd, re.offset]
+    };
+}
+function plainValue(source, onError) {
+    let badChar = '';
+    switch (source[0]) {
+        /* istanbul ignore next should not happen */
+        case '\t':
+            badChar = 'a tab character';
+            break;
+        case ',':
+            badChar = 'flow indicator character ,';
+            break;
+        case '%':
+            badChar = 'directive indicator character %';
+            break;
+        case '|':
+        case '>': {
+            badChar = `block scalar indicator ${source[0]}`;
+            break;
+        }
+        case '@':
+        case '`': {
+            badChar = `reserved character ${source[0]}`;
+            break;
+        }
+    }
+    if (badChar)
+        onError(0, 'BAD_SCALAR_START', `Plain value cannot start with ${badChar}`);
+    return unfoldLines(source);
+}
+function singleQuotedValue(source, onError) {
+    if (source[source.length - 1] !== "'" || source.length === 1)
+        onError(source.length, 'MISSING_CHAR', "Missing closing 'quote");
+    return unfoldLines(source.slice(1, -1)).replace(/''/g, "'");
+}
+function unfoldLines(source) {
+    const line = /(.*?)\r?\n/sy;
+    let match = line.exec(source);
+    if (!match)
+        return source;
+    /**
+     * The negative lookbehinds in these RegExps are to
+     * prevent causing a polynomial search time in certain cases.
+     *
+     * The try-catch is for Safari < 16.4 and other old browsers:
+     * https://caniuse.com/js-regexp-lookbehind
+     */
+    let trimEnd, trimBoth;
+    try {
+        trimEnd = new RegExp('(?<![ \t])[ \t]+$');
+        trimBoth = new RegExp('^[ \t]+|(?<![ \t])[ \t]+$', 'g');
+    }
+    catch {
+        trimEnd = /[ \t]+$/;
+        trimBoth = /^[ \t]+|[ \t]+$/g;
+    }
+    let res = match[1].replace(trimEnd, '');
+    let sep = ' ';
+    let pos = line.lastIndex;
+    while ((match = line.exec(source))) {
+        const lm = match[1].replace(trimBoth, '');
+        if (lm === '') {
+            if (sep === '\n')
+                res += sep;
+            else
+                sep = '\n';
+        }
+        else {
+            res += sep + lm;
+            sep = ' ';
+        }
+        pos = line.lastIndex;
+    }
+    const last = /[ \t]*(.*)/sy;
+    last.lastIndex = pos;
+    match = last.exec(source);
+    return res + sep + (match?.[1] ?? '');
+}
+function doubleQuotedValue(source, onError) {
+    let res = '';
+    for (let i = 1; i < source.length - 1; ++i) {
+        const ch = source[i];
+        if (ch === '\r' && source[i + 1] === '\n')
+            continue;
+        if (ch === '\n') {
+            const { fold, offset } = foldNewline(source, i);
+            res += fold;
+            i = offset;
+        }
+        else if (ch === '\\') {
+            let next = source[++i];
+            const cc = escapeCodes[next];
+            if (cc)
+                res += cc;
+            else if (next === '\n') {
+                // skip escaped newlines, but still trim the following line
+                next = source[i + 1];
+                while (next === ' ' || next === '\t')
+                    next = source[++i + 1];
+            }
+            else if (next === '\r' && source[i + 1] === '\n') {
+                // skip escaped CRLF newlines, but still trim the following line
+                next = source[++i + 1];
+                while (next === ' ' || next === '\t')
+                    next = source[++i + 1];
+            }
+            else if (next === 'x' || next === 'u' || next === 'U') {
+                const length = next === 'x' ? 2 : next === 'u' ? 4 : 8;
+                res += parseCharCode(source, i + 1, length, onError);
+                i += length;
+            }
+            else {
+                const raw = source.substr(i - 1, 2);
+                onError(i - 1, 'BAD_DQ_ESCAPE', `Invalid escape sequence ${raw}`);
+                res += raw;
+            }
+        }
+        else if (ch === ' ' || ch === '\t') {
+            // trim trailing whitespace
+            const wsStart = i;
+            let next = source[i + 1];
+            while (next === ' ' || next === '\t')
+                next = source[++i + 1];
+            if (next !== '\n' && !(next === '\r' && source[i + 2] === '\n'))
+                res += i > wsStart ? source.slice(wsStart, i + 1) : ch;
+        }
+        else {
+            res += ch;
+        }
+    }
+    if (source[source.length - 1] !== '"' || source.length === 1)
+        onError(source.length, 'MISSING_CHAR', 'Missing closing "quote');
+    return res;
+}
+/**
+ * Fold a single newline into a space, multiple newlines to N - 1 newlines.
+ * Presumes `source[offset] === '\n'`
+ */
+function foldNewline(source, offset) {
+    let fold = '';
+    let ch = source[offset + 1];
+    while (ch === ' ' || ch === '\t' || ch === '\n' || ch === '\r') {
+        if (ch === '\r' && source[offset + 2] !== '\n')
+            break;
+        if (ch === '\n')
+            fold += '\n';
+        offset += 1;
+        ch = source[offset + 1];
+    }
+    if (!fold)
+        fold = ' ';
+    return { fold, offset };
+}
+const escapeCodes = {
+    '0': '\0', // null character
+    a: '\x07', // bell character
+    b: '\b', // backspace
+    e: '\x1b', // escape character
+    f: '\f', // form feed
+    n: '\n', // line feed
+    r: '\r', // carriage return
+    t: '\t', // horizontal tab
+    v: '\v', // vertical tab
+    N: '\u0085', // Unicode next line
+    _: '\u00a0', // Unicode non-breaking space
+    L: '\u2028', // Unicode line separator
+    P: '\u2029', // Unicode paragraph separator
+    ' ': ' ',
+    '"': '"',
+    '/': '/',
+    '\\': '\\',
+    '\t': '\t'
+};
+function parseCharCode(source, offset, length, onError) {
+    const cc = source.substr(offset, length);
+    const ok = cc.length === length && /^[0-9a-fA-F]+$/.test(cc);
+    const code = ok ? parseInt(cc, 16) : NaN;
+    try {
+        return String.fromCodePoint(code);
+    }
+    catch {
+        const raw = source.substr(offset - 2, length + 2);
+        onError(offset - 2, 'BAD_DQ_ESCAPE', `Invalid escape sequence ${raw}`);
+        return raw;
+    }
+}
+
+exports.resolveFlowScalar = resolveFlowScalar;
+
+
+/***/ }),
+
+/***/ 4631:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+function resolveProps(tokens, { flow, indicator, next, offset, onError, parentIndent, startOnNewline }) {
+    let spaceBefore = false;
+    let atNewline = startOnNewline;
+    let hasSpace = startOnNewline;
+    let comment = '';
+    let commentSep = '';
+    let hasNewline = false;
+    let reqSpace = false;
+    let tab = null;
+    let anchor = null;
+    let tag = null;
+    let newlineAfterProp = null;
+    let comma = null;
+    let found = null;
+    let start = null;
+    for (const token of tokens) {
+        if (reqSpace) {
+            if (token.type !== 'space' &&
+                token.type !== 'newline' &&
+                token.type !== 'comma')
+                onError(token.offset, 'MISSING_CHAR', 'Tags and anchors must be separated from the next token by white space');
+            reqSpace = false;
+        }
+        if (tab) {
+            if (atNewline && token.type !== 'comment' && token.type !== 'newline') {
+                onError(tab, 'TAB_AS_INDENT', 'Tabs are not allowed as indentation');
+            }
+            tab = null;
+        }
+        switch (token.type) {
+            case 'space':
+                // At the doc level, tabs at line start may be parsed
+                // as leading white space rather than indentation.
+                // In a flow collection, only the parser handles indent.
+                if (!flow &&
+                    (indicator !== 'doc-start' || next?.type !== 'flow-collection') &&
+                    token.source.includes('\t')) {
+                    tab = token;
+                }
+                hasSpace = true;
+                break;
+            case 'comment': {
+                if (!hasSpace)
+                    onError(token, 'MISSING_CHAR', 'Comments must be separated from other tokens by white space characters');
+                const cb = token.source.substring(1) || ' ';
+                if (!comment)
+                    comment = cb;
+                else
+                    comment += commentSep + cb;
+                commentSep = '';
+                atNewline = false;
+                break;
+            }
+            case 'newline':
+                if (atNewline) {
+                    if (comment)
+                        comment += token.source;
+                    else if (!found || indicator !== 'seq-item-ind')
+                        spaceBefore = true;
+                }
+                else
+                    commentSep += token.source;
+                atNewline = true;
+                hasNewline = true;
+                if (anchor || tag)
+                    newlineAfterProp = token;
+                hasSpace = true;
+                break;
+            case 'anchor':
+                if (anchor)
+                    onError(token, 'MULTIPLE_ANCHORS', 'A node can have at most one anchor');
+                if (token.source.endsWith(':'))
+                    onError(token.offset + token.source.length - 1, 'BAD_ALIAS', 'Anchor ending in : is ambiguous', true);
+                anchor = token;
+                start ?? (start = token.offset);
+                atNewline = false;
+                hasSpace = false;
+                reqSpace = true;
+                break;
+            case 'tag': {
+                if (tag)
+                    onError(token, 'MULTIPLE_TAGS', 'A node can have at most one tag');
+                tag = token;
+                start ?? (start = token.offset);
+                atNewline = false;
+                hasSpace = false;
+                reqSpace = true;
+                break;
+            }
+            case indicator:
+                // Could here handle preceding comments differently
+                if (anchor || tag)
+                    onError(token, 'BAD_PROP_ORDER', `Anchors and tags must be after the ${token.source} indicator`);
+                if (found)
+                    onError(token, 'UNEXPECTED_TOKEN', `Unexpected ${token.source} in ${flow ?? 'collection'}`);
+                found = token;
+                atNewline =
+                    indicator === 'seq-item-ind' || indicator === 'explicit-key-ind';
+                hasSpace = false;
+                break;
+            case 'comma':
+                if (flow) {
+                    if (comma)
+                        onError(token, 'UNEXPECTED_TOKEN', `Unexpected , in ${flow}`);
+                    comma = token;
+                    atNewline = false;
+                    hasSpace = false;
+                    break;
+                }
+            // else fallthrough
+            default:
+                onError(token, 'UNEXPECTED_TOKEN', `Unexpected ${token.type} token`);
+                atNewline = false;
+                hasSpace = false;
+        }
+    }
+    const last = tokens[tokens.length - 1];
+    const end = last ? last.offset + last.source.length : offset;
+    if (reqSpace &&
+        next &&
+        next.type !== 'space' &&
+        next.type !== 'newline' &&
+        next.type !== 'comma' &&
+        (next.type !== 'scalar' || next.source !== '')) {
+        onError(next.offset, 'MISSING_CHAR', 'Tags and anchors must be separated from the next token by white space');
+    }
+    if (tab &&
+        ((atNewline && tab.indent <= parentIndent) ||
+            next?.type === 'block-map' ||
+            next?.type === 'block-seq'))
+        onError(tab, 'TAB_AS_INDENT', 'Tabs are not allowed as indentation');
+    return {
+        comma,
+        found,
+        spaceBefore,
+        comment,
+        hasNewline,
+        anchor,
+        tag,
+        newlineAfterProp,
+        end,
+        start: start ?? end
+    };
+}
+
+exports.resolveProps = resolveProps;
+
+
+/***/ }),
+
+/***/ 9499:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+function containsNewline(key) {
+    if (!key)
+        return null;
+    switch (key.type) {
+        case 'alias':
+        case 'scalar':
+        case 'double-quoted-scalar':
+        case 'single-quoted-scalar':
+            if (key.source.includes('\n'))
+                return true;
+            if (key.end)
+                for (const st of key.end)
+                    if (st.type === 'newline')
+                        return true;
+            return false;
+        case 'flow-collection':
+            for (const it of key.items) {
+                for (const st of it.start)
+                    if (st.type === 'newline')
+                        return true;
+                if (it.sep)
+                    for (const st of it.sep)
+                        if (st.type === 'newline')
+                            return true;
+                if (containsNewline(it.key) || containsNewline(it.value))
+                    return true;
+            }
+            return false;
+        default:
+            return true;
+    }
+}
+
+exports.containsNewline = containsNewline;
+
+
+/***/ }),
+
+/***/ 2599:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+function emptyScalarPosition(offset, before, pos) {
+    if (before) {
+        pos ?? (pos = before.length);
+        for (let i = pos - 1; i >= 0; --i) {
+            let st = before[i];
+            switch (st.type) {
+                case 'space':
+                case 'comment':
+                case 'newline':
+                    offset -= st.source.length;
+                    continue;
+            }
+            // Technically, an empty scalar is immediately after the last non-empty
+            // node, but it's more useful to place it after any whitespace.
+            st = before[++i];
+            while (st?.type === 'space') {
+                offset += st.source.length;
+                st = before[++i];
+            }
+            break;
+        }
+    }
+    return offset;
+}
+
+exports.emptyScalarPosition = emptyScalarPosition;
+
+
+/***/ }),
+
+/***/ 4051:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var utilContainsNewline = __nccwpck_require__(9499);
+
+function flowIndentCheck(indent, fc, onError) {
+    if (fc?.type === 'flow-collection') {
+        const end = fc.end[0];
+        if (end.indent === indent &&
+            (end.source === ']' || end.source === '}') &&
+            utilContainsNewline.containsNewline(fc)) {
+            const msg = 'Flow end indicator should be more indented than parent';
+            onError(end, 'BAD_INDENT', msg, true);
+        }
+    }
+}
+
+exports.flowIndentCheck = flowIndentCheck;
+
+
+/***/ }),
+
+/***/ 1187:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+
+function mapIncludes(ctx, items, search) {
+    const { uniqueKeys } = ctx.options;
+    if (uniqueKeys === false)
+        return false;
+    const isEqual = typeof uniqueKeys === 'function'
+        ? uniqueKeys
+        : (a, b) => a === b || (identity.isScalar(a) && identity.isScalar(b) && a.value === b.value);
+    return items.some(pair => isEqual(pair.key, search));
+}
+
+exports.mapIncludes = mapIncludes;
+
+
+/***/ }),
+
+/***/ 3021:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Alias = __nccwpck_require__(4065);
+var Collection = __nccwpck_require__(101);
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var toJS = __nccwpck_require__(6424);
+var Schema = __nccwpck_require__(5840);
+var stringifyDocument = __nccwpck_require__(6829);
+var anchors = __nccwpck_require__(1596);
+var applyReviver = __nccwpck_require__(3661);
+var createNode = __nccwpck_require__(2404);
+var directives = __nccwpck_require__(1342);
+
+class Document {
+    constructor(value, replacer, options) {
+        /** A comment before this Document */
+        this.commentBefore = null;
+        /** A comment immediately after this Document */
+        this.comment = null;
+        /** Errors encountered during parsing. */
+        this.errors = [];
+        /** Warnings encountered during parsing. */
+        this.warnings = [];
+        Object.defineProperty(this, identity.NODE_TYPE, { value: identity.DOC });
+        let _replacer = null;
+        if (typeof replacer === 'function' || Array.isArray(replacer)) {
+            _replacer = replacer;
+        }
+        else if (options === undefined && replacer) {
+            options = replacer;
+            replacer = undefined;
+        }
+        const opt = Object.assign({
+            intAsBigInt: false,
+            keepSourceTokens: false,
+            logLevel: 'warn',
+            prettyErrors: true,
+            strict: true,
+            stringKeys: false,
+            uniqueKeys: true,
+            version: '1.2'
+        }, options);
+        this.options = opt;
+        let { version } = opt;
+        if (options?._directives) {
+            this.directives = options._directives.atDocument();
+            if (this.directives.yaml.explicit)
+                version = this.directives.yaml.version;
+        }
+        else
+            this.directives = new directives.Directives({ version });
+        this.setSchema(version, options);
+        // @ts-expect-error We can't really know that this matches Contents.
+        this.contents =
+            value === undefined ? null : this.createNode(value, _replacer, options);
+    }
+    /**
+     * Create a deep copy of this Document and its contents.
+     *
+     * Custom Node values that inherit from `Object` still refer to their original instances.
+     */
+    clone() {
+        const copy = Object.create(Document.prototype, {
+            [identity.NODE_TYPE]: { value: identity.DOC }
+        });
+        copy.commentBefore = this.commentBefore;
+        copy.comment = this.comment;
+        copy.errors = this.errors.slice();
+        copy.warnings = this.warnings.slice();
+        copy.options = Object.assign({}, this.options);
+        if (this.directives)
+            copy.directives = this.directives.clone();
+        copy.schema = this.schema.clone();
+        // @ts-expect-error We can't really know that this matches Contents.
+        copy.contents = identity.isNode(this.contents)
+            ? this.contents.clone(copy.schema)
+            : this.contents;
+        if (this.range)
+            copy.range = this.range.slice();
+        return copy;
+    }
+    /** Adds a value to the document. */
+    add(value) {
+        if (assertCollection(this.contents))
+            this.contents.add(value);
+    }
+    /** Adds a value to the document. */
+    addIn(path, value) {
+        if (assertCollection(this.contents))
+            this.contents.addIn(path, value);
+    }
+    /**
+     * Create a new `Alias` node, ensuring that the target `node` has the required anchor.
+     *
+     * If `node` already has an anchor, `name` is ignored.
+     * Otherwise, the `node.anchor` value will be set to `name`,
+     * or if an anchor with that name is already present in the document,
+     * `name` will be used as a prefix for a new unique anchor.
+     * If `name` is undefined, the generated anchor will use 'a' as a prefix.
+     */
+    createAlias(node, name) {
+        if (!node.anchor) {
+            const prev = anchors.anchorNames(this);
+            node.anchor =
+                // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+                !name || prev.has(name) ? anchors.findNewAnchor(name || 'a', prev) : name;
+        }
+        return new Alias.Alias(node.anchor);
+    }
+    createNode(value, replacer, options) {
+        let _replacer = undefined;
+        if (typeof replacer === 'function') {
+            value = replacer.call({ '': value }, '', value);
+            _replacer = replacer;
+        }
+        else if (Array.isArray(replacer)) {
+            const keyToStr = (v) => typeof v === 'number' || v instanceof String || v instanceof Number;
+            const asStr = replacer.filter(keyToStr).map(String);
+            if (asStr.length > 0)
+                replacer = replacer.concat(asStr);
+            _replacer = replacer;
+        }
+        else if (options === undefined && replacer) {
+            options = replacer;
+            replacer = undefined;
+        }
+        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options ?? {};
+        const { onAnchor, setAnchors, sourceObjects } = anchors.createNodeAnchors(this, 
+        // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+        anchorPrefix || 'a');
+        const ctx = {
+            aliasDuplicateObjects: aliasDuplicateObjects ?? true,
+            keepUndefined: keepUndefined ?? false,
+            onAnchor,
+            onTagObj,
+            replacer: _replacer,
+            schema: this.schema,
+            sourceObjects
+        };
+        const node = createNode.createNode(value, tag, ctx);
+        if (flow && identity.isCollection(node))
+            node.flow = true;
+        setAnchors();
+        return node;
+    }
+    /**
+     * Convert a key and a value into a `Pair` using the current schema,
+     * recursively wrapping all values as `Scalar` or `Collection` nodes.
+     */
+    createPair(key, value, options = {}) {
+        const k = this.createNode(key, null, options);
+        const v = this.createNode(value, null, options);
+        return new Pair.Pair(k, v);
+    }
+    /**
+     * Removes a value from the document.
+     * @returns `true` if the item was found and removed.
+     */
+    delete(key) {
+        return assertCollection(this.contents) ? this.contents.delete(key) : false;
+    }
+    /**
+     * Removes a value from the document.
+     * @returns `true` if the item was found and removed.
+     */
+    deleteIn(path) {
+        if (Collection.isEmptyPath(path)) {
+            if (this.contents == null)
+                return false;
+            // @ts-expect-error Presumed impossible if Strict extends false
+            this.contents = null;
+            return true;
+        }
+        return assertCollection(this.contents)
+            ? this.contents.deleteIn(path)
+            : false;
+    }
+    /**
+     * Returns item at `key`, or `undefined` if not found. By default unwraps
+     * scalar values from their surrounding node; to disable set `keepScalar` to
+     * `true` (collections are always returned intact).
+     */
+    get(key, keepScalar) {
+        return identity.isCollection(this.contents)
+            ? this.contents.get(key, keepScalar)
+            : undefined;
+    }
+    /**
+     * Returns item at `path`, or `undefined` if not found. By default unwraps
+     * scalar values from their surrounding node; to disable set `keepScalar` to
+     * `true` (collections are always returned intact).
+     */
+    getIn(path, keepScalar) {
+        if (Collection.isEmptyPath(path))
+            return !keepScalar && identity.isScalar(this.contents)
+                ? this.contents.value
+                : this.contents;
+        return identity.isCollection(this.contents)
+            ? this.contents.getIn(path, keepScalar)
+            : undefined;
+    }
+    /**
+     * Checks if the document includes a value with the key `key`.
+     */
+    has(key) {
+        return identity.isCollection(this.contents) ? this.contents.has(key) : false;
+    }
+    /**
+     * Checks if the document includes a value at `path`.
+     */
+    hasIn(path) {
+        if (Collection.isEmptyPath(path))
+            return this.contents !== undefined;
+        return identity.isCollection(this.contents) ? this.contents.hasIn(path) : false;
+    }
+    /**
+     * Sets a value in this document. For `!!set`, `value` needs to be a
+     * boolean to add/remove the item from the set.
+     */
+    set(key, value) {
+        if (this.contents == null) {
+            // @ts-expect-error We can't really know that this matches Contents.
+            this.contents = Collection.collectionFromPath(this.schema, [key], value);
+        }
+        else if (assertCollection(this.contents)) {
+            this.contents.set(key, value);
+        }
+    }
+    /**
+     * Sets a value in this document. For `!!set`, `value` needs to be a
+     * boolean to add/remove the item from the set.
+     */
+    setIn(path, value) {
+        if (Collection.isEmptyPath(path)) {
+            // @ts-expect-error We can't really know that this matches Contents.
+            this.contents = value;
+        }
+        else if (this.contents == null) {
+            // @ts-expect-error We can't really know that this matches Contents.
+            this.contents = Collection.collectionFromPath(this.schema, Array.from(path), value);
+        }
+        else if (assertCollection(this.contents)) {
+            this.contents.setIn(path, value);
+        }
+    }
+    /**
+     * Change the YAML version and schema used by the document.
+     * A `null` version disables support for directives, explicit tags, anchors, and aliases.
+     * It also requires the `schema` option to be given as a `Schema` instance value.
+     *
+     * Overrides all previously set schema options.
+     */
+    setSchema(version, options = {}) {
+        if (typeof version === 'number')
+            version = String(version);
+        let opt;
+        switch (version) {
+            case '1.1':
+                if (this.directives)
+                    this.directives.yaml.version = '1.1';
+                else
+                    this.directives = new directives.Directives({ version: '1.1' });
+                opt = { resolveKnownTags: false, schema: 'yaml-1.1' };
+                break;
+            case '1.2':
+            case 'next':
+                if (this.directives)
+                    this.directives.yaml.version = version;
+                else
+                    this.directives = new directives.Directives({ version });
+                opt = { resolveKnownTags: true, schema: 'core' };
+                break;
+            case null:
+                if (this.directives)
+                    delete this.directives;
+                opt = null;
+                break;
+            default: {
+                const sv = JSON.stringify(version);
+                throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
+            }
+        }
+        // Not using `instanceof Schema` to allow for duck typing
+        if (options.schema instanceof Object)
+            this.schema = options.schema;
+        else if (opt)
+            this.schema = new Schema.Schema(Object.assign(opt, options));
+        else
+            throw new Error(`With a null YAML version, the { schema: Schema } option is required`);
+    }
+    // json & jsonArg are only used from toJSON()
+    toJS({ json, jsonArg, mapAsMap, maxAliasCount, onAnchor, reviver } = {}) {
+        const ctx = {
+            anchors: new Map(),
+            doc: this,
+            keep: !json,
+            mapAsMap: mapAsMap === true,
+            mapKeyWarned: false,
+            maxAliasCount: typeof maxAliasCount === 'number' ? maxAliasCount : 100
+        };
+        const res = toJS.toJS(this.contents, jsonArg ?? '', ctx);
+        if (typeof onAnchor === 'function')
+            for (const { count, res } of ctx.anchors.values())
+                onAnchor(res, count);
+        return typeof reviver === 'function'
+            ? applyReviver.applyReviver(reviver, { '': res }, '', res)
+            : res;
+    }
+    /**
+     * A JSON representation of the document `contents`.
+     *
+     * @param jsonArg Used by `JSON.stringify` to indicate the array index or
+     *   property name.
+     */
+    toJSON(jsonArg, onAnchor) {
+        return this.toJS({ json: true, jsonArg, mapAsMap: false, onAnchor });
+    }
+    /** A YAML representation of the document. */
+    toString(options = {}) {
+        if (this.errors.length > 0)
+            throw new Error('Document with errors cannot be stringified');
+        if ('indent' in options &&
+            (!Number.isInteger(options.indent) || Number(options.indent) <= 0)) {
+            const s = JSON.stringify(options.indent);
+            throw new Error(`"indent" option must be a positive integer, not ${s}`);
+        }
+        return stringifyDocument.stringifyDocument(this, options);
+    }
+}
+function assertCollection(contents) {
+    if (identity.isCollection(contents))
+        return true;
+    throw new Error('Expected a YAML collection as document contents');
+}
+
+exports.Document = Document;
+
+
+/***/ }),
+
+/***/ 1596:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var visit = __nccwpck_require__(204);
+
+/**
+ * Verify that the input string is a valid anchor.
+ *
+ * Will throw on errors.
+ */
+function anchorIsValid(anchor) {
+    if (/[\x00-\x19\s,[\]{}]/.test(anchor)) {
+        const sa = JSON.stringify(anchor);
+        const msg = `Anchor must not contain whitespace or control characters: ${sa}`;
+        throw new Error(msg);
+    }
+    return true;
+}
+function anchorNames(root) {
+    const anchors = new Set();
+    visit.visit(root, {
+        Value(_key, node) {
+            if (node.anchor)
+                anchors.add(node.anchor);
+        }
+    });
+    return anchors;
+}
+/** Find a new anchor name with the given `prefix` and a one-indexed suffix. */
+function findNewAnchor(prefix, exclude) {
+    for (let i = 1; true; ++i) {
+        const name = `${prefix}${i}`;
+        if (!exclude.has(name))
+            return name;
+    }
+}
+function createNodeAnchors(doc, prefix) {
+    const aliasObjects = [];
+    const sourceObjects = new Map();
+    let prevAnchors = null;
+    return {
+        onAnchor: (source) => {
+            aliasObjects.push(source);
+            prevAnchors ?? (prevAnchors = anchorNames(doc));
+            const anchor = findNewAnchor(prefix, prevAnchors);
+            prevAnchors.add(anchor);
+            return anchor;
+        },
+        /**
+         * With circular references, the source node is only resolved after all
+         * of its child nodes are. This is why anchors are set only after all of
+         * the nodes have been created.
+         */
+        setAnchors: () => {
+            for (const source of aliasObjects) {
+                const ref = sourceObjects.get(source);
+                if (typeof ref === 'object' &&
+                    ref.anchor &&
+                    (identity.isScalar(ref.node) || identity.isCollection(ref.node))) {
+                    ref.node.anchor = ref.anchor;
+                }
+                else {
+                    const error = new Error('Failed to resolve repeated object (this should not happen)');
+                    error.source = source;
+                    throw error;
+                }
+            }
+        },
+        sourceObjects
+    };
+}
+
+exports.anchorIsValid = anchorIsValid;
+exports.anchorNames = anchorNames;
+exports.createNodeAnchors = createNodeAnchors;
+exports.findNewAnchor = findNewAnchor;
+
+
+/***/ }),
+
+/***/ 3661:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+/**
+ * Applies the JSON.parse reviver algorithm as defined in the ECMA-262 spec,
+ * in section 24.5.1.1 "Runtime Semantics: InternalizeJSONProperty" of the
+ * 2021 edition: https://tc39.es/ecma262/#sec-json.parse
+ *
+ * Includes extensions for handling Map and Set objects.
+ */
+function applyReviver(reviver, obj, key, val) {
+    if (val && typeof val === 'object') {
+        if (Array.isArray(val)) {
+            for (let i = 0, len = val.length; i < len; ++i) {
+                const v0 = val[i];
+                const v1 = applyReviver(reviver, val, String(i), v0);
+                // eslint-disable-next-line @typescript-eslint/no-array-delete
+                if (v1 === undefined)
+                    delete val[i];
+                else if (v1 !== v0)
+                    val[i] = v1;
+            }
+        }
+        else if (val instanceof Map) {
+            for (const k of Array.from(val.keys())) {
+                const v0 = val.get(k);
+                const v1 = applyReviver(reviver, val, k, v0);
+                if (v1 === undefined)
+                    val.delete(k);
+                else if (v1 !== v0)
+                    val.set(k, v1);
+            }
+        }
+        else if (val instanceof Set) {
+            for (const v0 of Array.from(val)) {
+                const v1 = applyReviver(reviver, val, v0, v0);
+                if (v1 === undefined)
+                    val.delete(v0);
+                else if (v1 !== v0) {
+                    val.delete(v0);
+                    val.add(v1);
+                }
+            }
+        }
+        else {
+            for (const [k, v0] of Object.entries(val)) {
+                const v1 = applyReviver(reviver, val, k, v0);
+                if (v1 === undefined)
+                    delete val[k];
+                else if (v1 !== v0)
+                    val[k] = v1;
+            }
+        }
+    }
+    return reviver.call(obj, key, val);
+}
+
+exports.applyReviver = applyReviver;
+
+
+/***/ }),
+
+/***/ 2404:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Alias = __nccwpck_require__(4065);
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+
+const defaultTagPrefix = 'tag:yaml.org,2002:';
+function findTagObject(value, tagName, tags) {
+    if (tagName) {
+        const match = tags.filter(t => t.tag === tagName);
+        const tagObj = match.find(t => !t.format) ?? match[0];
+        if (!tagObj)
+            throw new Error(`Tag ${tagName} not found`);
+        return tagObj;
+    }
+    return tags.find(t => t.identify?.(value) && !t.format);
+}
+function createNode(value, tagName, ctx) {
+    if (identity.isDocument(value))
+        value = value.contents;
+    if (identity.isNode(value))
+        return value;
+    if (identity.isPair(value)) {
+        const map = ctx.schema[identity.MAP].createNode?.(ctx.schema, null, ctx);
+        map.items.push(value);
+        return map;
+    }
+    if (value instanceof String ||
+        value instanceof Number ||
+        value instanceof Boolean ||
+        (typeof BigInt !== 'undefined' && value instanceof BigInt) // not supported everywhere
+    ) {
+        // https://tc39.es/ecma262/#sec-serializejsonproperty
+        value = value.valueOf();
+    }
+    const { aliasDuplicateObjects, onAnchor, onTagObj, schema, sourceObjects } = ctx;
+    // Detect duplicate references to the same object & use Alias nodes for all
+    // after first. The `ref` wrapper allows for circular references to resolve.
+    let ref = undefined;
+    if (aliasDuplicateObjects && value && typeof value === 'object') {
+        ref = sourceObjects.get(value);
+        if (ref) {
+            ref.anchor ?? (ref.anchor = onAnchor(value));
+            return new Alias.Alias(ref.anchor);
+        }
+        else {
+            ref = { anchor: null, node: null };
+            sourceObjects.set(value, ref);
+        }
+    }
+    if (tagName?.startsWith('!!'))
+        tagName = defaultTagPrefix + tagName.slice(2);
+    let tagObj = findTagObject(value, tagName, schema.tags);
+    if (!tagObj) {
+        if (value && typeof value.toJSON === 'function') {
+            // eslint-disable-next-line @typescript-eslint/no-unsafe-call
+            value = value.toJSON();
+        }
+        if (!value || typeof value !== 'object') {
+            const node = new Scalar.Scalar(value);
+            if (ref)
+                ref.node = node;
+            return node;
+        }
+        tagObj =
+            value instanceof Map
+                ? schema[identity.MAP]
+                : Symbol.iterator in Object(value)
+                    ? schema[identity.SEQ]
+                    : schema[identity.MAP];
+    }
+    if (onTagObj) {
+        onTagObj(tagObj);
+        delete ctx.onTagObj;
+    }
+    const node = tagObj?.createNode
+        ? tagObj.createNode(ctx.schema, value, ctx)
+        : typeof tagObj?.nodeClass?.from === 'function'
+            ? tagObj.nodeClass.from(ctx.schema, value, ctx)
+            : new Scalar.Scalar(value);
+    if (tagName)
+        node.tag = tagName;
+    else if (!tagObj.default)
+        node.tag = tagObj.tag;
+    if (ref)
+        ref.node = node;
+    return node;
+}
+
+exports.createNode = createNode;
+
+
+/***/ }),
+
+/***/ 1342:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var visit = __nccwpck_require__(204);
+
+const escapeChars = {
+    '!': '%21',
+    ',': '%2C',
+    '[': '%5B',
+    ']': '%5D',
+    '{': '%7B',
+    '}': '%7D'
+};
+const escapeTagName = (tn) => tn.replace(/[!,[\]{}]/g, ch => escapeChars[ch]);
+class Directives {
+    constructor(yaml, tags) {
+        /**
+         * The directives-end/doc-start marker `---`. If `null`, a marker may still be
+         * included in the document's stringified representation.
+         */
+        this.docStart = null;
+        /** The doc-end marker `...`.  */
+        this.docEnd = false;
+        this.yaml = Object.assign({}, Directives.defaultYaml, yaml);
+        this.tags = Object.assign({}, Directives.defaultTags, tags);
+    }
+    clone() {
+        const copy = new Directives(this.yaml, this.tags);
+        copy.docStart = this.docStart;
+        return copy;
+    }
+    /**
+     * During parsing, get a Directives instance for the current document and
+     * update the stream state according to the current version's spec.
+     */
+    atDocument() {
+        const res = new Directives(this.yaml, this.tags);
+        switch (this.yaml.version) {
+            case '1.1':
+                this.atNextDocument = true;
+                break;
+            case '1.2':
+                this.atNextDocument = false;
+                this.yaml = {
+                    explicit: Directives.defaultYaml.explicit,
+                    version: '1.2'
+                };
+                this.tags = Object.assign({}, Directives.defaultTags);
+                break;
+        }
+        return res;
+    }
+    /**
+     * @param onError - May be called even if the action was successful
+     * @returns `true` on success
+     */
+    add(line, onError) {
+        if (this.atNextDocument) {
+            this.yaml = { explicit: Directives.defaultYaml.explicit, version: '1.1' };
+            this.tags = Object.assign({}, Directives.defaultTags);
+            this.atNextDocument = false;
+        }
+        const parts = line.trim().split(/[ \t]+/);
+        const name = parts.shift();
+        switch (name) {
+            case '%TAG': {
+                if (parts.length !== 2) {
+                    onError(0, '%TAG directive should contain exactly two parts');
+                    if (parts.length < 2)
+                        return false;
+                }
+                const [handle, prefix] = parts;
+                this.tags[handle] = prefix;
+                return true;
+            }
+            case '%YAML': {
+                this.yaml.explicit = true;
+                if (parts.length !== 1) {
+                    onError(0, '%YAML directive should contain exactly one part');
+                    return false;
+                }
+                const [version] = parts;
+                if (version === '1.1' || version === '1.2') {
+                    this.yaml.version = version;
+                    return true;
+                }
+                else {
+                    const isValid = /^\d+\.\d+$/.test(version);
+                    onError(6, `Unsupported YAML version ${version}`, isValid);
+                    return false;
+                }
+            }
+            default:
+                onError(0, `Unknown directive ${name}`, true);
+                return false;
+        }
+    }
+    /**
+     * Resolves a tag, matching handles to those defined in %TAG directives.
+     *
+     * @returns Resolved tag, which may also be the non-specific tag `'!'` or a
+     *   `'!local'` tag, or `null` if unresolvable.
+     */
+    tagName(source, onError) {
+        if (source === '!')
+            return '!'; // non-specific tag
+        if (source[0] !== '!') {
+            onError(`Not a valid tag: ${source}`);
+            return null;
+        }
+        if (source[1] === '<') {
+            const verbatim = source.slice(2, -1);
+            if (verbatim === '!' || verbatim === '!!') {
+                onError(`Verbatim tags aren't resolved, so ${source} is invalid.`);
+                return null;
+            }
+            if (source[source.length - 1] !== '>')
+                onError('Verbatim tags must end with a >');
+            return verbatim;
+        }
+        const [, handle, suffix] = source.match(/^(.*!)([^!]*)$/s);
+        if (!suffix)
+            onError(`The ${source} tag has no suffix`);
+        const prefix = this.tags[handle];
+        if (prefix) {
+            try {
+                return prefix + decodeURIComponent(suffix);
+            }
+            catch (error) {
+                onError(String(error));
+                return null;
+            }
+        }
+        if (handle === '!')
+            return source; // local tag
+        onError(`Could not resolve tag: ${source}`);
+        return null;
+    }
+    /**
+     * Given a fully resolved tag, returns its printable string form,
+     * taking into account current tag prefixes and defaults.
+     */
+    tagString(tag) {
+        for (const [handle, prefix] of Object.entries(this.tags)) {
+            if (tag.startsWith(prefix))
+                return handle + escapeTagName(tag.substring(prefix.length));
+        }
+        return tag[0] === '!' ? tag : `!<${tag}>`;
+    }
+    toString(doc) {
+        const lines = this.yaml.explicit
+            ? [`%YAML ${this.yaml.version || '1.2'}`]
+            : [];
+        const tagEntries = Object.entries(this.tags);
+        let tagNames;
+        if (doc && tagEntries.length > 0 && identity.isNode(doc.contents)) {
+            const tags = {};
+            visit.visit(doc.contents, (_key, node) => {
+                if (identity.isNode(node) && node.tag)
+                    tags[node.tag] = true;
+            });
+            tagNames = Object.keys(tags);
+        }
+        else
+            tagNames = [];
+        for (const [handle, prefix] of tagEntries) {
+            if (handle === '!!' && prefix === 'tag:yaml.org,2002:')
+                continue;
+            if (!doc || tagNames.some(tn => tn.startsWith(prefix)))
+                lines.push(`%TAG ${handle} ${prefix}`);
+        }
+        return lines.join('\n');
+    }
+}
+Directives.defaultYaml = { explicit: false, version: '1.2' };
+Directives.defaultTags = { '!!': 'tag:yaml.org,2002:' };
+
+exports.Directives = Directives;
+
+
+/***/ }),
+
+/***/ 1464:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+class YAMLError extends Error {
+    constructor(name, pos, code, message) {
+        super();
+        this.name = name;
+        this.code = code;
+        this.message = message;
+        this.pos = pos;
+    }
+}
+class YAMLParseError extends YAMLError {
+    constructor(pos, code, message) {
+        super('YAMLParseError', pos, code, message);
+    }
+}
+class YAMLWarning extends YAMLError {
+    constructor(pos, code, message) {
+        super('YAMLWarning', pos, code, message);
+    }
+}
+const prettifyError = (src, lc) => (error) => {
+    if (error.pos[0] === -1)
+        return;
+    error.linePos = error.pos.map(pos => lc.linePos(pos));
+    const { line, col } = error.linePos[0];
+    error.message += ` at line ${line}, column ${col}`;
+    let ci = col - 1;
+    let lineStr = src
+        .substring(lc.lineStarts[line - 1], lc.lineStarts[line])
+        .replace(/[\n\r]+$/, '');
+    // Trim to max 80 chars, keeping col position near the middle
+    if (ci >= 60 && lineStr.length > 80) {
+        const trimStart = Math.min(ci - 39, lineStr.length - 79);
+        lineStr = '…' + lineStr.substring(trimStart);
+        ci -= trimStart - 1;
+    }
+    if (lineStr.length > 80)
+        lineStr = lineStr.substring(0, 79) + '…';
+    // Include previous line in context if pointing at line start
+    if (line > 1 && /^ *$/.test(lineStr.substring(0, ci))) {
+        // Regexp won't match if start is trimmed
+        let prev = src.substring(lc.lineStarts[line - 2], lc.lineStarts[line - 1]);
+        if (prev.length > 80)
+            prev = prev.substring(0, 79) + '…\n';
+        lineStr = prev + lineStr;
+    }
+    if (/[^ ]/.test(lineStr)) {
+        let count = 1;
+        const end = error.linePos[1];
+        if (end?.line === line && end.col > col) {
+            count = Math.max(1, Math.min(end.col - col, 80 - ci));
+        }
+        const pointer = ' '.repeat(ci) + '^'.repeat(count);
+        error.message += `:\n\n${lineStr}\n${pointer}\n`;
+    }
+};
+
+exports.YAMLError = YAMLError;
+exports.YAMLParseError = YAMLParseError;
+exports.YAMLWarning = YAMLWarning;
+exports.prettifyError = prettifyError;
+
+
+/***/ }),
+
+/***/ 8815:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+var __webpack_unused_export__;
+
+
+var composer = __nccwpck_require__(9984);
+var Document = __nccwpck_require__(3021);
+var Schema = __nccwpck_require__(5840);
+var errors = __nccwpck_require__(1464);
+var Alias = __nccwpck_require__(4065);
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var Scalar = __nccwpck_require__(3301);
+var YAMLMap = __nccwpck_require__(4454);
+var YAMLSeq = __nccwpck_require__(2223);
+var cst = __nccwpck_require__(3461);
+var lexer = __nccwpck_require__(361);
+var lineCounter = __nccwpck_require__(6628);
+var parser = __nccwpck_require__(3456);
+var publicApi = __nccwpck_require__(4047);
+var visit = __nccwpck_require__(204);
+
+
+
+__webpack_unused_export__ = composer.Composer;
+__webpack_unused_export__ = Document.Document;
+__webpack_unused_export__ = Schema.Schema;
+__webpack_unused_export__ = errors.YAMLError;
+__webpack_unused_export__ = errors.YAMLParseError;
+__webpack_unused_export__ = errors.YAMLWarning;
+__webpack_unused_export__ = Alias.Alias;
+__webpack_unused_export__ = identity.isAlias;
+__webpack_unused_export__ = identity.isCollection;
+__webpack_unused_export__ = identity.isDocument;
+exports.jh = identity.isMap;
+__webpack_unused_export__ = identity.isNode;
+__webpack_unused_export__ = identity.isPair;
+exports.jn = identity.isScalar;
+__webpack_unused_export__ = identity.isSeq;
+__webpack_unused_export__ = Pair.Pair;
+__webpack_unused_export__ = Scalar.Scalar;
+__webpack_unused_export__ = YAMLMap.YAMLMap;
+__webpack_unused_export__ = YAMLSeq.YAMLSeq;
+__webpack_unused_export__ = cst;
+__webpack_unused_export__ = lexer.Lexer;
+exports.HN = lineCounter.LineCounter;
+__webpack_unused_export__ = parser.Parser;
+__webpack_unused_export__ = publicApi.parse;
+__webpack_unused_export__ = publicApi.parseAllDocuments;
+exports.Tp = publicApi.parseDocument;
+__webpack_unused_export__ = publicApi.stringify;
+exports.YR = visit.visit;
+__webpack_unused_export__ = visit.visitAsync;
+
+
+/***/ }),
+
+/***/ 7249:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var node_process = __nccwpck_require__(932);
+
+function debug(logLevel, ...messages) {
+    if (logLevel === 'debug')
+        console.log(...messages);
+}
+function warn(logLevel, warning) {
+    if (logLevel === 'debug' || logLevel === 'warn') {
+        if (typeof node_process.emitWarning === 'function')
+            node_process.emitWarning(warning);
+        else
+            console.warn(warning);
+    }
+}
+
+exports.debug = debug;
+exports.warn = warn;
+
+
+/***/ }),
+
+/***/ 4065:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var anchors = __nccwpck_require__(1596);
+var visit = __nccwpck_require__(204);
+var identity = __nccwpck_require__(1127);
+var Node = __nccwpck_require__(6673);
+var toJS = __nccwpck_require__(6424);
+
+class Alias extends Node.NodeBase {
+    constructor(source) {
+        super(identity.ALIAS);
+        this.source = source;
+        Object.defineProperty(this, 'tag', {
+            set() {
+                throw new Error('Alias nodes cannot have tags');
+            }
+        });
+    }
+    /**
+     * Resolve the value of this alias within `doc`, finding the last
+     * instance of the `source` anchor before this node.
+     */
+    resolve(doc, ctx) {
+        if (ctx?.maxAliasCount === 0)
+            throw new ReferenceError('Alias resolution is disabled');
+        let nodes;
+        if (ctx?.aliasResolveCache) {
+            nodes = ctx.aliasResolveCache;
+        }
+        else {
+            nodes = [];
+            visit.visit(doc, {
+                Node: (_key, node) => {
+                    if (identity.isAlias(node) || identity.hasAnchor(node))
+                        nodes.push(node);
+                }
+            });
+            if (ctx)
+                ctx.aliasResolveCache = nodes;
+        }
+        let found = undefined;
+        for (const node of nodes) {
+            if (node === this)
+                break;
+            if (node.anchor === this.source)
+                found = node;
+        }
+        if (found && ctx) {
+            const { anchors, doc, maxAliasCount } = ctx;
+            let data = anchors.get(found);
+            if (!data) {
+                // Resolve anchors for Node.prototype.toJS()
+                toJS.toJS(found, null, ctx);
+                data = anchors.get(found);
+            }
+            /* istanbul ignore if */
+            if (data?.res === undefined) {
+                const msg = 'This should not happen: Alias anchor was not resolved?';
+                throw new ReferenceError(msg);
+            }
+            if (maxAliasCount >= 0) {
+                data.count += 1;
+                if (data.aliasCount === 0)
+                    data.aliasCount = getAliasCount(doc, found, anchors);
+                if (data.count * data.aliasCount > maxAliasCount) {
+                    const msg = 'Excessive alias count indicates a resource exhaustion attack';
+                    throw new ReferenceError(msg);
+                }
+            }
+        }
+        return found;
+    }
+    toJSON(_arg, ctx) {
+        if (!ctx)
+            return { source: this.source };
+        const source = this.resolve(ctx.doc, ctx);
+        if (!source) {
+            const msg = `Unresolved alias (the anchor must be set before the alias): ${this.source}`;
+            throw new ReferenceError(msg);
+        }
+        return ctx.anchors.get(source).res;
+    }
+    toString(ctx, _onComment, _onChompKeep) {
+        const src = `*${this.source}`;
+        if (ctx) {
+            anchors.anchorIsValid(this.source);
+            if (ctx.options.verifyAliasOrder && !ctx.anchors.has(this.source)) {
+                const msg = `Unresolved alias (the anchor must be set before the alias): ${this.source}`;
+                throw new Error(msg);
+            }
+            if (ctx.implicitKey)
+                return `${src} `;
+        }
+        return src;
+    }
+}
+function getAliasCount(doc, node, anchors) {
+    if (identity.isAlias(node)) {
+        const source = node.resolve(doc);
+        const anchor = anchors && source && anchors.get(source);
+        return anchor ? anchor.count * anchor.aliasCount : 0;
+    }
+    else if (identity.isCollection(node)) {
+        let count = 0;
+        for (const item of node.items) {
+            const c = getAliasCount(doc, item, anchors);
+            if (c > count)
+                count = c;
+        }
+        return count;
+    }
+    else if (identity.isPair(node)) {
+        const kc = getAliasCount(doc, node.key, anchors);
+        const vc = getAliasCount(doc, node.value, anchors);
+        return Math.max(kc, vc);
+    }
+    return 1;
+}
+
+exports.Alias = Alias;
+
+
+/***/ }),
+
+/***/ 101:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var createNode = __nccwpck_require__(2404);
+var identity = __nccwpck_require__(1127);
+var Node = __nccwpck_require__(6673);
+
+function collectionFromPath(schema, path, value) {
+    let v = value;
+    for (let i = path.length - 1; i >= 0; --i) {
+        const k = path[i];
+        if (typeof k === 'number' && Number.isInteger(k) && k >= 0) {
+            const a = [];
+            a[k] = v;
+            v = a;
+        }
+        else {
+            v = new Map([[k, v]]);
+        }
+    }
+    return createNode.createNode(v, undefined, {
+        aliasDuplicateObjects: false,
+        keepUndefined: false,
+        onAnchor: () => {
+            throw new Error('This should not happen, please report a bug.');
+        },
+        schema,
+        sourceObjects: new Map()
+    });
+}
+// Type guard is intentionally a little wrong so as to be more useful,
+// as it does not cover untypable empty non-string iterables (e.g. []).
+const isEmptyPath = (path) => path == null ||
+    (typeof path === 'object' && !!path[Symbol.iterator]().next().done);
+class Collection extends Node.NodeBase {
+    constructor(type, schema) {
+        super(type);
+        Object.defineProperty(this, 'schema', {
+            value: schema,
+            configurable: true,
+            enumerable: false,
+            writable: true
+        });
+    }
+    /**
+     * Create a copy of this collection.
+     *
+     * @param schema - If defined, overwrites the original's schema
+     */
+    clone(schema) {
+        const copy = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+        if (schema)
+            copy.schema = schema;
+        copy.items = copy.items.map(it => identity.isNode(it) || identity.isPair(it) ? it.clone(schema) : it);
+        if (this.range)
+            copy.range = this.range.slice();
+        return copy;
+    }
+    /**
+     * Adds a value to the collection. For `!!map` and `!!omap` the value must
+     * be a Pair instance or a `{ key, value }` object, which may not have a key
+     * that already exists in the map.
+     */
+    addIn(path, value) {
+        if (isEmptyPath(path))
+            this.add(value);
+        else {
+            const [key, ...rest] = path;
+            const node = this.get(key, true);
+            if (identity.isCollection(node))
+                node.addIn(rest, value);
+            else if (node === undefined && this.schema)
+                this.set(key, collectionFromPath(this.schema, rest, value));
+            else
+                throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+        }
+    }
+    /**
+     * Removes a value from the collection.
+     * @returns `true` if the item was found and removed.
+     */
+    deleteIn(path) {
+        const [key, ...rest] = path;
+        if (rest.length === 0)
+            return this.delete(key);
+        const node = this.get(key, true);
+        if (identity.isCollection(node))
+            return node.deleteIn(rest);
+        else
+            throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+    }
+    /**
+     * Returns item at `key`, or `undefined` if not found. By default unwraps
+     * scalar values from their surrounding node; to disable set `keepScalar` to
+     * `true` (collections are always returned intact).
+     */
+    getIn(path, keepScalar) {
+        const [key, ...rest] = path;
+        const node = this.get(key, true);
+        if (rest.length === 0)
+            return !keepScalar && identity.isScalar(node) ? node.value : node;
+        else
+            return identity.isCollection(node) ? node.getIn(rest, keepScalar) : undefined;
+    }
+    hasAllNullValues(allowScalar) {
+        return this.items.every(node => {
+            if (!identity.isPair(node))
+                return false;
+            const n = node.value;
+            return (n == null ||
+                (allowScalar &&
+                    identity.isScalar(n) &&
+                    n.value == null &&
+                    !n.commentBefore &&
+                    !n.comment &&
+                    !n.tag));
+        });
+    }
+    /**
+     * Checks if the collection includes a value with the key `key`.
+     */
+    hasIn(path) {
+        const [key, ...rest] = path;
+        if (rest.length === 0)
+            return this.has(key);
+        const node = this.get(key, true);
+        return identity.isCollection(node) ? node.hasIn(rest) : false;
+    }
+    /**
+     * Sets a value in this collection. For `!!set`, `value` needs to be a
+     * boolean to add/remove the item from the set.
+     */
+    setIn(path, value) {
+        const [key, ...rest] = path;
+        if (rest.length === 0) {
+            this.set(key, value);
+        }
+        else {
+            const node = this.get(key, true);
+            if (identity.isCollection(node))
+                node.setIn(rest, value);
+            else if (node === undefined && this.schema)
+                this.set(key, collectionFromPath(this.schema, rest, value));
+            else
+                throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+        }
+    }
+}
+
+exports.Collection = Collection;
+exports.collectionFromPath = collectionFromPath;
+exports.isEmptyPath = isEmptyPath;
+
+
+/***/ }),
+
+/***/ 6673:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var applyReviver = __nccwpck_require__(3661);
+var identity = __nccwpck_require__(1127);
+var toJS = __nccwpck_require__(6424);
+
+class NodeBase {
+    constructor(type) {
+        Object.defineProperty(this, identity.NODE_TYPE, { value: type });
+    }
+    /** Create a copy of this node.  */
+    clone() {
+        const copy = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+        if (this.range)
+            copy.range = this.range.slice();
+        return copy;
+    }
+    /** A plain JavaScript representation of this node. */
+    toJS(doc, { mapAsMap, maxAliasCount, onAnchor, reviver } = {}) {
+        if (!identity.isDocument(doc))
+            throw new TypeError('A document argument is required');
+        const ctx = {
+            anchors: new Map(),
+            doc,
+            keep: true,
+            mapAsMap: mapAsMap === true,
+            mapKeyWarned: false,
+            maxAliasCount: typeof maxAliasCount === 'number' ? maxAliasCount : 100
+        };
+        const res = toJS.toJS(this, '', ctx);
+        if (typeof onAnchor === 'function')
+            for (const { count, res } of ctx.anchors.values())
+                onAnchor(res, count);
+        return typeof reviver === 'function'
+            ? applyReviver.applyReviver(reviver, { '': res }, '', res)
+            : res;
+    }
+}
+
+exports.NodeBase = NodeBase;
+
+
+/***/ }),
+
+/***/ 7165:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var createNode = __nccwpck_require__(2404);
+var stringifyPair = __nccwpck_require__(9748);
+var addPairToJSMap = __nccwpck_require__(7104);
+var identity = __nccwpck_require__(1127);
+
+function createPair(key, value, ctx) {
+    const k = createNode.createNode(key, undefined, ctx);
+    const v = createNode.createNode(value, undefined, ctx);
+    return new Pair(k, v);
+}
+class Pair {
+    constructor(key, value = null) {
+        Object.defineProperty(this, identity.NODE_TYPE, { value: identity.PAIR });
+        this.key = key;
+        this.value = value;
+    }
+    clone(schema) {
+        let { key, value } = this;
+        if (identity.isNode(key))
+            key = key.clone(schema);
+        if (identity.isNode(value))
+            value = value.clone(schema);
+        return new Pair(key, value);
+    }
+    toJSON(_, ctx) {
+        const pair = ctx?.mapAsMap ? new Map() : {};
+        return addPairToJSMap.addPairToJSMap(ctx, pair, this);
+    }
+    toString(ctx, onComment, onChompKeep) {
+        return ctx?.doc
+            ? stringifyPair.stringifyPair(this, ctx, onComment, onChompKeep)
+            : JSON.stringify(this);
+    }
+}
+
+exports.Pair = Pair;
+exports.createPair = createPair;
+
+
+/***/ }),
+
+/***/ 3301:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Node = __nccwpck_require__(6673);
+var toJS = __nccwpck_require__(6424);
+
+const isScalarValue = (value) => !value || (typeof value !== 'function' && typeof value !== 'object');
+class Scalar extends Node.NodeBase {
+    constructor(value) {
+        super(identity.SCALAR);
+        this.value = value;
+    }
+    toJSON(arg, ctx) {
+        return ctx?.keep ? this.value : toJS.toJS(this.value, arg, ctx);
+    }
+    toString() {
+        return String(this.value);
+    }
+}
+Scalar.BLOCK_FOLDED = 'BLOCK_FOLDED';
+Scalar.BLOCK_LITERAL = 'BLOCK_LITERAL';
+Scalar.PLAIN = 'PLAIN';
+Scalar.QUOTE_DOUBLE = 'QUOTE_DOUBLE';
+Scalar.QUOTE_SINGLE = 'QUOTE_SINGLE';
+
+exports.Scalar = Scalar;
+exports.isScalarValue = isScalarValue;
+
+
+/***/ }),
+
+/***/ 4454:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var stringifyCollection = __nccwpck_require__(1212);
+var addPairToJSMap = __nccwpck_require__(7104);
+var Collection = __nccwpck_require__(101);
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var Scalar = __nccwpck_require__(3301);
+
+function findPair(items, key) {
+    const k = identity.isScalar(key) ? key.value : key;
+    for (const it of items) {
+        if (identity.isPair(it)) {
+            if (it.key === key || it.key === k)
+                return it;
+            if (identity.isScalar(it.key) && it.key.value === k)
+                return it;
+        }
+    }
+    return undefined;
+}
+class YAMLMap extends Collection.Collection {
+    static get tagName() {
+        return 'tag:yaml.org,2002:map';
+    }
+    constructor(schema) {
+        super(identity.MAP, schema);
+        this.items = [];
+    }
+    /**
+     * A generic collection parsing method that can be extended
+     * to other node classes that inherit from YAMLMap
+     */
+    static from(schema, obj, ctx) {
+        const { keepUndefined, replacer } = ctx;
+        const map = new this(schema);
+        const add = (key, value) => {
+            if (typeof replacer === 'function')
+                value = replacer.call(obj, key, value);
+            else if (Array.isArray(replacer) && !replacer.includes(key))
+                return;
+            if (value !== undefined || keepUndefined)
+                map.items.push(Pair.createPair(key, value, ctx));
+        };
+        if (obj instanceof Map) {
+            for (const [key, value] of obj)
+                add(key, value);
+        }
+        else if (obj && typeof obj === 'object') {
+            for (const key of Object.keys(obj))
+                add(key, obj[key]);
+        }
+        if (typeof schema.sortMapEntries === 'function') {
+            map.items.sort(schema.sortMapEntries);
+        }
+        return map;
+    }
+    /**
+     * Adds a value to the collection.
+     *
+     * @param overwrite - If not set `true`, using a key that is already in the
+     *   collection will throw. Otherwise, overwrites the previous value.
+     */
+    add(pair, overwrite) {
+        let _pair;
+        if (identity.isPair(pair))
+            _pair = pair;
+        else if (!pair || typeof pair !== 'object' || !('key' in pair)) {
+            // In TypeScript, this never happens.
+            _pair = new Pair.Pair(pair, pair?.value);
+        }
+        else
+            _pair = new Pair.Pair(pair.key, pair.value);
+        const prev = findPair(this.items, _pair.key);
+        const sortEntries = this.schema?.sortMapEntries;
+        if (prev) {
+            if (!overwrite)
+                throw new Error(`Key ${_pair.key} already set`);
+            // For scalars, keep the old node & its comments and anchors
+            if (identity.isScalar(prev.value) && Scalar.isScalarValue(_pair.value))
+                prev.value.value = _pair.value;
+            else
+                prev.value = _pair.value;
+        }
+        else if (sortEntries) {
+            const i = this.items.findIndex(item => sortEntries(_pair, item) < 0);
+            if (i === -1)
+                this.items.push(_pair);
+            else
+                this.items.splice(i, 0, _pair);
+        }
+        else {
+            this.items.push(_pair);
+        }
+    }
+    delete(key) {
+        const it = findPair(this.items, key);
+        if (!it)
+            return false;
+        const del = this.items.splice(this.items.indexOf(it), 1);
+        return del.length > 0;
+    }
+    get(key, keepScalar) {
+        const it = findPair(this.items, key);
+        const node = it?.value;
+        return (!keepScalar && identity.isScalar(node) ? node.value : node) ?? undefined;
+    }
+    has(key) {
+        return !!findPair(this.items, key);
+    }
+    set(key, value) {
+        this.add(new Pair.Pair(key, value), true);
+    }
+    /**
+     * @param ctx - Conversion context, originally set in Document#toJS()
+     * @param {Class} Type - If set, forces the returned collection type
+     * @returns Instance of Type, Map, or Object
+     */
+    toJSON(_, ctx, Type) {
+        const map = Type ? new Type() : ctx?.mapAsMap ? new Map() : {};
+        if (ctx?.onCreate)
+            ctx.onCreate(map);
+        for (const item of this.items)
+            addPairToJSMap.addPairToJSMap(ctx, map, item);
+        return map;
+    }
+    toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+            return JSON.stringify(this);
+        for (const item of this.items) {
+            if (!identity.isPair(item))
+                throw new Error(`Map items must all be pairs; found ${JSON.stringify(item)} instead`);
+        }
+        if (!ctx.allNullValues && this.hasAllNullValues(false))
+            ctx = Object.assign({}, ctx, { allNullValues: true });
+        return stringifyCollection.stringifyCollection(this, ctx, {
+            blockItemPrefix: '',
+            flowChars: { start: '{', end: '}' },
+            itemIndent: ctx.indent || '',
+            onChompKeep,
+            onComment
+        });
+    }
+}
+
+exports.YAMLMap = YAMLMap;
+exports.findPair = findPair;
+
+
+/***/ }),
+
+/***/ 2223:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var createNode = __nccwpck_require__(2404);
+var stringifyCollection = __nccwpck_require__(1212);
+var Collection = __nccwpck_require__(101);
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+var toJS = __nccwpck_require__(6424);
+
+class YAMLSeq extends Collection.Collection {
+    static get tagName() {
+        return 'tag:yaml.org,2002:seq';
+    }
+    constructor(schema) {
+        super(identity.SEQ, schema);
+        this.items = [];
+    }
+    add(value) {
+        this.items.push(value);
+    }
+    /**
+     * Removes a value from the collection.
+     *
+     * `key` must contain a representation of an integer for this to succeed.
+     * It may be wrapped in a `Scalar`.
+     *
+     * @returns `true` if the item was found and removed.
+     */
+    delete(key) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== 'number')
+            return false;
+        const del = this.items.splice(idx, 1);
+        return del.length > 0;
+    }
+    get(key, keepScalar) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== 'number')
+            return undefined;
+        const it = this.items[idx];
+        return !keepScalar && identity.isScalar(it) ? it.value : it;
+    }
+    /**
+     * Checks if the collection includes a value with the key `key`.
+     *
+     * `key` must contain a representation of an integer for this to succeed.
+     * It may be wrapped in a `Scalar`.
+     */
+    has(key) {
+        const idx = asItemIndex(key);
+        return typeof idx === 'number' && idx < this.items.length;
+    }
+    /**
+     * Sets a value in this collection. For `!!set`, `value` needs to be a
+     * boolean to add/remove the item from the set.
+     *
+     * If `key` does not contain a representation of an integer, this will throw.
+     * It may be wrapped in a `Scalar`.
+     */
+    set(key, value) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== 'number')
+            throw new Error(`Expected a valid index, not ${key}.`);
+        const prev = this.items[idx];
+        if (identity.isScalar(prev) && Scalar.isScalarValue(value))
+            prev.value = value;
+        else
+            this.items[idx] = value;
+    }
+    toJSON(_, ctx) {
+        const seq = [];
+        if (ctx?.onCreate)
+            ctx.onCreate(seq);
+        let i = 0;
+        for (const item of this.items)
+            seq.push(toJS.toJS(item, String(i++), ctx));
+        return seq;
+    }
+    toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+            return JSON.stringify(this);
+        return stringifyCollection.stringifyCollection(this, ctx, {
+            blockItemPrefix: '- ',
+            flowChars: { start: '[', end: ']' },
+            itemIndent: (ctx.indent || '') + '  ',
+            onChompKeep,
+            onComment
+        });
+    }
+    static from(schema, obj, ctx) {
+        const { replacer } = ctx;
+        const seq = new this(schema);
+        if (obj && Symbol.iterator in Object(obj)) {
+            let i = 0;
+            for (let it of obj) {
+                if (typeof replacer === 'function') {
+                    const key = obj instanceof Set ? it : String(i++);
+                    it = replacer.call(obj, key, it);
+                }
+                seq.items.push(createNode.createNode(it, undefined, ctx));
+            }
+        }
+        return seq;
+    }
+}
+function asItemIndex(key) {
+    let idx = identity.isScalar(key) ? key.value : key;
+    if (idx && typeof idx === 'string')
+        idx = Number(idx);
+    return typeof idx === 'number' && Number.isInteger(idx) && idx >= 0
+        ? idx
+        : null;
+}
+
+exports.YAMLSeq = YAMLSeq;
+
+
+/***/ }),
+
+/***/ 7104:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var log = __nccwpck_require__(7249);
+var merge = __nccwpck_require__(452);
+var stringify = __nccwpck_require__(2148);
+var identity = __nccwpck_require__(1127);
+var toJS = __nccwpck_require__(6424);
+
+function addPairToJSMap(ctx, map, { key, value }) {
+    if (identity.isNode(key) && key.addToJSMap)
+        key.addToJSMap(ctx, map, value);
+    // TODO: Should drop this special case for bare << handling
+    else if (merge.isMergeKey(ctx, key))
+        merge.addMergeToJSMap(ctx, map, value);
+    else {
+        const jsKey = toJS.toJS(key, '', ctx);
+        if (map instanceof Map) {
+            map.set(jsKey, toJS.toJS(value, jsKey, ctx));
+        }
+        else if (map instanceof Set) {
+            map.add(jsKey);
+        }
+        else {
+            const stringKey = stringifyKey(key, jsKey, ctx);
+            const jsValue = toJS.toJS(value, stringKey, ctx);
+            if (stringKey in map)
+                Object.defineProperty(map, stringKey, {
+                    value: jsValue,
+                    writable: true,
+                    enumerable: true,
+                    configurable: true
+                });
+            else
+                map[stringKey] = jsValue;
+        }
+    }
+    return map;
+}
+function stringifyKey(key, jsKey, ctx) {
+    if (jsKey === null)
+        return '';
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string
+    if (typeof jsKey !== 'object')
+        return String(jsKey);
+    if (identity.isNode(key) && ctx?.doc) {
+        const strCtx = stringify.createStringifyContext(ctx.doc, {});
+        strCtx.anchors = new Set();
+        for (const node of ctx.anchors.keys())
+            strCtx.anchors.add(node.anchor);
+        strCtx.inFlow = true;
+        strCtx.inStringifyKey = true;
+        const strKey = key.toString(strCtx);
+        if (!ctx.mapKeyWarned) {
+            let jsonStr = JSON.stringify(strKey);
+            if (jsonStr.length > 40)
+                jsonStr = jsonStr.substring(0, 36) + '..."';
+            log.warn(ctx.doc.options.logLevel, `Keys with collection values will be stringified due to JS Object restrictions: ${jsonStr}. Set mapAsMap: true to use object keys.`);
+            ctx.mapKeyWarned = true;
+        }
+        return strKey;
+    }
+    return JSON.stringify(jsKey);
+}
+
+exports.addPairToJSMap = addPairToJSMap;
+
+
+/***/ }),
+
+/***/ 1127:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+const ALIAS = Symbol.for('yaml.alias');
+const DOC = Symbol.for('yaml.document');
+const MAP = Symbol.for('yaml.map');
+const PAIR = Symbol.for('yaml.pair');
+const SCALAR = Symbol.for('yaml.scalar');
+const SEQ = Symbol.for('yaml.seq');
+const NODE_TYPE = Symbol.for('yaml.node.type');
+const isAlias = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === ALIAS;
+const isDocument = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === DOC;
+const isMap = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === MAP;
+const isPair = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === PAIR;
+const isScalar = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === SCALAR;
+const isSeq = (node) => !!node && typeof node === 'object' && node[NODE_TYPE] === SEQ;
+function isCollection(node) {
+    if (node && typeof node === 'object')
+        switch (node[NODE_TYPE]) {
+            case MAP:
+            case SEQ:
+                return true;
+        }
+    return false;
+}
+function isNode(node) {
+    if (node && typeof node === 'object')
+        switch (node[NODE_TYPE]) {
+            case ALIAS:
+            case MAP:
+            case SCALAR:
+            case SEQ:
+                return true;
+        }
+    return false;
+}
+const hasAnchor = (node) => (isScalar(node) || isCollection(node)) && !!node.anchor;
+
+exports.ALIAS = ALIAS;
+exports.DOC = DOC;
+exports.MAP = MAP;
+exports.NODE_TYPE = NODE_TYPE;
+exports.PAIR = PAIR;
+exports.SCALAR = SCALAR;
+exports.SEQ = SEQ;
+exports.hasAnchor = hasAnchor;
+exports.isAlias = isAlias;
+exports.isCollection = isCollection;
+exports.isDocument = isDocument;
+exports.isMap = isMap;
+exports.isNode = isNode;
+exports.isPair = isPair;
+exports.isScalar = isScalar;
+exports.isSeq = isSeq;
+
+
+/***/ }),
+
+/***/ 6424:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+
+/**
+ * Recursively convert any node or its contents to native JavaScript
+ *
+ * @param value - The input value
+ * @param arg - If `value` defines a `toJSON()` method, use this
+ *   as its first argument
+ * @param ctx - Conversion context, originally set in Document#toJS(). If
+ *   `{ keep: true }` is not set, output should be suitable for JSON
+ *   stringification.
+ */
+function toJS(value, arg, ctx) {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-return
+    if (Array.isArray(value))
+        return value.map((v, i) => toJS(v, String(i), ctx));
+    if (value && typeof value.toJSON === 'function') {
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-call
+        if (!ctx || !identity.hasAnchor(value))
+            return value.toJSON(arg, ctx);
+        const data = { aliasCount: 0, count: 1, res: undefined };
+        ctx.anchors.set(value, data);
+        ctx.onCreate = res => {
+            data.res = res;
+            delete ctx.onCreate;
+        };
+        const res = value.toJSON(arg, ctx);
+        if (ctx.onCreate)
+            ctx.onCreate(res);
+        return res;
+    }
+    if (typeof value === 'bigint' && !ctx?.keep)
+        return Number(value);
+    return value;
+}
+
+exports.toJS = toJS;
+
+
+/***/ }),
+
+/***/ 110:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var resolveBlockScalar = __nccwpck_require__(8913);
+var resolveFlowScalar = __nccwpck_require__(6842);
+var errors = __nccwpck_require__(1464);
+var stringifyString = __nccwpck_require__(3069);
+
+function resolveAsScalar(token, strict = true, onError) {
+    if (token) {
+        const _onError = (pos, code, message) => {
+            const offset = typeof pos === 'number' ? pos : Array.isArray(pos) ? pos[0] : pos.offset;
+            if (onError)
+                onError(offset, code, message);
+            else
+                throw new errors.YAMLParseError([offset, offset + 1], code, message);
+        };
+        switch (token.type) {
+            case 'scalar':
+            case 'single-quoted-scalar':
+            case 'double-quoted-scalar':
+                return resolveFlowScalar.resolveFlowScalar(token, strict, _onError);
+            case 'block-scalar':
+                return resolveBlockScalar.resolveBlockScalar({ options: { strict } }, token, _onError);
+        }
+    }
+    return null;
+}
+/**
+ * Create a new scalar token with `value`
+ *
+ * Values that represent an actual string but may be parsed as a different type should use a `type` other than `'PLAIN'`,
+ * as this function does not support any schema operations and won't check for such conflicts.
+ *
+ * @param value The string representation of the value, which will have its content properly indented.
+ * @param context.end Comments and whitespace after the end of the value, or after the block scalar header. If undefined, a newline will be added.
+ * @param context.implicitKey Being within an implicit key may affect the resolved type of the token's value.
+ * @param context.indent The indent level of the token.
+ * @param context.inFlow Is this scalar within a flow collection? This may affect the resolved type of the token's value.
+ * @param context.offset The offset position of the token.
+ * @param context.type The preferred type of the scalar token. If undefined, the previous type of the `token` will be used, defaulting to `'PLAIN'`.
+ */
+function createScalarToken(value, context) {
+    const { implicitKey = false, indent, inFlow = false, offset = -1, type = 'PLAIN' } = context;
+    const source = stringifyString.stringifyString({ type, value }, {
+        implicitKey,
+        indent: indent > 0 ? ' '.repeat(indent) : '',
+        inFlow,
+        options: { blockQuote: true, lineWidth: -1 }
+    });
+    const end = context.end ?? [
+        { type: 'newline', offset: -1, indent, source: '\n' }
+    ];
+    switch (source[0]) {
+        case '|':
+        case '>': {
+            const he = source.indexOf('\n');
+            const head = source.substring(0, he);
+            const body = source.substring(he + 1) + '\n';
+            const props = [
+                { type: 'block-scalar-header', offset, indent, source: head }
+            ];
+            if (!addEndtoBlockProps(props, end))
+                props.push({ type: 'newline', offset: -1, indent, source: '\n' });
+            return { type: 'block-scalar', offset, indent, props, source: body };
+        }
+        case '"':
+            return { type: 'double-quoted-scalar', offset, indent, source, end };
+        case "'":
+            return { type: 'single-quoted-scalar', offset, indent, source, end };
+        default:
+            return { type: 'scalar', offset, indent, source, end };
+    }
+}
+/**
+ * Set the value of `token` to the given string `value`, overwriting any previous contents and type that it may have.
+ *
+ * Best efforts are made to retain any comments previously associated with the `token`,
+ * though all contents within a collection's `items` will be overwritten.
+ *
+ * Values that represent an actual string but may be parsed as a different type should use a `type` other than `'PLAIN'`,
+ * as this function does not support any schema operations and won't check for such conflicts.
+ *
+ * @param token Any token. If it does not include an `indent` value, the value will be stringified as if it were an implicit key.
+ * @param value The string representation of the value, which will have its content properly indented.
+ * @param context.afterKey In most cases, values after a key should have an additional level of indentation.
+ * @param context.implicitKey Being within an implicit key may affect the resolved type of the token's value.
+ * @param context.inFlow Being within a flow collection may affect the resolved type of the token's value.
+ * @param context.type The preferred type of the scalar token. If undefined, the previous type of the `token` will be used, defaulting to `'PLAIN'`.
+ */
+function setScalarValue(token, value, context = {}) {
+    let { afterKey = false, implicitKey = false, inFlow = false, type } = context;
+    let indent = 'indent' in token ? token.indent : null;
+    if (afterKey && typeof indent === 'number')
+        indent += 2;
+    if (!type)
+        switch (token.type) {
+            case 'single-quoted-scalar':
+                type = 'QUOTE_SINGLE';
+                break;
+            case 'double-quoted-scalar':
+                type = 'QUOTE_DOUBLE';
+                break;
+            case 'block-scalar': {
+                const header = token.props[0];
+                if (header.type !== 'block-scalar-header')
+                    throw new Error('Invalid block scalar header');
+                type = header.source[0] === '>' ? 'BLOCK_FOLDED' : 'BLOCK_LITERAL';
+                break;
+            }
+            default:
+                type = 'PLAIN';
+        }
+    const source = stringifyString.stringifyString({ type, value }, {
+        implicitKey: implicitKey || indent === null,
+        indent: indent !== null && indent > 0 ? ' '.repeat(indent) : '',
+        inFlow,
+        options: { blockQuote: true, lineWidth: -1 }
+    });
+    switch (source[0]) {
+        case '|':
+        case '>':
+            setBlockScalarValue(token, source);
+            break;
+        case '"':
+            setFlowScalarValue(token, source, 'double-quoted-scalar');
+            break;
+        case "'":
+            setFlowScalarValue(token, source, 'single-quoted-scalar');
+            break;
+        default:
+            setFlowScalarValue(token, source, 'scalar');
+    }
+}
+function setBlockScalarValue(token, source) {
+    const he = source.indexOf('\n');
+    const head = source.substring(0, he);
+    const body = source.substring(he + 1) + '\n';
+    if (token.type === 'block-scalar') {
+        const header = token.props[0];
+        if (header.type !== 'block-scalar-header')
+            throw new Error('Invalid block scalar header');
+        header.source = head;
+        token.source = body;
+    }
+    else {
+        const { offset } = token;
+        const indent = 'indent' in token ? token.indent : -1;
+        const props = [
+            { type: 'block-scalar-header', offset, indent, source: head }
+        ];
+        if (!addEndtoBlockProps(props, 'end' in token ? token.end : undefined))
+            props.push({ type: 'newline', offset: -1, indent, source: '\n' });
+        for (const key of Object.keys(token))
+            if (key !== 'type' && key !== 'offset')
+                delete token[key];
+        Object.assign(token, { type: 'block-scalar', indent, props, source: body });
+    }
+}
+/** @returns `true` if last token is a newline */
+function addEndtoBlockProps(props, end) {
+    if (end)
+        for (const st of end)
+            switch (st.type) {
+                case 'space':
+                case 'comment':
+                    props.push(st);
+                    break;
+                case 'newline':
+                    props.push(st);
+                    return true;
+            }
+    return false;
+}
+function setFlowScalarValue(token, source, type) {
+    switch (token.type) {
+        case 'scalar':
+        case 'double-quoted-scalar':
+        case 'single-quoted-scalar':
+            token.type = type;
+            token.source = source;
+            break;
+        case 'block-scalar': {
+            const end = token.props.slice(1);
+            let oa = source.length;
+            if (token.props[0].type === 'block-scalar-header')
+                oa -= token.props[0].source.length;
+            for (const tok of end)
+                tok.offset += oa;
+            delete token.props;
+            Object.assign(token, { type, source, end });
+            break;
+        }
+        case 'block-map':
+        case 'block-seq': {
+            const offset = token.offset + source.length;
+            const nl = { type: 'newline', offset, indent: token.indent, source: '\n' };
+            delete token.items;
+            Object.assign(token, { type, source, end: [nl] });
+            break;
+        }
+        default: {
+            const indent = 'indent' in token ? token.indent : -1;
+            const end = 'end' in token && Array.isArray(token.end)
+                ? token.end.filter(st => st.type === 'space' ||
+                    st.type === 'comment' ||
+                    st.type === 'newline')
+                : [];
+            for (const key of Object.keys(token))
+                if (key !== 'type' && key !== 'offset')
+                    delete token[key];
+            Object.assign(token, { type, indent, source, end });
+        }
+    }
+}
+
+exports.createScalarToken = createScalarToken;
+exports.resolveAsScalar = resolveAsScalar;
+exports.setScalarValue = setScalarValue;
+
+
+/***/ }),
+
+/***/ 1733:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+/**
+ * Stringify a CST document, token, or collection item
+ *
+ * Fair warning: This applies no validation whatsoever, and
+ * simply concatenates the sources in their logical order.
+ */
+const stringify = (cst) => 'type' in cst ? stringifyToken(cst) : stringifyItem(cst);
+function stringifyToken(token) {
+    switch (token.type) {
+        case 'block-scalar': {
+            let res = '';
+            for (const tok of token.props)
+                res += stringifyToken(tok);
+            return res + token.source;
+        }
+        case 'block-map':
+        case 'block-seq': {
+            let res = '';
+            for (const item of token.items)
+                res += stringifyItem(item);
+            return res;
+        }
+        case 'flow-collection': {
+            let res = token.start.source;
+            for (const item of token.items)
+                res += stringifyItem(item);
+            for (const st of token.end)
+                res += st.source;
+            return res;
+        }
+        case 'document': {
+            let res = stringifyItem(token);
+            if (token.end)
+                for (const st of token.end)
+                    res += st.source;
+            return res;
+        }
+        default: {
+            let res = token.source;
+            if ('end' in token && token.end)
+                for (const st of token.end)
+                    res += st.source;
+            return res;
+        }
+    }
+}
+function stringifyItem({ start, key, sep, value }) {
+    let res = '';
+    for (const st of start)
+        res += st.source;
+    if (key)
+        res += stringifyToken(key);
+    if (sep)
+        for (const st of sep)
+            res += st.source;
+    if (value)
+        res += stringifyToken(value);
+    return res;
+}
+
+exports.stringify = stringify;
+
+
+/***/ }),
+
+/***/ 7715:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+const BREAK = Symbol('break visit');
+const SKIP = Symbol('skip children');
+const REMOVE = Symbol('remove item');
+/**
+ * Apply a visitor to a CST document or item.
+ *
+ * Walks through the tree (depth-first) starting from the root, calling a
+ * `visitor` function with two arguments when entering each item:
+ *   - `item`: The current item, which included the following members:
+ *     - `start: SourceToken[]` – Source tokens before the key or value,
+ *       possibly including its anchor or tag.
+ *     - `key?: Token | null` – Set for pair values. May then be `null`, if
+ *       the key before the `:` separator is empty.
+ *     - `sep?: SourceToken[]` – Source tokens between the key and the value,
+ *       which should include the `:` map value indicator if `value` is set.
+ *     - `value?: Token` – The value of a sequence item, or of a map pair.
+ *   - `path`: The steps from the root to the current node, as an array of
+ *     `['key' | 'value', number]` tuples.
+ *
+ * The return value of the visitor may be used to control the traversal:
+ *   - `undefined` (default): Do nothing and continue
+ *   - `visit.SKIP`: Do not visit the children of this token, continue with
+ *      next sibling
+ *   - `visit.BREAK`: Terminate traversal completely
+ *   - `visit.REMOVE`: Remove the current item, then continue with the next one
+ *   - `number`: Set the index of the next step. This is useful especially if
+ *     the index of the current token has changed.
+ *   - `function`: Define the next visitor for this item. After the original
+ *     visitor is called on item entry, next visitors are called after handling
+ *     a non-empty `key` and when exiting the item.
+ */
+function visit(cst, visitor) {
+    if ('type' in cst && cst.type === 'document')
+        cst = { start: cst.start, value: cst.value };
+    _visit(Object.freeze([]), cst, visitor);
+}
+// Without the `as symbol` casts, TS declares these in the `visit`
+// namespace using `var`, but then complains about that because
+// `unique symbol` must be `const`.
+/** Terminate visit traversal completely */
+visit.BREAK = BREAK;
+/** Do not visit the children of the current item */
+visit.SKIP = SKIP;
+/** Remove the current item */
+visit.REMOVE = REMOVE;
+/** Find the item at `path` from `cst` as the root */
+visit.itemAtPath = (cst, path) => {
+    let item = cst;
+    for (const [field, index] of path) {
+        const tok = item?.[field];
+        if (tok && 'items' in tok) {
+            item = tok.items[index];
+        }
+        else
+            return undefined;
+    }
+    return item;
+};
+/**
+ * Get the immediate parent collection of the item at `path` from `cst` as the root.
+ *
+ * Throws an error if the collection is not found, which should never happen if the item itself exists.
+ */
+visit.parentCollection = (cst, path) => {
+    const parent = visit.itemAtPath(cst, path.slice(0, -1));
+    const field = path[path.length - 1][0];
+    const coll = parent?.[field];
+    if (coll && 'items' in coll)
+        return coll;
+    throw new Error('Parent collection not found');
+};
+function _visit(path, item, visitor) {
+    let ctrl = visitor(item, path);
+    if (typeof ctrl === 'symbol')
+        return ctrl;
+    for (const field of ['key', 'value']) {
+        const token = item[field];
+        if (token && 'items' in token) {
+            for (let i = 0; i < token.items.length; ++i) {
+                const ci = _visit(Object.freeze(path.concat([[field, i]])), token.items[i], visitor);
+                if (typeof ci === 'number')
+                    i = ci - 1;
+                else if (ci === BREAK)
+                    return BREAK;
+                else if (ci === REMOVE) {
+                    token.items.splice(i, 1);
+                    i -= 1;
+                }
+            }
+            if (typeof ctrl === 'function' && field === 'key')
+                ctrl = ctrl(item, path);
+        }
+    }
+    return typeof ctrl === 'function' ? ctrl(item, path) : ctrl;
+}
+
+exports.visit = visit;
+
+
+/***/ }),
+
+/***/ 3461:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var cstScalar = __nccwpck_require__(110);
+var cstStringify = __nccwpck_require__(1733);
+var cstVisit = __nccwpck_require__(7715);
+
+/** The byte order mark */
+const BOM = '\u{FEFF}';
+/** Start of doc-mode */
+const DOCUMENT = '\x02'; // C0: Start of Text
+/** Unexpected end of flow-mode */
+const FLOW_END = '\x18'; // C0: Cancel
+/** Next token is a scalar value */
+const SCALAR = '\x1f'; // C0: Unit Separator
+/** @returns `true` if `token` is a flow or block collection */
+const isCollection = (token) => !!token && 'items' in token;
+/** @returns `true` if `token` is a flow or block scalar; not an alias */
+const isScalar = (token) => !!token &&
+    (token.type === 'scalar' ||
+        token.type === 'single-quoted-scalar' ||
+        token.type === 'double-quoted-scalar' ||
+        token.type === 'block-scalar');
+/* istanbul ignore next */
+/** Get a printable representation of a lexer token */
+function prettyToken(token) {
+    switch (token) {
+        case BOM:
+            return '<BOM>';
+        case DOCUMENT:
+            return '<DOC>';
+        case FLOW_END:
+            return '<FLOW_END>';
+        case SCALAR:
+            return '<SCALAR>';
+        default:
+            return JSON.stringify(token);
+    }
+}
+/** Identify the type of a lexer token. May return `null` for unknown tokens. */
+function tokenType(source) {
+    switch (source) {
+        case BOM:
+            return 'byte-order-mark';
+        case DOCUMENT:
+            return 'doc-mode';
+        case FLOW_END:
+            return 'flow-error-end';
+        case SCALAR:
+            return 'scalar';
+        case '---':
+            return 'doc-start';
+        case '...':
+            return 'doc-end';
+        case '':
+        case '\n':
+        case '\r\n':
+            return 'newline';
+        case '-':
+            return 'seq-item-ind';
+        case '?':
+            return 'explicit-key-ind';
+        case ':':
+            return 'map-value-ind';
+        case '{':
+            return 'flow-map-start';
+        case '}':
+            return 'flow-map-end';
+        case '[':
+            return 'flow-seq-start';
+        case ']':
+            return 'flow-seq-end';
+        case ',':
+            return 'comma';
+    }
+    switch (source[0]) {
+        case ' ':
+        case '\t':
+            return 'space';
+        case '#':
+            return 'comment';
+        case '%':
+            return 'directive-line';
+        case '*':
+            return 'alias';
+        case '&':
+            return 'anchor';
+        case '!':
+            return 'tag';
+        case "'":
+            return 'single-quoted-scalar';
+        case '"':
+            return 'double-quoted-scalar';
+        case '|':
+        case '>':
+            return 'block-scalar-header';
+    }
+    return null;
+}
+
+exports.createScalarToken = cstScalar.createScalarToken;
+exports.resolveAsScalar = cstScalar.resolveAsScalar;
+exports.setScalarValue = cstScalar.setScalarValue;
+exports.stringify = cstStringify.stringify;
+exports.visit = cstVisit.visit;
+exports.BOM = BOM;
+exports.DOCUMENT = DOCUMENT;
+exports.FLOW_END = FLOW_END;
+exports.SCALAR = SCALAR;
+exports.isCollection = isCollection;
+exports.isScalar = isScalar;
+exports.prettyToken = prettyToken;
+exports.tokenType = tokenType;
+
+
+/***/ }),
+
+/***/ 361:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var cst = __nccwpck_require__(3461);
+
+/*
+START -> stream
+
+stream
+  directive -> line-end -> stream
+  indent + line-end -> stream
+  [else] -> line-start
+
+line-end
+  comment -> line-end
+  newline -> .
+  input-end -> END
+
+line-start
+  doc-start -> doc
+  doc-end -> stream
+  [else] -> indent -> block-start
+
+block-start
+  seq-item-start -> block-start
+  explicit-key-start -> block-start
+  map-value-start -> block-start
+  [else] -> doc
+
+doc
+  line-end -> line-start
+  spaces -> doc
+  anchor -> doc
+  tag -> doc
+  flow-start -> flow -> doc
+  flow-end -> error -> doc
+  seq-item-start -> error -> doc
+  explicit-key-start -> error -> doc
+  map-value-start -> doc
+  alias -> doc
+  quote-start -> quoted-scalar -> doc
+  block-scalar-header -> line-end -> block-scalar(min) -> line-start
+  [else] -> plain-scalar(false, min) -> doc
+
+flow
+  line-end -> flow
+  spaces -> flow
+  anchor -> flow
+  tag -> flow
+  flow-start -> flow -> flow
+  flow-end -> .
+  seq-item-start -> error -> flow
+  explicit-key-start -> flow
+  map-value-start -> flow
+  alias -> flow
+  quote-start -> quoted-scalar -> flow
+  comma -> flow
+  [else] -> plain-scalar(true, 0) -> flow
+
+quoted-scalar
+  quote-end -> .
+  [else] -> quoted-scalar
+
+block-scalar(min)
+  newline + peek(indent < min) -> .
+  [else] -> block-scalar(min)
+
+plain-scalar(is-flow, min)
+  scalar-end(is-flow) -> .
+  peek(newline + (indent < min)) -> .
+  [else] -> plain-scalar(min)
+*/
+function isEmpty(ch) {
+    switch (ch) {
+        case undefined:
+        case ' ':
+        case '\n':
+        case '\r':
+        case '\t':
+            return true;
+        default:
+            return false;
+    }
+}
+const hexDigits = new Set('0123456789ABCDEFabcdef');
+const tagChars = new Set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-#;/?:@&=+$_.!~*'()");
+const flowIndicatorChars = new Set(',[]{}');
+const invalidAnchorChars = new Set(' ,[]{}\n\r\t');
+const isNotAnchorChar = (ch) => !ch || invalidAnchorChars.has(ch);
+/**
+ * Splits an input string into lexical tokens, i.e. smaller strings that are
+ * easily identifiable by `tokens.tokenType()`.
+ *
+ * Lexing starts always in a "stream" context. Incomplete input may be buffered
+ * until a complete token can be emitted.
+ *
+ * In addition to slices of the original input, the following control characters
+ * may also be emitted:
+ *
+ * - `\x02` (Start of Text): A document starts with the next token
+ * - `\x18` (Cancel): Unexpected end of flow-mode (indicates an error)
+ * - `\x1f` (Unit Separator): Next token is a scalar value
+ * - `\u{FEFF}` (Byte order mark): Emitted separately outside documents
+ */
+class Lexer {
+    constructor() {
+        /**
+         * Flag indicating whether the end of the current buffer marks the end of
+         * all input
+         */
+        this.atEnd = false;
+        /**
+         * Explicit indent set in block scalar header, as an offset from the current
+         * minimum indent, so e.g. set to 1 from a header `|2+`. Set to -1 if not
+         * explicitly set.
+         */
+        this.blockScalarIndent = -1;
+        /**
+         * Block scalars that include a + (keep) chomping indicator in their header
+         * include trailing empty lines, which are otherwise excluded from the
+         * scalar's contents.
+         */
+        this.blockScalarKeep = false;
+        /** Current input */
+        this.buffer = '';
+        /**
+         * Flag noting whether the map value indicator : can immediately follow this
+         * node within a flow context.
+         */
+        this.flowKey = false;
+        /** Count of surrounding flow collection levels. */
+        this.flowLevel = 0;
+        /**
+         * Minimum level of indentation required for next lines to be parsed as a
+         * part of the current scalar value.
+         */
+        this.indentNext = 0;
+        /** Indentation level of the current line. */
+        this.indentValue = 0;
+        /** Position of the next \n character. */
+        this.lineEndPos = null;
+        /** Stores the state of the lexer if reaching the end of incpomplete input */
+        this.next = null;
+        /** A pointer to `buffer`; the current position of the lexer. */
+        this.pos = 0;
+    }
+    /**
+     * Generate YAML tokens from the `source` string. If `incomplete`,
+     * a part of the last line may be left as a buffer for the next call.
+     *
+     * @returns A generator of lexical tokens
+     */
+    *lex(source, incomplete = false) {
+        if (source) {
+            if (typeof source !== 'string')
+                throw TypeError('source is not a string');
+            this.buffer = this.buffer ? this.buffer + source : source;
+            this.lineEndPos = null;
+        }
+        this.atEnd = !incomplete;
+        let next = this.next ?? 'stream';
+        while (next && (incomplete || this.hasChars(1)))
+            next = yield* this.parseNext(next);
+    }
+    atLineEnd() {
+        let i = this.pos;
+        let ch = this.buffer[i];
+        while (ch === ' ' || ch === '\t')
+            ch = this.buffer[++i];
+        if (!ch || ch === '#' || ch === '\n')
+            return true;
+        if (ch === '\r')
+            return this.buffer[i + 1] === '\n';
+        return false;
+    }
+    charAt(n) {
+        return this.buffer[this.pos + n];
+    }
+    continueScalar(offset) {
+        let ch = this.buffer[offset];
+        if (this.indentNext > 0) {
+            let indent = 0;
+            while (ch === ' ')
+                ch = this.buffer[++indent + offset];
+            if (ch === '\r') {
+                const next = this.buffer[indent + offset + 1];
+                if (next === '\n' || (!next && !this.atEnd))
+                    return offset + indent + 1;
+            }
+            return ch === '\n' || indent >= this.indentNext || (!ch && !this.atEnd)
+                ? offset + indent
+                : -1;
+        }
+        if (ch === '-' || ch === '.') {
+            const dt = this.buffer.substr(offset, 3);
+            if ((dt === '---' || dt === '...') && isEmpty(this.buffer[offset + 3]))
+                return -1;
+        }
+        return offset;
+    }
+    getLine() {
+        let end = this.lineEndPos;
+        if (typeof end !== 'number' || (end !== -1 && end < this.pos)) {
+            end = this.buffer.indexOf('\n', this.pos);
+            this.lineEndPos = end;
+        }
+        if (end === -1)
+            return this.atEnd ? this.buffer.substring(this.pos) : null;
+        if (this.buffer[end - 1] === '\r')
+            end -= 1;
+        return this.buffer.substring(this.pos, end);
+    }
+    hasChars(n) {
+        return this.pos + n <= this.buffer.length;
+    }
+    setNext(state) {
+        this.buffer = this.buffer.substring(this.pos);
+        this.pos = 0;
+        this.lineEndPos = null;
+        this.next = state;
+        return null;
+    }
+    peek(n) {
+        return this.buffer.substr(this.pos, n);
+    }
+    *parseNext(next) {
+        switch (next) {
+            case 'stream':
+                return yield* this.parseStream();
+            case 'line-start':
+                return yield* this.parseLineStart();
+            case 'block-start':
+                return yield* this.parseBlockStart();
+            case 'doc':
+                return yield* this.parseDocument();
+            case 'flow':
+                return yield* this.parseFlowCollection();
+            case 'quoted-scalar':
+                return yield* this.parseQuotedScalar();
+            case 'block-scalar':
+                return yield* this.parseBlockScalar();
+            case 'plain-scalar':
+                return yield* this.parsePlainScalar();
+        }
+    }
+    *parseStream() {
+        let line = this.getLine();
+        if (line === null)
+            return this.setNext('stream');
+        if (line[0] === cst.BOM) {
+            yield* this.pushCount(1);
+            line = line.substring(1);
+        }
+        if (line[0] === '%') {
+            let dirEnd = line.length;
+            let cs = line.indexOf('#');
+            while (cs !== -1) {
+                const ch = line[cs - 1];
+                if (ch === ' ' || ch === '\t') {
+                    dirEnd = cs - 1;
+                    break;
+                }
+                else {
+                    cs = line.indexOf('#', cs + 1);
+                }
+            }
+            while (true) {
+                const ch = line[dirEnd - 1];
+                if (ch === ' ' || ch === '\t')
+                    dirEnd -= 1;
+                else
+                    break;
+            }
+            const n = (yield* this.pushCount(dirEnd)) + (yield* this.pushSpaces(true));
+            yield* this.pushCount(line.length - n); // possible comment
+            this.pushNewline();
+            return 'stream';
+        }
+        if (this.atLineEnd()) {
+            const sp = yield* this.pushSpaces(true);
+            yield* this.pushCount(line.length - sp);
+            yield* this.pushNewline();
+            return 'stream';
+        }
+        yield cst.DOCUMENT;
+        return yield* this.parseLineStart();
+    }
+    *parseLineStart() {
+        const ch = this.charAt(0);
+        if (!ch && !this.atEnd)
+            return this.setNext('line-start');
+        if (ch === '-' || ch === '.') {
+            if (!this.atEnd && !this.hasChars(4))
+                return this.setNext('line-start');
+            const s = this.peek(3);
+            if ((s === '---' || s === '...') && isEmpty(this.charAt(3))) {
+                yield* this.pushCount(3);
+                this.indentValue = 0;
+                this.indentNext = 0;
+                return s === '---' ? 'doc' : 'stream';
+            }
+        }
+        this.indentValue = yield* this.pushSpaces(false);
+        if (this.indentNext > this.indentValue && !isEmpty(this.charAt(1)))
+            this.indentNext = this.indentValue;
+        return yield* this.parseBlockStart();
+    }
+    *parseBlockStart() {
+        const [ch0, ch1] = this.peek(2);
+        if (!ch1 && !this.atEnd)
+            return this.setNext('block-start');
+        if ((ch0 === '-' || ch0 === '?' || ch0 === ':') && isEmpty(ch1)) {
+            const n = (yield* this.pushCount(1)) + (yield* this.pushSpaces(true));
+            this.indentNext = this.indentValue + 1;
+            this.indentValue += n;
+            return 'block-start';
+        }
+        return 'doc';
+    }
+    *parseDocument() {
+        yield* this.pushSpaces(true);
+        const line = this.getLine();
+        if (line === null)
+            return this.setNext('doc');
+        let n = yield* this.pushIndicators();
+        switch (line[n]) {
+            case '#':
+                yield* this.pushCount(line.length - n);
+            // fallthrough
+            case undefined:
+                yield* this.pushNewline();
+                return yield* this.parseLineStart();
+            case '{':
+            case '[':
+                yield* this.pushCount(1);
+                this.flowKey = false;
+                this.flowLevel = 1;
+                return 'flow';
+            case '}':
+            case ']':
+                // this is an error
+                yield* this.pushCount(1);
+                return 'doc';
+            case '*':
+                yield* this.pushUntil(isNotAnchorChar);
+                return 'doc';
+            case '"':
+            case "'":
+                return yield* this.parseQuotedScalar();
+            case '|':
+            case '>':
+                n += yield* this.parseBlockScalarHeader();
+                n += yield* this.pushSpaces(true);
+                yield* this.pushCount(line.length - n);
+                yield* this.pushNewline();
+                return yield* this.parseBlockScalar();
+            default:
+                return yield* this.parsePlainScalar();
+        }
+    }
+    *parseFlowCollection() {
+        let nl, sp;
+        let indent = -1;
+        do {
+            nl = yield* this.pushNewline();
+            if (nl > 0) {
+                sp = yield* this.pushSpaces(false);
+                this.indentValue = indent = sp;
+            }
+            else {
+                sp = 0;
+            }
+            sp += yield* this.pushSpaces(true);
+        } while (nl + sp > 0);
+        const line = this.getLine();
+        if (line === null)
+            return this.setNext('flow');
+        if ((indent !== -1 && indent < this.indentNext && line[0] !== '#') ||
+            (indent === 0 &&
+                (line.startsWith('---') || line.startsWith('...')) &&
+                isEmpty(line[3]))) {
+            // Allowing for the terminal ] or } at the same (rather than greater)
+            // indent level as the initial [ or { is technically invalid, but
+            // failing here would be surprising to users.
+            const atFlowEndMarker = indent === this.indentNext - 1 &&
+                this.flowLevel === 1 &&
+                (line[0] === ']' || line[0] === '}');
+            if (!atFlowEndMarker) {
+                // this is an error
+                this.flowLevel = 0;
+                yield cst.FLOW_END;
+                return yield* this.parseLineStart();
+            }
+        }
+        let n = 0;
+        while (line[n] === ',') {
+            n += yield* this.pushCount(1);
+            n += yield* this.pushSpaces(true);
+            this.flowKey = false;
+        }
+        n += yield* this.pushIndicators();
+        switch (line[n]) {
+            case undefined:
+                return 'flow';
+            case '#':
+                yield* this.pushCount(line.length - n);
+                return 'flow';
+            case '{':
+            case '[':
+                yield* this.pushCount(1);
+                this.flowKey = false;
+                this.flowLevel += 1;
+                return 'flow';
+            case '}':
+            case ']':
+                yield* this.pushCount(1);
+                this.flowKey = true;
+                this.flowLevel -= 1;
+                return this.flowLevel ? 'flow' : 'doc';
+            case '*':
+                yield* this.pushUntil(isNotAnchorChar);
+                return 'flow';
+            case '"':
+            case "'":
+                this.flowKey = true;
+                return yield* this.parseQuotedScalar();
+            case ':': {
+                const next = this.charAt(1);
+                if (this.flowKey || isEmpty(next) || next === ',') {
+                    this.flowKey = false;
+                    yield* this.pushCount(1);
+                    yield* this.pushSpaces(true);
+                    return 'flow';
+                }
+            }
+            // fallthrough
+            default:
+                this.flowKey = false;
+                return yield* this.parsePlainScalar();
+        }
+    }
+    *parseQuotedScalar() {
+        const quote = this.charAt(0);
+        let end = this.buffer.indexOf(quote, this.pos + 1);
+        if (quote === "'") {
+            while (end !== -1 && this.buffer[end + 1] === "'")
+                end = this.buffer.indexOf("'", end + 2);
+        }
+        else {
+            // double-quote
+            while (end !== -1) {
+                let n = 0;
+                while (this.buffer[end - 1 - n] === '\\')
+                    n += 1;
+                if (n % 2 === 0)
+                    break;
+                end = this.buffer.indexOf('"', end + 1);
+            }
+        }
+        // Only looking for newlines within the quotes
+        const qb = this.buffer.substring(0, end);
+        let nl = qb.indexOf('\n', this.pos);
+        if (nl !== -1) {
+            while (nl !== -1) {
+                const cs = this.continueScalar(nl + 1);
+                if (cs === -1)
+                    break;
+                nl = qb.indexOf('\n', cs);
+            }
+            if (nl !== -1) {
+                // this is an error caused by an unexpected unindent
+                end = nl - (qb[nl - 1] === '\r' ? 2 : 1);
+            }
+        }
+        if (end === -1) {
+            if (!this.atEnd)
+                return this.setNext('quoted-scalar');
+            end = this.buffer.length;
+        }
+        yield* this.pushToIndex(end + 1, false);
+        return this.flowLevel ? 'flow' : 'doc';
+    }
+    *parseBlockScalarHeader() {
+        this.blockScalarIndent = -1;
+        this.blockScalarKeep = false;
+        let i = this.pos;
+        while (true) {
+            const ch = this.buffer[++i];
+            if (ch === '+')
+                this.blockScalarKeep = true;
+            else if (ch > '0' && ch <= '9')
+                this.blockScalarIndent = Number(ch) - 1;
+            else if (ch !== '-')
+                break;
+        }
+        return yield* this.pushUntil(ch => isEmpty(ch) || ch === '#');
+    }
+    *parseBlockScalar() {
+        let nl = this.pos - 1; // may be -1 if this.pos === 0
+        let indent = 0;
+        let ch;
+        loop: for (let i = this.pos; (ch = this.buffer[i]); ++i) {
+            switch (ch) {
+                case ' ':
+                    indent += 1;
+                    break;
+                case '\n':
+                    nl = i;
+                    indent = 0;
+                    break;
+                case '\r': {
+                    const next = this.buffer[i + 1];
+                    if (!next && !this.atEnd)
+                        return this.setNext('block-scalar');
+                    if (next === '\n')
+                        break;
+                } // fallthrough
+                default:
+                    break loop;
+            }
+        }
+        if (!ch && !this.atEnd)
+            return this.setNext('block-scalar');
+        if (indent >= this.indentNext) {
+            if (this.blockScalarIndent === -1)
+                this.indentNext = indent;
+            else {
+                this.indentNext =
+                    this.blockScalarIndent + (this.indentNext === 0 ? 1 : this.indentNext);
+            }
+            do {
+                const cs = this.continueScalar(nl + 1);
+                if (cs === -1)
+                    break;
+                nl = this.buffer.indexOf('\n', cs);
+            } while (nl !== -1);
+            if (nl === -1) {
+                if (!this.atEnd)
+                    return this.setNext('block-scalar');
+                nl = this.buffer.length;
+            }
+        }
+        // Trailing insufficiently indented tabs are invalid.
+        // To catch that during parsing, we include them in the block scalar value.
+        let i = nl + 1;
+        ch = this.buffer[i];
+        while (ch === ' ')
+            ch = this.buffer[++i];
+        if (ch === '\t') {
+            while (ch === '\t' || ch === ' ' || ch === '\r' || ch === '\n')
+                ch = this.buffer[++i];
+            nl = i - 1;
+        }
+        else if (!this.blockScalarKeep) {
+            do {
+                let i = nl - 1;
+                let ch = this.buffer[i];
+                if (ch === '\r')
+                    ch = this.buffer[--i];
+                const lastChar = i; // Drop the line if last char not more indented
+                while (ch === ' ')
+                    ch = this.buffer[--i];
+                if (ch === '\n' && i >= this.pos && i + 1 + indent > lastChar)
+                    nl = i;
+                else
+                    break;
+            } while (true);
+        }
+        yield cst.SCALAR;
+        yield* this.pushToIndex(nl + 1, true);
+        return yield* this.parseLineStart();
+    }
+    *parsePlainScalar() {
+        const inFlow = this.flowLevel > 0;
+        let end = this.pos - 1;
+        let i = this.pos - 1;
+        let ch;
+        while ((ch = this.buffer[++i])) {
+            if (ch === ':') {
+                const next = this.buffer[i + 1];
+                if (isEmpty(next) || (inFlow && flowIndicatorChars.has(next)))
+                    break;
+                end = i;
+            }
+            else if (isEmpty(ch)) {
+                let next = this.buffer[i + 1];
+                if (ch === '\r') {
+                    if (next === '\n') {
+                        i += 1;
+                        ch = '\n';
+                        next = this.buffer[i + 1];
+                    }
+                    else
+                        end = i;
+                }
+                if (next === '#' || (inFlow && flowIndicatorChars.has(next)))
+                    break;
+                if (ch === '\n') {
+                    const cs = this.continueScalar(i + 1);
+                    if (cs === -1)
+                        break;
+                    i = Math.max(i, cs - 2); // to advance, but still account for ' #'
+                }
+            }
+            else {
+                if (inFlow && flowIndicatorChars.has(ch))
+                    break;
+                end = i;
+            }
+        }
+        if (!ch && !this.atEnd)
+            return this.setNext('plain-scalar');
+        yield cst.SCALAR;
+        yield* this.pushToIndex(end + 1, true);
+        return inFlow ? 'flow' : 'doc';
+    }
+    *pushCount(n) {
+        if (n > 0) {
+            yield this.buffer.substr(this.pos, n);
+            this.pos += n;
+            return n;
+        }
+        return 0;
+    }
+    *pushToIndex(i, allowEmpty) {
+        const s = this.buffer.slice(this.pos, i);
+        if (s) {
+            yield s;
+            this.pos += s.length;
+            return s.length;
+        }
+        else if (allowEmpty)
+            yield '';
+        return 0;
+    }
+    *pushIndicators() {
+        let n = 0;
+        loop: while (true) {
+            switch (this.charAt(0)) {
+                case '!':
+                    n += yield* this.pushTag();
+                    n += yield* this.pushSpaces(true);
+                    continue loop;
+                case '&':
+                    n += yield* this.pushUntil(isNotAnchorChar);
+                    n += yield* this.pushSpaces(true);
+                    continue loop;
+                case '-': // this is an error
+                case '?': // this is an error outside flow collections
+                case ':': {
+                    const inFlow = this.flowLevel > 0;
+                    const ch1 = this.charAt(1);
+                    if (isEmpty(ch1) || (inFlow && flowIndicatorChars.has(ch1))) {
+                        if (!inFlow)
+                            this.indentNext = this.indentValue + 1;
+                        else if (this.flowKey)
+                            this.flowKey = false;
+                        n += yield* this.pushCount(1);
+                        n += yield* this.pushSpaces(true);
+                        continue loop;
+                    }
+                }
+            }
+            break loop;
+        }
+        return n;
+    }
+    *pushTag() {
+        if (this.charAt(1) === '<') {
+            let i = this.pos + 2;
+            let ch = this.buffer[i];
+            while (!isEmpty(ch) && ch !== '>')
+                ch = this.buffer[++i];
+            return yield* this.pushToIndex(ch === '>' ? i + 1 : i, false);
+        }
+        else {
+            let i = this.pos + 1;
+            let ch = this.buffer[i];
+            while (ch) {
+                if (tagChars.has(ch))
+                    ch = this.buffer[++i];
+                else if (ch === '%' &&
+                    hexDigits.has(this.buffer[i + 1]) &&
+                    hexDigits.has(this.buffer[i + 2])) {
+                    ch = this.buffer[(i += 3)];
+                }
+                else
+                    break;
+            }
+            return yield* this.pushToIndex(i, false);
+        }
+    }
+    *pushNewline() {
+        const ch = this.buffer[this.pos];
+        if (ch === '\n')
+            return yield* this.pushCount(1);
+        else if (ch === '\r' && this.charAt(1) === '\n')
+            return yield* this.pushCount(2);
+        else
+            return 0;
+    }
+    *pushSpaces(allowTabs) {
+        let i = this.pos - 1;
+        let ch;
+        do {
+            ch = this.buffer[++i];
+        } while (ch === ' ' || (allowTabs && ch === '\t'));
+        const n = i - this.pos;
+        if (n > 0) {
+            yield this.buffer.substr(this.pos, n);
+            this.pos = i;
+        }
+        return n;
+    }
+    *pushUntil(test) {
+        let i = this.pos;
+        let ch = this.buffer[i];
+        while (!test(ch))
+            ch = this.buffer[++i];
+        return yield* this.pushToIndex(i, false);
+    }
+}
+
+exports.Lexer = Lexer;
+
+
+/***/ }),
+
+/***/ 6628:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+/**
+ * Tracks newlines during parsing in order to provide an efficient API for
+ * determining the one-indexed `{ line, col }` position for any offset
+ * within the input.
+ */
+class LineCounter {
+    constructor() {
+        this.lineStarts = [];
+        /**
+         * Should be called in ascending order. Otherwise, call
+         * `lineCounter.lineStarts.sort()` before calling `linePos()`.
+         */
+        this.addNewLine = (offset) => this.lineStarts.push(offset);
+        /**
+         * Performs a binary search and returns the 1-indexed { line, col }
+         * position of `offset`. If `line === 0`, `addNewLine` has never been
+         * called or `offset` is before the first known newline.
+         */
+        this.linePos = (offset) => {
+            let low = 0;
+            let high = this.lineStarts.length;
+            while (low < high) {
+                const mid = (low + high) >> 1; // Math.floor((low + high) / 2)
+                if (this.lineStarts[mid] < offset)
+                    low = mid + 1;
+                else
+                    high = mid;
+            }
+            if (this.lineStarts[low] === offset)
+                return { line: low + 1, col: 1 };
+            if (low === 0)
+                return { line: 0, col: offset };
+            const start = this.lineStarts[low - 1];
+            return { line: low, col: offset - start + 1 };
+        };
+    }
+}
+
+exports.LineCounter = LineCounter;
+
+
+/***/ }),
+
+/***/ 3456:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var node_process = __nccwpck_require__(932);
+var cst = __nccwpck_require__(3461);
+var lexer = __nccwpck_require__(361);
+
+function includesToken(list, type) {
+    for (let i = 0; i < list.length; ++i)
+        if (list[i].type === type)
+            return true;
+    return false;
+}
+function findNonEmptyIndex(list) {
+    for (let i = 0; i < list.length; ++i) {
+        switch (list[i].type) {
+            case 'space':
+            case 'comment':
+            case 'newline':
+                break;
+            default:
+                return i;
+        }
+    }
+    return -1;
+}
+function isFlowToken(token) {
+    switch (token?.type) {
+        case 'alias':
+        case 'scalar':
+        case 'single-quoted-scalar':
+        case 'double-quoted-scalar':
+        case 'flow-collection':
+            return true;
+        default:
+            return false;
+    }
+}
+function getPrevProps(parent) {
+    switch (parent.type) {
+        case 'document':
+            return parent.start;
+        case 'block-map': {
+            const it = parent.items[parent.items.length - 1];
+            return it.sep ?? it.start;
+        }
+        case 'block-seq':
+            return parent.items[parent.items.length - 1].start;
+        /* istanbul ignore next should not happen */
+        default:
+            return [];
+    }
+}
+/** Note: May modify input array */
+function getFirstKeyStartProps(prev) {
+    if (prev.length === 0)
+        return [];
+    let i = prev.length;
+    loop: while (--i >= 0) {
+        switch (prev[i].type) {
+            case 'doc-start':
+            case 'explicit-key-ind':
+            case 'map-value-ind':
+            case 'seq-item-ind':
+            case 'newline':
+                break loop;
+        }
+    }
+    while (prev[++i]?.type === 'space') {
+        /* loop */
+    }
+    return prev.splice(i, prev.length);
+}
+function arrayPushArray(target, source) {
+    // May exhaust call stack with large `source` array
+    if (source.length < 1e5)
+        Array.prototype.push.apply(target, source);
+    else
+        for (let i = 0; i < source.length; ++i)
+            target.push(source[i]);
+}
+function fixFlowSeqItems(fc) {
+    if (fc.start.type === 'flow-seq-start') {
+        for (const it of fc.items) {
+            if (it.sep &&
+                !it.value &&
+                !includesToken(it.start, 'explicit-key-ind') &&
+                !includesToken(it.sep, 'map-value-ind')) {
+                if (it.key)
+                    it.value = it.key;
+                delete it.key;
+                if (isFlowToken(it.value)) {
+                    if (it.value.end)
+                        arrayPushArray(it.value.end, it.sep);
+                    else
+                        it.value.end = it.sep;
+                }
+                else
+                    arrayPushArray(it.start, it.sep);
+                delete it.sep;
+            }
+        }
+    }
+}
+/**
+ * A YAML concrete syntax tree (CST) parser
+ *
+ * ```ts
+ * const src: string = ...
+ * for (const token of new Parser().parse(src)) {
+ *   // token: Token
+ * }
+ * ```
+ *
+ * To use the parser with a user-provided lexer:
+ *
+ * ```ts
+ * function* parse(source: string, lexer: Lexer) {
+ *   const parser = new Parser()
+ *   for (const lexeme of lexer.lex(source))
+ *     yield* parser.next(lexeme)
+ *   yield* parser.end()
+ * }
+ *
+ * const src: string = ...
+ * const lexer = new Lexer()
+ * for (const token of parse(src, lexer)) {
+ *   // token: Token
+ * }
+ * ```
+ */
+class Parser {
+    /**
+     * @param onNewLine - If defined, called separately with the start position of
+     *   each new line (in `parse()`, including the start of input).
+     */
+    constructor(onNewLine) {
+        /** If true, space and sequence indicators count as indentation */
+        this.atNewLine = true;
+        /** If true, next token is a scalar value */
+        this.atScalar = false;
+        /** Current indentation level */
+        this.indent = 0;
+        /** Current offset since the start of parsing */
+        this.offset = 0;
+        /** On the same line with a block map key */
+        this.onKeyLine = false;
+        /** Top indicates the node that's currently being built */
+        this.stack = [];
+        /** The source of the current token, set in parse() */
+        this.source = '';
+        /** The type of the current token, set in parse() */
+        this.type = '';
+        // Must be defined after `next()`
+        this.lexer = new lexer.Lexer();
+        this.onNewLine = onNewLine;
+    }
+    /**
+     * Parse `source` as a YAML stream.
+     * If `incomplete`, a part of the last line may be left as a buffer for the next call.
+     *
+     * Errors are not thrown, but yielded as `{ type: 'error', message }` tokens.
+     *
+     * @returns A generator of tokens representing each directive, document, and other structure.
+     */
+    *parse(source, incomplete = false) {
+        if (this.onNewLine && this.offset === 0)
+            this.onNewLine(0);
+        for (const lexeme of this.lexer.lex(source, incomplete))
+            yield* this.next(lexeme);
+        if (!incomplete)
+            yield* this.end();
+    }
+    /**
+     * Advance the parser by the `source` of one lexical token.
+     */
+    *next(source) {
+        this.source = source;
+        if (node_process.env.LOG_TOKENS)
+            console.log('|', cst.prettyToken(source));
+        if (this.atScalar) {
+            this.atScalar = false;
+            yield* this.step();
+            this.offset += source.length;
+            return;
+        }
+        const type = cst.tokenType(source);
+        if (!type) {
+            const message = `Not a YAML token: ${source}`;
+            yield* this.pop({ type: 'error', offset: this.offset, message, source });
+            this.offset += source.length;
+        }
+        else if (type === 'scalar') {
+            this.atNewLine = false;
+            this.atScalar = true;
+            this.type = 'scalar';
+        }
+        else {
+            this.type = type;
+            yield* this.step();
+            switch (type) {
+                case 'newline':
+                    this.atNewLine = true;
+                    this.indent = 0;
+                    if (this.onNewLine)
+                        this.onNewLine(this.offset + source.length);
+                    break;
+                case 'space':
+                    if (this.atNewLine && source[0] === ' ')
+                        this.indent += source.length;
+                    break;
+                case 'explicit-key-ind':
+                case 'map-value-ind':
+                case 'seq-item-ind':
+                    if (this.atNewLine)
+                        this.indent += source.length;
+                    break;
+                case 'doc-mode':
+                case 'flow-error-end':
+                    return;
+                default:
+                    this.atNewLine = false;
+            }
+            this.offset += source.length;
+        }
+    }
+    /** Call at end of input to push out any remaining constructions */
+    *end() {
+        while (this.stack.length > 0)
+            yield* this.pop();
+    }
+    get sourceToken() {
+        const st = {
+            type: this.type,
+            offset: this.offset,
+            indent: this.indent,
+            source: this.source
+        };
+        return st;
+    }
+    *step() {
+        const top = this.peek(1);
+        if (this.type === 'doc-end' && top?.type !== 'doc-end') {
+            while (this.stack.length > 0)
+                yield* this.pop();
+            this.stack.push({
+                type: 'doc-end',
+                offset: this.offset,
+                source: this.source
+            });
+            return;
+        }
+        if (!top)
+            return yield* this.stream();
+        switch (top.type) {
+            case 'document':
+                return yield* this.document(top);
+            case 'alias':
+            case 'scalar':
+            case 'single-quoted-scalar':
+            case 'double-quoted-scalar':
+                return yield* this.scalar(top);
+            case 'block-scalar':
+                return yield* this.blockScalar(top);
+            case 'block-map':
+                return yield* this.blockMap(top);
+            case 'block-seq':
+                return yield* this.blockSequence(top);
+            case 'flow-collection':
+                return yield* this.flowCollection(top);
+            case 'doc-end':
+                return yield* this.documentEnd(top);
+        }
+        /* istanbul ignore next should not happen */
+        yield* this.pop();
+    }
+    peek(n) {
+        return this.stack[this.stack.length - n];
+    }
+    *pop(error) {
+        const token = error ?? this.stack.pop();
+        /* istanbul ignore if should not happen */
+        if (!token) {
+            const message = 'Tried to pop an empty stack';
+            yield { type: 'error', offset: this.offset, source: '', message };
+        }
+        else if (this.stack.length === 0) {
+            yield token;
+        }
+        else {
+            const top = this.peek(1);
+            if (token.type === 'block-scalar') {
+                // Block scalars use their parent rather than header indent
+                token.indent = 'indent' in top ? top.indent : 0;
+            }
+            else if (token.type === 'flow-collection' && top.type === 'document') {
+                // Ignore all indent for top-level flow collections
+                token.indent = 0;
+            }
+            if (token.type === 'flow-collection')
+                fixFlowSeqItems(token);
+            switch (top.type) {
+                case 'document':
+                    top.value = token;
+                    break;
+                case 'block-scalar':
+                    top.props.push(token); // error
+                    break;
+                case 'block-map': {
+                    const it = top.items[top.items.length - 1];
+                    if (it.value) {
+                        top.items.push({ start: [], key: token, sep: [] });
+                        this.onKeyLine = true;
+                        return;
+                    }
+                    else if (it.sep) {
+                        it.value = token;
+                    }
+                    else {
+                        Object.assign(it, { key: token, sep: [] });
+                        this.onKeyLine = !it.explicitKey;
+                        return;
+                    }
+                    break;
+                }
+                case 'block-seq': {
+                    const it = top.items[top.items.length - 1];
+                    if (it.value)
+                        top.items.push({ start: [], value: token });
+                    else
+                        it.value = token;
+                    break;
+                }
+                case 'flow-collection': {
+                    const it = top.items[top.items.length - 1];
+                    if (!it || it.value)
+                        top.items.push({ start: [], key: token, sep: [] });
+                    else if (it.sep)
+                        it.value = token;
+                    else
+                        Object.assign(it, { key: token, sep: [] });
+                    return;
+                }
+                /* istanbul ignore next should not happen */
+                default:
+                    yield* this.pop();
+                    yield* this.pop(token);
+            }
+            if ((top.type === 'document' ||
+                top.type === 'block-map' ||
+                top.type === 'block-seq') &&
+                (token.type === 'block-map' || token.type === 'block-seq')) {
+                const last = token.items[token.items.length - 1];
+                if (last &&
+                    !last.sep &&
+                    !last.value &&
+                    last.start.length > 0 &&
+                    findNonEmptyIndex(last.start) === -1 &&
+                    (token.indent === 0 ||
+                        last.start.every(st => st.type !== 'comment' || st.indent < token.indent))) {
+                    if (top.type === 'document')
+                        top.end = last.start;
+                    else
+                        top.items.push({ start: last.start });
+                    token.items.splice(-1, 1);
+                }
+            }
+        }
+    }
+    *stream() {
+        switch (this.type) {
+            case 'directive-line':
+                yield { type: 'directive', offset: this.offset, source: this.source };
+                return;
+            case 'byte-order-mark':
+            case 'space':
+            case 'comment':
+            case 'newline':
+                yield this.sourceToken;
+                return;
+            case 'doc-mode':
+            case 'doc-start': {
+                const doc = {
+                    type: 'document',
+                    offset: this.offset,
+                    start: []
+                };
+                if (this.type === 'doc-start')
+                    doc.start.push(this.sourceToken);
+                this.stack.push(doc);
+                return;
+            }
+        }
+        yield {
+            type: 'error',
+            offset: this.offset,
+            message: `Unexpected ${this.type} token in YAML stream`,
+            source: this.source
+        };
+    }
+    *document(doc) {
+        if (doc.value)
+            return yield* this.lineEnd(doc);
+        switch (this.type) {
+            case 'doc-start': {
+                if (findNonEmptyIndex(doc.start) !== -1) {
+                    yield* this.pop();
+                    yield* this.step();
+                }
+                else
+                    doc.start.push(this.sourceToken);
+                return;
+            }
+            case 'anchor':
+            case 'tag':
+            case 'space':
+            case 'comment':
+            case 'newline':
+                doc.start.push(this.sourceToken);
+                return;
+        }
+        const bv = this.startBlockValue(doc);
+        if (bv)
+            this.stack.push(bv);
+        else {
+            yield {
+                type: 'error',
+                offset: this.offset,
+                message: `Unexpected ${this.type} token in YAML document`,
+                source: this.source
+            };
+        }
+    }
+    *scalar(scalar) {
+        if (this.type === 'map-value-ind') {
+            const prev = getPrevProps(this.peek(2));
+            const start = getFirstKeyStartProps(prev);
+            let sep;
+            if (scalar.end) {
+                sep = scalar.end;
+                sep.push(this.sourceToken);
+                delete scalar.end;
+            }
+            else
+                sep = [this.sourceToken];
+            const map = {
+                type: 'block-map',
+                offset: scalar.offset,
+                indent: scalar.indent,
+                items: [{ start, key: scalar, sep }]
+            };
+            this.onKeyLine = true;
+            this.stack[this.stack.length - 1] = map;
+        }
+        else
+            yield* this.lineEnd(scalar);
+    }
+    *blockScalar(scalar) {
+        switch (this.type) {
+            case 'space':
+            case 'comment':
+            case 'newline':
+                scalar.props.push(this.sourceToken);
+                return;
+            case 'scalar':
+                scalar.source = this.source;
+                // block-scalar source includes trailing newline
+                this.atNewLine = true;
+                this.indent = 0;
+                if (this.onNewLine) {
+                    let nl = this.source.indexOf('\n') + 1;
+                    while (nl !== 0) {
+                        this.onNewLine(this.offset + nl);
+                        nl = this.source.indexOf('\n', nl) + 1;
+                    }
+                }
+                yield* this.pop();
+                break;
+            /* istanbul ignore next should not happen */
+            default:
+                yield* this.pop();
+                yield* this.step();
+        }
+    }
+    *blockMap(map) {
+        const it = map.items[map.items.length - 1];
+        // it.sep is true-ish if pair already has key or : separator
+        switch (this.type) {
+            case 'newline':
+                this.onKeyLine = false;
+                if (it.value) {
+                    const end = 'end' in it.value ? it.value.end : undefined;
+                    const last = Array.isArray(end) ? end[end.length - 1] : undefined;
+                    if (last?.type === 'comment')
+                        end?.push(this.sourceToken);
+                    else
+                        map.items.push({ start: [this.sourceToken] });
+                }
+                else if (it.sep) {
+                    it.sep.push(this.sourceToken);
+                }
+                else {
+                    it.start.push(this.sourceToken);
+                }
+                return;
+            case 'space':
+            case 'comment':
+                if (it.value) {
+                    map.items.push({ start: [this.sourceToken] });
+                }
+                else if (it.sep) {
+                    it.sep.push(this.sourceToken);
+                }
+                else {
+                    if (this.atIndentedComment(it.start, map.indent)) {
+                        const prev = map.items[map.items.length - 2];
+                        const end = prev?.value?.end;
+                        if (Array.isArray(end)) {
+                            arrayPushArray(end, it.start);
+                            end.push(this.sourceToken);
+                            map.items.pop();
+                            return;
+                        }
+                    }
+                    it.start.push(this.sourceToken);
+                }
+                return;
+        }
+        if (this.indent >= map.indent) {
+            const atMapIndent = !this.onKeyLine && this.indent === map.indent;
+            const atNextItem = atMapIndent &&
+                (it.sep || it.explicitKey) &&
+                this.type !== 'seq-item-ind';
+            // For empty nodes, assign newline-separated not indented empty tokens to following node
+            let start = [];
+            if (atNextItem && it.sep && !it.value) {
+                const nl = [];
+                for (let i = 0; i < it.sep.length; ++i) {
+                    const st = it.sep[i];
+                    switch (st.type) {
+                        case 'newline':
+                            nl.push(i);
+                            break;
+                        case 'space':
+                            break;
+                        case 'comment':
+                            if (st.indent > map.indent)
+                                nl.length = 0;
+                            break;
+                        default:
+                            nl.length = 0;
+                    }
+                }
+                if (nl.length >= 2)
+                    start = it.sep.splice(nl[1]);
+            }
+            switch (this.type) {
+                case 'anchor':
+                case 'tag':
+                    if (atNextItem || it.value) {
+                        start.push(this.sourceToken);
+                        map.items.push({ start });
+                        this.onKeyLine = true;
+                    }
+                    else if (it.sep) {
+                        it.sep.push(this.sourceToken);
+                    }
+                    else {
+                        it.start.push(this.sourceToken);
+                    }
+                    return;
+                case 'explicit-key-ind':
+                    if (!it.sep && !it.explicitKey) {
+                        it.start.push(this.sourceToken);
+                        it.explicitKey = true;
+                    }
+                    else if (atNextItem || it.value) {
+                        start.push(this.sourceToken);
+                        map.items.push({ start, explicitKey: true });
+                    }
+                    else {
+                        this.stack.push({
+                            type: 'block-map',
+                            offset: this.offset,
+                            indent: this.indent,
+                            items: [{ start: [this.sourceToken], explicitKey: true }]
+                        });
+                    }
+                    this.onKeyLine = true;
+                    return;
+                case 'map-value-ind':
+                    if (it.explicitKey) {
+                        if (!it.sep) {
+                            if (includesToken(it.start, 'newline')) {
+                                Object.assign(it, { key: null, sep: [this.sourceToken] });
+                            }
+                            else {
+                                const start = getFirstKeyStartProps(it.start);
+                                this.stack.push({
+                                    type: 'block-map',
+                                    offset: this.offset,
+                                    indent: this.indent,
+                                    items: [{ start, key: null, sep: [this.sourceToken] }]
+                                });
+                            }
+                        }
+                        else if (it.value) {
+                            map.items.push({ start: [], key: null, sep: [this.sourceToken] });
+                        }
+                        else if (includesToken(it.sep, 'map-value-ind')) {
+                            this.stack.push({
+                                type: 'block-map',
+                                offset: this.offset,
+                                indent: this.indent,
+                                items: [{ start, key: null, sep: [this.sourceToken] }]
+                            });
+                        }
+                        else if (isFlowToken(it.key) &&
+                            !includesToken(it.sep, 'newline')) {
+                            const start = getFirstKeyStartProps(it.start);
+                            const key = it.key;
+                            const sep = it.sep;
+                            sep.push(this.sourceToken);
+                            // @ts-expect-error type guard is wrong here
+                            delete it.key;
+                            // @ts-expect-error type guard is wrong here
+                            delete it.sep;
+                            this.stack.push({
+                                type: 'block-map',
+                                offset: this.offset,
+                                indent: this.indent,
+                                items: [{ start, key, sep }]
+                            });
+                        }
+                        else if (start.length > 0) {
+                            // Not actually at next item
+                            it.sep = it.sep.concat(start, this.sourceToken);
+                        }
+                        else {
+                            it.sep.push(this.sourceToken);
+                        }
+                    }
+                    else {
+                        if (!it.sep) {
+                            Object.assign(it, { key: null, sep: [this.sourceToken] });
+                        }
+                        else if (it.value || atNextItem) {
+                            map.items.push({ start, key: null, sep: [this.sourceToken] });
+                        }
+                        else if (includesToken(it.sep, 'map-value-ind')) {
+                            this.stack.push({
+                                type: 'block-map',
+                                offset: this.offset,
+                                indent: this.indent,
+                                items: [{ start: [], key: null, sep: [this.sourceToken] }]
+                            });
+                        }
+                        else {
+                            it.sep.push(this.sourceToken);
+                        }
+                    }
+                    this.onKeyLine = true;
+                    return;
+                case 'alias':
+                case 'scalar':
+                case 'single-quoted-scalar':
+                case 'double-quoted-scalar': {
+                    const fs = this.flowScalar(this.type);
+                    if (atNextItem || it.value) {
+                        map.items.push({ start, key: fs, sep: [] });
+                        this.onKeyLine = true;
+                    }
+                    else if (it.sep) {
+                        this.stack.push(fs);
+                    }
+                    else {
+                        Object.assign(it, { key: fs, sep: [] });
+                        this.onKeyLine = true;
+                    }
+                    return;
+                }
+                default: {
+                    const bv = this.startBlockValue(map);
+                    if (bv) {
+                        if (bv.type === 'block-seq') {
+                            if (!it.explicitKey &&
+                                it.sep &&
+                                !includesToken(it.sep, 'newline')) {
+                                yield* this.pop({
+                                    type: 'error',
+                                    offset: this.offset,
+                                    message: 'Unexpected block-seq-ind on same line with key',
+                                    source: this.source
+                                });
+                                return;
+                            }
+                        }
+                        else if (atMapIndent) {
+                            map.items.push({ start });
+                        }
+                        this.stack.push(bv);
+                        return;
+                    }
+                }
+            }
+        }
+        yield* this.pop();
+        yield* this.step();
+    }
+    *blockSequence(seq) {
+        const it = seq.items[seq.items.length - 1];
+        switch (this.type) {
+            case 'newline':
+                if (it.value) {
+                    const end = 'end' in it.value ? it.value.end : undefined;
+                    const last = Array.isArray(end) ? end[end.length - 1] : undefined;
+                    if (last?.type === 'comment')
+                        end?.push(this.sourceToken);
+                    else
+                        seq.items.push({ start: [this.sourceToken] });
+                }
+                else
+                    it.start.push(this.sourceToken);
+                return;
+            case 'space':
+            case 'comment':
+                if (it.value)
+                    seq.items.push({ start: [this.sourceToken] });
+                else {
+                    if (this.atIndentedComment(it.start, seq.indent)) {
+                        const prev = seq.items[seq.items.length - 2];
+                        const end = prev?.value?.end;
+                        if (Array.isArray(end)) {
+                            arrayPushArray(end, it.start);
+                            end.push(this.sourceToken);
+                            seq.items.pop();
+                            return;
+                        }
+                    }
+                    it.start.push(this.sourceToken);
+                }
+                return;
+            case 'anchor':
+            case 'tag':
+                if (it.value || this.indent <= seq.indent)
+                    break;
+                it.start.push(this.sourceToken);
+                return;
+            case 'seq-item-ind':
+                if (this.indent !== seq.indent)
+                    break;
+                if (it.value || includesToken(it.start, 'seq-item-ind'))
+                    seq.items.push({ start: [this.sourceToken] });
+                else
+                    it.start.push(this.sourceToken);
+                return;
+        }
+        if (this.indent > seq.indent) {
+            const bv = this.startBlockValue(seq);
+            if (bv) {
+                this.stack.push(bv);
+                return;
+            }
+        }
+        yield* this.pop();
+        yield* this.step();
+    }
+    *flowCollection(fc) {
+        const it = fc.items[fc.items.length - 1];
+        if (this.type === 'flow-error-end') {
+            let top;
+            do {
+                yield* this.pop();
+                top = this.peek(1);
+            } while (top?.type === 'flow-collection');
+        }
+        else if (fc.end.length === 0) {
+            switch (this.type) {
+                case 'comma':
+                case 'explicit-key-ind':
+                    if (!it || it.sep)
+                        fc.items.push({ start: [this.sourceToken] });
+                    else
+                        it.start.push(this.sourceToken);
+                    return;
+                case 'map-value-ind':
+                    if (!it || it.value)
+                        fc.items.push({ start: [], key: null, sep: [this.sourceToken] });
+                    else if (it.sep)
+                        it.sep.push(this.sourceToken);
+                    else
+                        Object.assign(it, { key: null, sep: [this.sourceToken] });
+                    return;
+                case 'space':
+                case 'comment':
+                case 'newline':
+                case 'anchor':
+                case 'tag':
+                    if (!it || it.value)
+                        fc.items.push({ start: [this.sourceToken] });
+                    else if (it.sep)
+                        it.sep.push(this.sourceToken);
+                    else
+                        it.start.push(this.sourceToken);
+                    return;
+                case 'alias':
+                case 'scalar':
+                case 'single-quoted-scalar':
+                case 'double-quoted-scalar': {
+                    const fs = this.flowScalar(this.type);
+                    if (!it || it.value)
+                        fc.items.push({ start: [], key: fs, sep: [] });
+                    else if (it.sep)
+                        this.stack.push(fs);
+                    else
+                        Object.assign(it, { key: fs, sep: [] });
+                    return;
+                }
+                case 'flow-map-end':
+                case 'flow-seq-end':
+                    fc.end.push(this.sourceToken);
+                    return;
+            }
+            const bv = this.startBlockValue(fc);
+            /* istanbul ignore else should not happen */
+            if (bv)
+                this.stack.push(bv);
+            else {
+                yield* this.pop();
+                yield* this.step();
+            }
+        }
+        else {
+            const parent = this.peek(2);
+            if (parent.type === 'block-map' &&
+                ((this.type === 'map-value-ind' && parent.indent === fc.indent) ||
+                    (this.type === 'newline' &&
+                        !parent.items[parent.items.length - 1].sep))) {
+                yield* this.pop();
+                yield* this.step();
+            }
+            else if (this.type === 'map-value-ind' &&
+                parent.type !== 'flow-collection') {
+                const prev = getPrevProps(parent);
+                const start = getFirstKeyStartProps(prev);
+                fixFlowSeqItems(fc);
+                const sep = fc.end.splice(1, fc.end.length);
+                sep.push(this.sourceToken);
+                const map = {
+                    type: 'block-map',
+                    offset: fc.offset,
+                    indent: fc.indent,
+                    items: [{ start, key: fc, sep }]
+                };
+                this.onKeyLine = true;
+                this.stack[this.stack.length - 1] = map;
+            }
+            else {
+                yield* this.lineEnd(fc);
+            }
+        }
+    }
+    flowScalar(type) {
+        if (this.onNewLine) {
+            let nl = this.source.indexOf('\n') + 1;
+            while (nl !== 0) {
+                this.onNewLine(this.offset + nl);
+                nl = this.source.indexOf('\n', nl) + 1;
+            }
+        }
+        return {
+            type,
+            offset: this.offset,
+            indent: this.indent,
+            source: this.source
+        };
+    }
+    startBlockValue(parent) {
+        switch (this.type) {
+            case 'alias':
+            case 'scalar':
+            case 'single-quoted-scalar':
+            case 'double-quoted-scalar':
+                return this.flowScalar(this.type);
+            case 'block-scalar-header':
+                return {
+                    type: 'block-scalar',
+                    offset: this.offset,
+                    indent: this.indent,
+                    props: [this.sourceToken],
+                    source: ''
+                };
+            case 'flow-map-start':
+            case 'flow-seq-start':
+                return {
+                    type: 'flow-collection',
+                    offset: this.offset,
+                    indent: this.indent,
+                    start: this.sourceToken,
+                    items: [],
+                    end: []
+                };
+            case 'seq-item-ind':
+                return {
+                    type: 'block-seq',
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start: [this.sourceToken] }]
+                };
+            case 'explicit-key-ind': {
+                this.onKeyLine = true;
+                const prev = getPrevProps(parent);
+                const start = getFirstKeyStartProps(prev);
+                start.push(this.sourceToken);
+                return {
+                    type: 'block-map',
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start, explicitKey: true }]
+                };
+            }
+            case 'map-value-ind': {
+                this.onKeyLine = true;
+                const prev = getPrevProps(parent);
+                const start = getFirstKeyStartProps(prev);
+                return {
+                    type: 'block-map',
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start, key: null, sep: [this.sourceToken] }]
+                };
+            }
+        }
+        return null;
+    }
+    atIndentedComment(start, indent) {
+        if (this.type !== 'comment')
+            return false;
+        if (this.indent <= indent)
+            return false;
+        return start.every(st => st.type === 'newline' || st.type === 'space');
+    }
+    *documentEnd(docEnd) {
+        if (this.type !== 'doc-mode') {
+            if (docEnd.end)
+                docEnd.end.push(this.sourceToken);
+            else
+                docEnd.end = [this.sourceToken];
+            if (this.type === 'newline')
+                yield* this.pop();
+        }
+    }
+    *lineEnd(token) {
+        switch (this.type) {
+            case 'comma':
+            case 'doc-start':
+            case 'doc-end':
+            case 'flow-seq-end':
+            case 'flow-map-end':
+            case 'map-value-ind':
+                yield* this.pop();
+                yield* this.step();
+                break;
+            case 'newline':
+                this.onKeyLine = false;
+            // fallthrough
+            case 'space':
+            case 'comment':
+            default:
+                // all other values are errors
+                if (token.end)
+                    token.end.push(this.sourceToken);
+                else
+                    token.end = [this.sourceToken];
+                if (this.type === 'newline')
+                    yield* this.pop();
+        }
+    }
+}
+
+exports.Parser = Parser;
+
+
+/***/ }),
+
+/***/ 4047:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var composer = __nccwpck_require__(9984);
+var Document = __nccwpck_require__(3021);
+var errors = __nccwpck_require__(1464);
+var log = __nccwpck_require__(7249);
+var identity = __nccwpck_require__(1127);
+var lineCounter = __nccwpck_require__(6628);
+var parser = __nccwpck_require__(3456);
+
+function parseOptions(options) {
+    const prettyErrors = options.prettyErrors !== false;
+    const lineCounter$1 = options.lineCounter || (prettyErrors && new lineCounter.LineCounter()) || null;
+    return { lineCounter: lineCounter$1, prettyErrors };
+}
+/**
+ * Parse the input as a stream of YAML documents.
+ *
+ * Documents should be separated from each other by `...` or `---` marker lines.
+ *
+ * @returns If an empty `docs` array is returned, it will be of type
+ *   EmptyStream and contain additional stream information. In
+ *   TypeScript, you should use `'empty' in docs` as a type guard for it.
+ */
+function parseAllDocuments(source, options = {}) {
+    const { lineCounter, prettyErrors } = parseOptions(options);
+    const parser$1 = new parser.Parser(lineCounter?.addNewLine);
+    const composer$1 = new composer.Composer(options);
+    const docs = Array.from(composer$1.compose(parser$1.parse(source)));
+    if (prettyErrors && lineCounter)
+        for (const doc of docs) {
+            doc.errors.forEach(errors.prettifyError(source, lineCounter));
+            doc.warnings.forEach(errors.prettifyError(source, lineCounter));
+        }
+    if (docs.length > 0)
+        return docs;
+    return Object.assign([], { empty: true }, composer$1.streamInfo());
+}
+/** Parse an input string into a single YAML.Document */
+function parseDocument(source, options = {}) {
+    const { lineCounter, prettyErrors } = parseOptions(options);
+    const parser$1 = new parser.Parser(lineCounter?.addNewLine);
+    const composer$1 = new composer.Composer(options);
+    // `doc` is always set by compose.end(true) at the very latest
+    let doc = null;
+    for (const _doc of composer$1.compose(parser$1.parse(source), true, source.length)) {
+        if (!doc)
+            doc = _doc;
+        else if (doc.options.logLevel !== 'silent') {
+            doc.errors.push(new errors.YAMLParseError(_doc.range.slice(0, 2), 'MULTIPLE_DOCS', 'Source contains multiple documents; please use YAML.parseAllDocuments()'));
+            break;
+        }
+    }
+    if (prettyErrors && lineCounter) {
+        doc.errors.forEach(errors.prettifyError(source, lineCounter));
+        doc.warnings.forEach(errors.prettifyError(source, lineCounter));
+    }
+    return doc;
+}
+function parse(src, reviver, options) {
+    let _reviver = undefined;
+    if (typeof reviver === 'function') {
+        _reviver = reviver;
+    }
+    else if (options === undefined && reviver && typeof reviver === 'object') {
+        options = reviver;
+    }
+    const doc = parseDocument(src, options);
+    if (!doc)
+        return null;
+    doc.warnings.forEach(warning => log.warn(doc.options.logLevel, warning));
+    if (doc.errors.length > 0) {
+        if (doc.options.logLevel !== 'silent')
+            throw doc.errors[0];
+        else
+            doc.errors = [];
+    }
+    return doc.toJS(Object.assign({ reviver: _reviver }, options));
+}
+function stringify(value, replacer, options) {
+    let _replacer = null;
+    if (typeof replacer === 'function' || Array.isArray(replacer)) {
+        _replacer = replacer;
+    }
+    else if (options === undefined && replacer) {
+        options = replacer;
+    }
+    if (typeof options === 'string')
+        options = options.length;
+    if (typeof options === 'number') {
+        const indent = Math.round(options);
+        options = indent < 1 ? undefined : indent > 8 ? { indent: 8 } : { indent };
+    }
+    if (value === undefined) {
+        const { keepUndefined } = options ?? replacer ?? {};
+        if (!keepUndefined)
+            return undefined;
+    }
+    if (identity.isDocument(value) && !_replacer)
+        return value.toString(options);
+    return new Document.Document(value, _replacer, options).toString(options);
+}
+
+exports.parse = parse;
+exports.parseAllDocuments = parseAllDocuments;
+exports.parseDocument = parseDocument;
+exports.stringify = stringify;
+
+
+/***/ }),
+
+/***/ 5840:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var map = __nccwpck_require__(7451);
+var seq = __nccwpck_require__(1706);
+var string = __nccwpck_require__(6464);
+var tags = __nccwpck_require__(18);
+
+const sortMapEntriesByKey = (a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+class Schema {
+    constructor({ compat, customTags, merge, resolveKnownTags, schema, sortMapEntries, toStringDefaults }) {
+        this.compat = Array.isArray(compat)
+            ? tags.getTags(compat, 'compat')
+            : compat
+                ? tags.getTags(null, compat)
+                : null;
+        this.name = (typeof schema === 'string' && schema) || 'core';
+        this.knownTags = resolveKnownTags ? tags.coreKnownTags : {};
+        this.tags = tags.getTags(customTags, this.name, merge);
+        this.toStringOptions = toStringDefaults ?? null;
+        Object.defineProperty(this, identity.MAP, { value: map.map });
+        Object.defineProperty(this, identity.SCALAR, { value: string.string });
+        Object.defineProperty(this, identity.SEQ, { value: seq.seq });
+        // Used by createMap()
+        this.sortMapEntries =
+            typeof sortMapEntries === 'function'
+                ? sortMapEntries
+                : sortMapEntries === true
+                    ? sortMapEntriesByKey
+                    : null;
+    }
+    clone() {
+        const copy = Object.create(Schema.prototype, Object.getOwnPropertyDescriptors(this));
+        copy.tags = this.tags.slice();
+        return copy;
+    }
+}
+
+exports.Schema = Schema;
+
+
+/***/ }),
+
+/***/ 7451:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var YAMLMap = __nccwpck_require__(4454);
+
+const map = {
+    collection: 'map',
+    default: true,
+    nodeClass: YAMLMap.YAMLMap,
+    tag: 'tag:yaml.org,2002:map',
+    resolve(map, onError) {
+        if (!identity.isMap(map))
+            onError('Expected a mapping for this tag');
+        return map;
+    },
+    createNode: (schema, obj, ctx) => YAMLMap.YAMLMap.from(schema, obj, ctx)
+};
+
+exports.map = map;
+
+
+/***/ }),
+
+/***/ 3632:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+
+const nullTag = {
+    identify: value => value == null,
+    createNode: () => new Scalar.Scalar(null),
+    default: true,
+    tag: 'tag:yaml.org,2002:null',
+    test: /^(?:~|[Nn]ull|NULL)?$/,
+    resolve: () => new Scalar.Scalar(null),
+    stringify: ({ source }, ctx) => typeof source === 'string' && nullTag.test.test(source)
+        ? source
+        : ctx.options.nullStr
+};
+
+exports.nullTag = nullTag;
+
+
+/***/ }),
+
+/***/ 1706:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var YAMLSeq = __nccwpck_require__(2223);
+
+const seq = {
+    collection: 'seq',
+    default: true,
+    nodeClass: YAMLSeq.YAMLSeq,
+    tag: 'tag:yaml.org,2002:seq',
+    resolve(seq, onError) {
+        if (!identity.isSeq(seq))
+            onError('Expected a sequence for this tag');
+        return seq;
+    },
+    createNode: (schema, obj, ctx) => YAMLSeq.YAMLSeq.from(schema, obj, ctx)
+};
+
+exports.seq = seq;
+
+
+/***/ }),
+
+/***/ 6464:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var stringifyString = __nccwpck_require__(3069);
+
+const string = {
+    identify: value => typeof value === 'string',
+    default: true,
+    tag: 'tag:yaml.org,2002:str',
+    resolve: str => str,
+    stringify(item, ctx, onComment, onChompKeep) {
+        ctx = Object.assign({ actualString: true }, ctx);
+        return stringifyString.stringifyString(item, ctx, onComment, onChompKeep);
+    }
+};
+
+exports.string = string;
+
+
+/***/ }),
+
+/***/ 3959:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+
+const boolTag = {
+    identify: value => typeof value === 'boolean',
+    default: true,
+    tag: 'tag:yaml.org,2002:bool',
+    test: /^(?:[Tt]rue|TRUE|[Ff]alse|FALSE)$/,
+    resolve: str => new Scalar.Scalar(str[0] === 't' || str[0] === 'T'),
+    stringify({ source, value }, ctx) {
+        if (source && boolTag.test.test(source)) {
+            const sv = source[0] === 't' || source[0] === 'T';
+            if (value === sv)
+                return source;
+        }
+        return value ? ctx.options.trueStr : ctx.options.falseStr;
+    }
+};
+
+exports.boolTag = boolTag;
+
+
+/***/ }),
+
+/***/ 8405:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+var stringifyNumber = __nccwpck_require__(8689);
+
+const floatNaN = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/,
+    resolve: str => str.slice(-3).toLowerCase() === 'nan'
+        ? NaN
+        : str[0] === '-'
+            ? Number.NEGATIVE_INFINITY
+            : Number.POSITIVE_INFINITY,
+    stringify: stringifyNumber.stringifyNumber
+};
+const floatExp = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    format: 'EXP',
+    test: /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+$/,
+    resolve: str => parseFloat(str),
+    stringify(node) {
+        const num = Number(node.value);
+        return isFinite(num) ? num.toExponential() : stringifyNumber.stringifyNumber(node);
+    }
+};
+const float = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    test: /^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)$/,
+    resolve(str) {
+        const node = new Scalar.Scalar(parseFloat(str));
+        const dot = str.indexOf('.');
+        if (dot !== -1 && str[str.length - 1] === '0')
+            node.minFractionDigits = str.length - dot - 1;
+        return node;
+    },
+    stringify: stringifyNumber.stringifyNumber
+};
+
+exports.float = float;
+exports.floatExp = floatExp;
+exports.floatNaN = floatNaN;
+
+
+/***/ }),
+
+/***/ 9874:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var stringifyNumber = __nccwpck_require__(8689);
+
+const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
+const intResolve = (str, offset, radix, { intAsBigInt }) => (intAsBigInt ? BigInt(str) : parseInt(str.substring(offset), radix));
+function intStringify(node, radix, prefix) {
+    const { value } = node;
+    if (intIdentify(value) && value >= 0)
+        return prefix + value.toString(radix);
+    return stringifyNumber.stringifyNumber(node);
+}
+const intOct = {
+    identify: value => intIdentify(value) && value >= 0,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'OCT',
+    test: /^0o[0-7]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 2, 8, opt),
+    stringify: node => intStringify(node, 8, '0o')
+};
+const int = {
+    identify: intIdentify,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    test: /^[-+]?[0-9]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 0, 10, opt),
+    stringify: stringifyNumber.stringifyNumber
+};
+const intHex = {
+    identify: value => intIdentify(value) && value >= 0,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'HEX',
+    test: /^0x[0-9a-fA-F]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 2, 16, opt),
+    stringify: node => intStringify(node, 16, '0x')
+};
+
+exports.int = int;
+exports.intHex = intHex;
+exports.intOct = intOct;
+
+
+/***/ }),
+
+/***/ 896:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var map = __nccwpck_require__(7451);
+var _null = __nccwpck_require__(3632);
+var seq = __nccwpck_require__(1706);
+var string = __nccwpck_require__(6464);
+var bool = __nccwpck_require__(3959);
+var float = __nccwpck_require__(8405);
+var int = __nccwpck_require__(9874);
+
+const schema = [
+    map.map,
+    seq.seq,
+    string.string,
+    _null.nullTag,
+    bool.boolTag,
+    int.intOct,
+    int.int,
+    int.intHex,
+    float.floatNaN,
+    float.floatExp,
+    float.float
+];
+
+exports.schema = schema;
+
+
+/***/ }),
+
+/***/ 3559:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+var map = __nccwpck_require__(7451);
+var seq = __nccwpck_require__(1706);
+
+function intIdentify(value) {
+    return typeof value === 'bigint' || Number.isInteger(value);
+}
+const stringifyJSON = ({ value }) => JSON.stringify(value);
+const jsonScalars = [
+    {
+        identify: value => typeof value === 'string',
+        default: true,
+        tag: 'tag:yaml.org,2002:str',
+        resolve: str => str,
+        stringify: stringifyJSON
+    },
+    {
+        identify: value => value == null,
+        createNode: () => new Scalar.Scalar(null),
+        default: true,
+        tag: 'tag:yaml.org,2002:null',
+        test: /^null$/,
+        resolve: () => null,
+        stringify: stringifyJSON
+    },
+    {
+        identify: value => typeof value === 'boolean',
+        default: true,
+        tag: 'tag:yaml.org,2002:bool',
+        test: /^true$|^false$/,
+        resolve: str => str === 'true',
+        stringify: stringifyJSON
+    },
+    {
+        identify: intIdentify,
+        default: true,
+        tag: 'tag:yaml.org,2002:int',
+        test: /^-?(?:0|[1-9][0-9]*)$/,
+        resolve: (str, _onError, { intAsBigInt }) => intAsBigInt ? BigInt(str) : parseInt(str, 10),
+        stringify: ({ value }) => intIdentify(value) ? value.toString() : JSON.stringify(value)
+    },
+    {
+        identify: value => typeof value === 'number',
+        default: true,
+        tag: 'tag:yaml.org,2002:float',
+        test: /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$/,
+        resolve: str => parseFloat(str),
+        stringify: stringifyJSON
+    }
+];
+const jsonError = {
+    default: true,
+    tag: '',
+    test: /^/,
+    resolve(str, onError) {
+        onError(`Unresolved plain scalar ${JSON.stringify(str)}`);
+        return str;
+    }
+};
+const schema = [map.map, seq.seq].concat(jsonScalars, jsonError);
+
+exports.schema = schema;
+
+
+/***/ }),
+
+/***/ 18:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var map = __nccwpck_require__(7451);
+var _null = __nccwpck_require__(3632);
+var seq = __nccwpck_require__(1706);
+var string = __nccwpck_require__(6464);
+var bool = __nccwpck_require__(3959);
+var float = __nccwpck_require__(8405);
+var int = __nccwpck_require__(9874);
+var schema = __nccwpck_require__(896);
+var schema$1 = __nccwpck_require__(3559);
+var binary = __nccwpck_require__(6083);
+var merge = __nccwpck_require__(452);
+var omap = __nccwpck_require__(303);
+var pairs = __nccwpck_require__(8385);
+var schema$2 = __nccwpck_require__(5913);
+var set = __nccwpck_require__(1528);
+var timestamp = __nccwpck_require__(4371);
+
+const schemas = new Map([
+    ['core', schema.schema],
+    ['failsafe', [map.map, seq.seq, string.string]],
+    ['json', schema$1.schema],
+    ['yaml11', schema$2.schema],
+    ['yaml-1.1', schema$2.schema]
+]);
+const tagsByName = {
+    binary: binary.binary,
+    bool: bool.boolTag,
+    float: float.float,
+    floatExp: float.floatExp,
+    floatNaN: float.floatNaN,
+    floatTime: timestamp.floatTime,
+    int: int.int,
+    intHex: int.intHex,
+    intOct: int.intOct,
+    intTime: timestamp.intTime,
+    map: map.map,
+    merge: merge.merge,
+    null: _null.nullTag,
+    omap: omap.omap,
+    pairs: pairs.pairs,
+    seq: seq.seq,
+    set: set.set,
+    timestamp: timestamp.timestamp
+};
+const coreKnownTags = {
+    'tag:yaml.org,2002:binary': binary.binary,
+    'tag:yaml.org,2002:merge': merge.merge,
+    'tag:yaml.org,2002:omap': omap.omap,
+    'tag:yaml.org,2002:pairs': pairs.pairs,
+    'tag:yaml.org,2002:set': set.set,
+    'tag:yaml.org,2002:timestamp': timestamp.timestamp
+};
+function getTags(customTags, schemaName, addMergeTag) {
+    const schemaTags = schemas.get(schemaName);
+    if (schemaTags && !customTags) {
+        return addMergeTag && !schemaTags.includes(merge.merge)
+            ? schemaTags.concat(merge.merge)
+            : schemaTags.slice();
+    }
+    let tags = schemaTags;
+    if (!tags) {
+        if (Array.isArray(customTags))
+            tags = [];
+        else {
+            const keys = Array.from(schemas.keys())
+                .filter(key => key !== 'yaml11')
+                .map(key => JSON.stringify(key))
+                .join(', ');
+            throw new Error(`Unknown schema "${schemaName}"; use one of ${keys} or define customTags array`);
+        }
+    }
+    if (Array.isArray(customTags)) {
+        for (const tag of customTags)
+            tags = tags.concat(tag);
+    }
+    else if (typeof customTags === 'function') {
+        tags = customTags(tags.slice());
+    }
+    if (addMergeTag)
+        tags = tags.concat(merge.merge);
+    return tags.reduce((tags, tag) => {
+        const tagObj = typeof tag === 'string' ? tagsByName[tag] : tag;
+        if (!tagObj) {
+            const tagName = JSON.stringify(tag);
+            const keys = Object.keys(tagsByName)
+                .map(key => JSON.stringify(key))
+                .join(', ');
+            throw new Error(`Unknown custom tag ${tagName}; use one of ${keys}`);
+        }
+        if (!tags.includes(tagObj))
+            tags.push(tagObj);
+        return tags;
+    }, []);
+}
+
+exports.coreKnownTags = coreKnownTags;
+exports.getTags = getTags;
+
+
+/***/ }),
+
+/***/ 6083:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var node_buffer = __nccwpck_require__(181);
+var Scalar = __nccwpck_require__(3301);
+var stringifyString = __nccwpck_require__(3069);
+
+const binary = {
+    identify: value => value instanceof Uint8Array, // Buffer inherits from Uint8Array
+    default: false,
+    tag: 'tag:yaml.org,2002:binary',
+    /**
+     * Returns a Buffer in node and an Uint8Array in browsers
+     *
+     * To use the resulting buffer as an image, you'll want to do something like:
+     *
+     *   const blob = new Blob([buffer], { type: 'image/jpeg' })
+     *   document.querySelector('#photo').src = URL.createObjectURL(blob)
+     */
+    resolve(src, onError) {
+        if (typeof node_buffer.Buffer === 'function') {
+            return node_buffer.Buffer.from(src, 'base64');
+        }
+        else if (typeof atob === 'function') {
+            // On IE 11, atob() can't handle newlines
+            const str = atob(src.replace(/[\n\r]/g, ''));
+            const buffer = new Uint8Array(str.length);
+            for (let i = 0; i < str.length; ++i)
+                buffer[i] = str.charCodeAt(i);
+            return buffer;
+        }
+        else {
+            onError('This environment does not support reading binary tags; either Buffer or atob is required');
+            return src;
+        }
+    },
+    stringify({ comment, type, value }, ctx, onComment, onChompKeep) {
+        if (!value)
+            return '';
+        const buf = value; // checked earlier by binary.identify()
+        let str;
+        if (typeof node_buffer.Buffer === 'function') {
+            str =
+                buf instanceof node_buffer.Buffer
+                    ? buf.toString('base64')
+                    : node_buffer.Buffer.from(buf.buffer).toString('base64');
+        }
+        else if (typeof btoa === 'function') {
+            let s = '';
+            for (let i = 0; i < buf.length; ++i)
+                s += String.fromCharCode(buf[i]);
+            str = btoa(s);
+        }
+        else {
+            throw new Error('This environment does not support writing binary tags; either Buffer or btoa is required');
+        }
+        type ?? (type = Scalar.Scalar.BLOCK_LITERAL);
+        if (type !== Scalar.Scalar.QUOTE_DOUBLE) {
+            const lineWidth = Math.max(ctx.options.lineWidth - ctx.indent.length, ctx.options.minContentWidth);
+            const n = Math.ceil(str.length / lineWidth);
+            const lines = new Array(n);
+            for (let i = 0, o = 0; i < n; ++i, o += lineWidth) {
+                lines[i] = str.substr(o, lineWidth);
+            }
+            str = lines.join(type === Scalar.Scalar.BLOCK_LITERAL ? '\n' : ' ');
+        }
+        return stringifyString.stringifyString({ comment, type, value: str }, ctx, onComment, onChompKeep);
+    }
+};
+
+exports.binary = binary;
+
+
+/***/ }),
+
+/***/ 8398:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+
+function boolStringify({ value, source }, ctx) {
+    const boolObj = value ? trueTag : falseTag;
+    if (source && boolObj.test.test(source))
+        return source;
+    return value ? ctx.options.trueStr : ctx.options.falseStr;
+}
+const trueTag = {
+    identify: value => value === true,
+    default: true,
+    tag: 'tag:yaml.org,2002:bool',
+    test: /^(?:Y|y|[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON)$/,
+    resolve: () => new Scalar.Scalar(true),
+    stringify: boolStringify
+};
+const falseTag = {
+    identify: value => value === false,
+    default: true,
+    tag: 'tag:yaml.org,2002:bool',
+    test: /^(?:N|n|[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/,
+    resolve: () => new Scalar.Scalar(false),
+    stringify: boolStringify
+};
+
+exports.falseTag = falseTag;
+exports.trueTag = trueTag;
+
+
+/***/ }),
+
+/***/ 5782:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+var stringifyNumber = __nccwpck_require__(8689);
+
+const floatNaN = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/,
+    resolve: (str) => str.slice(-3).toLowerCase() === 'nan'
+        ? NaN
+        : str[0] === '-'
+            ? Number.NEGATIVE_INFINITY
+            : Number.POSITIVE_INFINITY,
+    stringify: stringifyNumber.stringifyNumber
+};
+const floatExp = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    format: 'EXP',
+    test: /^[-+]?(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?[eE][-+]?[0-9]+$/,
+    resolve: (str) => parseFloat(str.replace(/_/g, '')),
+    stringify(node) {
+        const num = Number(node.value);
+        return isFinite(num) ? num.toExponential() : stringifyNumber.stringifyNumber(node);
+    }
+};
+const float = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    test: /^[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*$/,
+    resolve(str) {
+        const node = new Scalar.Scalar(parseFloat(str.replace(/_/g, '')));
+        const dot = str.indexOf('.');
+        if (dot !== -1) {
+            const f = str.substring(dot + 1).replace(/_/g, '');
+            if (f[f.length - 1] === '0')
+                node.minFractionDigits = f.length;
+        }
+        return node;
+    },
+    stringify: stringifyNumber.stringifyNumber
+};
+
+exports.float = float;
+exports.floatExp = floatExp;
+exports.floatNaN = floatNaN;
+
+
+/***/ }),
+
+/***/ 873:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var stringifyNumber = __nccwpck_require__(8689);
+
+const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
+function intResolve(str, offset, radix, { intAsBigInt }) {
+    const sign = str[0];
+    if (sign === '-' || sign === '+')
+        offset += 1;
+    str = str.substring(offset).replace(/_/g, '');
+    if (intAsBigInt) {
+        switch (radix) {
+            case 2:
+                str = `0b${str}`;
+                break;
+            case 8:
+                str = `0o${str}`;
+                break;
+            case 16:
+                str = `0x${str}`;
+                break;
+        }
+        const n = BigInt(str);
+        return sign === '-' ? BigInt(-1) * n : n;
+    }
+    const n = parseInt(str, radix);
+    return sign === '-' ? -1 * n : n;
+}
+function intStringify(node, radix, prefix) {
+    const { value } = node;
+    if (intIdentify(value)) {
+        const str = value.toString(radix);
+        return value < 0 ? '-' + prefix + str.substr(1) : prefix + str;
+    }
+    return stringifyNumber.stringifyNumber(node);
+}
+const intBin = {
+    identify: intIdentify,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'BIN',
+    test: /^[-+]?0b[0-1_]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 2, 2, opt),
+    stringify: node => intStringify(node, 2, '0b')
+};
+const intOct = {
+    identify: intIdentify,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'OCT',
+    test: /^[-+]?0[0-7_]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 1, 8, opt),
+    stringify: node => intStringify(node, 8, '0')
+};
+const int = {
+    identify: intIdentify,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    test: /^[-+]?[0-9][0-9_]*$/,
+    resolve: (str, _onError, opt) => intResolve(str, 0, 10, opt),
+    stringify: stringifyNumber.stringifyNumber
+};
+const intHex = {
+    identify: intIdentify,
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'HEX',
+    test: /^[-+]?0x[0-9a-fA-F_]+$/,
+    resolve: (str, _onError, opt) => intResolve(str, 2, 16, opt),
+    stringify: node => intStringify(node, 16, '0x')
+};
+
+exports.int = int;
+exports.intBin = intBin;
+exports.intHex = intHex;
+exports.intOct = intOct;
+
+
+/***/ }),
+
+/***/ 452:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+
+// If the value associated with a merge key is a single mapping node, each of
+// its key/value pairs is inserted into the current mapping, unless the key
+// already exists in it. If the value associated with the merge key is a
+// sequence, then this sequence is expected to contain mapping nodes and each
+// of these nodes is merged in turn according to its order in the sequence.
+// Keys in mapping nodes earlier in the sequence override keys specified in
+// later mapping nodes. -- http://yaml.org/type/merge.html
+const MERGE_KEY = '<<';
+const merge = {
+    identify: value => value === MERGE_KEY ||
+        (typeof value === 'symbol' && value.description === MERGE_KEY),
+    default: 'key',
+    tag: 'tag:yaml.org,2002:merge',
+    test: /^<<$/,
+    resolve: () => Object.assign(new Scalar.Scalar(Symbol(MERGE_KEY)), {
+        addToJSMap: addMergeToJSMap
+    }),
+    stringify: () => MERGE_KEY
+};
+const isMergeKey = (ctx, key) => (merge.identify(key) ||
+    (identity.isScalar(key) &&
+        (!key.type || key.type === Scalar.Scalar.PLAIN) &&
+        merge.identify(key.value))) &&
+    ctx?.doc.schema.tags.some(tag => tag.tag === merge.tag && tag.default);
+function addMergeToJSMap(ctx, map, value) {
+    const source = resolveAliasValue(ctx, value);
+    if (identity.isSeq(source))
+        for (const it of source.items)
+            mergeValue(ctx, map, it);
+    else if (Array.isArray(source))
+        for (const it of source)
+            mergeValue(ctx, map, it);
+    else
+        mergeValue(ctx, map, source);
+}
+function mergeValue(ctx, map, value) {
+    const source = resolveAliasValue(ctx, value);
+    if (!identity.isMap(source))
+        throw new Error('Merge sources must be maps or map aliases');
+    const srcMap = source.toJSON(null, ctx, Map);
+    for (const [key, value] of srcMap) {
+        if (map instanceof Map) {
+            if (!map.has(key))
+                map.set(key, value);
+        }
+        else if (map instanceof Set) {
+            map.add(key);
+        }
+        else if (!Object.prototype.hasOwnProperty.call(map, key)) {
+            Object.defineProperty(map, key, {
+                value,
+                writable: true,
+                enumerable: true,
+                configurable: true
+            });
+        }
+    }
+    return map;
+}
+function resolveAliasValue(ctx, value) {
+    return ctx && identity.isAlias(value) ? value.resolve(ctx.doc, ctx) : value;
+}
+
+exports.addMergeToJSMap = addMergeToJSMap;
+exports.isMergeKey = isMergeKey;
+exports.merge = merge;
+
+
+/***/ }),
+
+/***/ 303:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var toJS = __nccwpck_require__(6424);
+var YAMLMap = __nccwpck_require__(4454);
+var YAMLSeq = __nccwpck_require__(2223);
+var pairs = __nccwpck_require__(8385);
+
+class YAMLOMap extends YAMLSeq.YAMLSeq {
+    constructor() {
+        super();
+        this.add = YAMLMap.YAMLMap.prototype.add.bind(this);
+        this.delete = YAMLMap.YAMLMap.prototype.delete.bind(this);
+        this.get = YAMLMap.YAMLMap.prototype.get.bind(this);
+        this.has = YAMLMap.YAMLMap.prototype.has.bind(this);
+        this.set = YAMLMap.YAMLMap.prototype.set.bind(this);
+        this.tag = YAMLOMap.tag;
+    }
+    /**
+     * If `ctx` is given, the return type is actually `Map<unknown, unknown>`,
+     * but TypeScript won't allow widening the signature of a child method.
+     */
+    toJSON(_, ctx) {
+        if (!ctx)
+            return super.toJSON(_);
+        const map = new Map();
+        if (ctx?.onCreate)
+            ctx.onCreate(map);
+        for (const pair of this.items) {
+            let key, value;
+            if (identity.isPair(pair)) {
+                key = toJS.toJS(pair.key, '', ctx);
+                value = toJS.toJS(pair.value, key, ctx);
+            }
+            else {
+                key = toJS.toJS(pair, '', ctx);
+            }
+            if (map.has(key))
+                throw new Error('Ordered maps must not include duplicate keys');
+            map.set(key, value);
+        }
+        return map;
+    }
+    static from(schema, iterable, ctx) {
+        const pairs$1 = pairs.createPairs(schema, iterable, ctx);
+        const omap = new this();
+        omap.items = pairs$1.items;
+        return omap;
+    }
+}
+YAMLOMap.tag = 'tag:yaml.org,2002:omap';
+const omap = {
+    collection: 'seq',
+    identify: value => value instanceof Map,
+    nodeClass: YAMLOMap,
+    default: false,
+    tag: 'tag:yaml.org,2002:omap',
+    resolve(seq, onError) {
+        const pairs$1 = pairs.resolvePairs(seq, onError);
+        const seenKeys = [];
+        for (const { key } of pairs$1.items) {
+            if (identity.isScalar(key)) {
+                if (seenKeys.includes(key.value)) {
+                    onError(`Ordered maps must not include duplicate keys: ${key.value}`);
+                }
+                else {
+                    seenKeys.push(key.value);
+                }
+            }
+        }
+        return Object.assign(new YAMLOMap(), pairs$1);
+    },
+    createNode: (schema, iterable, ctx) => YAMLOMap.from(schema, iterable, ctx)
+};
+
+exports.YAMLOMap = YAMLOMap;
+exports.omap = omap;
+
+
+/***/ }),
+
+/***/ 8385:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var Scalar = __nccwpck_require__(3301);
+var YAMLSeq = __nccwpck_require__(2223);
+
+function resolvePairs(seq, onError) {
+    if (identity.isSeq(seq)) {
+        for (let i = 0; i < seq.items.length; ++i) {
+            let item = seq.items[i];
+            if (identity.isPair(item))
+                continue;
+            else if (identity.isMap(item)) {
+                if (item.items.length > 1)
+                    onError('Each pair must have its own sequence indicator');
+                const pair = item.items[0] || new Pair.Pair(new Scalar.Scalar(null));
+                if (item.commentBefore)
+                    pair.key.commentBefore = pair.key.commentBefore
+                        ? `${item.commentBefore}\n${pair.key.commentBefore}`
+                        : item.commentBefore;
+                if (item.comment) {
+                    const cn = pair.value ?? pair.key;
+                    cn.comment = cn.comment
+                        ? `${item.comment}\n${cn.comment}`
+                        : item.comment;
+                }
+                item = pair;
+            }
+            seq.items[i] = identity.isPair(item) ? item : new Pair.Pair(item);
+        }
+    }
+    else
+        onError('Expected a sequence for this tag');
+    return seq;
+}
+function createPairs(schema, iterable, ctx) {
+    const { replacer } = ctx;
+    const pairs = new YAMLSeq.YAMLSeq(schema);
+    pairs.tag = 'tag:yaml.org,2002:pairs';
+    let i = 0;
+    if (iterable && Symbol.iterator in Object(iterable))
+        for (let it of iterable) {
+            if (typeof replacer === 'function')
+                it = replacer.call(iterable, String(i++), it);
+            let key, value;
+            if (Array.isArray(it)) {
+                if (it.length === 2) {
+                    key = it[0];
+                    value = it[1];
+                }
+                else
+                    throw new TypeError(`Expected [key, value] tuple: ${it}`);
+            }
+            else if (it && it instanceof Object) {
+                const keys = Object.keys(it);
+                if (keys.length === 1) {
+                    key = keys[0];
+                    value = it[key];
+                }
+                else {
+                    throw new TypeError(`Expected tuple with one key, not ${keys.length} keys`);
+                }
+            }
+            else {
+                key = it;
+            }
+            pairs.items.push(Pair.createPair(key, value, ctx));
+        }
+    return pairs;
+}
+const pairs = {
+    collection: 'seq',
+    default: false,
+    tag: 'tag:yaml.org,2002:pairs',
+    resolve: resolvePairs,
+    createNode: createPairs
+};
+
+exports.createPairs = createPairs;
+exports.pairs = pairs;
+exports.resolvePairs = resolvePairs;
+
+
+/***/ }),
+
+/***/ 5913:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var map = __nccwpck_require__(7451);
+var _null = __nccwpck_require__(3632);
+var seq = __nccwpck_require__(1706);
+var string = __nccwpck_require__(6464);
+var binary = __nccwpck_require__(6083);
+var bool = __nccwpck_require__(8398);
+var float = __nccwpck_require__(5782);
+var int = __nccwpck_require__(873);
+var merge = __nccwpck_require__(452);
+var omap = __nccwpck_require__(303);
+var pairs = __nccwpck_require__(8385);
+var set = __nccwpck_require__(1528);
+var timestamp = __nccwpck_require__(4371);
+
+const schema = [
+    map.map,
+    seq.seq,
+    string.string,
+    _null.nullTag,
+    bool.trueTag,
+    bool.falseTag,
+    int.intBin,
+    int.intOct,
+    int.int,
+    int.intHex,
+    float.floatNaN,
+    float.floatExp,
+    float.float,
+    binary.binary,
+    merge.merge,
+    omap.omap,
+    pairs.pairs,
+    set.set,
+    timestamp.intTime,
+    timestamp.floatTime,
+    timestamp.timestamp
+];
+
+exports.schema = schema;
+
+
+/***/ }),
+
+/***/ 1528:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Pair = __nccwpck_require__(7165);
+var YAMLMap = __nccwpck_require__(4454);
+
+class YAMLSet extends YAMLMap.YAMLMap {
+    constructor(schema) {
+        super(schema);
+        this.tag = YAMLSet.tag;
+    }
+    add(key) {
+        let pair;
+        if (identity.isPair(key))
+            pair = key;
+        else if (key &&
+            typeof key === 'object' &&
+            'key' in key &&
+            'value' in key &&
+            key.value === null)
+            pair = new Pair.Pair(key.key, null);
+        else
+            pair = new Pair.Pair(key, null);
+        const prev = YAMLMap.findPair(this.items, pair.key);
+        if (!prev)
+            this.items.push(pair);
+    }
+    /**
+     * If `keepPair` is `true`, returns the Pair matching `key`.
+     * Otherwise, returns the value of that Pair's key.
+     */
+    get(key, keepPair) {
+        const pair = YAMLMap.findPair(this.items, key);
+        return !keepPair && identity.isPair(pair)
+            ? identity.isScalar(pair.key)
+                ? pair.key.value
+                : pair.key
+            : pair;
+    }
+    set(key, value) {
+        if (typeof value !== 'boolean')
+            throw new Error(`Expected boolean value for set(key, value) in a YAML set, not ${typeof value}`);
+        const prev = YAMLMap.findPair(this.items, key);
+        if (prev && !value) {
+            this.items.splice(this.items.indexOf(prev), 1);
+        }
+        else if (!prev && value) {
+            this.items.push(new Pair.Pair(key));
+        }
+    }
+    toJSON(_, ctx) {
+        return super.toJSON(_, ctx, Set);
+    }
+    toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+            return JSON.stringify(this);
+        if (this.hasAllNullValues(true))
+            return super.toString(Object.assign({}, ctx, { allNullValues: true }), onComment, onChompKeep);
+        else
+            throw new Error('Set items must all have null values');
+    }
+    static from(schema, iterable, ctx) {
+        const { replacer } = ctx;
+        const set = new this(schema);
+        if (iterable && Symbol.iterator in Object(iterable))
+            for (let value of iterable) {
+                if (typeof replacer === 'function')
+                    value = replacer.call(iterable, value, value);
+                set.items.push(Pair.createPair(value, null, ctx));
+            }
+        return set;
+    }
+}
+YAMLSet.tag = 'tag:yaml.org,2002:set';
+const set = {
+    collection: 'map',
+    identify: value => value instanceof Set,
+    nodeClass: YAMLSet,
+    default: false,
+    tag: 'tag:yaml.org,2002:set',
+    createNode: (schema, iterable, ctx) => YAMLSet.from(schema, iterable, ctx),
+    resolve(map, onError) {
+        if (identity.isMap(map)) {
+            if (map.hasAllNullValues(true))
+                return Object.assign(new YAMLSet(), map);
+            else
+                onError('Set items must all have null values');
+        }
+        else
+            onError('Expected a mapping for this tag');
+        return map;
+    }
+};
+
+exports.YAMLSet = YAMLSet;
+exports.set = set;
+
+
+/***/ }),
+
+/***/ 4371:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var stringifyNumber = __nccwpck_require__(8689);
+
+/** Internal types handle bigint as number, because TS can't figure it out. */
+function parseSexagesimal(str, asBigInt) {
+    const sign = str[0];
+    const parts = sign === '-' || sign === '+' ? str.substring(1) : str;
+    const num = (n) => asBigInt ? BigInt(n) : Number(n);
+    const res = parts
+        .replace(/_/g, '')
+        .split(':')
+        .reduce((res, p) => res * num(60) + num(p), num(0));
+    return (sign === '-' ? num(-1) * res : res);
+}
+/**
+ * hhhh:mm:ss.sss
+ *
+ * Internal types handle bigint as number, because TS can't figure it out.
+ */
+function stringifySexagesimal(node) {
+    let { value } = node;
+    let num = (n) => n;
+    if (typeof value === 'bigint')
+        num = n => BigInt(n);
+    else if (isNaN(value) || !isFinite(value))
+        return stringifyNumber.stringifyNumber(node);
+    let sign = '';
+    if (value < 0) {
+        sign = '-';
+        value *= num(-1);
+    }
+    const _60 = num(60);
+    const parts = [value % _60]; // seconds, including ms
+    if (value < 60) {
+        parts.unshift(0); // at least one : is required
+    }
+    else {
+        value = (value - parts[0]) / _60;
+        parts.unshift(value % _60); // minutes
+        if (value >= 60) {
+            value = (value - parts[0]) / _60;
+            parts.unshift(value); // hours
+        }
+    }
+    return (sign +
+        parts
+            .map(n => String(n).padStart(2, '0'))
+            .join(':')
+            .replace(/000000\d*$/, '') // % 60 may introduce error
+    );
+}
+const intTime = {
+    identify: value => typeof value === 'bigint' || Number.isInteger(value),
+    default: true,
+    tag: 'tag:yaml.org,2002:int',
+    format: 'TIME',
+    test: /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+$/,
+    resolve: (str, _onError, { intAsBigInt }) => parseSexagesimal(str, intAsBigInt),
+    stringify: stringifySexagesimal
+};
+const floatTime = {
+    identify: value => typeof value === 'number',
+    default: true,
+    tag: 'tag:yaml.org,2002:float',
+    format: 'TIME',
+    test: /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$/,
+    resolve: str => parseSexagesimal(str, false),
+    stringify: stringifySexagesimal
+};
+const timestamp = {
+    identify: value => value instanceof Date,
+    default: true,
+    tag: 'tag:yaml.org,2002:timestamp',
+    // If the time zone is omitted, the timestamp is assumed to be specified in UTC. The time part
+    // may be omitted altogether, resulting in a date format. In such a case, the time part is
+    // assumed to be 00:00:00Z (start of day, UTC).
+    test: RegExp('^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})' + // YYYY-Mm-Dd
+        '(?:' + // time is optional
+        '(?:t|T|[ \\t]+)' + // t | T | whitespace
+        '([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2}(\\.[0-9]+)?)' + // Hh:Mm:Ss(.ss)?
+        '(?:[ \\t]*(Z|[-+][012]?[0-9](?::[0-9]{2})?))?' + // Z | +5 | -03:30
+        ')?$'),
+    resolve(str) {
+        const match = str.match(timestamp.test);
+        if (!match)
+            throw new Error('!!timestamp expects a date, starting with yyyy-mm-dd');
+        const [, year, month, day, hour, minute, second] = match.map(Number);
+        const millisec = match[7] ? Number((match[7] + '00').substr(1, 3)) : 0;
+        let date = Date.UTC(year, month - 1, day, hour || 0, minute || 0, second || 0, millisec);
+        const tz = match[8];
+        if (tz && tz !== 'Z') {
+            let d = parseSexagesimal(tz, false);
+            if (Math.abs(d) < 30)
+                d *= 60;
+            date -= 60000 * d;
+        }
+        return new Date(date);
+    },
+    stringify: ({ value }) => value?.toISOString().replace(/(T00:00:00)?\.000Z$/, '') ?? ''
+};
+
+exports.floatTime = floatTime;
+exports.intTime = intTime;
+exports.timestamp = timestamp;
+
+
+/***/ }),
+
+/***/ 4475:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+const FOLD_FLOW = 'flow';
+const FOLD_BLOCK = 'block';
+const FOLD_QUOTED = 'quoted';
+/**
+ * Tries to keep input at up to `lineWidth` characters, splitting only on spaces
+ * not followed by newlines or spaces unless `mode` is `'quoted'`. Lines are
+ * terminated with `\n` and started with `indent`.
+ */
+function foldFlowLines(text, indent, mode = 'flow', { indentAtStart, lineWidth = 80, minContentWidth = 20, onFold, onOverflow } = {}) {
+    if (!lineWidth || lineWidth < 0)
+        return text;
+    if (lineWidth < minContentWidth)
+        minContentWidth = 0;
+    const endStep = Math.max(1 + minContentWidth, 1 + lineWidth - indent.length);
+    if (text.length <= endStep)
+        return text;
+    const folds = [];
+    const escapedFolds = {};
+    let end = lineWidth - indent.length;
+    if (typeof indentAtStart === 'number') {
+        if (indentAtStart > lineWidth - Math.max(2, minContentWidth))
+            folds.push(0);
+        else
+            end = lineWidth - indentAtStart;
+    }
+    let split = undefined;
+    let prev = undefined;
+    let overflow = false;
+    let i = -1;
+    let escStart = -1;
+    let escEnd = -1;
+    if (mode === FOLD_BLOCK) {
+        i = consumeMoreIndentedLines(text, i, indent.length);
+        if (i !== -1)
+            end = i + endStep;
+    }
+    for (let ch; (ch = text[(i += 1)]);) {
+        if (mode === FOLD_QUOTED && ch === '\\') {
+            escStart = i;
+            switch (text[i + 1]) {
+                case 'x':
+                    i += 3;
+                    break;
+                case 'u':
+                    i += 5;
+                    break;
+                case 'U':
+                    i += 9;
+                    break;
+                default:
+                    i += 1;
+            }
+            escEnd = i;
+        }
+        if (ch === '\n') {
+            if (mode === FOLD_BLOCK)
+                i = consumeMoreIndentedLines(text, i, indent.length);
+            end = i + indent.length + endStep;
+            split = undefined;
+        }
+        else {
+            if (ch === ' ' &&
+                prev &&
+                prev !== ' ' &&
+                prev !== '\n' &&
+                prev !== '\t') {
+                // space surrounded by non-space can be replaced with newline + indent
+                const next = text[i + 1];
+                if (next && next !== ' ' && next !== '\n' && next !== '\t')
+                    split = i;
+            }
+            if (i >= end) {
+                if (split) {
+                    folds.push(split);
+                    end = split + endStep;
+                    split = undefined;
+                }
+                else if (mode === FOLD_QUOTED) {
+                    // white-space collected at end may stretch past lineWidth
+                    while (prev === ' ' || prev === '\t') {
+                        prev = ch;
+                        ch = text[(i += 1)];
+                        overflow = true;
+                    }
+                    // Account for newline escape, but don't break preceding escape
+                    const j = i > escEnd + 1 ? i - 2 : escStart - 1;
+                    // Bail out if lineWidth & minContentWidth are shorter than an escape string
+                    if (escapedFolds[j])
+                        return text;
+                    folds.push(j);
+                    escapedFolds[j] = true;
+                    end = j + endStep;
+                    split = undefined;
+                }
+                else {
+                    overflow = true;
+                }
+            }
+        }
+        prev = ch;
+    }
+    if (overflow && onOverflow)
+        onOverflow();
+    if (folds.length === 0)
+        return text;
+    if (onFold)
+        onFold();
+    let res = text.slice(0, folds[0]);
+    for (let i = 0; i < folds.length; ++i) {
+        const fold = folds[i];
+        const end = folds[i + 1] || text.length;
+        if (fold === 0)
+            res = `\n${indent}${text.slice(0, end)}`;
+        else {
+            if (mode === FOLD_QUOTED && escapedFolds[fold])
+                res += `${text[fold]}\\`;
+            res += `\n${indent}${text.slice(fold + 1, end)}`;
+        }
+    }
+    return res;
+}
+/**
+ * Presumes `i + 1` is at the start of a line
+ * @returns index of last newline in more-indented block
+ */
+function consumeMoreIndentedLines(text, i, indent) {
+    let end = i;
+    let start = i + 1;
+    let ch = text[start];
+    while (ch === ' ' || ch === '\t') {
+        if (i < start + indent) {
+            ch = text[++i];
+        }
+        else {
+            do {
+                ch = text[++i];
+            } while (ch && ch !== '\n');
+            end = i;
+            start = i + 1;
+            ch = text[start];
+        }
+    }
+    return end;
+}
+
+exports.FOLD_BLOCK = FOLD_BLOCK;
+exports.FOLD_FLOW = FOLD_FLOW;
+exports.FOLD_QUOTED = FOLD_QUOTED;
+exports.foldFlowLines = foldFlowLines;
+
+
+/***/ }),
+
+/***/ 2148:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var anchors = __nccwpck_require__(1596);
+var identity = __nccwpck_require__(1127);
+var stringifyComment = __nccwpck_require__(9799);
+var stringifyString = __nccwpck_require__(3069);
+
+function createStringifyContext(doc, options) {
+    const opt = Object.assign({
+        blockQuote: true,
+        commentString: stringifyComment.stringifyComment,
+        defaultKeyType: null,
+        defaultStringType: 'PLAIN',
+        directives: null,
+        doubleQuotedAsJSON: false,
+        doubleQuotedMinMultiLineLength: 40,
+        falseStr: 'false',
+        flowCollectionPadding: true,
+        indentSeq: true,
+        lineWidth: 80,
+        minContentWidth: 20,
+        nullStr: 'null',
+        simpleKeys: false,
+        singleQuote: null,
+        trailingComma: false,
+        trueStr: 'true',
+        verifyAliasOrder: true
+    }, doc.schema.toStringOptions, options);
+    let inFlow;
+    switch (opt.collectionStyle) {
+        case 'block':
+            inFlow = false;
+            break;
+        case 'flow':
+            inFlow = true;
+            break;
+        default:
+            inFlow = null;
+    }
+    return {
+        anchors: new Set(),
+        doc,
+        flowCollectionPadding: opt.flowCollectionPadding ? ' ' : '',
+        indent: '',
+        indentStep: typeof opt.indent === 'number' ? ' '.repeat(opt.indent) : '  ',
+        inFlow,
+        options: opt
+    };
+}
+function getTagObject(tags, item) {
+    if (item.tag) {
+        const match = tags.filter(t => t.tag === item.tag);
+        if (match.length > 0)
+            return match.find(t => t.format === item.format) ?? match[0];
+    }
+    let tagObj = undefined;
+    let obj;
+    if (identity.isScalar(item)) {
+        obj = item.value;
+        let match = tags.filter(t => t.identify?.(obj));
+        if (match.length > 1) {
+            const testMatch = match.filter(t => t.test);
+            if (testMatch.length > 0)
+                match = testMatch;
+        }
+        tagObj =
+            match.find(t => t.format === item.format) ?? match.find(t => !t.format);
+    }
+    else {
+        obj = item;
+        tagObj = tags.find(t => t.nodeClass && obj instanceof t.nodeClass);
+    }
+    if (!tagObj) {
+        const name = obj?.constructor?.name ?? (obj === null ? 'null' : typeof obj);
+        throw new Error(`Tag not resolved for ${name} value`);
+    }
+    return tagObj;
+}
+// needs to be called before value stringifier to allow for circular anchor refs
+function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
+    if (!doc.directives)
+        return '';
+    const props = [];
+    const anchor = (identity.isScalar(node) || identity.isCollection(node)) && node.anchor;
+    if (anchor && anchors.anchorIsValid(anchor)) {
+        anchors$1.add(anchor);
+        props.push(`&${anchor}`);
+    }
+    const tag = node.tag ?? (tagObj.default ? null : tagObj.tag);
+    if (tag)
+        props.push(doc.directives.tagString(tag));
+    return props.join(' ');
+}
+function stringify(item, ctx, onComment, onChompKeep) {
+    if (identity.isPair(item))
+        return item.toString(ctx, onComment, onChompKeep);
+    if (identity.isAlias(item)) {
+        if (ctx.doc.directives)
+            return item.toString(ctx);
+        if (ctx.resolvedAliases?.has(item)) {
+            throw new TypeError(`Cannot stringify circular structure without alias nodes`);
+        }
+        else {
+            if (ctx.resolvedAliases)
+                ctx.resolvedAliases.add(item);
+            else
+                ctx.resolvedAliases = new Set([item]);
+            item = item.resolve(ctx.doc);
+        }
+    }
+    let tagObj = undefined;
+    const node = identity.isNode(item)
+        ? item
+        : ctx.doc.createNode(item, { onTagObj: o => (tagObj = o) });
+    tagObj ?? (tagObj = getTagObject(ctx.doc.schema.tags, node));
+    const props = stringifyProps(node, tagObj, ctx);
+    if (props.length > 0)
+        ctx.indentAtStart = (ctx.indentAtStart ?? 0) + props.length + 1;
+    const str = typeof tagObj.stringify === 'function'
+        ? tagObj.stringify(node, ctx, onComment, onChompKeep)
+        : identity.isScalar(node)
+            ? stringifyString.stringifyString(node, ctx, onComment, onChompKeep)
+            : node.toString(ctx, onComment, onChompKeep);
+    if (!props)
+        return str;
+    return identity.isScalar(node) || str[0] === '{' || str[0] === '['
+        ? `${props} ${str}`
+        : `${props}\n${ctx.indent}${str}`;
+}
+
+exports.createStringifyContext = createStringifyContext;
+exports.stringify = stringify;
+
+
+/***/ }),
+
+/***/ 1212:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var stringify = __nccwpck_require__(2148);
+var stringifyComment = __nccwpck_require__(9799);
+
+function stringifyCollection(collection, ctx, options) {
+    const flow = ctx.inFlow ?? collection.flow;
+    const stringify = flow ? stringifyFlowCollection : stringifyBlockCollection;
+    return stringify(collection, ctx, options);
+}
+function stringifyBlockCollection({ comment, items }, ctx, { blockItemPrefix, flowChars, itemIndent, onChompKeep, onComment }) {
+    const { indent, options: { commentString } } = ctx;
+    const itemCtx = Object.assign({}, ctx, { indent: itemIndent, type: null });
+    let chompKeep = false; // flag for the preceding node's status
+    const lines = [];
+    for (let i = 0; i < items.length; ++i) {
+        const item = items[i];
+        let comment = null;
+        if (identity.isNode(item)) {
+            if (!chompKeep && item.spaceBefore)
+                lines.push('');
+            addCommentBefore(ctx, lines, item.commentBefore, chompKeep);
+            if (item.comment)
+                comment = item.comment;
+        }
+        else if (identity.isPair(item)) {
+            const ik = identity.isNode(item.key) ? item.key : null;
+            if (ik) {
+                if (!chompKeep && ik.spaceBefore)
+                    lines.push('');
+                addCommentBefore(ctx, lines, ik.commentBefore, chompKeep);
+            }
+        }
+        chompKeep = false;
+        let str = stringify.stringify(item, itemCtx, () => (comment = null), () => (chompKeep = true));
+        if (comment)
+            str += stringifyComment.lineComment(str, itemIndent, commentString(comment));
+        if (chompKeep && comment)
+            chompKeep = false;
+        lines.push(blockItemPrefix + str);
+    }
+    let str;
+    if (lines.length === 0) {
+        str = flowChars.start + flowChars.end;
+    }
+    else {
+        str = lines[0];
+        for (let i = 1; i < lines.length; ++i) {
+            const line = lines[i];
+            str += line ? `\n${indent}${line}` : '\n';
+        }
+    }
+    if (comment) {
+        str += '\n' + stringifyComment.indentComment(commentString(comment), indent);
+        if (onComment)
+            onComment();
+    }
+    else if (chompKeep && onChompKeep)
+        onChompKeep();
+    return str;
+}
+function stringifyFlowCollection({ items }, ctx, { flowChars, itemIndent }) {
+    const { indent, indentStep, flowCollectionPadding: fcPadding, options: { commentString } } = ctx;
+    itemIndent += indentStep;
+    const itemCtx = Object.assign({}, ctx, {
+        indent: itemIndent,
+        inFlow: true,
+        type: null
+    });
+    let reqNewline = false;
+    let linesAtValue = 0;
+    const lines = [];
+    for (let i = 0; i < items.length; ++i) {
+        const item = items[i];
+        let comment = null;
+        if (identity.isNode(item)) {
+            if (item.spaceBefore)
+                lines.push('');
+            addCommentBefore(ctx, lines, item.commentBefore, false);
+            if (item.comment)
+                comment = item.comment;
+        }
+        else if (identity.isPair(item)) {
+            const ik = identity.isNode(item.key) ? item.key : null;
+            if (ik) {
+                if (ik.spaceBefore)
+                    lines.push('');
+                addCommentBefore(ctx, lines, ik.commentBefore, false);
+                if (ik.comment)
+                    reqNewline = true;
+            }
+            const iv = identity.isNode(item.value) ? item.value : null;
+            if (iv) {
+                if (iv.comment)
+                    comment = iv.comment;
+                if (iv.commentBefore)
+                    reqNewline = true;
+            }
+            else if (item.value == null && ik?.comment) {
+                comment = ik.comment;
+            }
+        }
+        if (comment)
+            reqNewline = true;
+        let str = stringify.stringify(item, itemCtx, () => (comment = null));
+        reqNewline || (reqNewline = lines.length > linesAtValue || str.includes('\n'));
+        if (i < items.length - 1) {
+            str += ',';
+        }
+        else if (ctx.options.trailingComma) {
+            if (ctx.options.lineWidth > 0) {
+                reqNewline || (reqNewline = lines.reduce((sum, line) => sum + line.length + 2, 2) +
+                    (str.length + 2) >
+                    ctx.options.lineWidth);
+            }
+            if (reqNewline) {
+                str += ',';
+            }
+        }
+        if (comment)
+            str += stringifyComment.lineComment(str, itemIndent, commentString(comment));
+        lines.push(str);
+        linesAtValue = lines.length;
+    }
+    const { start, end } = flowChars;
+    if (lines.length === 0) {
+        return start + end;
+    }
+    else {
+        if (!reqNewline) {
+            const len = lines.reduce((sum, line) => sum + line.length + 2, 2);
+            reqNewline = ctx.options.lineWidth > 0 && len > ctx.options.lineWidth;
+        }
+        if (reqNewline) {
+            let str = start;
+            for (const line of lines)
+                str += line ? `\n${indentStep}${indent}${line}` : '\n';
+            return `${str}\n${indent}${end}`;
+        }
+        else {
+            return `${start}${fcPadding}${lines.join(' ')}${fcPadding}${end}`;
+        }
+    }
+}
+function addCommentBefore({ indent, options: { commentString } }, lines, comment, chompKeep) {
+    if (comment && chompKeep)
+        comment = comment.replace(/^\n+/, '');
+    if (comment) {
+        const ic = stringifyComment.indentComment(commentString(comment), indent);
+        lines.push(ic.trimStart()); // Avoid double indent on first line
+    }
+}
+
+exports.stringifyCollection = stringifyCollection;
+
+
+/***/ }),
+
+/***/ 9799:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+/**
+ * Stringifies a comment.
+ *
+ * Empty comment lines are left empty,
+ * lines consisting of a single space are replaced by `#`,
+ * and all other lines are prefixed with a `#`.
+ */
+const stringifyComment = (str) => str.replace(/^(?!$)(?: $)?/gm, '#');
+function indentComment(comment, indent) {
+    if (/^\n+$/.test(comment))
+        return comment.substring(1);
+    return indent ? comment.replace(/^(?! *$)/gm, indent) : comment;
+}
+const lineComment = (str, indent, comment) => str.endsWith('\n')
+    ? indentComment(comment, indent)
+    : comment.includes('\n')
+        ? '\n' + indentComment(comment, indent)
+        : (str.endsWith(' ') ? '' : ' ') + comment;
+
+exports.indentComment = indentComment;
+exports.lineComment = lineComment;
+exports.stringifyComment = stringifyComment;
+
+
+/***/ }),
+
+/***/ 6829:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var stringify = __nccwpck_require__(2148);
+var stringifyComment = __nccwpck_require__(9799);
+
+function stringifyDocument(doc, options) {
+    const lines = [];
+    let hasDirectives = options.directives === true;
+    if (options.directives !== false && doc.directives) {
+        const dir = doc.directives.toString(doc);
+        if (dir) {
+            lines.push(dir);
+            hasDirectives = true;
+        }
+        else if (doc.directives.docStart)
+            hasDirectives = true;
+    }
+    if (hasDirectives)
+        lines.push('---');
+    const ctx = stringify.createStringifyContext(doc, options);
+    const { commentString } = ctx.options;
+    if (doc.commentBefore) {
+        if (lines.length !== 1)
+            lines.unshift('');
+        const cs = commentString(doc.commentBefore);
+        lines.unshift(stringifyComment.indentComment(cs, ''));
+    }
+    let chompKeep = false;
+    let contentComment = null;
+    if (doc.contents) {
+        if (identity.isNode(doc.contents)) {
+            if (doc.contents.spaceBefore && hasDirectives)
+                lines.push('');
+            if (doc.contents.commentBefore) {
+                const cs = commentString(doc.contents.commentBefore);
+                lines.push(stringifyComment.indentComment(cs, ''));
+            }
+            // top-level block scalars need to be indented if followed by a comment
+            ctx.forceBlockIndent = !!doc.comment;
+            contentComment = doc.contents.comment;
+        }
+        const onChompKeep = contentComment ? undefined : () => (chompKeep = true);
+        let body = stringify.stringify(doc.contents, ctx, () => (contentComment = null), onChompKeep);
+        if (contentComment)
+            body += stringifyComment.lineComment(body, '', commentString(contentComment));
+        if ((body[0] === '|' || body[0] === '>') &&
+            lines[lines.length - 1] === '---') {
+            // Top-level block scalars with a preceding doc marker ought to use the
+            // same line for their header.
+            lines[lines.length - 1] = `--- ${body}`;
+        }
+        else
+            lines.push(body);
+    }
+    else {
+        lines.push(stringify.stringify(doc.contents, ctx));
+    }
+    if (doc.directives?.docEnd) {
+        if (doc.comment) {
+            const cs = commentString(doc.comment);
+            if (cs.includes('\n')) {
+                lines.push('...');
+                lines.push(stringifyComment.indentComment(cs, ''));
+            }
+            else {
+                lines.push(`... ${cs}`);
+            }
+        }
+        else {
+            lines.push('...');
+        }
+    }
+    else {
+        let dc = doc.comment;
+        if (dc && chompKeep)
+            dc = dc.replace(/^\n+/, '');
+        if (dc) {
+            if ((!chompKeep || contentComment) && lines[lines.length - 1] !== '')
+                lines.push('');
+            lines.push(stringifyComment.indentComment(commentString(dc), ''));
+        }
+    }
+    return lines.join('\n') + '\n';
+}
+
+exports.stringifyDocument = stringifyDocument;
+
+
+/***/ }),
+
+/***/ 8689:
+/***/ ((__unused_webpack_module, exports) => {
+
+
+
+function stringifyNumber({ format, minFractionDigits, tag, value }) {
+    if (typeof value === 'bigint')
+        return String(value);
+    const num = typeof value === 'number' ? value : Number(value);
+    if (!isFinite(num))
+        return isNaN(num) ? '.nan' : num < 0 ? '-.inf' : '.inf';
+    let n = Object.is(value, -0) ? '-0' : JSON.stringify(value);
+    if (!format &&
+        minFractionDigits &&
+        (!tag || tag === 'tag:yaml.org,2002:float') &&
+        /^-?\d/.test(n) &&
+        !n.includes('e')) {
+        let i = n.indexOf('.');
+        if (i < 0) {
+            i = n.length;
+            n += '.';
+        }
+        let d = minFractionDigits - (n.length - i - 1);
+        while (d-- > 0)
+            n += '0';
+    }
+    return n;
+}
+
+exports.stringifyNumber = stringifyNumber;
+
+
+/***/ }),
+
+/***/ 9748:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+var Scalar = __nccwpck_require__(3301);
+var stringify = __nccwpck_require__(2148);
+var stringifyComment = __nccwpck_require__(9799);
+
+function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
+    const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
+    let keyComment = (identity.isNode(key) && key.comment) || null;
+    if (simpleKeys) {
+        if (keyComment) {
+            throw new Error('With simple keys, key nodes cannot have comments');
+        }
+        if (identity.isCollection(key) || (!identity.isNode(key) && typeof key === 'object')) {
+            const msg = 'With simple keys, collection cannot be used as a key value';
+            throw new Error(msg);
+        }
+    }
+    let explicitKey = !simpleKeys &&
+        (!key ||
+            (keyComment && value == null && !ctx.inFlow) ||
+            identity.isCollection(key) ||
+            (identity.isScalar(key)
+                ? key.type === Scalar.Scalar.BLOCK_FOLDED || key.type === Scalar.Scalar.BLOCK_LITERAL
+                : typeof key === 'object'));
+    ctx = Object.assign({}, ctx, {
+        allNullValues: false,
+        implicitKey: !explicitKey && (simpleKeys || !allNullValues),
+        indent: indent + indentStep
+    });
+    let keyCommentDone = false;
+    let chompKeep = false;
+    let str = stringify.stringify(key, ctx, () => (keyCommentDone = true), () => (chompKeep = true));
+    if (!explicitKey && !ctx.inFlow && str.length > 1024) {
+        if (simpleKeys)
+            throw new Error('With simple keys, single line scalar must not span more than 1024 characters');
+        explicitKey = true;
+    }
+    if (ctx.inFlow) {
+        if (allNullValues || value == null) {
+            if (keyCommentDone && onComment)
+                onComment();
+            return str === '' ? '?' : explicitKey ? `? ${str}` : str;
+        }
+    }
+    else if ((allNullValues && !simpleKeys) || (value == null && explicitKey)) {
+        str = `? ${str}`;
+        if (keyComment && !keyCommentDone) {
+            str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+        }
+        else if (chompKeep && onChompKeep)
+            onChompKeep();
+        return str;
+    }
+    if (keyCommentDone)
+        keyComment = null;
+    if (explicitKey) {
+        if (keyComment)
+            str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+        str = `? ${str}\n${indent}:`;
+    }
+    else {
+        str = `${str}:`;
+        if (keyComment)
+            str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+    }
+    let vsb, vcb, valueComment;
+    if (identity.isNode(value)) {
+        vsb = !!value.spaceBefore;
+        vcb = value.commentBefore;
+        valueComment = value.comment;
+    }
+    else {
+        vsb = false;
+        vcb = null;
+        valueComment = null;
+        if (value && typeof value === 'object')
+            value = doc.createNode(value);
+    }
+    ctx.implicitKey = false;
+    if (!explicitKey && !keyComment && identity.isScalar(value))
+        ctx.indentAtStart = str.length + 1;
+    chompKeep = false;
+    if (!indentSeq &&
+        indentStep.length >= 2 &&
+        !ctx.inFlow &&
+        !explicitKey &&
+        identity.isSeq(value) &&
+        !value.flow &&
+        !value.tag &&
+        !value.anchor) {
+        // If indentSeq === false, consider '- ' as part of indentation where possible
+        ctx.indent = ctx.indent.substring(2);
+    }
+    let valueCommentDone = false;
+    const valueStr = stringify.stringify(value, ctx, () => (valueCommentDone = true), () => (chompKeep = true));
+    let ws = ' ';
+    if (keyComment || vsb || vcb) {
+        ws = vsb ? '\n' : '';
+        if (vcb) {
+            const cs = commentString(vcb);
+            ws += `\n${stringifyComment.indentComment(cs, ctx.indent)}`;
+        }
+        if (valueStr === '' && !ctx.inFlow) {
+            if (ws === '\n' && valueComment)
+                ws = '\n\n';
+        }
+        else {
+            ws += `\n${ctx.indent}`;
+        }
+    }
+    else if (!explicitKey && identity.isCollection(value)) {
+        const vs0 = valueStr[0];
+        const nl0 = valueStr.indexOf('\n');
+        const hasNewline = nl0 !== -1;
+        const flow = ctx.inFlow ?? value.flow ?? value.items.length === 0;
+        if (hasNewline || !flow) {
+            let hasPropsLine = false;
+            if (hasNewline && (vs0 === '&' || vs0 === '!')) {
+                let sp0 = valueStr.indexOf(' ');
+                if (vs0 === '&' &&
+                    sp0 !== -1 &&
+                    sp0 < nl0 &&
+                    valueStr[sp0 + 1] === '!') {
+                    sp0 = valueStr.indexOf(' ', sp0 + 1);
+                }
+                if (sp0 === -1 || nl0 < sp0)
+                    hasPropsLine = true;
+            }
+            if (!hasPropsLine)
+                ws = `\n${ctx.indent}`;
+        }
+    }
+    else if (valueStr === '' || valueStr[0] === '\n') {
+        ws = '';
+    }
+    str += ws + valueStr;
+    if (ctx.inFlow) {
+        if (valueCommentDone && onComment)
+            onComment();
+    }
+    else if (valueComment && !valueCommentDone) {
+        str += stringifyComment.lineComment(str, ctx.indent, commentString(valueComment));
+    }
+    else if (chompKeep && onChompKeep) {
+        onChompKeep();
+    }
+    return str;
+}
+
+exports.stringifyPair = stringifyPair;
+
+
+/***/ }),
+
+/***/ 3069:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var Scalar = __nccwpck_require__(3301);
+var foldFlowLines = __nccwpck_require__(4475);
+
+const getFoldOptions = (ctx, isBlock) => ({
+    indentAtStart: isBlock ? ctx.indent.length : ctx.indentAtStart,
+    lineWidth: ctx.options.lineWidth,
+    minContentWidth: ctx.options.minContentWidth
+});
+// Also checks for lines starting with %, as parsing the output as YAML 1.1 will
+// presume that's starting a new document.
+const containsDocumentMarker = (str) => /^(%|---|\.\.\.)/m.test(str);
+function lineLengthOverLimit(str, lineWidth, indentLength) {
+    if (!lineWidth || lineWidth < 0)
+        return false;
+    const limit = lineWidth - indentLength;
+    const strLen = str.length;
+    if (strLen <= limit)
+        return false;
+    for (let i = 0, start = 0; i < strLen; ++i) {
+        if (str[i] === '\n') {
+            if (i - start > limit)
+                return true;
+            start = i + 1;
+            if (strLen - start <= limit)
+                return false;
+        }
+    }
+    return true;
+}
+function doubleQuotedString(value, ctx) {
+    const json = JSON.stringify(value);
+    if (ctx.options.doubleQuotedAsJSON)
+        return json;
+    const { implicitKey } = ctx;
+    const minMultiLineLength = ctx.options.doubleQuotedMinMultiLineLength;
+    const indent = ctx.indent || (containsDocumentMarker(value) ? '  ' : '');
+    let str = '';
+    let start = 0;
+    for (let i = 0, ch = json[i]; ch; ch = json[++i]) {
+        if (ch === ' ' && json[i + 1] === '\\' && json[i + 2] === 'n') {
+            // space before newline needs to be escaped to not be folded
+            str += json.slice(start, i) + '\\ ';
+            i += 1;
+            start = i;
+            ch = '\\';
+        }
+        if (ch === '\\')
+            switch (json[i + 1]) {
+                case 'u':
+                    {
+                        str += json.slice(start, i);
+                        const code = json.substr(i + 2, 4);
+                        switch (code) {
+                            case '0000':
+                                str += '\\0';
+                                break;
+                            case '0007':
+                                str += '\\a';
+                                break;
+                            case '000b':
+                                str += '\\v';
+                                break;
+                            case '001b':
+                                str += '\\e';
+                                break;
+                            case '0085':
+                                str += '\\N';
+                                break;
+                            case '00a0':
+                                str += '\\_';
+                                break;
+                            case '2028':
+                                str += '\\L';
+                                break;
+                            case '2029':
+                                str += '\\P';
+                                break;
+                            default:
+                                if (code.substr(0, 2) === '00')
+                                    str += '\\x' + code.substr(2);
+                                else
+                                    str += json.substr(i, 6);
+                        }
+                        i += 5;
+                        start = i + 1;
+                    }
+                    break;
+                case 'n':
+                    if (implicitKey ||
+                        json[i + 2] === '"' ||
+                        json.length < minMultiLineLength) {
+                        i += 1;
+                    }
+                    else {
+                        // folding will eat first newline
+                        str += json.slice(start, i) + '\n\n';
+                        while (json[i + 2] === '\\' &&
+                            json[i + 3] === 'n' &&
+                            json[i + 4] !== '"') {
+                            str += '\n';
+                            i += 2;
+                        }
+                        str += indent;
+                        // space after newline needs to be escaped to not be folded
+                        if (json[i + 2] === ' ')
+                            str += '\\';
+                        i += 1;
+                        start = i + 1;
+                    }
+                    break;
+                default:
+                    i += 1;
+            }
+    }
+    str = start ? str + json.slice(start) : json;
+    return implicitKey
+        ? str
+        : foldFlowLines.foldFlowLines(str, indent, foldFlowLines.FOLD_QUOTED, getFoldOptions(ctx, false));
+}
+function singleQuotedString(value, ctx) {
+    if (ctx.options.singleQuote === false ||
+        (ctx.implicitKey && value.includes('\n')) ||
+        /[ \t]\n|\n[ \t]/.test(value) // single quoted string can't have leading or trailing whitespace around newline
+    )
+        return doubleQuotedString(value, ctx);
+    const indent = ctx.indent || (containsDocumentMarker(value) ? '  ' : '');
+    const res = "'" + value.replace(/'/g, "''").replace(/\n+/g, `$&\n${indent}`) + "'";
+    return ctx.implicitKey
+        ? res
+        : foldFlowLines.foldFlowLines(res, indent, foldFlowLines.FOLD_FLOW, getFoldOptions(ctx, false));
+}
+function quotedString(value, ctx) {
+    const { singleQuote } = ctx.options;
+    let qs;
+    if (singleQuote === false)
+        qs = doubleQuotedString;
+    else {
+        const hasDouble = value.includes('"');
+        const hasSingle = value.includes("'");
+        if (hasDouble && !hasSingle)
+            qs = singleQuotedString;
+        else if (hasSingle && !hasDouble)
+            qs = doubleQuotedString;
+        else
+            qs = singleQuote ? singleQuotedString : doubleQuotedString;
+    }
+    return qs(value, ctx);
+}
+// The negative lookbehind avoids a polynomial search,
+// but isn't supported yet on Safari: https://caniuse.com/js-regexp-lookbehind
+let blockEndNewlines;
+try {
+    blockEndNewlines = new RegExp('(^|(?<!\n))\n+(?!\n|$)', 'g');
+}
+catch {
+    blockEndNewlines = /\n+(?!\n|$)/g;
+}
+function blockString({ comment, type, value }, ctx, onComment, onChompKeep) {
+    const { blockQuote, commentString, lineWidth } = ctx.options;
+    // 1. Block can't end in whitespace unless the last line is non-empty.
+    // 2. Strings consisting of only whitespace are best rendered explicitly.
+    if (!blockQuote || /\n[\t ]+$/.test(value)) {
+        return quotedString(value, ctx);
+    }
+    const indent = ctx.indent ||
+        (ctx.forceBlockIndent || containsDocumentMarker(value) ? '  ' : '');
+    const literal = blockQuote === 'literal'
+        ? true
+        : blockQuote === 'folded' || type === Scalar.Scalar.BLOCK_FOLDED
+            ? false
+            : type === Scalar.Scalar.BLOCK_LITERAL
+                ? true
+                : !lineLengthOverLimit(value, lineWidth, indent.length);
+    if (!value)
+        return literal ? '|\n' : '>\n';
+    // determine chomping from whitespace at value end
+    let chomp;
+    let endStart;
+    for (endStart = value.length; endStart > 0; --endStart) {
+        const ch = value[endStart - 1];
+        if (ch !== '\n' && ch !== '\t' && ch !== ' ')
+            break;
+    }
+    let end = value.substring(endStart);
+    const endNlPos = end.indexOf('\n');
+    if (endNlPos === -1) {
+        chomp = '-'; // strip
+    }
+    else if (value === end || endNlPos !== end.length - 1) {
+        chomp = '+'; // keep
+        if (onChompKeep)
+            onChompKeep();
+    }
+    else {
+        chomp = ''; // clip
+    }
+    if (end) {
+        value = value.slice(0, -end.length);
+        if (end[end.length - 1] === '\n')
+            end = end.slice(0, -1);
+        end = end.replace(blockEndNewlines, `$&${indent}`);
+    }
+    // determine indent indicator from whitespace at value start
+    let startWithSpace = false;
+    let startEnd;
+    let startNlPos = -1;
+    for (startEnd = 0; startEnd < value.length; ++startEnd) {
+        const ch = value[startEnd];
+        if (ch === ' ')
+            startWithSpace = true;
+        else if (ch === '\n')
+            startNlPos = startEnd;
+        else
+            break;
+    }
+    let start = value.substring(0, startNlPos < startEnd ? startNlPos + 1 : startEnd);
+    if (start) {
+        value = value.substring(start.length);
+        start = start.replace(/\n+/g, `$&${indent}`);
+    }
+    const indentSize = indent ? '2' : '1'; // root is at -1
+    // Leading | or > is added later
+    let header = (startWithSpace ? indentSize : '') + chomp;
+    if (comment) {
+        header += ' ' + commentString(comment.replace(/ ?[\r\n]+/g, ' '));
+        if (onComment)
+            onComment();
+    }
+    if (!literal) {
+        const foldedValue = value
+            .replace(/\n+/g, '\n$&')
+            .replace(/(?:^|\n)([\t ].*)(?:([\n\t ]*)\n(?![\n\t ]))?/g, '$1$2') // more-indented lines aren't folded
+            //                ^ more-ind. ^ empty     ^ capture next empty lines only at end of indent
+            .replace(/\n+/g, `$&${indent}`);
+        let literalFallback = false;
+        const foldOptions = getFoldOptions(ctx, true);
+        if (blockQuote !== 'folded' && type !== Scalar.Scalar.BLOCK_FOLDED) {
+            foldOptions.onOverflow = () => {
+                literalFallback = true;
+            };
+        }
+        const body = foldFlowLines.foldFlowLines(`${start}${foldedValue}${end}`, indent, foldFlowLines.FOLD_BLOCK, foldOptions);
+        if (!literalFallback)
+            return `>${header}\n${indent}${body}`;
+    }
+    value = value.replace(/\n+/g, `$&${indent}`);
+    return `|${header}\n${indent}${start}${value}${end}`;
+}
+function plainString(item, ctx, onComment, onChompKeep) {
+    const { type, value } = item;
+    const { actualString, implicitKey, indent, indentStep, inFlow } = ctx;
+    if ((implicitKey && value.includes('\n')) ||
+        (inFlow && /[[\]{},]/.test(value))) {
+        return quotedString(value, ctx);
+    }
+    if (/^[\n\t ,[\]{}#&*!|>'"%@`]|^[?-]$|^[?-][ \t]|[\n:][ \t]|[ \t]\n|[\n\t ]#|[\n\t :]$/.test(value)) {
+        // not allowed:
+        // - '-' or '?'
+        // - start with an indicator character (except [?:-]) or /[?-] /
+        // - '\n ', ': ' or ' \n' anywhere
+        // - '#' not preceded by a non-space char
+        // - end with ' ' or ':'
+        return implicitKey || inFlow || !value.includes('\n')
+            ? quotedString(value, ctx)
+            : blockString(item, ctx, onComment, onChompKeep);
+    }
+    if (!implicitKey &&
+        !inFlow &&
+        type !== Scalar.Scalar.PLAIN &&
+        value.includes('\n')) {
+        // Where allowed & type not set explicitly, prefer block style for multiline strings
+        return blockString(item, ctx, onComment, onChompKeep);
+    }
+    if (containsDocumentMarker(value)) {
+        if (indent === '') {
+            ctx.forceBlockIndent = true;
+            return blockString(item, ctx, onComment, onChompKeep);
+        }
+        else if (implicitKey && indent === indentStep) {
+            return quotedString(value, ctx);
+        }
+    }
+    const str = value.replace(/\n+/g, `$&\n${indent}`);
+    // Verify that output will be parsed as a string, as e.g. plain numbers and
+    // booleans get parsed with those types in v1.2 (e.g. '42', 'true' & '0.9e-3'),
+    // and others in v1.1.
+    if (actualString) {
+        const test = (tag) => tag.default && tag.tag !== 'tag:yaml.org,2002:str' && tag.test?.test(str);
+        const { compat, tags } = ctx.doc.schema;
+        if (tags.some(test) || compat?.some(test))
+            return quotedString(value, ctx);
+    }
+    return implicitKey
+        ? str
+        : foldFlowLines.foldFlowLines(str, indent, foldFlowLines.FOLD_FLOW, getFoldOptions(ctx, false));
+}
+function stringifyString(item, ctx, onComment, onChompKeep) {
+    const { implicitKey, inFlow } = ctx;
+    const ss = typeof item.value === 'string'
+        ? item
+        : Object.assign({}, item, { value: String(item.value) });
+    let { type } = item;
+    if (type !== Scalar.Scalar.QUOTE_DOUBLE) {
+        // force double quotes on control characters & unpaired surrogates
+        if (/[\x00-\x08\x0b-\x1f\x7f-\x9f\u{D800}-\u{DFFF}]/u.test(ss.value))
+            type = Scalar.Scalar.QUOTE_DOUBLE;
+    }
+    const _stringify = (_type) => {
+        switch (_type) {
+            case Scalar.Scalar.BLOCK_FOLDED:
+            case Scalar.Scalar.BLOCK_LITERAL:
+                return implicitKey || inFlow
+                    ? quotedString(ss.value, ctx) // blocks are not valid inside flow containers
+                    : blockString(ss, ctx, onComment, onChompKeep);
+            case Scalar.Scalar.QUOTE_DOUBLE:
+                return doubleQuotedString(ss.value, ctx);
+            case Scalar.Scalar.QUOTE_SINGLE:
+                return singleQuotedString(ss.value, ctx);
+            case Scalar.Scalar.PLAIN:
+                return plainString(ss, ctx, onComment, onChompKeep);
+            default:
+                return null;
+        }
+    };
+    let res = _stringify(type);
+    if (res === null) {
+        const { defaultKeyType, defaultStringType } = ctx.options;
+        const t = (implicitKey && defaultKeyType) || defaultStringType;
+        res = _stringify(t);
+        if (res === null)
+            throw new Error(`Unsupported default string type ${t}`);
+    }
+    return res;
+}
+
+exports.stringifyString = stringifyString;
+
+
+/***/ }),
+
+/***/ 204:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var identity = __nccwpck_require__(1127);
+
+const BREAK = Symbol('break visit');
+const SKIP = Symbol('skip children');
+const REMOVE = Symbol('remove node');
+/**
+ * Apply a visitor to an AST node or document.
+ *
+ * Walks through the tree (depth-first) starting from `node`, calling a
+ * `visitor` function with three arguments:
+ *   - `key`: For sequence values and map `Pair`, the node's index in the
+ *     collection. Within a `Pair`, `'key'` or `'value'`, correspondingly.
+ *     `null` for the root node.
+ *   - `node`: The current node.
+ *   - `path`: The ancestry of the current node.
+ *
+ * The return value of the visitor may be used to control the traversal:
+ *   - `undefined` (default): Do nothing and continue
+ *   - `visit.SKIP`: Do not visit the children of this node, continue with next
+ *     sibling
+ *   - `visit.BREAK`: Terminate traversal completely
+ *   - `visit.REMOVE`: Remove the current node, then continue with the next one
+ *   - `Node`: Replace the current node, then continue by visiting it
+ *   - `number`: While iterating the items of a sequence or map, set the index
+ *     of the next step. This is useful especially if the index of the current
+ *     node has changed.
+ *
+ * If `visitor` is a single function, it will be called with all values
+ * encountered in the tree, including e.g. `null` values. Alternatively,
+ * separate visitor functions may be defined for each `Map`, `Pair`, `Seq`,
+ * `Alias` and `Scalar` node. To define the same visitor function for more than
+ * one node type, use the `Collection` (map and seq), `Value` (map, seq & scalar)
+ * and `Node` (alias, map, seq & scalar) targets. Of all these, only the most
+ * specific defined one will be used for each node.
+ */
+function visit(node, visitor) {
+    const visitor_ = initVisitor(visitor);
+    if (identity.isDocument(node)) {
+        const cd = visit_(null, node.contents, visitor_, Object.freeze([node]));
+        if (cd === REMOVE)
+            node.contents = null;
+    }
+    else
+        visit_(null, node, visitor_, Object.freeze([]));
+}
+// Without the `as symbol` casts, TS declares these in the `visit`
+// namespace using `var`, but then complains about that because
+// `unique symbol` must be `const`.
+/** Terminate visit traversal completely */
+visit.BREAK = BREAK;
+/** Do not visit the children of the current node */
+visit.SKIP = SKIP;
+/** Remove the current node */
+visit.REMOVE = REMOVE;
+function visit_(key, node, visitor, path) {
+    const ctrl = callVisitor(key, node, visitor, path);
+    if (identity.isNode(ctrl) || identity.isPair(ctrl)) {
+        replaceNode(key, path, ctrl);
+        return visit_(key, ctrl, visitor, path);
+    }
+    if (typeof ctrl !== 'symbol') {
+        if (identity.isCollection(node)) {
+            path = Object.freeze(path.concat(node));
+            for (let i = 0; i < node.items.length; ++i) {
+                const ci = visit_(i, node.items[i], visitor, path);
+                if (typeof ci === 'number')
+                    i = ci - 1;
+                else if (ci === BREAK)
+                    return BREAK;
+                else if (ci === REMOVE) {
+                    node.items.splice(i, 1);
+                    i -= 1;
+                }
+            }
+        }
+        else if (identity.isPair(node)) {
+            path = Object.freeze(path.concat(node));
+            const ck = visit_('key', node.key, visitor, path);
+            if (ck === BREAK)
+                return BREAK;
+            else if (ck === REMOVE)
+                node.key = null;
+            const cv = visit_('value', node.value, visitor, path);
+            if (cv === BREAK)
+                return BREAK;
+            else if (cv === REMOVE)
+                node.value = null;
+        }
+    }
+    return ctrl;
+}
+/**
+ * Apply an async visitor to an AST node or document.
+ *
+ * Walks through the tree (depth-first) starting from `node`, calling a
+ * `visitor` function with three arguments:
+ *   - `key`: For sequence values and map `Pair`, the node's index in the
+ *     collection. Within a `Pair`, `'key'` or `'value'`, correspondingly.
+ *     `null` for the root node.
+ *   - `node`: The current node.
+ *   - `path`: The ancestry of the current node.
+ *
+ * The return value of the visitor may be used to control the traversal:
+ *   - `Promise`: Must resolve to one of the following values
+ *   - `undefined` (default): Do nothing and continue
+ *   - `visit.SKIP`: Do not visit the children of this node, continue with next
+ *     sibling
+ *   - `visit.BREAK`: Terminate traversal completely
+ *   - `visit.REMOVE`: Remove the current node, then continue with the next one
+ *   - `Node`: Replace the current node, then continue by visiting it
+ *   - `number`: While iterating the items of a sequence or map, set the index
+ *     of the next step. This is useful especially if the index of the current
+ *     node has changed.
+ *
+ * If `visitor` is a single function, it will be called with all values
+ * encountered in the tree, including e.g. `null` values. Alternatively,
+ * separate visitor functions may be defined for each `Map`, `Pair`, `Seq`,
+ * `Alias` and `Scalar` node. To define the same visitor function for more than
+ * one node type, use the `Collection` (map and seq), `Value` (map, seq & scalar)
+ * and `Node` (alias, map, seq & scalar) targets. Of all these, only the most
+ * specific defined one will be used for each node.
+ */
+async function visitAsync(node, visitor) {
+    const visitor_ = initVisitor(visitor);
+    if (identity.isDocument(node)) {
+        const cd = await visitAsync_(null, node.contents, visitor_, Object.freeze([node]));
+        if (cd === REMOVE)
+            node.contents = null;
+    }
+    else
+        await visitAsync_(null, node, visitor_, Object.freeze([]));
+}
+// Without the `as symbol` casts, TS declares these in the `visit`
+// namespace using `var`, but then complains about that because
+// `unique symbol` must be `const`.
+/** Terminate visit traversal completely */
+visitAsync.BREAK = BREAK;
+/** Do not visit the children of the current node */
+visitAsync.SKIP = SKIP;
+/** Remove the current node */
+visitAsync.REMOVE = REMOVE;
+async function visitAsync_(key, node, visitor, path) {
+    const ctrl = await callVisitor(key, node, visitor, path);
+    if (identity.isNode(ctrl) || identity.isPair(ctrl)) {
+        replaceNode(key, path, ctrl);
+        return visitAsync_(key, ctrl, visitor, path);
+    }
+    if (typeof ctrl !== 'symbol') {
+        if (identity.isCollection(node)) {
+            path = Object.freeze(path.concat(node));
+            for (let i = 0; i < node.items.length; ++i) {
+                const ci = await visitAsync_(i, node.items[i], visitor, path);
+                if (typeof ci === 'number')
+                    i = ci - 1;
+                else if (ci === BREAK)
+                    return BREAK;
+                else if (ci === REMOVE) {
+                    node.items.splice(i, 1);
+                    i -= 1;
+                }
+            }
+        }
+        else if (identity.isPair(node)) {
+            path = Object.freeze(path.concat(node));
+            const ck = await visitAsync_('key', node.key, visitor, path);
+            if (ck === BREAK)
+                return BREAK;
+            else if (ck === REMOVE)
+                node.key = null;
+            const cv = await visitAsync_('value', node.value, visitor, path);
+            if (cv === BREAK)
+                return BREAK;
+            else if (cv === REMOVE)
+                node.value = null;
+        }
+    }
+    return ctrl;
+}
+function initVisitor(visitor) {
+    if (typeof visitor === 'object' &&
+        (visitor.Collection || visitor.Node || visitor.Value)) {
+        return Object.assign({
+            Alias: visitor.Node,
+            Map: visitor.Node,
+            Scalar: visitor.Node,
+            Seq: visitor.Node
+        }, visitor.Value && {
+            Map: visitor.Value,
+            Scalar: visitor.Value,
+            Seq: visitor.Value
+        }, visitor.Collection && {
+            Map: visitor.Collection,
+            Seq: visitor.Collection
+        }, visitor);
+    }
+    return visitor;
+}
+function callVisitor(key, node, visitor, path) {
+    if (typeof visitor === 'function')
+        return visitor(key, node, path);
+    if (identity.isMap(node))
+        return visitor.Map?.(key, node, path);
+    if (identity.isSeq(node))
+        return visitor.Seq?.(key, node, path);
+    if (identity.isPair(node))
+        return visitor.Pair?.(key, node, path);
+    if (identity.isScalar(node))
+        return visitor.Scalar?.(key, node, path);
+    if (identity.isAlias(node))
+        return visitor.Alias?.(key, node, path);
+    return undefined;
+}
+function replaceNode(key, path, node) {
+    const parent = path[path.length - 1];
+    if (identity.isCollection(parent)) {
+        parent.items[key] = node;
+    }
+    else if (identity.isPair(parent)) {
+        if (key === 'key')
+            parent.key = node;
+        else
+            parent.value = node;
+    }
+    else if (identity.isDocument(parent)) {
+        parent.contents = node;
+    }
+    else {
+        const pt = identity.isAlias(parent) ? 'alias' : 'scalar';
+        throw new Error(`Cannot replace node with ${pt} parent`);
+    }
+}
+
+exports.visit = visit;
+exports.visitAsync = visitAsync;
+
+
+/***/ }),
+
+/***/ 861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   AV: () => (/* binding */ SWITCH_OFF_ADVICE),
-/* harmony export */   CD: () => (/* binding */ LATE_ADVICE),
-/* harmony export */   IT: () => (/* binding */ gapWords),
-/* harmony export */   SP: () => (/* binding */ switchOff),
-/* harmony export */   aZ: () => (/* binding */ SILENCE_SECONDS),
-/* harmony export */   ao: () => (/* binding */ silence),
-/* harmony export */   pU: () => (/* binding */ tickGaps)
+/* harmony export */   i: () => (/* binding */ applyRows),
+/* harmony export */   s: () => (/* binding */ applyVerdict)
 /* harmony export */ });
 /* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4185);
 
-/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
-const SILENCE_SECONDS = 6 * 3600;
-const DAY_SECONDS = 86_400;
-/**
- * A schedule of a public repository is switched off after so long without activity in it.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
- */
-const SWITCH_OFF_DAYS = 60;
-const WARN_AFTER_DAYS = 45;
-/** Fewer ticks say little about a schedule. */
-const LEAST_TICKS = 4;
-/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
-const LATE_SECONDS = 900;
-const LATE_MISSED = 5;
-/**
- * How the ticks of a schedule came: late where fewer than half came, or many in a row did not. Null where there are too few to tell.
- * @param ticks when the runs began, in any order
- * @param countOccurrences how many times the schedule is due after one moment and up to another
- */
-function tickGaps(ticks, countOccurrences) {
-    const times = ticks.map((tick) => Date.parse(tick)).sort((a, b) => a - b);
-    const [first, last] = [times[0], times.at(-1)];
-    if (first === undefined || last === undefined || times.length < LEAST_TICKS)
-        return null;
-    const span = (last - first) / 1000;
-    const gaps = times.slice(1).map((time, index) => {
-        const from = times[index] ?? time;
-        return { seconds: (time - from) / 1000, due: countOccurrences(new Date(from), new Date(time)) };
+const VERBS = {
+    create: ['created', 'to create'],
+    update: ['updated', 'to update'],
+    enable: ['enabled', 'to enable'],
+    disable: ['disabled', 'to disable'],
+    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
+    unchanged: ['unchanged', 'unchanged'],
+};
+/** `Applied: 2 created, 1 updated, 5 unchanged.` */
+function applyVerdict({ reply }) {
+    const counts = Object.keys(VERBS).flatMap((action) => {
+        const count = reply.jobs.filter((job) => job.action === action).length;
+        return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
     });
-    const due = Math.max(1, gaps.reduce((sum, gap) => sum + gap.due, 0));
-    const late = gaps.some((gap) => gap.seconds > LATE_SECONDS && gap.due > LATE_MISSED);
-    return {
-        ticks: times.length,
-        average: span / gaps.length,
-        longest: Math.max(...gaps.map((gap) => gap.seconds)),
-        wanted: span / due,
-        late: late || due >= 2 * gaps.length,
-    };
+    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
+    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
 }
-const gapWords = (schedule, gaps) => `The last ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.average)} on average, the longest gap was ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.longest)}; it asks for one every ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(gaps.wanted)}.`;
-const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/guides/waking.md says how to be woken by the database.';
-/** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
-function silence(silentSeconds, limitSeconds) {
-    return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(silentSeconds)}.` : null;
+function applyRows({ reply }, now) {
+    return reply.jobs.map((job) => ({
+        key: job.key,
+        action: job.action,
+        queue: job.queue,
+        runs: job.status === 'waiting' ? (0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(job.run_at, now) : job.status,
+        changes: Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`),
+    }));
 }
-/**
- * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
- * @param about of a private repository nothing is said: GitHub documents it for public ones
- */
-function switchOff(about, now) {
-    if (about.isPrivate || about.pushedAt === null)
-        return null;
-    const days = Math.floor((now.getTime() - Date.parse(about.pushedAt)) / 1000 / DAY_SECONDS);
-    if (days < WARN_AFTER_DAYS)
-        return null;
-    const left = SWITCH_OFF_DAYS - days;
-    return `Nothing has been pushed to this public repository for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(left, 'day')}` : ''}.`;
-}
-const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';
 
 
 /***/ }),
 
-/***/ 8829:
+/***/ 8845:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   EU: () => (/* binding */ nearestCommand),
-/* harmony export */   Lo: () => (/* binding */ COMMANDS),
-/* harmony export */   lw: () => (/* binding */ OPTIONS),
-/* harmony export */   mU: () => (/* binding */ USED),
-/* harmony export */   pA: () => (/* binding */ nearest)
+/* harmony export */   H_: () => (/* binding */ endSentence),
+/* harmony export */   fj: () => (/* binding */ join),
+/* harmony export */   hD: () => (/* binding */ quote),
+/* harmony export */   wW: () => (/* binding */ labelled),
+/* harmony export */   yu: () => (/* binding */ inputName)
 /* harmony export */ });
-/* unused harmony export VERBS */
-/* harmony import */ var _text_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8480);
-
-/** The commands and options that both doors know: inputs of the action, flags of the terminal. */
-const COMMANDS = [
-    'run',
-    'plan',
-    'create',
-    'apply',
-    'list',
-    'show',
-    'stats',
-    'cancel',
-    'retry',
-    'enable',
-    'disable',
-    'delete',
-    'doctor',
-];
-/** The commands that do one thing to one job. */
-const VERBS = (/* unused pure expression or super */ null && (['cancel', 'retry', 'enable', 'disable', 'delete']));
-const OPTIONS = [
-    'supabase-url',
-    'supabase-key',
-    'supabase-publishable-key',
-    'command',
-    'name',
-    'job-type',
-    'config',
-    'description',
-    'max-retries',
-    'priority',
-    'run-at',
-    'queue',
-    'unique-key',
-    'concurrency-key',
-    'timeout-minutes',
-    'schedule',
-    'timezone',
-    'missed',
-    'missed-grace-minutes',
-    'file',
-    'prune',
-    'status',
-    'job-id',
-    'limit',
-    'queues',
-    'job-types',
-    'max-jobs',
-    'concurrency',
-    'lock-minutes',
-    'time-budget-minutes',
-    'linger-minutes',
-    'instance-id',
-    'handlers',
-    'dry-run',
-    'fail-on',
-    'max-workers',
-    'jobs-per-worker',
-    'silence-minutes',
-    'keepalive',
-    'github-token',
-];
-const VERB_OPTIONS = ['job-id'];
-/** What each command reads, beside `supabase-url`, `supabase-key`, `supabase-publishable-key` and `command`. */
-const USED = {
-    run: [
-        'queues',
-        'job-types',
-        'max-jobs',
-        'concurrency',
-        'lock-minutes',
-        'time-budget-minutes',
-        'linger-minutes',
-        'instance-id',
-        'handlers',
-        'dry-run',
-        'fail-on',
-        'silence-minutes',
-        'keepalive',
-        'github-token',
-    ],
-    plan: ['queues', 'job-types', 'max-workers', 'jobs-per-worker'],
-    create: [
-        'name',
-        'job-type',
-        'config',
-        'description',
-        'max-retries',
-        'priority',
-        'run-at',
-        'queue',
-        'unique-key',
-        'concurrency-key',
-        'timeout-minutes',
-        'schedule',
-        'timezone',
-        'missed',
-        'missed-grace-minutes',
-        'handlers',
-    ],
-    apply: ['file', 'prune', 'dry-run', 'handlers'],
-    list: ['name', 'job-type', 'queue', 'status', 'limit'],
-    show: ['job-id', 'name', 'limit'],
-    stats: ['queue'],
-    cancel: VERB_OPTIONS,
-    retry: VERB_OPTIONS,
-    enable: VERB_OPTIONS,
-    disable: VERB_OPTIONS,
-    delete: VERB_OPTIONS,
-    doctor: ['silence-minutes', 'github-token'],
-};
-/** Words that people use for something that has another name here. */
-const SYNONYMS = {
-    add: 'create',
-    new: 'create',
-    insert: 'create',
-    enqueue: 'create',
-    start: 'run',
-    work: 'run',
-    execute: 'run',
-    process: 'run',
-    ls: 'list',
-    jobs: 'list',
-    get: 'show',
-    describe: 'show',
-    info: 'show',
-    statistics: 'stats',
-    status: 'stats',
-    stop: 'cancel',
-    abort: 'cancel',
-    rerun: 'retry',
-    requeue: 'retry',
-    pause: 'disable',
-    resume: 'enable',
-    remove: 'delete',
-    rm: 'delete',
-    scale: 'plan',
-    matrix: 'plan',
-    check: 'doctor',
-    test: 'doctor',
-};
-/** The command that was probably meant by an unknown word, or null. */
-function nearestCommand(word) {
-    const lower = word.toLowerCase();
-    return SYNONYMS[lower] ?? nearest(lower, COMMANDS);
+/** The name of an input from the name of its field: `runAt` is `run-at`. */
+const inputName = (field) => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** A text of ours with each input that it names in backticks written as the host writes it. */
+const labelled = (text, naming) => text.replace(/`([a-z]+(?:-[a-z]+)*)`/g, (_, name) => naming.label(name));
+/** A value as errors show it: in quotes, cut, without secrets. */
+function quote(value, naming) {
+    const redacted = naming.redact(value.trim());
+    const letters = Array.from(redacted);
+    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
 }
+/** `a`, `a and b`, `a, b and c`. */
+function join(words) {
+    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+/** The text with a full stop, unless it has an end of its own. */
+function endSentence(text) {
+    return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+
+/***/ }),
+
+/***/ 2995:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   CC: () => (/* binding */ problem),
+/* harmony export */   dz: () => (/* binding */ InputError),
+/* harmony export */   qU: () => (/* binding */ readFields),
+/* harmony export */   vj: () => (/* binding */ inputNames)
+/* harmony export */ });
+/* harmony import */ var _naming_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8845);
+
+/** Something is wrong with the input of a call. `problems` has all of it, one sentence or two each. */
+class InputError extends Error {
+    name = 'InputError';
+    problems;
+    constructor(problems, noun) {
+        const intro = `${problems.length} ${noun}s need attention:`;
+        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
+        this.problems = problems;
+    }
+}
+/** The names of the inputs of a command, without those that every command takes. */
+const inputNames = (command) => Object.keys(command.input.shape).map(_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .inputName */ .yu);
+/** Never shown, not even if they are wrong. */
+const SECRETS = new Set(['supabase-key', 'supabase-publishable-key', 'github-token']);
 /**
- * The one of `words` that is at most a third of its letters away from `word` (insert, delete, replace, swap), or
- * null. Case, `_` and `-` do not count.
+ * The input of a command from the texts that were given.
+ * @returns what is wrong as well; the input is then not to be used
+ */
+function readFields(command, given, naming) {
+    const texts = Object.fromEntries(Object.keys(command.input.shape).flatMap((field) => {
+        const value = given.get((0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .inputName */ .yu)(field));
+        return value === undefined ? [] : [[field, value]];
+    }));
+    const result = command.input.safeParse(texts);
+    if (result.success)
+        return { input: result.data, problems: [] };
+    const problems = result.error.issues.map(({ path: [field], message }) => {
+        if (field === undefined)
+            return (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .endSentence */ .H_)((0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .labelled */ .wW)(message, naming));
+        const name = (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .inputName */ .yu)(String(field));
+        const value = given.get(name);
+        if (value === undefined) {
+            const about = command.input.shape[String(field)]?.description ?? '';
+            return (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .endSentence */ .H_)(`${command.name} needs ${naming.label(name)}: ${(0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .labelled */ .wW)(about, naming)}`);
+        }
+        return problem(name, value, message, naming);
+    });
+    return { input: {}, problems: [...new Set(problems)] };
+}
+/** `--limit is "0": it must be a whole number from 1 to 200.` */
+function problem(name, value, message, naming) {
+    const why = (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .labelled */ .wW)(message, naming);
+    if (SECRETS.has(name))
+        return (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .endSentence */ .H_)(`${naming.label(name)} ${why}`);
+    return (0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .endSentence */ .H_)(`${naming.label(name)} is ${(0,_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .quote */ .hD)(value, naming)}: ${/^it/.test(why) ? '' : 'it '}${why}`);
+}
+
+
+/***/ }),
+
+/***/ 1535:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  w: () => (/* binding */ createGitHubLog)
+});
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(7394);
+// EXTERNAL MODULE: ./lib/src/text/disarm.js
+var disarm = __nccwpck_require__(1384);
+;// CONCATENATED MODULE: ./lib/src/text/log.js
+/**
+ * Where a run reports what it does. Each host has its own: annotations and groups on GitHub, colours in a terminal.
+ * Both take any text: they hide secrets, and nothing in the text can command the runner or the terminal.
+ */
+
+/** The most characters of a title or of a group's name. */
+const TITLE_LIMIT = 500;
+/**
+ * Splits text into lines that are safe to print. It is redacted twice: as one text, for secrets of many lines, and by
+ * line once no invisible character separates the parts of a secret.
+ */
+function safeLines(text, redact) {
+    return (0,disarm/* disarmLines */.iv)(redact(text)).map(redact);
+}
+/** Text as one safe line, for titles. */
+function safeTitle(text, redact) {
+    return safeLines((0,disarm/* splitLines */.uz)(text).join(' '), redact).join(' ').slice(0, TITLE_LIMIT).toWellFormed();
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/annotations.js
+/**
+ * The log of a step as GitHub shows it: groups that fold, warnings and errors as annotations. `@actions/core` escapes
+ * what it puts into a command, but prints plain lines as they are. Lines of jobs may hold commands to the runner, so
+ * every text is disarmed here first.
+ */
+
+
+
+/** How many annotations of a kind GitHub keeps of a step. Source: actions/runner, ExecutionContext.cs. */
+const ANNOTATIONS = 10;
+/** How many characters GitHub keeps of an annotation. Source: actions/runner, ExecutionContext.cs. */
+const MESSAGE_LIMIT = 4000;
+const ANNOTATE = { error: core/* error */.z3, warning: core/* warning */.$e };
+const KINDS = ['error', 'warning'];
+function createGitHubLog(redact) {
+    const counts = { warning: 0, error: 0 };
+    const print = (text) => {
+        for (const line of safeLines(text, redact))
+            core/* info */.pq(line);
+    };
+    const annotate = (kind, text, title) => {
+        counts[kind]++;
+        // The last annotation is kept for `end`.
+        if (counts[kind] >= ANNOTATIONS)
+            print(`${kind === 'error' ? 'Error' : 'Warning'}: ${text}`);
+        else
+            ANNOTATE[kind](message(text, redact), title === undefined ? {} : { title: safeTitle(title, redact) });
+    };
+    return {
+        info: print,
+        warning: (text, title) => annotate('warning', text, title),
+        error: (text, title) => annotate('error', text, title),
+        group(name, lines) {
+            core/* startGroup */.Oh(safeTitle(name, redact));
+            for (const line of lines)
+                print(line);
+            core/* endGroup */.N4();
+        },
+        redact,
+        end() {
+            for (const kind of KINDS) {
+                const more = counts[kind] - (ANNOTATIONS - 1);
+                if (more <= 0)
+                    continue;
+                const noun = more === 1 ? kind : `${kind}s`;
+                ANNOTATE[kind](`${more} more ${noun}: see the log of this step and the job summary.`);
+            }
+        },
+    };
+}
+function message(text, redact) {
+    const safe = safeLines(text.slice(0, disarm/* LINE_LIMIT */.by * 4), redact).join('\n');
+    return safe.length > MESSAGE_LIMIT ? `${safe.slice(0, MESSAGE_LIMIT - 1).toWellFormed()}…` : safe;
+}
+
+
+/***/ }),
+
+/***/ 9939:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Y: () => (/* binding */ outputsOf)
+/* harmony export */ });
+/* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1718);
+
+/** The outputs of the step for what a command answered. */
+function outputsOf(answer) {
+    switch (answer.command) {
+        case 'run':
+            return (0,_outputs_js__WEBPACK_IMPORTED_MODULE_0__/* .runOutputs */ .MR)(answer.report);
+        case 'dry-run':
+            return { remaining: answer.peek.due, jobs: answer.peek.jobs };
+        case 'plan':
+            return {
+                workers: answer.workers,
+                matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+            };
+        case 'create':
+            return { 'job-id': answer.jobId };
+        case 'apply':
+        case 'list':
+            return { jobs: answer.reply.jobs };
+        case 'show':
+            return {
+                'job-id': answer.reply.job?.job_id ?? '',
+                jobs: answer.reply.job ? [answer.reply.job] : [],
+                executions: answer.reply.executions,
+            };
+        case 'stats':
+            return { stats: answer.reply };
+        case 'verb':
+            return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };
+        case 'doctor':
+            return {};
+    }
+}
+
+
+/***/ }),
+
+/***/ 6041:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  K: () => (/* binding */ readInputs)
+});
+
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
+var schemas = __nccwpck_require__(749);
+// EXTERNAL MODULE: ./lib/src/text/edit-distance.js
+var edit_distance = __nccwpck_require__(8480);
+;// CONCATENATED MODULE: ./lib/src/text/nearest.js
+
+/**
+ * The one of `words` that was probably meant: at most a third of its letters are inserted, deleted, replaced or
+ * swapped. Case, `_` and `-` do not count. @returns null if none is that near
  */
 function nearest(word, words) {
     const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
@@ -47953,7 +56561,7 @@ function nearest(word, words) {
     let bestDistance = Number.POSITIVE_INFINITY;
     for (const candidate of words) {
         const target = plain(candidate);
-        const gap = (0,_text_edit_distance_js__WEBPACK_IMPORTED_MODULE_0__/* .editDistance */ .Y)(wanted, target);
+        const gap = (0,edit_distance/* editDistance */.Y)(wanted, target);
         if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
             best = candidate;
             bestDistance = gap;
@@ -47962,90 +56570,6 @@ function nearest(word, words) {
     return best;
 }
 
-
-/***/ }),
-
-/***/ 5275:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  ZW: () => (/* binding */ OptionsError),
-  Tt: () => (/* binding */ readOptions)
-});
-
-// UNUSED EXPORTS: COMMANDS, OPTIONS, USED
-
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 154 modules
-var handlers = __nccwpck_require__(9705);
-// EXTERNAL MODULE: ./lib/src/schedule/next-occurrence.js + 1 modules
-var next_occurrence = __nccwpck_require__(6073);
-;// CONCATENATED MODULE: ./lib/src/schedule/schedule-fault.js
-
-const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
-/**
- * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
- * @param schedule what the user wrote
- * @param timezone IANA name
- * @returns nothing where both can be used
- */
-function scheduleFaults(schedule, timezone) {
-    const zone = isZone(timezone)
-        ? []
-        : [
-            {
-                part: 'timezone',
-                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-            },
-        ];
-    // Whether an expression is due at all does not depend on the zone.
-    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
-    return expression === null ? zone : [expression, ...zone];
-}
-function expressionFault(schedule, timezone) {
-    const wrong = (reason) => ({ part: 'schedule', reason });
-    const text = schedule.trim();
-    if (text.startsWith('@')) {
-        return NICKNAMES.includes(text.toLowerCase())
-            ? null
-            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
-    }
-    const fields = text.split(/\s+/);
-    if (fields.length !== 5) {
-        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
-    }
-    // Letters that croner reads beyond the five-field standard, and that the database does not.
-    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
-    if (extra !== -1) {
-        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
-    }
-    try {
-        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
-        return next ? null : wrong('it is never due: no such day comes in the next years');
-    }
-    catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
-    }
-}
-const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
-const withoutNames = (field) => field.replace(NAMES, '');
-function isZone(name) {
-    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
-    if (/^[+-]/.test(name))
-        return false;
-    try {
-        new Intl.DateTimeFormat('en-US', { timeZone: name });
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-
-// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
-var schemas = __nccwpck_require__(749);
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/core.js
 var core = __nccwpck_require__(8532);
 ;// CONCATENATED MODULE: ./lib/src/commands/connection.js
@@ -48176,189 +56700,85 @@ function looksLikeKey(key) {
     return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
 }
 
-;// CONCATENATED MODULE: ./lib/src/commands/door.js
-/** A value as errors show it: in quotes, cut, without secrets. */
-function quote(value, door) {
-    const redacted = door.redact(value.trim());
-    const letters = Array.from(redacted);
-    return JSON.stringify(letters.length > 80 ? `${letters.slice(0, 80).join('')}…` : redacted);
+// EXTERNAL MODULE: ./node_modules/cli-table3/index.js
+var cli_table3 = __nccwpck_require__(5832);
+;// CONCATENATED MODULE: ./lib/src/text/table.js
+
+/** A longer line would stretch the table beyond all screens, and drawing one of megabytes takes seconds. */
+const LONGEST_LINE = 200;
+const shorten = (cell) => cell
+    .split('\n')
+    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
+    .join('\n');
+/** A table for a terminal and for a log. */
+function textTable(head, rows) {
+    const grid = new cli_table3({ head: [...head], style: { head: [], border: [] } });
+    grid.push(...rows.map((row) => row.map(shorten)));
+    return grid.toString();
 }
-/** `a`, `a and b`, `a, b and c`. */
-function join(words) {
-    return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
-/** The text with a full stop, where it has no end of its own. */
-function endSentence(text) {
-    return /[.?!]$/.test(text) ? text : `${text}.`;
+
+;// CONCATENATED MODULE: ./lib/src/commands/answer.js
+/** Something that the user asked for cannot be done; the message says why and what to do. */
+class CommandError extends Error {
+    name = 'CommandError';
 }
 
-// EXTERNAL MODULE: ./lib/src/commands/liveness.js
-var liveness = __nccwpck_require__(8192);
-;// CONCATENATED MODULE: ./lib/src/commands/build-options.js
+// EXTERNAL MODULE: ./lib/src/commands/apply-words.js
+var apply_words = __nccwpck_require__(861);
+;// CONCATENATED MODULE: ./lib/src/commands/command.js
+/** Declares a command; its types follow from the schema of its input. */
+const defineCommand = (command) => command;
 
-
-
-
-
-const DEFAULT_QUEUE = 'default';
-/** Beside the handlers. */
-const DEFAULT_JOBS_FILE = '.github/cloud-jobs/jobs.yml';
-const MOST_EXECUTIONS = 200;
+// EXTERNAL MODULE: ./node_modules/zod/v4/core/registries.js
+var registries = __nccwpck_require__(9396);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
+var handlers = __nccwpck_require__(1713);
+;// CONCATENATED MODULE: ./lib/src/text/json-fault.js
+/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
+const MAX_DEPTH = 200;
 /**
- * The options of a command from the values that were given: defaults filled in, and what must be given or go together
- * checked.
- * @param problems what is wrong is added to it; the options are then not to be used
+ * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
+ * much for it.
  */
-function buildOptions(command, values, door, problems) {
-    const key = values['supabase-key'] ?? '';
-    const connection = {
-        url: values['supabase-url'] ?? '',
-        key,
-        // Beside one of the project's own keys it would win, and let nobody in.
-        publishableKey: limitedRole(key) === null ? null : (values['supabase-publishable-key'] ?? null),
-    };
-    switch (command) {
-        case 'run':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? handlers/* JOB_TYPE_NAMES */.e9,
-                maxJobs: values['max-jobs'] ?? null,
-                concurrency: values.concurrency ?? 4,
-                lockSeconds: values['lock-minutes'] ?? 300,
-                timeBudgetSeconds: values['time-budget-minutes'] ?? 3000,
-                lingerSeconds: values['linger-minutes'] ?? 0,
-                instanceId: values['instance-id'] ?? null,
-                handlers: values.handlers ?? null,
-                dryRun: values['dry-run'] ?? false,
-                failOn: values['fail-on'] ?? 'failed',
-                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
-                keepalive: keepaliveOf(values, door, problems),
-                githubToken: values['github-token'] ?? null,
-            };
-        case 'plan':
-            return {
-                command,
-                connection,
-                queues: values.queues ?? [DEFAULT_QUEUE],
-                jobTypes: values['job-types'] ?? handlers/* JOB_TYPE_NAMES */.e9,
-                maxWorkers: values['max-workers'] ?? 4,
-                jobsPerWorker: values['jobs-per-worker'] ?? 25,
-            };
-        case 'create':
-            return {
-                command,
-                connection,
-                name: needed('name', values.name, '', command, door, problems),
-                jobType: needed('job-type', values['job-type'], 'custom', command, door, problems),
-                config: values.config ?? {},
-                description: values.description ?? '',
-                maxRetries: values['max-retries'] ?? null,
-                priority: values.priority ?? 0,
-                runAt: values['run-at'] ?? null,
-                queue: values.queue ?? DEFAULT_QUEUE,
-                uniqueKey: values['unique-key'] ?? null,
-                concurrencyKey: values['concurrency-key'] ?? null,
-                timeoutSeconds: values['timeout-minutes'] ?? null,
-                recurrence: recurrenceOf(values, door, problems),
-                handlers: values.handlers ?? null,
-            };
-        case 'apply':
-            return {
-                command,
-                connection,
-                file: values.file ?? DEFAULT_JOBS_FILE,
-                prune: values.prune ?? false,
-                dryRun: values['dry-run'] ?? false,
-                handlers: values.handlers ?? null,
-            };
-        case 'list':
-            return {
-                command,
-                connection,
-                name: values.name ?? null,
-                jobType: values['job-type'] ?? null,
-                queue: values.queue ?? null,
-                status: values.status ?? null,
-                limit: values.limit ?? 50,
-            };
-        case 'show': {
-            const jobId = values['job-id'] ?? null;
-            const name = values.name ?? null;
-            if ((jobId === null) === (name === null)) {
-                const both = `${door.label('job-id')} or ${door.label('name')}`;
-                problems.push(jobId === null
-                    ? `show needs ${both}; the list command shows both.`
-                    : `show takes ${both}, not both.`);
-            }
-            const limit = values.limit ?? 10;
-            if (limit > MOST_EXECUTIONS) {
-                problems.push(`${door.label('limit')} is ${limit}, but show takes 1 to ${MOST_EXECUTIONS}.`);
-            }
-            return { command, connection, jobId, name, limit };
+function jsonFault(value) {
+    const left = [[value, 1]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth] = next;
+        if (typeof found === 'number' && !Number.isFinite(found)) {
+            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
         }
-        case 'stats':
-            return { command, connection, queue: values.queue ?? null };
-        case 'doctor':
-            return {
-                command,
-                connection,
-                silenceSeconds: values['silence-minutes'] ?? liveness/* SILENCE_SECONDS */.aZ,
-                githubToken: values['github-token'] ?? null,
-            };
-        default:
-            return { command, connection, jobId: needed('job-id', values['job-id'], '', command, door, problems) };
-    }
-}
-function keepaliveOf(values, door, problems) {
-    if (values.keepalive && values['github-token'] === undefined) {
-        problems.push(`${door.label('keepalive')} needs ${door.label('github-token')}: pass \${{ github.token }} and give the job \`permissions: actions: write\`.`);
-    }
-    return values.keepalive ?? false;
-}
-function recurrenceOf(values, door, problems) {
-    const { schedule, timezone = 'UTC', missed = 'once' } = values;
-    const grace = values['missed-grace-minutes'] ?? null;
-    if (schedule === undefined) {
-        for (const name of ['timezone', 'missed', 'missed-grace-minutes']) {
-            if (values[name] === undefined)
-                continue;
-            problems.push(`${door.label(name)} is for recurring jobs. Give ${door.label('schedule')} too.`);
+        if (typeof found === 'number' && isRounded(found)) {
+            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
         }
-        return null;
+        if (typeof found === 'string') {
+            const fault = textFault(found);
+            if (fault !== null)
+                return fault;
+        }
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > MAX_DEPTH)
+            return `is nested more than ${MAX_DEPTH} levels deep`;
+        for (const [key, inner] of Object.entries(found)) {
+            const fault = textFault(key);
+            if (fault !== null)
+                return fault;
+            left.push([inner, depth + 1]);
+        }
     }
-    for (const { part, reason } of scheduleFaults(schedule, timezone)) {
-        const value = part === 'schedule' ? schedule : timezone;
-        problems.push(endSentence(`${door.label(part)} is ${quote(value, door)}: ${reason}`));
-    }
-    if (grace !== null && missed !== 'skip') {
-        problems.push(`${door.label('missed-grace-minutes')} goes with ${door.label('missed')} skip.`);
-    }
-    return { schedule, timezone, missed, missedGraceSeconds: grace };
+    return null;
 }
-const EXAMPLES = {
-    name: 'Name the job, such as "Nightly report".',
-    'job-type': `Use ${new Intl.ListFormat('en', { type: 'disjunction' }).format(handlers/* JOB_TYPE_NAMES */.e9)}.`,
-    'job-id': 'The list command shows the ids.',
-};
-/** Fills in `stand` where a needed option is missing; the problem noted keeps it from being used. */
-function needed(name, value, stand, command, door, problems) {
-    if (value !== undefined)
-        return value;
-    // A value that was given and is wrong has its own problem already.
-    if (!problems.some((problem) => problem.startsWith(`${door.label(name)} is `))) {
-        problems.push(`${command} needs ${door.label(name)}, which is empty. ${EXAMPLES[name] ?? ''}`.trim());
-    }
-    return stand;
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value) {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+}
+/** What Postgres cannot store. */
+function textFault(text) {
+    if (text.includes('\0'))
+        return 'holds a NUL character (\\u0000), which cannot be stored';
+    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
 }
 
-// EXTERNAL MODULE: ./lib/src/commands/option-names.js
-var option_names = __nccwpck_require__(8829);
-// EXTERNAL MODULE: ./lib/src/queue/types.js
-var types = __nccwpck_require__(9491);
-// EXTERNAL MODULE: ./lib/src/text/json-fault.js
-var json_fault = __nccwpck_require__(1685);
 ;// CONCATENATED MODULE: ./lib/src/text/json-place.js
 /**
  * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
@@ -48398,6 +56818,251 @@ function firstUnexpected(source) {
             right = middle;
     }
     return right;
+}
+
+// EXTERNAL MODULE: ./lib/src/text/format.js
+var format = __nccwpck_require__(4185);
+;// CONCATENATED MODULE: ./lib/src/commands/liveness.js
+
+/** A longer time without any worker is worth a warning, unless the caller says otherwise. */
+const SILENCE_MINUTES = 360;
+const DAY_SECONDS = 86_400;
+/**
+ * A schedule of a public repository is switched off after so long without activity in it.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+const SWITCH_OFF_DAYS = 60;
+const WARN_AFTER_DAYS = 45;
+/** Fewer ticks say little about a schedule. */
+const LEAST_TICKS = 4;
+/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
+const LATE_SECONDS = 900;
+const LATE_MISSED = 5;
+/**
+ * How the ticks of a schedule came: late where fewer than half came, or many in a row did not. Null where there are too few to tell.
+ * @param ticks when the runs began, in any order
+ * @param countOccurrences how many times the schedule is due after one moment and up to another
+ */
+function tickGaps(ticks, countOccurrences) {
+    const times = ticks.map((tick) => Date.parse(tick)).sort((a, b) => a - b);
+    const [first, last] = [times[0], times.at(-1)];
+    if (first === undefined || last === undefined || times.length < LEAST_TICKS)
+        return null;
+    const span = (last - first) / 1000;
+    const gaps = times.slice(1).map((time, index) => {
+        const from = times[index] ?? time;
+        return { seconds: (time - from) / 1000, due: countOccurrences(new Date(from), new Date(time)) };
+    });
+    const due = Math.max(1, gaps.reduce((sum, gap) => sum + gap.due, 0));
+    const late = gaps.some((gap) => gap.seconds > LATE_SECONDS && gap.due > LATE_MISSED);
+    return {
+        ticks: times.length,
+        average: span / gaps.length,
+        longest: Math.max(...gaps.map((gap) => gap.seconds)),
+        wanted: span / due,
+        late: late || due >= 2 * gaps.length,
+    };
+}
+const gapWords = (schedule, gaps) => `The last ${(0,format/* plural */.LS)(gaps.ticks, 'tick')} of the schedule ${schedule} came every ${(0,format/* duration */.p0)(gaps.average)} on average, the longest gap was ${(0,format/* duration */.p0)(gaps.longest)}; it asks for one every ${(0,format/* duration */.p0)(gaps.wanted)}.`;
+const LATE_ADVICE = 'Nothing is lost: due jobs wait. GitHub delays schedules as it likes; docs/guides/waking.md says how to be woken by the database.';
+/** @param silentSeconds since any worker was seen. @returns null where it is within the limit */
+function silence(silentSeconds, limitSeconds) {
+    return silentSeconds > limitSeconds ? `No worker had been seen for ${(0,format/* duration */.p0)(silentSeconds)}.` : null;
+}
+/**
+ * Whether GitHub is about to switch off the schedules of a repository. Null where it is not, or never does.
+ * @param about of a private repository nothing is said: GitHub documents it for public ones
+ */
+function switchOff(about, now) {
+    if (about.isPrivate || about.pushedAt === null)
+        return null;
+    const days = Math.floor((now.getTime() - Date.parse(about.pushedAt)) / 1000 / DAY_SECONDS);
+    if (days < WARN_AFTER_DAYS)
+        return null;
+    const left = SWITCH_OFF_DAYS - days;
+    return `Nothing has been pushed to this public repository for ${(0,format/* plural */.LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,format/* plural */.LS)(left, 'day')}` : ''}.`;
+}
+const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';
+
+;// CONCATENATED MODULE: ./lib/src/commands/fields.js
+
+
+
+
+
+
+const fieldKinds = registries/* registry */.u5();
+const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
+/** What the database takes for a job's config. */
+const CONFIG_LIMIT = 262_144;
+/** Text of at most so many characters. */
+const fields_text = (most) => schemas/* string */.YjP()
+    .trim()
+    .max(most, `must have at most ${most} characters`)
+    .refine((value) => !value.includes('\0'), 'must not contain a NUL character')
+    .register(fieldKinds, { type: 'string' });
+/** Text of one form. */
+const matching = (pattern, rule) => schemas/* string */.YjP().trim().regex(pattern, rule).register(fieldKinds, { type: 'string' });
+/** A number as people write it; `0x10` and `1e3`, which JavaScript also takes for numbers, are refused. */
+const number = (type, rule, min, max) => schemas/* string */.YjP()
+    .trim()
+    .regex(type === 'integer' ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule)
+    .transform(Number)
+    .pipe(schemas/* number */.aig().min(min, rule).max(max, rule))
+    .register(fieldKinds, { type });
+const wholeNumber = (min, max) => number('integer', `must be a whole number from ${min} to ${max}`, min, max);
+/** Minutes, fractions allowed. */
+const minutes = (min, max) => number('float', `must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max);
+/** Minutes as whole seconds, of which there is at least one. */
+const secondsOf = (given) => Math.max(1, Math.round(given * 60));
+/** One of a few words, in any case. */
+const oneOf = (words) => schemas/* string */.YjP()
+    .transform((value, context) => {
+    const wanted = value.trim();
+    const found = words.find((word) => word === wanted.toLowerCase());
+    if (found !== undefined)
+        return found;
+    const near = nearest(wanted, words);
+    const hint = near === null ? '' : `. Did you mean ${near}?`;
+    context.addIssue({ code: 'custom', message: `is not one of ${words.join(', ')}${hint}` });
+    return core/* NEVER */.tm;
+})
+    .register(fieldKinds, { type: 'enum', values: words });
+/** Items that commas or line ends separate; an item that is there twice counts once. */
+const list = (item, most = 100) => schemas/* string */.YjP()
+    .transform((value) => [
+    ...new Set(value
+        .split(/[,\r\n]/)
+        .map((part) => part.trim())
+        .filter((part) => part !== '')),
+])
+    .pipe(schemas/* array */.YOg(item).min(1, 'names nothing').max(most, `must name at most ${most}`))
+    .register(fieldKinds, { type: 'list', item: fieldKinds.get(item) ?? { type: 'string' } });
+const yesOrNo = () => schemas/* string */.YjP()
+    .transform((value, context) => {
+    const word = value.trim().toLowerCase();
+    if (word === 'true' || word === 'yes')
+        return true;
+    if (word === 'false' || word === 'no')
+        return false;
+    context.addIssue({ code: 'custom', message: 'must be true or false' });
+    return core/* NEVER */.tm;
+})
+    .register(fieldKinds, { type: 'boolean' });
+const queueName = () => matching(QUEUE, 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit');
+const jobType = () => oneOf(handlers/* JOB_TYPE_NAMES */.e9);
+const jobId = () => matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the list command shows the ids)');
+/** A JSON object that the database can store as it is. */
+const config = () => schemas/* string */.YjP()
+    .transform((value, context) => {
+    const fail = (message) => {
+        context.addIssue({ code: 'custom', message });
+        return core/* NEVER */.tm;
+    };
+    let parsed;
+    try {
+        parsed = JSON.parse(value);
+    }
+    catch {
+        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
+    }
+    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
+        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
+        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
+    }
+    const fault = jsonFault(parsed);
+    if (fault !== null)
+        return fail(fault);
+    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
+        return fail('is larger than 256 KiB');
+    // Returned as it is: a copy made by a schema would lose a key of the name "__proto__".
+    return parsed;
+})
+    .register(fieldKinds, { type: 'string' });
+// Fields that several commands share, each with its description.
+const queues = list(queueName())
+    .prefault('default')
+    .describe('Queues to take jobs from, separated by commas.');
+const jobTypes = list(jobType())
+    .prefault(handlers/* JOB_TYPE_NAMES */.e9.join(','))
+    .describe('Job types to take, separated by commas.');
+const fields_handlers = fields_text(4096).optional();
+/** For commands that run no job. */
+const handlersToCheck = fields_handlers.describe('Folder with handlers, to check the configs of custom jobs whose handlers are there. Default: .github/cloud-jobs.');
+const githubToken = matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces').optional();
+const silenceMinutes = minutes(1, 525_600)
+    .prefault(String(SILENCE_MINUTES))
+    .describe('Warn when no worker had been seen for this long.');
+
+// EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(8815);
+// EXTERNAL MODULE: ./lib/src/text/describe-error.js
+var describe_error = __nccwpck_require__(6912);
+// EXTERNAL MODULE: ./lib/src/queue/types.js
+var types = __nccwpck_require__(9491);
+// EXTERNAL MODULE: ./lib/src/schedule/next-occurrence.js + 1 modules
+var next_occurrence = __nccwpck_require__(6073);
+;// CONCATENATED MODULE: ./lib/src/schedule/schedule-fault.js
+
+const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
+/**
+ * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
+ * @param schedule what the user wrote
+ * @param timezone IANA name
+ * @returns nothing where both can be used
+ */
+function scheduleFaults(schedule, timezone) {
+    const zone = isZone(timezone)
+        ? []
+        : [
+            {
+                part: 'timezone',
+                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+            },
+        ];
+    // Whether an expression is due at all does not depend on the zone.
+    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
+    return expression === null ? zone : [expression, ...zone];
+}
+function expressionFault(schedule, timezone) {
+    const wrong = (reason) => ({ part: 'schedule', reason });
+    const text = schedule.trim();
+    if (text.startsWith('@')) {
+        return NICKNAMES.includes(text.toLowerCase())
+            ? null
+            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
+    }
+    const fields = text.split(/\s+/);
+    if (fields.length !== 5) {
+        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
+    }
+    // Letters that croner reads beyond the five-field standard, and that the database does not.
+    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
+    if (extra !== -1) {
+        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
+    }
+    try {
+        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
+        return next ? null : wrong('it is never due: no such day comes in the next years');
+    }
+    catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
+    }
+}
+const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
+const withoutNames = (field) => field.replace(NAMES, '');
+function isZone(name) {
+    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
+    if (/^[+-]/.test(name))
+        return false;
+    try {
+        new Intl.DateTimeFormat('en-US', { timeZone: name });
+        return true;
+    }
+    catch {
+        return false;
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/commands/run-at.js
@@ -48460,7 +57125,7 @@ function spanSeconds(span) {
     return Math.round(seconds);
 }
 
-;// CONCATENATED MODULE: ./lib/src/commands/option-schemas.js
+;// CONCATENATED MODULE: ./lib/src/commands/create.js
 
 
 
@@ -48469,274 +57134,354 @@ function spanSeconds(span) {
 
 
 
-/** When the exit code of `run` is 1. */
-const FAIL_ON = ['failed', 'any', 'never'];
-const QUEUE = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$/;
-const QUEUE_RULE = 'must be 1 to 100 letters, digits and . _ : / - and start with a letter or digit';
-/** What the database takes for a job's config. */
-const CONFIG_LIMIT = 262_144;
-const option_schemas_text = (most) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP()
-    .max(most, `must have at most ${most} characters`)
-    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'));
-const matching = (pattern, rule) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP().regex(pattern, rule));
-/** Numbers as people write them, and nothing that JavaScript would take for one besides (`0x10`, `1e3`). */
-const number = (rule, min, max, whole) => schemas/* string */.YjP()
-    .transform((value) => value.trim())
-    .pipe(schemas/* string */.YjP().regex(whole ? /^[+-]?\d{1,9}$/ : /^[+-]?(\d{1,9}(\.\d{1,9})?|\.\d{1,9})$/, rule))
-    .transform(Number)
-    .pipe(schemas/* number */.aig().min(min, rule).max(max, rule));
-const wholeNumber = (min, max) => number(`must be a whole number from ${min} to ${max}`, min, max, true);
-/** Minutes, fractions allowed, as whole seconds of at least one. */
-const minutes = (min, max) => number(`must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max, false).transform((value) => Math.max(1, Math.round(value * 60)));
-const oneOf = (words) => schemas/* string */.YjP().transform((value, context) => {
-    const wanted = value.trim();
-    const found = words.find((word) => word === wanted.toLowerCase());
-    if (found !== undefined)
-        return found;
-    context.addIssue({ code: 'custom', message: unknownWord(wanted, words) });
-    return core/* NEVER */.tm;
+const createInput = schemas/* object */.Ikc({
+    name: fields_text(500).describe('Name of the job, such as "Nightly report".'),
+    jobType: jobType().describe(`Type of the job: ${handlers/* JOB_TYPE_NAMES */.e9.join(', ')}.`),
+    config: config()
+        .prefault('{}')
+        .describe('What the job needs, as a JSON object, such as {"handler": "report"}. At most 256 KiB.'),
+    description: fields_text(10_000).prefault('').describe('A note for people.'),
+    maxRetries: wholeNumber(0, 100)
+        .optional()
+        .describe('Attempts after the first one that fails, 0 to 100. Default: 3.'),
+    priority: wholeNumber(-100, 100).prefault('0').describe('-100 to 100; smaller runs first.'),
+    runAt: runAtSchema()
+        .optional()
+        .describe('When the job is due: a time with zone (2026-12-24T18:00:00Z), or a delay (90m, in 2h). Default: now.'),
+    queue: queueName().prefault('default').describe('Queue of the job.'),
+    uniqueKey: fields_text(500)
+        .optional()
+        .describe('Names one unfinished job of its queue; creating the same key again adds nothing.'),
+    concurrencyKey: fields_text(500)
+        .optional()
+        .describe('At most one job with the same key runs at a time, over all workers and queues.'),
+    timeoutMinutes: minutes(0, 360)
+        .optional()
+        .describe('The longest that one attempt may take. Default: no limit of its own.'),
+    schedule: fields_text(500)
+        .optional()
+        .describe('Makes the job recurring: a cron expression of five fields, such as "30 6 * * 1-5", or @hourly, @daily, @weekly, @monthly, @yearly.'),
+    timezone: fields_text(100)
+        .optional()
+        .describe('IANA time zone of the schedule, such as Europe/Berlin. Default: UTC.'),
+    missed: oneOf(types/* MISSED */.kH)
+        .optional()
+        .describe('What becomes of occurrences that no run started in time: once (late by one or by fifty, it runs once; the default), skip (those later than the grace are recorded as skipped), all (each, oldest first, the newest hundred at most).'),
+    missedGraceMinutes: minutes(0, 525_600)
+        .optional()
+        .describe('How late an occurrence may start with missed: skip. Default: 15.'),
+    handlers: handlersToCheck,
+})
+    .superRefine((input, context) => {
+    const { schedule, timezone = 'UTC', missed, missedGraceMinutes: grace } = input;
+    const fail = (message, ...path) => context.addIssue({ code: 'custom', message, path });
+    if (schedule === undefined) {
+        for (const [name, value] of [
+            ['timezone', input.timezone],
+            ['missed', missed],
+            ['missed-grace-minutes', grace],
+        ]) {
+            if (value !== undefined)
+                fail(`\`${name}\` is for recurring jobs. Give \`schedule\` too.`);
+        }
+        return;
+    }
+    for (const { part, reason } of scheduleFaults(schedule, timezone))
+        fail(reason, part);
+    if (grace !== undefined && missed !== 'skip')
+        fail('`missed-grace-minutes` goes with `missed` skip.');
 });
-function unknownWord(wanted, words) {
-    const near = (0,option_names/* nearest */.pA)(wanted, words);
-    return `is not one of ${words.join(', ')}${near === null ? '' : `. Did you mean ${near}?`}`;
+const create = defineCommand({
+    name: 'create',
+    about: 'Add a job.',
+    input: createInput,
+    run: async (input, { queue, checkByHandlers }) => {
+        const job = newJob(input);
+        const [problem] = await checkByHandlers([{ type: input.jobType, config: input.config }], input.handlers);
+        if (problem)
+            throw new CommandError(`The config does not fit its handler: ${problem}`);
+        const reply = await queue.enqueue([job]);
+        const added = reply.jobs[0];
+        if (!added)
+            throw new CommandError('The database took the job but named none. This is a defect: please report it.');
+        return { command: 'create', jobId: added.job_id, name: input.name, created: added.created };
+    },
+    json: ({ jobId, created }) => ({ job_id: jobId, created }),
+    text: ({ created, name, jobId }) => created
+        ? `Created ${name}: ${jobId}`
+        : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+});
+/**
+ * The job that the input describes.
+ * @throws Error that says what is wrong with the config, so that a typo is reported before the job runs
+ */
+function newJob(input) {
+    const { runAt, schedule } = input;
+    const keyOfType = (0,handlers/* checkConfig */.l2)(input.jobType, input.config);
+    return dropUndefined({
+        name: input.name,
+        job_type: input.jobType,
+        config: input.config,
+        description: input.description,
+        priority: input.priority,
+        queue: input.queue,
+        max_retries: input.maxRetries,
+        run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
+        delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
+        unique_key: input.uniqueKey,
+        concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
+        timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
+        ...(schedule !== undefined && {
+            schedule,
+            timezone: input.timezone ?? 'UTC',
+            missed: input.missed ?? 'once',
+            missed_grace_seconds: input.missedGraceMinutes === undefined ? undefined : secondsOf(input.missedGraceMinutes),
+        }),
+    });
 }
-/** Separated by commas or line ends; the same item twice counts once. */
-const list = (item) => schemas/* string */.YjP()
-    .transform((value) => [
-    ...new Set(value
-        .split(/[,\r\n]/)
-        .map((part) => part.trim())
-        .filter((part) => part !== '')),
-])
-    .pipe(schemas/* array */.YOg(item).min(1, 'names nothing').max(100, 'must name at most 100'));
-const yesOrNo = () => schemas/* string */.YjP().transform((value, context) => {
-    const word = value.trim().toLowerCase();
-    if (word === 'true' || word === 'yes')
-        return true;
-    if (word === 'false' || word === 'no')
-        return false;
-    context.addIssue({ code: 'custom', message: 'must be true or false' });
-    return core/* NEVER */.tm;
-});
-const config = () => schemas/* string */.YjP().transform((value, context) => {
-    const fail = (message) => {
-        context.addIssue({ code: 'custom', message });
-        return core/* NEVER */.tm;
+/** A key that is not given is left to the default of the database. */
+const dropUndefined = (value) => Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined));
+
+// EXTERNAL MODULE: ./lib/src/commands/read-fields.js
+var read_fields = __nccwpck_require__(2995);
+;// CONCATENATED MODULE: ./lib/src/commands/jobs-file.js
+
+
+
+
+
+
+
+/** What a job in the file may say: what create takes, without what the file's own form says. */
+const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
+const keysOfAJob = () => (0,read_fields/* inputNames */.vj)(create).filter((name) => !NOT_OF_A_JOB.includes(name));
+const MOST_JOBS = 1000;
+/**
+ * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
+ * @param text YAML 1.2
+ * @param file how to call it in errors
+ * @returns the jobs that can be read, and every problem of the others, each with its job and its line
+ * @throws CommandError when it is no jobs file
+ */
+async function readJobsFile(text, file, redact) {
+    const lines = new dist/* LineCounter */.HN();
+    const document = (0,dist/* parseDocument */.Tp)(text, { lineCounter: lines, prettyErrors: false });
+    const source = text.split(/\r\n|\n|\r/);
+    // One mistake makes several errors on its line.
+    const problems = [
+        ...new Set([...document.errors, ...document.warnings].map((error) => {
+            const { line } = lines.linePos(error.pos[0]);
+            const [, key] = /^\s*([\w-]+):\s*\*/.exec(source[line - 1] ?? '') ?? [];
+            return key === undefined
+                ? `line ${line}: ${error.message}`
+                : `line ${line}: put the value of ${key} in quotes, ${key}: "*/5 * * * *": YAML takes a bare * for the name of something else`;
+        })),
+    ];
+    (0,dist/* visit */.YR)(document, {
+        Pair: (_, { key }) => {
+            if ((0,dist/* isScalar */.jn)(key) || key === null)
+                return;
+            const [start = 0] = key.range ?? [];
+            problems.push(`line ${lines.linePos(start).line}: a name must be a text`);
+        },
+    });
+    if (problems.length > 0)
+        throw fault(file, problems);
+    const content = document.toJS({ maxAliasCount: 100 });
+    if (!isRecord(content) || !isRecord(content.jobs)) {
+        throw fault(file, ['it has no "jobs:" with an entry for each job under its key']);
+    }
+    const others = Object.keys(content).filter((key) => key !== 'jobs');
+    if (others.length > 0)
+        problems.push(`"${others[0]}" is not known here: only "jobs" is`);
+    const entries = Object.entries(content.jobs);
+    if (entries.length > MOST_JOBS)
+        problems.push(`it has ${entries.length} jobs; ${MOST_JOBS} are the most`);
+    const nodes = document.get('jobs');
+    const lineOf = (key) => {
+        const pair = (0,dist/* isMap */.jh)(nodes) ? nodes.items.find((item) => String(item.key) === key) : undefined;
+        const offset = pair?.key?.range?.[0];
+        return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
     };
-    let parsed;
-    try {
-        parsed = JSON.parse(value);
+    const jobs = [];
+    for (const [key, value] of entries) {
+        const place = `${key}${lineOf(key)}`;
+        const found = [];
+        const job = readJob(key, value, redact, found);
+        if (job !== null && found.length === 0)
+            jobs.push({ place, job });
+        problems.push(...found.map((problem) => `${place}: ${problem}`));
     }
-    catch {
-        return fail(`is not valid JSON: ${jsonPlace(value)}. Write an object, such as {"days_back": 7}`);
-    }
-    if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
-        const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
-        return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
-    }
-    const fault = (0,json_fault/* jsonFault */.x)(parsed);
-    if (fault !== null)
-        return fail(fault);
-    if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
-        return fail('is larger than 256 KiB');
-    // As it is: a copy by a schema would lose a key of the name "__proto__".
-    return parsed;
-});
-/**
- * How the text of each option is read. Both doors use these. The messages are read after the option's name and its
- * value, so they begin with a verb and do not repeat the value.
- * Each is made when it is asked for: making all takes longer than the rest of an idle run's own work.
- */
-const SCHEMAS = {
-    'supabase-url': urlSchema,
-    'supabase-key': keySchema,
-    'supabase-publishable-key': publishableKeySchema,
-    name: () => option_schemas_text(500),
-    'job-type': () => oneOf(handlers/* JOB_TYPE_NAMES */.e9),
-    config,
-    description: () => option_schemas_text(10_000),
-    'max-retries': () => wholeNumber(0, 100),
-    priority: () => wholeNumber(-100, 100),
-    'run-at': runAtSchema,
-    queue: () => matching(QUEUE, QUEUE_RULE),
-    'unique-key': () => option_schemas_text(500),
-    'concurrency-key': () => option_schemas_text(500),
-    'timeout-minutes': () => minutes(0, 360),
-    schedule: () => option_schemas_text(500),
-    timezone: () => option_schemas_text(100),
-    missed: () => oneOf(types/* MISSED */.kH),
-    'missed-grace-minutes': () => minutes(0, 525_600),
-    file: () => option_schemas_text(4096),
-    prune: yesOrNo,
-    status: () => oneOf(types/* JOB_STATUSES */.nE),
-    'job-id': () => matching(/^[A-Za-z0-9_.:-]{1,100}$/, 'must be 1 to 100 letters, digits and . _ : - (the `list` command shows the ids)'),
-    limit: () => wholeNumber(1, 1000),
-    queues: () => list(matching(QUEUE, QUEUE_RULE)),
-    'job-types': () => list(oneOf(handlers/* JOB_TYPE_NAMES */.e9)),
-    'max-jobs': () => wholeNumber(1, 100_000),
-    concurrency: () => wholeNumber(1, 64),
-    'lock-minutes': () => minutes(0.5, 60),
-    'time-budget-minutes': () => minutes(0.1, 350),
-    'linger-minutes': () => minutes(0, 350),
-    'instance-id': () => option_schemas_text(200),
-    handlers: () => option_schemas_text(4096),
-    'dry-run': yesOrNo,
-    'fail-on': () => oneOf(FAIL_ON),
-    'max-workers': () => wholeNumber(1, 256),
-    'jobs-per-worker': () => wholeNumber(1, 10_000),
-    'silence-minutes': () => minutes(1, 525_600),
-    keepalive: yesOrNo,
-    'github-token': () => matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces'),
-};
-
-;// CONCATENATED MODULE: ./lib/src/commands/options.js
-
-
-
-
-
-/** Something is wrong with the options of a call. `problems` has all of it, one sentence or two each. */
-class OptionsError extends Error {
-    name = 'OptionsError';
-    problems;
-    constructor(problems, noun) {
-        const intro = `${problems.length} ${noun}s need attention:`;
-        super(problems.length === 1 ? problems[0] : [intro, ...problems.map((text) => `- ${text}`)].join('\n'));
-        this.problems = problems;
-    }
+    return { jobs, problems };
 }
-/**
- * Reads and checks the options of one call.
- * @throws OptionsError with every problem found, not only the first.
- */
-function readOptions(raw, door) {
-    const problems = [];
-    const warnings = [];
-    const given = Object.entries(raw).filter(([, value]) => value !== undefined && value.trim() !== '');
-    for (const [name] of given) {
-        if (!isOption(name))
-            problems.push(unknownOption(name, door));
+/** Adds what is wrong to `problems`; the job is then not to be used. */
+function readJob(key, value, redact, problems) {
+    if (!isRecord(value)) {
+        problems.push('it is not a list of "name: value" pairs');
+        return null;
     }
-    const command = readCommand(raw.command, door, problems);
-    const values = parse(given, command, door, problems, warnings);
-    const used = command === null ? null : new Set(option_names/* USED */.mU[command]);
-    if (command !== null && used !== null) {
-        for (const [name] of given) {
-            if (isOption(name) && !used.has(name) && !ALWAYS.has(name))
-                ignore(name, command, values, door, problems, warnings);
+    const keys = keysOfAJob();
+    const raw = {};
+    for (const [name, given] of Object.entries(value)) {
+        // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
+        const unfit = name === 'config' ? jsonFault(given) : null;
+        const text = unfit === null ? asText(name, given) : null;
+        if (!keys.includes(name)) {
+            const near = nearest(name, keys);
+            const hint = near === null ? `Known are: ${keys.join(', ')}` : `Did you mean ${near}?`;
+            problems.push(`"${name}" is not known here. ${hint}`);
         }
-    }
-    const options = command === null ? null : buildOptions(command, values, door, problems);
-    if (options !== null && options.connection.key !== '') {
-        const wrong = mismatch(options.connection);
-        if (wrong !== null)
-            problems.push(wrong);
-        const role = limitedRole(options.connection.key);
-        if (role !== null && options.connection.publishableKey === null) {
-            warnings.push(`${door.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token beside a public key only: give ${door.label('supabase-publishable-key')} too.`);
+        else if (unfit !== null) {
+            problems.push(`its config ${unfit}`);
+            // Told once; what else a config must hold is not to be told of one that is there.
+            if (value['job-type'] === 'custom')
+                raw.config = '{"handler": "x"}';
         }
-        if (wrong === null && problems.length === 0 && !looksLikeKey(options.connection.key)) {
-            warnings.push(`${door.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
-        }
-    }
-    if (problems.length > 0 || options === null) {
-        // All of each: the advice may quote the value too (`write https://...`).
-        throw new OptionsError(problems.map(door.redact), door.noun);
-    }
-    return { options, warnings };
-}
-const ALWAYS = new Set([
-    'supabase-url',
-    'supabase-key',
-    'supabase-publishable-key',
-    'command',
-]);
-/** Never shown, not even where they are wrong. */
-const KEYS = new Set([
-    'supabase-key',
-    'supabase-publishable-key',
-    'github-token',
-]);
-function isOption(name) {
-    return option_names/* OPTIONS */.lw.includes(name);
-}
-function unknownOption(name, door) {
-    const near = (0,option_names/* nearest */.pA)(name, option_names/* OPTIONS */.lw);
-    const hint = near === null ? `The ${door.noun}s are: ${option_names/* OPTIONS */.lw.join(', ')}.` : `Did you mean ${door.label(near)}?`;
-    return `There is no ${door.noun} ${door.label(name)}. ${hint}`;
-}
-function readCommand(raw, door, problems) {
-    const word = raw?.trim() ?? '';
-    if (word === '')
-        return 'run';
-    const found = option_names/* COMMANDS */.Lo.find((command) => command === word.toLowerCase());
-    if (found !== undefined)
-        return found;
-    const near = (0,option_names/* nearestCommand */.EU)(word);
-    problems.push(`${door.label('command')} is ${quote(word, door)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${option_names/* COMMANDS */.Lo.join(', ')}.`);
-    return null;
-}
-function parse(given, command, door, problems, warnings) {
-    const values = {};
-    const texts = new Map(given);
-    for (const name of ['supabase-url', 'supabase-key']) {
-        if (!texts.has(name))
-            problems.push(`${door.label(name)} is empty. ${door.missing(name)}`);
-    }
-    for (const name of option_names/* OPTIONS */.lw) {
-        const value = texts.get(name);
-        if (name === 'command' || value === undefined)
-            continue;
-        // What a command does not read cannot make it fail.
-        if (command !== null && !ALWAYS.has(name) && !option_names/* USED */.mU[command].includes(name))
-            continue;
-        const result = SCHEMAS[name]().safeParse(value);
-        if (result.success) {
-            values[name] = result.data;
+        else if (text === null) {
+            problems.push(`its ${name} is not a text or a number`);
         }
         else {
-            const why = [...new Set(result.error.issues.map((issue) => issue.message))].join('; ');
-            const shown = KEYS.has(name) ? '' : ` is ${quote(value, door)}: it`;
-            problems.push(endSentence(`${door.label(name)}${shown} ${why}`));
-        }
-        if (name === 'supabase-key' && value !== value.trim()) {
-            warnings.push(`${door.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
+            raw[name] = text;
         }
     }
-    return values;
+    if (!('schedule' in value) || raw.schedule?.trim() === '') {
+        problems.push('it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply');
+        // What only a schedule makes sense of would be told as a problem of its own.
+        raw.schedule = '@daily';
+    }
+    const given = new Map(Object.entries({ name: key, ...raw, 'unique-key': key }).filter(([, text]) => text.trim() !== ''));
+    const read = (0,read_fields/* readFields */.qU)(create, given, { ...NAMING, redact });
+    problems.push(...read.problems.map(redact));
+    if (read.problems.length > 0)
+        return null;
+    try {
+        return newJob(read.input);
+    }
+    catch (error) {
+        problems.push((0,describe_error/* describeError */.U)(error));
+        return null;
+    }
 }
-/** The options of `run` that do what another command's option seems to do. */
-const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
-function ignore(name, command, values, door, problems, warnings) {
-    const instead = command === 'run' ? FOR_RUN[name] : undefined;
-    const users = option_names/* COMMANDS */.Lo.filter((other) => option_names/* USED */.mU[other].includes(name));
-    if (instead !== undefined && values[instead] === undefined) {
-        // A warning would come too late: the run would have executed jobs that it was not meant to.
-        problems.push(`${door.label(name)} is only used by ${join(users)}. To limit what run executes, use ${door.label(instead)}.`);
-    }
-    else if (command === 'create' && name === 'job-id') {
-        problems.push(`${door.label(name)} cannot be chosen for a new job. Use ${door.label('unique-key')} so that the job is not created twice.`);
-    }
-    else {
-        warnings.push(`${door.label(name)} is only used by ${join(users)}; it is ignored by ${command}.`);
-    }
+const NAMING = { label: (name) => name, noun: 'input', missing: () => '' };
+/** A value as the text that the same input of the action would have; null where it has none. */
+function asText(name, value) {
+    if (value === null || value === undefined)
+        return '';
+    if (name === 'config')
+        return JSON.stringify(value);
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+        return String(value);
+    return null;
+}
+const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What is wrong with a jobs file, one line for each problem. */
+function fault(file, problems) {
+    const list = problems.map((problem) => `- ${problem}`).join('\n');
+    return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
 }
 
+;// CONCATENATED MODULE: ./lib/src/commands/apply.js
 
 
-/***/ }),
 
-/***/ 3568:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   d: () => (/* binding */ gapsOf)
-/* harmony export */ });
-/* harmony import */ var _liveness_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8192);
+
+
+
+const applyInput = schemas/* object */.Ikc({
+    file: fields_text(4096)
+        .prefault('.github/cloud-jobs/jobs.yml')
+        .describe('The jobs file, with the recurring jobs of this repository.'),
+    prune: yesOrNo().prefault('false').describe('Disable jobs that came from this file and are gone from it.'),
+    dryRun: yesOrNo().prefault('false').describe('Show the plan, and change nothing.'),
+    handlers: handlersToCheck,
+});
+const apply = defineCommand({
+    name: 'apply',
+    about: 'Make the recurring jobs what a jobs file says.',
+    input: applyInput,
+    run: applyFile,
+    json: ({ reply }) => reply,
+    text: (result, now) => [
+        (0,apply_words/* applyVerdict */.s)(result),
+        textTable(['Key', 'Action', 'Runs', 'Changes'], (0,apply_words/* applyRows */.i)(result, now).map(({ key, action, runs, changes }) => [
+            key,
+            action,
+            runs,
+            changes.join('\n'),
+        ])),
+    ].join('\n'),
+});
+/**
+ * Makes the recurring jobs in the database what the jobs file says. Everything is checked before anything is changed.
+ * @throws CommandError with all that is wrong with the file
+ */
+async function applyFile({ file, prune, dryRun, handlers: folder }, context) {
+    let text;
+    try {
+        text = await context.readFile(file);
+    }
+    catch (cause) {
+        throw new CommandError(`The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`, { cause });
+    }
+    const read = await readJobsFile(text, file, context.redact);
+    const unfit = await context.checkByHandlers(read.jobs.map(({ job }) => ({ type: job.job_type, config: job.config ?? {} })), folder);
+    const problems = [
+        ...read.problems,
+        ...read.jobs.flatMap(({ place }, index) => unfit[index] ? [`${place}: the config does not fit its handler: ${unfit[index]}`] : []),
+    ];
+    if (problems.length > 0)
+        throw fault(file, problems);
+    const jobs = read.jobs.map(({ job }) => job);
+    const source = `${context.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
+    return { command: 'apply', source, reply: await context.queue.apply(source, jobs, { prune, dryRun }) };
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/change-jobs.js
+
+
+
+
+/** The input of the commands that do one thing to each of some jobs. */
+const changeInput = schemas/* object */.Ikc({
+    jobId: list(jobId(), 1000).describe('Ids of the jobs, separated by commas; the list command shows them.'),
+});
+/** A command that asks the database to do one thing to each job: cancel, retry, enable, disable or delete it. */
+const changeJobs = (verb, about) => defineCommand({
+    name: verb,
+    about,
+    input: changeInput,
+    positional: 'jobId',
+    run: async ({ jobId: ids }, { queue }) => {
+        const replies = [];
+        // An id that does not exist is found out before anything is changed.
+        for (const id of ids)
+            if (!(await queue.show(id, 1)).job)
+                throw noJob(id);
+        for (const id of ids)
+            replies.push(await queue.verb(verb, id));
+        return { command: 'verb', verb, replies };
+    },
+    json: ({ replies }) => (replies.length === 1 ? replies[0] : replies),
+    text: ({ replies }) => replies.map((reply) => changeText(verb, reply)).join('\n'),
+    exitCode: ({ replies }) => (replies.every(({ applied }) => applied) ? 0 : 1),
+});
+const changeText = (verb, { job_id: id, applied, status, reason }) => `${verb} ${id}: ${applied ? 'done' : 'not done'}, the job is ${status ?? 'not there'}.${reason ? ` ${reason}` : ''}`;
+const noJob = (id) => new CommandError(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);
+
+;// CONCATENATED MODULE: ./lib/src/commands/cancel.js
+
+const cancel = changeJobs('cancel', "Cancel jobs. A running job is told to stop at its worker's next heartbeat.");
+
+;// CONCATENATED MODULE: ./lib/src/commands/delete.js
+
+const deleteJobs = changeJobs('delete', 'Delete jobs and their history.');
+
+;// CONCATENATED MODULE: ./lib/src/commands/disable.js
+
+const disable = changeJobs('disable', 'Keep jobs from running until they are enabled.');
+
+;// CONCATENATED MODULE: ./lib/src/commands/tick-gaps.js
 
 const CHUNK = 200;
 const MOST_CHUNKS = 100;
@@ -48760,12 +57505,2668 @@ async function gapsOf(schedule, ticks) {
         return MOST_CHUNKS * CHUNK;
     };
     try {
-        return (0,_liveness_js__WEBPACK_IMPORTED_MODULE_0__/* .tickGaps */ .pU)(ticks, count);
+        return tickGaps(ticks, count);
     }
     catch {
         // What GitHub accepts and croner does not is not worth a failed run.
         return null;
     }
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/doctor-liveness.js
+
+
+
+
+const good = (name, found) => ({ name, state: 'good', found, advice: '' });
+const warning = (name, found, advice) => ({
+    name,
+    state: 'warning',
+    found,
+    advice,
+});
+/** pg_cron comes once a minute; it may be late, but not this late. */
+const CRON_SILENCE_SECONDS = 600;
+/** Once may be an accident. */
+const IN_VAIN = 2;
+/** Whether workers come, and as often as their schedules ask. */
+async function workerChecks(facts, silenceSeconds) {
+    const checks = [];
+    const { last_seen_at: seen, schedules } = facts.workers;
+    const advice = 'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
+    const silent = seen === null ? null : (Date.parse(facts.now) - Date.parse(seen)) / 1000;
+    if (silent === null && (facts.oldest_due_seconds ?? 0) > silenceSeconds) {
+        const late = (0,format/* duration */.p0)(facts.oldest_due_seconds ?? 0);
+        checks.push(warning('Workers', `No worker has ever been seen, and a job has been due for ${late}.`, advice));
+    }
+    else if (silent !== null && silent > silenceSeconds) {
+        checks.push(warning('Workers', `No worker has been seen for ${(0,format/* duration */.p0)(silent)}.`, advice));
+    }
+    else {
+        checks.push(good('Workers', silent === null ? 'None has come yet.' : `The last was seen ${(0,format/* duration */.p0)(Math.max(0, silent))} ago.`));
+    }
+    for (const { repository, schedule, ticks } of schedules) {
+        const gaps = await gapsOf(schedule, ticks);
+        if (gaps === null)
+            continue;
+        const words = `${repository ? `${repository}: ` : ''}${gapWords(schedule, gaps)}`;
+        checks.push(gaps.late ? warning('Ticks', words, LATE_ADVICE) : good('Ticks', words));
+    }
+    return checks;
+}
+/** What sql/optional/wake.sql did; nothing where it is not installed. */
+function wakeChecks(wake, now) {
+    if (wake === null)
+        return [];
+    const name = 'Wake on work';
+    const checks = [];
+    const silent = wake.last_tick_at === null ? null : (now.getTime() - Date.parse(wake.last_tick_at)) / 1000;
+    if (silent === null || silent > CRON_SILENCE_SECONDS) {
+        checks.push(warning(name, silent === null ? 'pg_cron has not come yet.' : `pg_cron has not come for ${(0,format/* duration */.p0)(silent)}.`, 'Run sql/optional/wake.sql again, and see what it says: select * from cron.job_run_details order by runid desc limit 5; if it has stopped, restart the database (Project Settings > General).'));
+    }
+    if (wake.watched.length === 0) {
+        checks.push(warning(name, 'It is installed and watches no queue.', "select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');"));
+    }
+    for (const { queue, repository, errors, in_vain: inVain, last_error: error, next_call_at: next, } of wake.watched) {
+        const again = `Asked again ${(0,format/* moment */.n$)(next, now) || 'when a job is due'}.`;
+        if (errors > 0) {
+            checks.push(warning(name, `${repository} (queue ${queue}): ${error ?? 'a call failed'}`, `${(0,format/* plural */.LS)(errors, 'error')} in a row. ${again}`));
+        }
+        else if (inVain >= IN_VAIN) {
+            checks.push(warning(name, `${repository} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`, `Its workflow needs \`on: repository_dispatch: types: [cloud-jobs]\` on the default branch, and must take this queue and its job types. ${again}`));
+        }
+    }
+    if (checks.length > 0)
+        return checks;
+    return [
+        good(name, `${(0,format/* plural */.LS)(wake.watched.length, 'queue')} watched; ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`),
+    ];
+}
+/** Whether GitHub runs the schedules of the repository, and goes on to. */
+async function gitHubChecks(github, now) {
+    const checks = [];
+    try {
+        const near = switchOff(await github.about(), now);
+        checks.push(near
+            ? warning('60 days', near, SWITCH_OFF_ADVICE)
+            : good('60 days', `${github.repository} is in no danger of having its schedules switched off.`));
+    }
+    catch (error) {
+        checks.push(warning('60 days', `Not known: ${(0,describe_error/* describeError */.U)(error)}`, 'Give doctor a token that can read the repository.'));
+    }
+    try {
+        const off = (await github.workflows()).filter(({ state }) => state !== 'active' && state !== 'deleted');
+        checks.push(off.length === 0
+            ? good('Workflows', 'All are enabled.')
+            : warning('Workflows', `Switched off: ${off
+                .map(({ path, state }) => `${path} (${state === 'disabled_inactivity' ? 'after 60 days without activity' : state})`)
+                .slice(0, 8)
+                .join(', ')}.`, 'Enable it on the Actions page, or with gh workflow enable.'));
+    }
+    catch (error) {
+        checks.push(warning('Workflows', `Not known: ${(0,describe_error/* describeError */.U)(error)}`, 'Give doctor a token with `actions: read`.'));
+    }
+    return checks;
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/doctor.js
+
+
+
+
+
+const doctorInput = schemas/* object */.Ikc({
+    silenceMinutes: silenceMinutes,
+    githubToken: githubToken.describe('Also look after the 60 days after which GitHub switches schedules off, and after disabled workflows (actions: read). The token of the job (github.token) will do.'),
+});
+const doctor = defineCommand({
+    name: 'doctor',
+    about: 'Check URL, key, schema, grants, clock and workers, and say what to do.',
+    input: doctorInput,
+    run: async (input, { queue, now, github }) => ({
+        command: 'doctor',
+        checks: await examine(queue, now, secondsOf(input.silenceMinutes), github(input.githubToken)),
+    }),
+    json: ({ checks }) => checks,
+    text: ({ checks }) => checks
+        .map((check) => `${{ good: 'ok  ', warning: 'warn', bad: 'BAD ' }[check.state]}  ${check.name}: ${check.found}${check.advice ? `\n      ${check.advice}` : ''}`)
+        .join('\n'),
+    exitCode: ({ checks }) => (checks.some((check) => check.state === 'bad') ? 1 : 0),
+});
+/** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
+const CLOCK_SECONDS = 60;
+/**
+ * Looks at everything that has to be right. Never throws: what cannot be looked at is a finding.
+ * @param silenceSeconds longer without a worker is worth a warning
+ * @param github null: GitHub is not asked
+ */
+async function examine(queue, now, silenceSeconds, github) {
+    const checks = [];
+    const add = (name, state, found, advice = '') => {
+        checks.push({ name, state, found, advice });
+    };
+    let facts;
+    try {
+        const { schema } = await queue.checkSchema();
+        add('URL and key', 'good', 'The project answers and accepts the key.');
+        add('Schema', 'good', `Version ${schema}, which this release can use.`);
+        facts = await queue.doctor();
+    }
+    catch (error) {
+        add('Connection', 'bad', (0,describe_error/* describeError */.U)(error), 'Fix this first: the other checks need it.');
+        return checks;
+    }
+    const list = (names) => names.slice(0, 8).join('; ') + (names.length > 8 ? `; and ${names.length - 8} more` : '');
+    if (facts.role === 'service_role')
+        add('Role of the key', 'good', 'service_role.');
+    else
+        add('Role of the key', 'warning', `The key has the role ${facts.role}.`, 'The commands need the secret (service_role) key.');
+    if (facts.missing_grants.length === 0)
+        add('Grants', 'good', 'The key may do all that is needed.');
+    else
+        add('Grants', 'bad', `Missing: ${list(facts.missing_grants)}.`, 'Run sql/install.sql again: it sets the grants.');
+    const open = [...facts.open_functions, ...facts.policies.map((policy) => `policy ${policy}`)];
+    if (open.length > 0 || facts.without_row_security.length > 0) {
+        add('Public access', 'bad', `Open to the public key: ${list([...open, ...facts.without_row_security.map((name) => `${name} without row level security`)])}.`, 'Whoever can write a job decides what runs beside your secrets. Run sql/install.sql again: it closes this.');
+    }
+    else if (facts.open_tables.length > 0) {
+        add('Public access', 'warning', `Held back by row level security alone: ${list(facts.open_tables)}.`, 'Run sql/install.sql again: it takes these grants back.');
+    }
+    else {
+        add('Public access', 'good', 'anon and authenticated can read and call nothing.');
+    }
+    const skew = Math.abs(now().getTime() - Date.parse(facts.now)) / 1000;
+    if (skew < CLOCK_SECONDS)
+        add('Clock', 'good', `This machine and the database agree within ${Math.ceil(skew)} s.`);
+    else
+        add('Clock', 'warning', `This machine is ${Math.round(skew)} s off the database.`, 'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.');
+    add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
+    checks.push(...(await workerChecks(facts, silenceSeconds)), ...wakeChecks(facts.wake, new Date(facts.now)), ...(github ? await gitHubChecks(github, now()) : []));
+    return checks;
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/enable.js
+
+const enable = changeJobs('enable', 'Let disabled jobs run again.');
+
+// EXTERNAL MODULE: ./lib/src/schedule/coming.js
+var schedule_coming = __nccwpck_require__(4299);
+// EXTERNAL MODULE: ./lib/src/schedule/in-words.js
+var in_words = __nccwpck_require__(2603);
+;// CONCATENATED MODULE: ./lib/src/commands/job-table.js
+
+
+
+
+/** Jobs as a table of text. @param coming with the occurrences of schedules after the next one */
+function jobTable(rows, now, coming = false) {
+    return textTable(['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
+        job.job_id,
+        job.name,
+        job.blocked ? 'blocked by its concurrency key' : job.status,
+        job.job_type,
+        job.queue,
+        [
+            (0,format/* moment */.n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
+            job.schedule === null ? '' : (0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone),
+            coming ? (0,schedule_coming/* thenWords */.T6)(job, now) : '',
+        ]
+            .filter((part) => part !== '')
+            .join('\n'),
+        `${job.current_retries}/${job.max_retries}`,
+    ]));
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/list.js
+
+
+
+
+
+const listInput = schemas/* object */.Ikc({
+    status: oneOf(types/* JOB_STATUSES */.nE)
+        .optional()
+        .describe('Only jobs of this status: waiting, locked, success, failed or disabled.'),
+    queue: queueName().optional().describe('Only this queue.'),
+    jobType: jobType().optional().describe('Only jobs of this type.'),
+    name: fields_text(500).optional().describe('Only jobs of this name.'),
+    limit: wholeNumber(1, 1000).prefault('50').describe('Jobs to show, newest first, 1 to 1000.'),
+});
+const list_list = defineCommand({
+    name: 'list',
+    about: 'List jobs, newest first.',
+    input: listInput,
+    run: async (input, { queue }) => ({
+        command: 'list',
+        reply: await queue.list(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))),
+    }),
+    json: ({ reply }) => reply,
+    text: ({ reply }, now) => reply.jobs.length === 0
+        ? 'No job matches.'
+        : `${jobTable(reply.jobs, now, true)}${reply.next ? '\nThere are more: raise the limit.' : ''}`,
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/run-warnings.js
+
+
+
+/**
+ * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
+ * Never throws: what GitHub refuses is a warning.
+ * @param trigger as in the database: `schedule 17 * * * *`
+ * @param arrival what the database knew before this run
+ */
+async function runWarnings(input, trigger, arrival, deps) {
+    const warnings = [];
+    if (arrival?.last_seen_at) {
+        const seconds = (Date.parse(arrival.now) - Date.parse(arrival.last_seen_at)) / 1000;
+        const silent = silence(seconds, input.silenceMinutes * 60);
+        if (silent)
+            warnings.push(`${silent} ${LATE_ADVICE}`);
+    }
+    const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
+    if (schedule !== null && arrival) {
+        const gaps = await gapsOf(schedule, arrival.ticks);
+        if (gaps?.late)
+            warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
+    }
+    const github = deps.github(input.githubToken);
+    if (github)
+        warnings.push(...(await gitHubWarnings(github, input.keepalive, deps)));
+    return warnings;
+}
+async function gitHubWarnings(github, keepalive, deps) {
+    try {
+        if (keepalive && github.workflowFile !== null) {
+            await github.enable(github.workflowFile);
+            return [];
+        }
+        const near = switchOff(await github.about(), deps.now());
+        return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
+    }
+    catch (error) {
+        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${(0,describe_error/* describeError */.U)(error)}`);
+        return [];
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/plan.js
+
+
+
+
+
+
+
+const planInput = schemas/* object */.Ikc({
+    queues: queues,
+    jobTypes: jobTypes,
+    maxWorkers: wholeNumber(1, 256).prefault('4').describe('The most workers to start, 1 to 256.'),
+    jobsPerWorker: wholeNumber(1, 10_000)
+        .prefault('25')
+        .describe('One worker for each so many due jobs, 1 to 10000.'),
+});
+const plan = defineCommand({
+    name: 'plan',
+    about: 'Say how many workers are worth starting.',
+    input: planInput,
+    run: async (input, context) => {
+        const { planner } = context;
+        const reply = await context.queue.backlog(input.queues, input.jobTypes, planner);
+        // Each worker takes all the queues, so that none idles beside one that is full.
+        const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
+        const around = { silenceMinutes: SILENCE_MINUTES, keepalive: false, githubToken: undefined };
+        return {
+            command: 'plan',
+            reply,
+            workers: Math.min(input.maxWorkers, Math.ceil(jobs / input.jobsPerWorker)),
+            warnings: await runWarnings(around, planner?.trigger ?? null, reply.worker ?? null, context),
+        };
+    },
+    json: ({ workers, reply }) => ({ workers, queues: reply.queues }),
+    text: ({ workers, warnings, reply }) => [
+        workers === 0 ? 'Nothing is due.' : `${(0,format/* plural */.LS)(workers, 'worker')} to start.`,
+        ...warnings.map((warning) => `Warning: ${warning}`),
+        textTable(['Queue', 'Due', 'Side by side'], reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)])),
+    ].join('\n'),
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/retry.js
+
+const retry = changeJobs('retry', 'Run finished jobs again, and waiting jobs now.');
+
+;// CONCATENATED MODULE: ./lib/src/worker/verdict.js
+/** The last line of a job's log: what became of it. */
+function verdict(report) {
+    const took = `after ${report.durationSeconds.toFixed(1)} s`;
+    const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
+    const why = report.error ? `: ${report.error}` : '';
+    switch (report.outcome) {
+        case 'success':
+            return `Succeeded ${took}${next}`;
+        case 'retry':
+            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
+        case 'failed':
+            return `Failed for good ${took}${next}${why}`;
+        case 'snoozed':
+            return `Asked to run later${next}${why}`;
+        case 'released':
+            return `Handed back${why}`;
+        case 'cancelled':
+            return `Cancelled ${took}`;
+        case 'lost':
+            return `Lost its lock ${took}: another worker may run it, and nothing was recorded`;
+    }
+}
+
+// EXTERNAL MODULE: ./lib/src/handlers/handler.js
+var handler = __nccwpck_require__(602);
+// EXTERNAL MODULE: ./lib/src/queue/errors.js
+var errors = __nccwpck_require__(6627);
+// EXTERNAL MODULE: ./lib/src/text/storable.js
+var storable = __nccwpck_require__(5620);
+;// CONCATENATED MODULE: ./lib/src/worker/attempt.js
+
+
+
+/** A handler that does not end this long after it was told to stop is not waited for any longer. */
+const ABANDON_AFTER_MS = 30_000;
+/** Warnings of one job that the summary can show. */
+const MAX_WARNINGS = 10;
+const MAX_WARNING_BYTES = 2_000;
+/** setTimeout fires at once beyond this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Starts a job's handler and watches over it: its timeout, its progress, its end. */
+function startAttempt(job, deps) {
+    const started = deps.now();
+    const controller = new AbortController();
+    let reason = null;
+    let progress = null;
+    let unsent = false;
+    const warnings = [];
+    let abandon = () => { };
+    const abandoned = new Promise((resolve) => {
+        abandon = resolve;
+    });
+    const timers = [];
+    const stop = (why) => {
+        if (reason)
+            return;
+        reason = why;
+        timers.push(setTimeout(() => abandon({ outcome: 'failure', kind: 'error', message: 'The handler did not stop when told to.' }), ABANDON_AFTER_MS));
+        controller.abort(why);
+    };
+    if (job.timeout_seconds !== null && job.timeout_seconds * 1000 <= LONGEST_TIMER_MS) {
+        const seconds = job.timeout_seconds;
+        timers.push(setTimeout(() => stop(new handler/* AbortReason */.X('timeout', `The job ran longer than its timeout of ${seconds} s and was stopped.`)), seconds * 1000));
+    }
+    const handled = (async () => {
+        try {
+            return await deps.handler({
+                job,
+                config: readConfig(job.config),
+                idempotencyKey: `${job.job_id}:${job.occurrence}`,
+                signal: controller.signal,
+                log: {
+                    line: (text) => deps.output.line(text),
+                    warning: (text) => {
+                        deps.output.line(`warning: ${text}`);
+                        if (warnings.length < MAX_WARNINGS)
+                            warnings.push((0,storable/* keepStart */.Og)(deps.redact(text), MAX_WARNING_BYTES));
+                    },
+                },
+                progress: (value) => {
+                    progress = value;
+                    unsent = true;
+                },
+                secret: deps.secret,
+                redact: deps.redact,
+            });
+        }
+        catch (error) {
+            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
+        }
+    })();
+    const ended = Promise.race([handled, abandoned]).then((outcome) => {
+        for (const timer of timers)
+            clearTimeout(timer);
+        return {
+            executionId: job.execution_id,
+            outcome,
+            abortCause: reason?.abortCause ?? null,
+            abortMessage: reason?.message ?? null,
+            durationSeconds: (deps.now() - started) / 1000,
+            progress,
+            warnings,
+            output: deps.output.tail(),
+        };
+    });
+    return {
+        job,
+        output: deps.output,
+        ended,
+        stop,
+        takeProgress: () => {
+            if (!unsent)
+                return null;
+            unsent = false;
+            return progress;
+        },
+    };
+}
+/** Clients of the seed schema encoded the config twice: a JSON string that holds JSON. */
+function readConfig(config) {
+    if (typeof config !== 'string')
+        return config;
+    try {
+        return JSON.parse(config);
+    }
+    catch {
+        return config;
+    }
+}
+
+// EXTERNAL MODULE: ./lib/src/worker/limits.js
+var limits = __nccwpck_require__(9721);
+;// CONCATENATED MODULE: ./lib/src/worker/settle.js
+
+
+/**
+ * Turns the end of a handler into what the database is told. A success counts whatever else happened: recording it
+ * as a failure would do finished work again. Otherwise the reason for which the handler was stopped decides.
+ */
+async function settle(ending, deps) {
+    const text = (value, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(deps.redact(value)), bytes);
+    const shared = {
+        execution_id: ending.executionId,
+        duration_seconds: ending.durationSeconds,
+        ...(ending.progress ? { progress: storableProgress(ending.progress, text) } : {}),
+        ...(ending.output ? { output: text(ending.output, limits/* MAX_OUTPUT_BYTES */.$q) } : {}),
+    };
+    const { outcome } = ending;
+    if (outcome.outcome === 'success') {
+        const result = (0,storable/* storableJson */.r$)(deps.redactJson(outcome.result));
+        const encoded = JSON.stringify(result);
+        const bytes = (0,storable/* byteLength */.dp)(encoded);
+        if (bytes <= limits/* MAX_RESULT_BYTES */.Xs) {
+            return {
+                item: { ...shared, outcome: 'success', result },
+                result,
+                resultBytes: bytes,
+                resultFile: null,
+            };
+        }
+        const file = await deps.spill(ending.executionId, encoded);
+        const stub = {
+            result_too_large: true,
+            bytes,
+            limit_bytes: limits/* MAX_RESULT_BYTES */.Xs,
+            file,
+            note: 'The whole result is in this file on the runner, and named in the output result-files.',
+        };
+        return {
+            item: { ...shared, outcome: 'success', result: stub },
+            result: stub,
+            resultBytes: 0,
+            resultFile: file,
+        };
+    }
+    const settled = (item) => ({
+        item: { ...shared, ...item },
+        result: null,
+        resultBytes: 0,
+        resultFile: null,
+    });
+    const details = (value) => {
+        if (value === undefined)
+            return {};
+        const clean = (0,storable/* keepStarts */.DB)((0,storable/* storableJson */.r$)(deps.redactJson(value)), limits/* MAX_DETAIL_BYTES */.XE);
+        if ((0,storable/* byteLength */.dp)(JSON.stringify(clean)) <= limits/* MAX_DETAILS_BYTES */.Se)
+            return { error_details: clean };
+        return { error_details: { details_too_large: true, start: (0,storable/* keepStart */.Og)(JSON.stringify(clean), 4096) } };
+    };
+    switch (ending.abortCause) {
+        case 'shutdown':
+            return settled({
+                outcome: 'release',
+                error: text(ending.abortMessage ?? 'The worker shut down.', limits/* MAX_ERROR_BYTES */.uE),
+            });
+        case 'timeout':
+            return settled({
+                outcome: 'failure',
+                failure_kind: 'timeout',
+                error: text(ending.abortMessage ?? 'The job ran longer than its timeout.', limits/* MAX_ERROR_BYTES */.uE),
+            });
+        case 'cancelled':
+        case 'lost':
+            // The database knows that a cancel was asked for and records it; a lost lock makes it refuse this altogether.
+            return settled({ outcome: 'failure', error: text(ending.abortMessage ?? 'Stopped.', limits/* MAX_ERROR_BYTES */.uE) });
+        case null:
+            break;
+    }
+    switch (outcome.outcome) {
+        case 'snooze':
+            return settled({
+                outcome: 'snooze',
+                delay_seconds: outcome.seconds,
+                error: text(outcome.reason, limits/* MAX_ERROR_BYTES */.uE),
+                ...details(outcome.details),
+            });
+        case 'discard':
+            return settled({
+                outcome: 'discard',
+                error: text(outcome.reason, limits/* MAX_ERROR_BYTES */.uE),
+                ...details(outcome.details),
+            });
+        case 'failure':
+            return settled({
+                outcome: 'failure',
+                failure_kind: outcome.kind,
+                error: text(outcome.message, limits/* MAX_ERROR_BYTES */.uE),
+                ...details(outcome.details),
+                ...(outcome.retryInSeconds === undefined ? {} : { delay_seconds: outcome.retryInSeconds }),
+            });
+    }
+}
+/** Numbers as they are, the note within its limit. */
+function storableProgress(progress, text) {
+    return {
+        done: progress.done,
+        ...(progress.total === undefined ? {} : { total: progress.total }),
+        ...(progress.note === undefined ? {} : { note: text(progress.note, limits/* MAX_NOTE_BYTES */.uv) }),
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/heartbeat.js
+
+
+
+
+/** Locks are renewed this many times within their life, so that two lost requests do no harm. */
+const BEATS_PER_LOCK = 3;
+/**
+ * Renews locks until stopped. The reply tells of cancels and of locks that are gone; where the database cannot be
+ * reached for a whole lock time, the locks are taken for gone: another worker may run the jobs by then.
+ * @returns stop, and beat for one renewal now
+ */
+function startHeartbeat(deps) {
+    const intervalMs = (deps.lockSeconds * 1000) / BEATS_PER_LOCK;
+    let renewedAt = deps.now();
+    let stopped = false;
+    let timer;
+    async function beat() {
+        const asked = deps.now();
+        const { waiting, running, ending } = deps.held();
+        const items = [
+            ...running.map((attempt) => {
+                const progress = attempt.takeProgress();
+                return {
+                    execution_id: attempt.job.execution_id,
+                    ...(progress ? { progress: cleanProgress(progress, deps.redact) } : {}),
+                };
+            }),
+            ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
+        ];
+        if (items.length === 0) {
+            renewedAt = asked;
+            return;
+        }
+        const gone = new Set();
+        const cancelled = new Set();
+        try {
+            for (let from = 0; from < items.length; from += limits/* MAX_BATCH */.uX) {
+                const patience = { networkMs: intervalMs / 2, serverMs: intervalMs / 2 };
+                const reply = await deps.queue.renew(deps.instanceId, items.slice(from, from + limits/* MAX_BATCH */.uX), deps.lockSeconds, patience);
+                for (const item of reply.renewed) {
+                    if (!item.held)
+                        gone.add(item.execution_id);
+                    if (item.cancel_requested)
+                        cancelled.add(item.execution_id);
+                }
+            }
+            renewedAt = asked;
+        }
+        catch (error) {
+            const left = deps.lockSeconds - (deps.now() - renewedAt) / 1000;
+            deps.warn(`The locks could not be renewed: ${error instanceof Error ? error.message : String(error)} ${left > 0 ? `They hold for another ${Math.round(left)} s.` : 'They have expired.'}`);
+            if (left > 0)
+                return;
+            for (const item of items)
+                gone.add(item.execution_id);
+        }
+        for (const attempt of running) {
+            const id = attempt.job.execution_id;
+            if (gone.has(id)) {
+                attempt.stop(new handler/* AbortReason */.X('lost', 'The lock of this job is gone; another worker may run it by now.'));
+            }
+            else if (cancelled.has(id)) {
+                attempt.stop(new handler/* AbortReason */.X('cancelled', 'The job was cancelled while it ran.'));
+            }
+        }
+        deps.dropWaiting(new Set([...gone, ...cancelled].filter((id) => waiting.includes(id))));
+    }
+    const schedule = () => {
+        timer = setTimeout(async () => {
+            await beat();
+            if (!stopped)
+                schedule();
+        }, intervalMs);
+    };
+    schedule();
+    return {
+        beat,
+        stop: () => {
+            stopped = true;
+            clearTimeout(timer);
+        },
+    };
+}
+function cleanProgress(progress, redact) {
+    return storableProgress(progress, (text, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(redact(text)), bytes));
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/batch-size.js
+
+/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
+const AHEAD_MS = 500;
+/** Weight of the newest job in the moving averages. */
+const WEIGHT = 0.2;
+/** About what a job is in a reply beside its config. */
+const JOB_BYTES = 512;
+/**
+ * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
+ * calls; stays at the slots for long ones, which other workers should get. Jobs with much to carry go in smaller
+ * batches: what a worker holds in memory stays the same.
+ */
+function createBatchSize(concurrency) {
+    let duration = null;
+    let size = 0;
+    const moved = (average, value) => average === null ? value : average * (1 - WEIGHT) + value * WEIGHT;
+    const most = () => Math.max(1, Math.min(Math.floor(limits/* BATCH_BYTES */.Fv / (JOB_BYTES + size)), limits/* MAX_BATCH */.uX));
+    return {
+        most,
+        target: () => {
+            const slots = Math.min(concurrency, limits/* MAX_BATCH */.uX);
+            if (duration === null)
+                return slots;
+            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(duration, 0.1));
+            return Math.max(slots, Math.min(ahead, most() * limits/* MAX_IN_FLIGHT */.uK));
+        },
+        record: (durationMs, bytes) => {
+            size = moved(duration === null ? null : size, bytes);
+            duration = moved(duration, durationMs);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/pace.js
+
+
+/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
+const FLUSH_MS = 200;
+/** While jobs run and slots are free, the queue is asked again so often. */
+const POLL_MS = 15_000;
+/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
+const MORE_FIRST_MS = 100;
+/** ... for so long in all. What is left then goes to the next run. */
+const MORE_FOR_MS = 5_000;
+/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+const LINGER_FIRST_MS = 2_000;
+/** ... but at least so often. */
+const LINGER_MOST_MS = 60_000;
+/**
+ * @param concurrency jobs that run at the same time
+ * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
+ */
+function createPace(concurrency, lingerMs) {
+    const batchSize = createBatchSize(concurrency);
+    let stalled = false;
+    let nothingDue = false;
+    /** The last claim got all that it asked for: there is likely more. */
+    let plenty = false;
+    let askedAt = Number.NEGATIVE_INFINITY;
+    let more = null;
+    let lingering = null;
+    return {
+        ended: (durationMs, bytes) => {
+            stalled = false;
+            batchSize.record(durationMs, bytes);
+        },
+        stall: () => {
+            stalled = true;
+        },
+        wanted: ({ running, waiting, asked }) => {
+            const target = stalled ? concurrency : batchSize.target();
+            return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
+        },
+        answered(claim, limit, held, now) {
+            askedAt = now;
+            plenty = claim.jobs.length === limit;
+            if (claim.jobs.length > 0 || !claim.more) {
+                more = null;
+                nothingDue = claim.jobs.length < limit && !claim.more;
+            }
+            else if (more && now - more.since > MORE_FOR_MS) {
+                more = null;
+                nothingDue = true;
+            }
+            else {
+                const pause = more ? more.pause * 2 : MORE_FIRST_MS;
+                more = { since: more?.since ?? now, pause, next: now + pause };
+            }
+            if (!nothingDue || held > 0)
+                lingering = null;
+            else if (lingering)
+                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+            else
+                lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
+        },
+        claimDelay({ running, waiting, asked }, now) {
+            const held = running + waiting;
+            // A second request beside one that has not been answered pays only where there is plenty.
+            if (asked > 0 && !plenty)
+                return Number.POSITIVE_INFINITY;
+            if (more)
+                return more.next - now;
+            if (nothingDue && held > 0)
+                return askedAt + POLL_MS - now;
+            if (nothingDue) {
+                const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+                return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
+            }
+            const low = held < concurrency || held + asked <= batchSize.target() / limits/* MAX_IN_FLIGHT */.uK;
+            return low ? 0 : Number.POSITIVE_INFINITY;
+        },
+        recordDelay({ running, waiting, ended, oldestEnded }, now) {
+            if (ended === 0)
+                return Number.POSITIVE_INFINITY;
+            if (ended >= batchSize.most() / 2)
+                return 0;
+            return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
+        },
+        get mayBeLeft() {
+            return more !== null;
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/recorder.js
+
+/**
+ * Tells the database how attempts ended, and claims the next in the same call.
+ *
+ * One item that the database refuses must not keep the others from being recorded: the batch is then sent one by
+ * one, and the refused item becomes a failure that says why.
+ */
+async function record(queue, instanceId, items, claim, patience) {
+    if (items.length === 0) {
+        return { answers: new Map(), claim: claim && (await queue.claim(instanceId, claim, patience)) };
+    }
+    try {
+        const reply = await queue.finish(instanceId, items, claim, patience);
+        return { answers: byExecution(reply.finished), claim: reply.claim };
+    }
+    catch (error) {
+        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'refused')
+            throw error;
+        const answers = new Map();
+        for (const item of items) {
+            const answer = await recordOne(queue, instanceId, item, patience);
+            answers.set(item.execution_id, answer);
+        }
+        return { answers, claim: claim && (await queue.claim(instanceId, claim, patience)) };
+    }
+}
+async function recordOne(queue, instanceId, item, patience) {
+    try {
+        const reply = await queue.finish(instanceId, [item], null, patience);
+        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
+    }
+    catch (error) {
+        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'refused')
+            throw error;
+        const plain = {
+            execution_id: item.execution_id,
+            outcome: 'discard',
+            error: `The job ended (${item.outcome}), but the database refused to store how: ${error.message}`,
+        };
+        const reply = await queue.finish(instanceId, [plain], null, patience);
+        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
+    }
+}
+const byExecution = (finished) => new Map(finished.map((item) => [item.execution_id, item]));
+
+;// CONCATENATED MODULE: ./lib/src/worker/tally.js
+/** Reports kept of each outcome: a run of 100,000 jobs must not hold 100,000 of them. */
+const KEPT = 500;
+function createTally() {
+    const kept = new Map();
+    let succeeded = 0;
+    let failed = 0;
+    let retried = 0;
+    return {
+        add: (recorded) => {
+            const report = toReport(recorded);
+            if (report.outcome === 'success')
+                succeeded += 1;
+            if (report.outcome === 'failed' || report.outcome === 'cancelled')
+                failed += 1;
+            if (report.outcome === 'retry')
+                retried += 1;
+            const list = kept.get(report.outcome) ?? [];
+            if (list.length < KEPT)
+                list.push(report);
+            kept.set(report.outcome, list);
+            return report;
+        },
+        counts: () => ({ succeeded, failed, retried }),
+        executions: () => [...kept.values()].flat(),
+    };
+}
+function toReport({ job, ending, answer, result, resultFile, error }) {
+    return {
+        jobId: job.job_id,
+        executionId: job.execution_id,
+        name: job.name,
+        jobType: job.job_type,
+        queue: job.queue,
+        attempt: job.attempt,
+        maxRetries: job.max_retries,
+        outcome: outcomeOf(job, answer),
+        failureKind: answer?.failure_kind ?? null,
+        jobStatus: answer?.status ?? null,
+        nextRunAt: answer?.run_at ?? null,
+        durationSeconds: ending.durationSeconds,
+        result,
+        error,
+        progress: ending.progress,
+        warnings: ending.warnings,
+        resultFile,
+    };
+}
+/** What the attempt came to, by what the database made of it. */
+function outcomeOf(job, answer) {
+    if (!answer?.applied)
+        return 'lost';
+    switch (answer.failure_kind) {
+        case null:
+        case undefined:
+            return 'success';
+        case 'snoozed':
+            return 'snoozed';
+        case 'released':
+            return 'released';
+        case 'cancelled':
+            return 'cancelled';
+        case 'discarded':
+            return 'failed';
+        default:
+            // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
+            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/wake.js
+function createWake() {
+    let pending = false;
+    let resume = null;
+    return {
+        now: () => {
+            pending = true;
+            resume?.();
+        },
+        wait: async (ms) => {
+            if (!pending) {
+                await new Promise((resolve) => {
+                    const timer = Number.isFinite(ms) ? setTimeout(resolve, Math.max(0, ms)) : undefined;
+                    resume = () => {
+                        clearTimeout(timer);
+                        resolve();
+                    };
+                });
+                resume = null;
+            }
+            pending = false;
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/worker.js
+
+
+
+
+
+
+
+
+
+
+
+
+/** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
+const AHEAD_PATIENCE_MS = 10_000;
+/** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
+const SHUTDOWN_REQUEST_MS = 1_500;
+/** handlers have so long, counted from the signal, */
+const SHUTDOWN_HANDLERS_MS = 4_000;
+/** and the last calls so long after that. */
+const SHUTDOWN_CALL = { networkMs: 2_000, serverMs: 2_000 };
+/** The first call proves the URL and the key, and a person may be waiting. */
+const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
+/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
+const PASSING = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
+const noHandler = async ({ job }) => ({
+    outcome: 'failure',
+    kind: 'error',
+    message: `This version of cloud-jobs knows no job type ${JSON.stringify(job.job_type)}.`,
+});
+const bytesOf = (value) => JSON.stringify(value).length;
+/**
+ * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
+ * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
+ * @throws QueueError when the first call fails: nothing is known to be claimed
+ */
+async function runWorker(options, deps) {
+    const started = deps.now();
+    const tally = createTally();
+    const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+    const wake = createWake();
+    const lockMs = options.lockSeconds * 1000;
+    const patienceMs = Math.min(lockMs / 2, AHEAD_PATIENCE_MS);
+    // A claimed job is in exactly one of these until it is recorded.
+    const waiting = [];
+    const running = new Map();
+    let ended = [];
+    let handBack = [];
+    const sending = new Set();
+    let claimed = 0;
+    let expired = 0;
+    let arrival = null;
+    /** Requests under way, and the jobs that they ask for. */
+    let inFlight = 0;
+    let asked = 0;
+    /** A claim has been answered. */
+    let reached = false;
+    /** Claims whose replies were lost: they may have been applied. */
+    const unknownClaims = [];
+    /** Why a request failed for good. */
+    let broken = null;
+    let stopCause = null;
+    let failure = null;
+    const stopRequests = new AbortController();
+    const endRequestsSoon = () => {
+        setTimeout(() => stopRequests.abort(new Error('The worker is shutting down.')), SHUTDOWN_REQUEST_MS).unref();
+    };
+    const onStop = () => {
+        endRequestsSoon();
+        wake.now();
+    };
+    if (deps.stop.aborted)
+        onStop();
+    else
+        deps.stop.addEventListener('abort', onStop, { once: true });
+    const heartbeat = startHeartbeat({
+        ...deps,
+        instanceId: options.instanceId,
+        lockSeconds: options.lockSeconds,
+        held: () => ({
+            waiting: waiting.map(({ job }) => job.execution_id),
+            running: [...running.values()],
+            ending: [...ended.map(({ attempt }) => attempt.job.execution_id), ...sending],
+        }),
+        dropWaiting: (ids) => {
+            giveBack(({ job }) => ids.has(job.execution_id), 'Not started: it was cancelled, or its lock was lost.');
+            wake.now();
+        },
+    });
+    function giveBack(which, reason) {
+        for (const item of waiting.filter(which)) {
+            waiting.splice(waiting.indexOf(item), 1);
+            handBack.push({ job: item.job, reason });
+        }
+    }
+    function fill() {
+        while (running.size < options.concurrency && stopCause !== 'signal' && stopCause !== 'error') {
+            const next = waiting.shift();
+            if (!next)
+                return;
+            start(next.job);
+        }
+    }
+    function start(job) {
+        const attempt = startAttempt(job, {
+            handler: deps.handlers[job.job_type] ?? noHandler,
+            output: deps.openOutput(job),
+            secret: deps.secret,
+            redact: deps.redact,
+            now: deps.now,
+        });
+        running.set(job.execution_id, attempt);
+        void attempt.ended.then(async (ending) => {
+            const settled = await settleOrFail(ending);
+            running.delete(job.execution_id);
+            ended.push({ attempt, ending, settled, at: deps.now() });
+            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
+            fill();
+            wake.now();
+        });
+    }
+    /** A result that cannot be kept (a full disk) is a failure of the job, and told as one. */
+    async function settleOrFail(ending) {
+        try {
+            return await settle(ending, deps);
+        }
+        catch (error) {
+            const message = `The job succeeded, but its result could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
+            return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
+        }
+    }
+    const inHand = () => ({
+        running: running.size,
+        waiting: waiting.length,
+        asked,
+        ended: ended.length,
+        oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
+    });
+    /** How many jobs to ask for, if the queue were asked now. */
+    function wanted(hand) {
+        if (stopCause !== null)
+            return 0;
+        const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
+        return Math.max(0, Math.min(pace.wanted(hand), allowed));
+    }
+    /** Records what has ended and claims the next, in one call. */
+    async function exchange(limit, patience) {
+        const batch = ended;
+        const returned = handBack;
+        const claim = limit > 0
+            ? {
+                limit,
+                queues: options.queues,
+                jobTypes: options.jobTypes,
+                lockSeconds: options.lockSeconds,
+                requestId: deps.newId(),
+                runUrl: options.runUrl,
+                trigger: options.trigger,
+            }
+            : null;
+        const items = [
+            ...batch.map(({ settled }) => settled.item),
+            ...returned.map(({ job, reason }) => ({
+                execution_id: job.execution_id,
+                outcome: 'release',
+                error: reason,
+            })),
+        ];
+        ended = [];
+        handBack = [];
+        for (const item of items)
+            sending.add(item.execution_id);
+        inFlight += 1;
+        asked += limit;
+        let open = true;
+        /** Before what the reply brought is taken in hand, so that it is not counted twice. */
+        const close = () => {
+            if (open) {
+                inFlight -= 1;
+                asked -= limit;
+            }
+            open = false;
+            for (const item of items)
+                sending.delete(item.execution_id);
+        };
+        try {
+            const reply = await record(deps.queue, options.instanceId, items, claim, patience);
+            for (const { attempt, ending, settled } of batch) {
+                const report = tally.add({
+                    job: attempt.job,
+                    ending,
+                    answer: reply.answers.get(attempt.job.execution_id) ?? null,
+                    result: settled.result,
+                    resultFile: settled.resultFile,
+                    error: settled.item.error ?? null,
+                });
+                attempt.output.end(verdict(report));
+            }
+            close();
+            if (reply.claim)
+                take(reply.claim, limit);
+        }
+        catch (error) {
+            ended = [...batch, ...ended];
+            handBack = [...returned, ...handBack];
+            if (claim)
+                unknownClaims.push(claim);
+            throw error;
+        }
+        finally {
+            close();
+        }
+    }
+    function take(claim, limit) {
+        const at = deps.now();
+        reached = true;
+        claimed += claim.jobs.length;
+        expired += claim.expired;
+        arrival ??= claim.worker ?? null;
+        for (const job of claim.jobs) {
+            // Asked for before the worker had to end.
+            if (stopCause !== null)
+                handBack.push({ job, reason: 'Not started: the run was over.' });
+            else
+                waiting.push({ job, claimedAt: at });
+        }
+        pace.answered(claim, limit, running.size + waiting.length, at);
+        fill();
+    }
+    /**
+     * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
+     * @returns why one of them was not answered; null when all were
+     */
+    async function askAgain(why) {
+        const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
+        let unanswered = null;
+        for (const answer of await Promise.allSettled(again)) {
+            if (answer.status === 'rejected')
+                unanswered ??= { error: answer.reason };
+            else
+                for (const job of answer.value.jobs)
+                    handBack.push({ job, reason: why });
+        }
+        return unanswered;
+    }
+    /** Ends everything that is under way, records what ended and hands the rest back. */
+    async function shutDown(cause, why) {
+        const until = deps.now() + SHUTDOWN_HANDLERS_MS;
+        stopCause = cause;
+        giveBack(() => true, why);
+        for (const attempt of running.values())
+            attempt.stop(new handler/* AbortReason */.X('shutdown', why));
+        if (cause === 'error')
+            endRequestsSoon();
+        while (running.size + inFlight > 0 && deps.now() < until)
+            await wake.wait(until - deps.now());
+        for (const attempt of running.values())
+            handBack.push({ job: attempt.job, reason: why });
+        running.clear();
+        try {
+            const unanswered = await askAgain(why);
+            if (ended.length + handBack.length > 0)
+                await exchange(0, SHUTDOWN_CALL);
+            if (unanswered)
+                throw unanswered.error;
+        }
+        catch (error) {
+            const left = ended.length + handBack.length;
+            if (left === 0 && unknownClaims.length === 0)
+                return;
+            const what = left > 0
+                ? `${left} jobs could not be recorded or handed back`
+                : 'Jobs that a claim may have taken could not be handed back';
+            deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
+        }
+    }
+    /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
+    function send(limit) {
+        const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
+        exchange(limit, { ...patience, signal: stopRequests.signal })
+            .catch((error) => {
+            broken ??= { error };
+        })
+            .finally(wake.now);
+    }
+    async function loop() {
+        for (;;) {
+            if (deps.stop.aborted)
+                return await shutDown('signal', 'The runner stopped the worker.');
+            if (broken)
+                throw broken.error;
+            if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
+                stopCause = 'time-budget';
+                giveBack(() => true, 'Not started: the time budget of the run was over.');
+            }
+            // Nobody else can have a job that waits here behind a long one: give it back, for an idle worker to take. The oldest
+            // claim is in front, so this pass costs one look unless there is something to give back.
+            const staleBefore = deps.now() - patienceMs;
+            if (waiting[0] && waiting[0].claimedAt < staleBefore) {
+                pace.stall();
+                giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
+            }
+            fill();
+            const hand = inHand();
+            const limit = wanted(hand);
+            const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
+            const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
+            const delay = inFlight < limits/* MAX_IN_FLIGHT */.uK ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
+            const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
+            if (delay <= 0) {
+                send(limit);
+            }
+            else if (idle && delay === Number.POSITIVE_INFINITY) {
+                return;
+            }
+            else {
+                const budget = stopCause === null ? started + options.timeBudgetSeconds * 1000 - deps.now() : lockMs;
+                await wake.wait(Math.min(delay, budget, patienceMs / 2));
+            }
+        }
+    }
+    try {
+        await loop();
+    }
+    catch (error) {
+        if (deps.stop.aborted) {
+            await shutDown('signal', 'The runner stopped the worker.');
+        }
+        else if (!reached) {
+            // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
+            // cannot be found out: the error says what is wrong, and no job is known to be held.
+            if (error instanceof errors/* QueueError */.W && PASSING.has(error.code)) {
+                await askAgain((0,describe_error/* describeError */.U)(error));
+                if (handBack.length > 0)
+                    await exchange(0, SHUTDOWN_CALL).catch(() => { });
+            }
+            throw error;
+        }
+        else {
+            failure = (0,describe_error/* describeError */.U)(error);
+            await shutDown('error', `The worker had to stop: ${failure}`);
+        }
+    }
+    finally {
+        heartbeat.stop();
+        deps.stop.removeEventListener('abort', onStop);
+    }
+    const cause = stopCause ?? (options.maxJobs !== null && claimed >= options.maxJobs ? 'max-jobs' : 'empty');
+    return {
+        instanceId: options.instanceId,
+        executions: tally.executions(),
+        claimed,
+        ...tally.counts(),
+        remaining: await remaining(cause),
+        expired,
+        stopCause: cause,
+        error: failure,
+        durationSeconds: (deps.now() - started) / 1000,
+        httpRequests: deps.requests(),
+        arrival,
+    };
+    /** What is due and left. A run that saw the end of the queue need not ask. */
+    async function remaining(cause) {
+        if (cause === 'empty' && !pace.mayBeLeft)
+            return 0;
+        if (cause === 'signal' || cause === 'error')
+            return null;
+        try {
+            return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
+        }
+        catch (error) {
+            deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
+            return null;
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/run.js
+var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
+
+
+
+
+
+
+
+
+const DRY_RUN_JOBS = 100;
+const runInput = schemas/* object */.Ikc({
+    queues: queues,
+    jobTypes: jobTypes,
+    maxJobs: wholeNumber(1, 100_000)
+        .optional()
+        .describe('Stop claiming after this many jobs, 1 to 100000. Default: no limit.'),
+    concurrency: wholeNumber(1, 64).prefault('4').describe('Jobs at the same time, 1 to 64.'),
+    lockMinutes: minutes(0.5, 60)
+        .prefault('5')
+        .describe('How long a job stays locked when its worker dies. Locks are renewed while jobs run.'),
+    timeBudgetMinutes: minutes(0.1, 350)
+        .prefault('50')
+        .describe('Stop claiming after this time; jobs that run may end.'),
+    lingerMinutes: minutes(0, 350)
+        .optional()
+        .describe('Keep asking for this long after the queue ran empty, in growing pauses of one request each, to bridge ticks that do not come. The minutes are billed. Default: end at once.'),
+    instanceId: fields_text(200)
+        .optional()
+        .describe('Name of this worker; no other may have it. Default: made from repository and run.'),
+    handlers: fields_handlers.describe('Folder with the handlers of custom jobs. Default: .github/cloud-jobs.'),
+    dryRun: yesOrNo().prefault('false').describe('Show what would be claimed, and claim nothing.'),
+    failOn: oneOf(['failed', 'any', 'never'])
+        .prefault('failed')
+        .describe('When the call fails: failed (a job failed for good), any (also an attempt that will be retried), never.'),
+    silenceMinutes: silenceMinutes,
+    keepalive: yesOrNo()
+        .prefault('false')
+        .describe('Enable the workflow that runs, each time, so that GitHub does not switch its schedule off after 60 days. Needs `github-token` with actions: write.'),
+    githubToken: githubToken.describe('Warn about the 60 days after which GitHub switches schedules off. The token of the job (github.token) will do.'),
+})
+    .refine(({ keepalive, githubToken: token }) => !keepalive || token !== undefined, {
+    message: '`keepalive` needs `github-token`: pass the token of the job (github.token), and give the job permissions: actions: write.',
+});
+const run = defineCommand({
+    name: 'run',
+    about: 'Claim and execute what is due, until nothing is.',
+    input: runInput,
+    run: async (input, context) => input.dryRun
+        ? {
+            command: 'dry-run',
+            peek: await context.queue.peek(input.queues, input.jobTypes, DRY_RUN_JOBS),
+        }
+        : await work(input, context),
+    text: (result, now) => result.command === 'run'
+        ? runText(result.report, result.warnings ?? [])
+        : `${(0,format/* plural */.LS)(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now)}`,
+    json: (result) => (result.command === 'run' ? result.report : result.peek),
+    exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
+});
+async function work(input, context) {
+    const env_1 = { stack: [], error: void 0, hasError: false };
+    try {
+        const worker = __addDisposableResource(env_1, context.openWorker(input), true);
+        const report = await runWorker({
+            instanceId: worker.instanceId,
+            queues: input.queues,
+            jobTypes: input.jobTypes,
+            concurrency: input.concurrency,
+            maxJobs: input.maxJobs ?? null,
+            lockSeconds: secondsOf(input.lockMinutes),
+            timeBudgetSeconds: secondsOf(input.timeBudgetMinutes),
+            lingerSeconds: input.lingerMinutes === undefined ? 0 : secondsOf(input.lingerMinutes),
+            runUrl: worker.runUrl,
+            trigger: worker.trigger,
+        }, worker.deps);
+        return {
+            command: 'run',
+            report,
+            warnings: await runWarnings(input, worker.trigger, report.arrival, context),
+        };
+    }
+    catch (e_1) {
+        env_1.error = e_1;
+        env_1.hasError = true;
+    }
+    finally {
+        const result_1 = __disposeResources(env_1);
+        if (result_1)
+            await result_1;
+    }
+}
+function failed(report, failOn) {
+    if (report.stopCause === 'error')
+        return true;
+    if (failOn === 'never')
+        return false;
+    if (report.failed > 0)
+        return true;
+    return (failOn === 'any' &&
+        report.executions.some(({ failureKind: kind }) => kind !== null && kind !== 'released' && kind !== 'snoozed'));
+}
+function runText(report, warnings) {
+    return [
+        ...report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`),
+        ...warnings.map((warning) => `Warning: ${warning}`),
+        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining.`,
+    ].join('\n');
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/show.js
+
+
+
+
+
+
+
+
+
+
+const showInput = schemas/* object */.Ikc({
+    jobId: jobId().optional().describe('Id of the job; the list command shows it.'),
+    name: fields_text(500).optional().describe('Show the newest job of this name.'),
+    limit: wholeNumber(1, 200).prefault('10').describe('Executions to show, newest first, 1 to 200.'),
+})
+    .superRefine(({ jobId: id, name }, context) => {
+    if (id === undefined && name === undefined)
+        context.addIssue('show needs `job-id` or `name`; the list command shows both.');
+    if (id !== undefined && name !== undefined)
+        context.addIssue('show takes `job-id` or `name`, not both.');
+});
+const show = defineCommand({
+    name: 'show',
+    about: 'Show one job with its executions.',
+    input: showInput,
+    positional: 'jobId',
+    run: async (input, { queue }) => {
+        const id = input.jobId ?? (await newestOfName(input.name ?? '', queue));
+        const reply = await queue.show(id, input.limit);
+        if (!reply.job)
+            throw noJob(id);
+        return { command: 'show', reply };
+    },
+    json: ({ reply }) => reply,
+    text: ({ reply }, now) => showText(reply, now),
+});
+async function newestOfName(name, queue) {
+    const { jobs } = await queue.list({ name, limit: 1 });
+    const job = jobs[0];
+    if (!job)
+        throw new CommandError(`There is no job with the name ${JSON.stringify(name)}. The command list shows all.`);
+    return job.job_id;
+}
+function showText({ job, executions }, now) {
+    if (!job)
+        return 'There is no such job.';
+    const history = textTable(['Execution', 'Attempt', 'Started', 'Took', 'Result or error'], executions.map((execution) => [
+        execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
+        String(execution.attempt),
+        (0,format/* moment */.n$)(execution.started_at, now) + (0,schedule_coming/* lateWords */.sq)(execution),
+        execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
+        (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
+    ]));
+    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
+    return [
+        jobTable([job], now),
+        ...(job.schedule === null
+            ? []
+            : [
+                `Schedule: ${job.schedule}: ${(0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone)}; missed occurrences: ${(0,schedule_coming/* missedWords */.Ry)(job)}`,
+            ]),
+        ...(next.length === 0 ? [] : [`Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}`]),
+        `Config: ${JSON.stringify(job.config, null, 2)}`,
+        executions.length > 0 ? history : 'It has not run yet.',
+    ].join('\n');
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/stats.js
+
+
+
+
+
+const statsInput = schemas/* object */.Ikc({ queue: queueName().optional().describe('Only this queue.') });
+const stats = defineCommand({
+    name: 'stats',
+    about: 'Count jobs by queue and status.',
+    input: statsInput,
+    run: async ({ queue: name }, { queue }) => ({
+        command: 'stats',
+        reply: await queue.stats(name),
+    }),
+    json: ({ reply }) => reply,
+    text: ({ reply }) => [countsTable(reply), ...wakeLines(reply)].join('\n'),
+});
+function countsTable({ queues, due, jobs }) {
+    const row = (name, counts) => [
+        name,
+        ...COLUMNS.map((column) => String(counts[column])),
+    ];
+    return textTable(['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'], [...queues.map((queue) => row(queue.queue, queue)), row('all', { ...jobs, due })]);
+}
+const COLUMNS = ['due', 'waiting', 'locked', 'success', 'failed', 'disabled'];
+function wakeLines({ wake }) {
+    if (wake === null)
+        return [];
+    return [
+        `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`,
+        ...wake.watched
+            .filter(({ errors }) => errors > 0)
+            .map(({ queue, repository, last_error: error }) => `  ${repository} (queue ${queue}) was not woken: ${error}`),
+    ];
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/index.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The commands of the action and of the terminal, in the order of `--help`. */
+const COMMANDS = [
+    run,
+    plan,
+    create,
+    apply,
+    list_list,
+    show,
+    stats,
+    cancel,
+    retry,
+    enable,
+    disable,
+    deleteJobs,
+    doctor,
+];
+const commandOf = (name) => COMMANDS.find((command) => command.name === name) ?? null;
+/** Words that people use for a command that has another name here. */
+const SYNONYMS = {
+    add: 'create',
+    new: 'create',
+    insert: 'create',
+    enqueue: 'create',
+    start: 'run',
+    work: 'run',
+    execute: 'run',
+    process: 'run',
+    ls: 'list',
+    jobs: 'list',
+    get: 'show',
+    describe: 'show',
+    info: 'show',
+    statistics: 'stats',
+    status: 'stats',
+    stop: 'cancel',
+    abort: 'cancel',
+    rerun: 'retry',
+    requeue: 'retry',
+    pause: 'disable',
+    resume: 'enable',
+    remove: 'delete',
+    rm: 'delete',
+    scale: 'plan',
+    matrix: 'plan',
+    check: 'doctor',
+    test: 'doctor',
+};
+/** The command that was probably meant by an unknown word, or null. */
+function nearestCommand(word) {
+    const lower = word.toLowerCase();
+    const synonym = Object.hasOwn(SYNONYMS, lower) ? SYNONYMS[lower] : undefined;
+    return (synonym ??
+        nearest(lower, COMMANDS.map(({ name }) => name)));
+}
+
+// EXTERNAL MODULE: ./lib/src/commands/naming.js
+var commands_naming = __nccwpck_require__(8845);
+;// CONCATENATED MODULE: ./lib/src/commands/read-input.js
+
+
+
+
+
+
+/** What every command takes. */
+const connectionInput = schemas/* object */.Ikc({
+    supabaseUrl: urlSchema().describe('URL of the Supabase project, https://<project>.supabase.co. From a secret.'),
+    supabaseKey: keySchema().describe('Secret key (sb_secret_...) or legacy service_role key of the project. From a secret. Never the publishable or anon key.'),
+    supabasePublishableKey: publishableKeySchema()
+        .optional()
+        .describe('Only if `supabase-key` is a token of a role that may do less than the secret key: the publishable or anon key of the project, which Supabase asks for beside such a token.'),
+});
+const ALWAYS = new Set([
+    ...Object.keys(connectionInput.shape).map(commands_naming/* inputName */.yu),
+    'command',
+]);
+/**
+ * Reads and checks the input of one call.
+ * @throws InputError with every problem found, not only the first
+ */
+function readInput(raw, naming) {
+    const problems = [];
+    const warnings = [];
+    const given = new Map(Object.entries(raw).flatMap(([name, value]) => (value?.trim() ? [[name, value]] : [])));
+    const known = [...new Set([...ALWAYS, ...COMMANDS.flatMap(read_fields/* inputNames */.vj)])];
+    for (const name of given.keys()) {
+        if (!known.includes(name))
+            problems.push(unknownInput(name, known, naming));
+    }
+    const command = readCommand(given.get('command'), naming, problems);
+    const connection = readConnection(given, naming, problems, warnings);
+    let input = {};
+    if (command !== null) {
+        const read = (0,read_fields/* readFields */.qU)(command, given, naming);
+        input = read.input;
+        problems.push(...read.problems);
+        const used = (0,read_fields/* inputNames */.vj)(command);
+        for (const name of given.keys()) {
+            if (known.includes(name) && !used.includes(name) && !ALWAYS.has(name))
+                ignore(name, command, given, naming, problems, warnings);
+        }
+    }
+    if (problems.length > 0 || command === null) {
+        // All of each problem: the advice may quote the value too (`write https://...`).
+        throw new read_fields/* InputError */.dz(problems.map(naming.redact), naming.noun);
+    }
+    if (!looksLikeKey(connection.key)) {
+        warnings.push(`${naming.label('supabase-key')} looks like none of Supabase's keys (sb_secret_..., or a JWT). If it is refused: the secret (service_role) key is in Project Settings > API Keys.`);
+    }
+    return { command, input, connection, warnings };
+}
+function readConnection(given, naming, problems, warnings) {
+    const values = {};
+    for (const [field, schema] of Object.entries(connectionInput.shape)) {
+        const name = (0,commands_naming/* inputName */.yu)(field);
+        const value = given.get(name);
+        if (value === undefined) {
+            if (name === 'supabase-url' || name === 'supabase-key')
+                problems.push(`${naming.label(name)} is empty. ${naming.missing(name)}`);
+            continue;
+        }
+        const result = schema.safeParse(value);
+        if (result.success)
+            values[field] = result.data;
+        else
+            problems.push((0,read_fields/* problem */.CC)(name, value, result.error.issues[0]?.message ?? '', naming));
+        if (name === 'supabase-key' && value !== value.trim()) {
+            warnings.push(`${naming.label(name)} has white space or a line end around it, which was taken off. Save the secret again without it.`);
+        }
+    }
+    const key = values.supabaseKey ?? '';
+    const role = limitedRole(key);
+    const connection = {
+        url: values.supabaseUrl ?? '',
+        key,
+        // Beside one of the project's own keys the gateway would go by the public one.
+        publishableKey: role === null ? null : (values.supabasePublishableKey ?? null),
+    };
+    const wrong = key === '' ? null : mismatch(connection);
+    if (wrong !== null)
+        problems.push(wrong);
+    if (role !== null && connection.publishableKey === null) {
+        warnings.push(`${naming.label('supabase-key')} is a token of the role ${role}. Supabase takes such a token only beside a public key: give ${naming.label('supabase-publishable-key')} too.`);
+    }
+    return connection;
+}
+function unknownInput(name, known, naming) {
+    const near = nearest(name, known);
+    const hint = near === null ? `The ${naming.noun}s are: ${known.join(', ')}.` : `Did you mean ${naming.label(near)}?`;
+    return `There is no ${naming.noun} ${naming.label(name)}. ${hint}`;
+}
+function readCommand(given, naming, problems) {
+    const word = given?.trim() ?? 'run';
+    const found = commandOf(word.toLowerCase());
+    if (found !== null)
+        return found;
+    const near = nearestCommand(word);
+    problems.push(`${naming.label('command')} is ${(0,commands_naming/* quote */.hD)(word, naming)}, which is not a command.${near === null ? '' : ` Did you mean ${near}?`} The commands are: ${COMMANDS.map(({ name }) => name).join(', ')}.`);
+    return null;
+}
+/** The inputs of `run` that do what another command's input seems to do. */
+const FOR_RUN = { queue: 'queues', 'job-type': 'job-types' };
+/** An input that the command does not read: a warning, or a problem if ignoring it would do harm. */
+function ignore(name, command, given, naming, problems, warnings) {
+    const instead = command.name === 'run' ? FOR_RUN[name] : undefined;
+    const users = (0,commands_naming/* join */.fj)(COMMANDS.filter((other) => (0,read_fields/* inputNames */.vj)(other).includes(name)).map((other) => other.name));
+    if (instead !== undefined && !given.has(instead)) {
+        // A warning would come too late: the run would have executed jobs that it was not meant to.
+        problems.push(`${naming.label(name)} is only used by ${users}. To limit what run executes, use ${naming.label(instead)}.`);
+    }
+    else if (command.name === 'create' && name === 'job-id') {
+        problems.push(`${naming.label(name)} cannot be chosen for a new job. Use ${naming.label('unique-key')} so that the job is not created twice.`);
+    }
+    else {
+        warnings.push(`${naming.label(name)} is only used by ${users}; it is ignored by ${command.name}.`);
+    }
+}
+
+// EXTERNAL MODULE: ./lib/src/text/redact.js
+var redact = __nccwpck_require__(9979);
+;// CONCATENATED MODULE: ./lib/src/github/inputs.js
+
+
+const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
+/**
+ * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
+ * kept. The runner passes an empty text for each input of action.yml that nobody set.
+ * @throws InputError that lists every problem; it never holds the key.
+ */
+function readInputs(env) {
+    const redactor = (0,redact/* createRedactor */.l)();
+    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
+    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+    const naming = {
+        label: (name) => `\`${name}\``,
+        noun: 'input',
+        missing: (name) => `Pass it by \`with:\`, from a secret. If the workflow does: the secret ${SECRETS[name]} is not set in this repository, or the workflow runs from a fork, which gets no secrets.`,
+        redact: redactor.redact,
+    };
+    return readInput(rawInputs(env), naming);
+}
+function rawInputs(env) {
+    return Object.fromEntries(Object.entries(env)
+        .filter(([name]) => name.toUpperCase().startsWith('INPUT_'))
+        .map(([name, value]) => [name.slice('INPUT_'.length).toLowerCase(), value]));
+}
+
+
+/***/ }),
+
+/***/ 248:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  W: () => (/* binding */ errorPage),
+  M: () => (/* binding */ page)
+});
+
+// EXTERNAL MODULE: ./lib/src/commands/apply-words.js
+var apply_words = __nccwpck_require__(861);
+// EXTERNAL MODULE: ./lib/src/text/format.js
+var format = __nccwpck_require__(4185);
+// EXTERNAL MODULE: ./lib/src/text/disarm.js
+var disarm = __nccwpck_require__(1384);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/escape.js
+
+/** Words longer than this may be broken: three columns of them fit on a phone. */
+const LONG_WORD = 16;
+/**
+ * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
+ * Markdown or HTML is written as a character reference, which is shown and never obeyed.
+ *
+ * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
+ * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
+ * @param limit the most characters to show; what is longer ends in `…`
+ */
+function words(text, limit = 200) {
+    // A character is at most two units long; the rest of a huge text is not looked at.
+    const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
+    return shorten((0,disarm/* visible */.RK)(near).replace(/\s+/g, ' ').trim(), limit)
+        .split(' ')
+        .map((word) => pieces(word).map(references).join('<wbr>'))
+        .join(' ');
+}
+/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
+function block(text, limit = 4_000) {
+    const safe = references(shorten((0,disarm/* visible */.RK)(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
+    return `<pre>${safe}</pre>`;
+}
+const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
+/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
+function pieces(word) {
+    return word.split(PARTS).flatMap((piece) => {
+        if (isShort(piece))
+            return [piece];
+        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
+            if (isShort(part))
+                return [part];
+            const letters = Array.from(part);
+            const count = Math.ceil(letters.length / LONG_WORD);
+            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
+        });
+    });
+}
+const isShort = (text) => Array.from(text).length <= LONG_WORD;
+function references(text) {
+    return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+function shorten(text, limit) {
+    const letters = Array.from(text);
+    return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : text;
+}
+/** A link with plain words, or the words alone where the address is not an http(s) one. */
+function escape_link(label, address) {
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+        return words(label);
+    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
+    const href = url.href
+        .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+        .replaceAll('&', '&amp;');
+    return `<a href="${href}">${words(label)}</a>`;
+}
+/** A Markdown table. Cells must be safe already. */
+function table(head, rows) {
+    const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
+    return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+/** Small print below. Text must be safe already. */
+const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
+/** What opens at a click. Title and body must be safe already. */
+const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/fit.js
+
+/**
+ * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
+ * same step and for masks, which may be longer than what they hide.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+ */
+const PAGE_BYTES = 1_000_000;
+/** Bytes kept free for the notes on what was left out. */
+const NOTES = 1000;
+/**
+ * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * @param limit bytes of UTF-8, at least some thousands
+ */
+function fitPage(sections, limit = PAGE_BYTES) {
+    const kept = [];
+    let left = limit - NOTES;
+    let leftOut = 0;
+    for (const section of sections) {
+        if (section === '')
+            continue;
+        const text = typeof section === 'string' ? section : fitRows(section, left);
+        const size = bytesOf(text) + 2;
+        if (size <= left) {
+            kept.push(text);
+            left -= size;
+        }
+        else {
+            leftOut++;
+        }
+    }
+    if (leftOut > 0) {
+        const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
+        kept.push(`**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`);
+    }
+    return `${kept.join('\n\n')}\n`;
+}
+function fitRows({ fold, head, rows, note = '' }, limit) {
+    let bytes = bytesOf(table(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
+    let count = 0;
+    for (const row of rows) {
+        bytes += bytesOf(table(row, []).split('\n', 1)[0] ?? '') + 1;
+        if (bytes > limit)
+            break;
+        count++;
+    }
+    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
+    const text = [table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+    return fold === undefined ? text : details(fold, text);
+}
+const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
+
+// EXTERNAL MODULE: ./lib/src/schedule/coming.js
+var schedule_coming = __nccwpck_require__(4299);
+// EXTERNAL MODULE: ./lib/src/schedule/in-words.js
+var in_words = __nccwpck_require__(2603);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/job-rows.js
+
+
+
+
+/**
+ * Jobs as a table, in three columns: a phone shows them whole.
+ * @param coming with the occurrences of schedules after the next one
+ */
+function jobRows(jobs, now, coming = false) {
+    return {
+        head: ['Job', 'Status', 'Runs'],
+        rows: jobs.map((job) => [
+            `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
+            `${statusOf(job)}${small(retries(job))}`,
+            `${when(job, now)}${schedule(job)}${coming ? small(words((0,schedule_coming/* thenWords */.T6)(job, now))) : ''}`,
+        ]),
+    };
+}
+const retries = ({ current_retries: spent, max_retries: most, error_message: error }) => [spent > 0 ? `${spent} of ${most} retries spent` : '', words(error ?? '', 120)]
+    .filter((part) => part !== '')
+    .join('<br>');
+/** A job's status with what the bare word does not say. Safe text. */
+function statusOf(job) {
+    if (job.blocked)
+        return 'waiting for its key';
+    if (job.status === 'locked' && job.disable_requested_at)
+        return 'locked, then disabled';
+    if (job.lock_expired)
+        return 'locked, expired';
+    if (job.status === 'locked' && job.cancel_requested_at)
+        return 'being cancelled';
+    return job.status;
+}
+const schedule = (job) => job.schedule === null ? '' : small(words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110));
+function when(job, now) {
+    if (job.status === 'waiting')
+        return (0,format/* moment */.n$)(job.run_at, now);
+    if (job.status === 'locked')
+        return `started ${(0,format/* moment */.n$)(job.locked_at, now)}`;
+    return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/warnings.js
+
+/** What is wrong around a run, each as a line of its own. */
+const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${words(warning, 800)}`);
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/plan-page.js
+
+
+
+/** The page of a plan: what is due, and how many workers that is worth. */
+function planPage(backlog, workers, warnings) {
+    return [
+        `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
+        ...warningLines(warnings),
+        {
+            head: ['Queue', 'Due', 'Side by side'],
+            rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
+        },
+    ];
+}
+
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
+var handlers = __nccwpck_require__(1713);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/outcomes.js
+
+
+/** Failures first: they are why people look. */
+const ORDER = [
+    'failed',
+    'cancelled',
+    'lost',
+    'retry',
+    'released',
+    'snoozed',
+    'success',
+];
+const SIGN = {
+    success: '✅',
+    failed: '❌',
+    retry: '🔁',
+    snoozed: '💤',
+    released: '↩️',
+    cancelled: '🚫',
+    lost: '❓',
+};
+/** As in "12 put off". */
+const COUNTED = {
+    success: 'succeeded',
+    failed: 'failed',
+    retry: 'will be retried',
+    snoozed: 'put off',
+    released: 'handed back',
+    cancelled: 'cancelled',
+    lost: 'lost the lock',
+};
+/** Of a chart's parts, dark enough for white figures on them. */
+const COLOUR = {
+    success: '#1a7f37',
+    failed: '#cf222e',
+    retry: '#bc4c00',
+    snoozed: '#0969da',
+    released: '#59636e',
+    cancelled: '#8250df',
+    lost: '#4d2d00',
+};
+/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
+function cameTo(execution, now) {
+    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
+    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
+    const verdict = {
+        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
+        failed: `failed for good${next}`,
+        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
+        snoozed: `put off${next}`,
+        released: 'handed back',
+        cancelled: `cancelled${next}`,
+        lost: 'lost its lock: another run may have it',
+    }[outcome];
+    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
+    return [
+        verdict,
+        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
+        words((0,format/* progressInWords */.EY)(progress), 120),
+    ]
+        .filter((part) => part !== '')
+        .join(' · ');
+}
+/** `took 1.3 s`, and so on. Safe text. */
+const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/charts.js
+
+/** Bars that a phone can show with their names. */
+const BARS = 10;
+const NAME = 24;
+/** Colours of text and ground are left to the page, which is light or dark. */
+const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
+const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
+/** How the attempts of a run ended. Empty where all ended alike. */
+function outcomeChart({ executions, succeeded }) {
+    const slices = new Map();
+    for (const { outcome } of executions)
+        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
+    slices.set('success', succeeded);
+    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
+    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    if (drawn.length < 2)
+        return '';
+    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
+    const look = {
+        ...colours,
+        pieOpacity: '1',
+        pieStrokeColor: '#8b949e',
+        pieOuterStrokeColor: '#8b949e',
+        pieSectionTextColor: '#ffffff',
+    };
+    return fenced([
+        themed(look, {}),
+        'pie showData',
+        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
+    ]);
+}
+/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
+function slowestChart(executions) {
+    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
+    const longest = slowest[0]?.durationSeconds ?? 0;
+    if (longest < 1)
+        return '';
+    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
+    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
+    return fenced([
+        themed(look, size),
+        'xychart-beta horizontal',
+        '  title "The slowest, in seconds"',
+        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
+        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
+        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
+    ]);
+}
+/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
+function label(name) {
+    const letters = Array.from(name
+        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
+        .replace(/\s+/g, ' ')
+        .trim());
+    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/failures.js
+
+
+/** Kinds of failure that are told; the log and the table have all. */
+const GROUPS = 25;
+const NAMES = 3;
+const IDS = 10;
+/** Whether it went wrong, so that it is told by its error and not as a row. */
+const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
+/**
+ * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
+ * are one thing to mend, and one thing to read.
+ */
+function failures(executions, now) {
+    const groups = new Map();
+    for (const execution of executions.filter(wentWrong)) {
+        const alike = likeness(execution);
+        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
+    }
+    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
+    const told = sorted.slice(0, GROUPS);
+    const more = groups.size - told.length;
+    return [
+        ...told.map((group) => failure(group, now)),
+        more > 0
+            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
+            : '',
+    ];
+}
+/** By the worst outcome first. */
+const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
+/** Errors that differ in numbers and identifiers alone are alike. */
+const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
+    outcome,
+    failureKind,
+    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
+]);
+function failure(group, now) {
+    const [first] = group;
+    if (first === undefined)
+        return '';
+    const error = first.error ?? '';
+    const line = error.trim() === '' ? '' : `<br>${words(firstLine(error), 300)}`;
+    const title = `${SIGN[first.outcome]} ${who(group)}${line}${small(fate(group, first, now))}`;
+    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${words(jobId)}</code>`);
+    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
+    const facts = `${jobs}; type ${words(first.jobType)}, kind of failure <code>${words(first.failureKind ?? 'none')}</code>.`;
+    return details(title, error === '' ? facts : `${block(error)}\n\n${facts}`);
+}
+function who(group) {
+    const names = group.slice(0, NAMES).map(({ name }) => `<strong>${words(name, 80)}</strong>`);
+    const more = group.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
+}
+const fate = (group, first, now) => group.length === 1
+    ? `${cameTo(first, now)} · ${took(first)}`
+    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
+const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/run-page.js
+
+
+
+
+
+
+
+const ROWS = 200;
+/** As many rows as are seen at a glance. */
+const SHORT = 10;
+/** The page of a run, as sections from the most to the least important. */
+function runPage(report, now, warnings = []) {
+    const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
+    return [
+        `### ${headline(report)}`,
+        facts(report),
+        ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
+        ...warningLines(warnings),
+        ...failures(executions, now),
+        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
+        ...rest(executions, report, now),
+        ...highlights(executions),
+    ];
+}
+/** What a person in a hurry has to know. */
+function headline({ claimed, succeeded, failed, retried, error }) {
+    const jobs = (0,format/* plural */.LS)(claimed, 'job');
+    if (claimed === 0)
+        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+    if (failed > 0)
+        return `❌ ${share(failed, claimed)} failed`;
+    if (retried > 0)
+        return `🔁 ${share(retried, claimed)} will be retried`;
+    if (succeeded === claimed)
+        return `✅ ${jobs} succeeded`;
+    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
+}
+function share(part, whole) {
+    if (part < whole)
+        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
+    return whole === 1 ? 'The job' : `All ${whole} jobs`;
+}
+/** What the headline does not say; nothing about what did not happen. */
+function facts(report) {
+    const { claimed, succeeded, failed, retried, expired, remaining } = report;
+    const parts = [
+        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
+        ...others(report),
+        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
+        remaining === null ? 'what is left is not known' : '',
+        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
+    ];
+    const why = {
+        empty: '',
+        'max-jobs': ' The run stopped at `max-jobs`.',
+        'time-budget': ' The run stopped at its time budget.',
+        signal: ' The runner stopped the run; jobs were handed back.',
+        error: '',
+    }[report.stopCause];
+    // The dot ends a line and begins none.
+    const text = parts.filter((part) => part !== '').join('\u00a0· ');
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
+}
+/** Attempts that neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, executions }) {
+    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
+        outcome,
+        count: executions.filter((execution) => execution.outcome === outcome).length,
+    }));
+    const all = claimed - succeeded - failed - retried;
+    // Of very many, the report keeps only some.
+    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
+        return [`${all} with another outcome`];
+    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+}
+/** The attempts that need no error told, in three columns: a phone shows them whole. */
+function rest(executions, report, now) {
+    const calm = executions.filter((execution) => !wentWrong(execution));
+    if (calm.length === 0)
+        return [];
+    const rows = calm
+        .slice(0, ROWS)
+        .map((execution) => [
+        `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
+        words(execution.error ? execution.error : brief(execution.result), 160),
+        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
+    ]);
+    const troubled = executions.filter(wentWrong).length;
+    // Of very many, the report keeps only some.
+    const more = report.claimed - troubled - rows.length;
+    const head = ['Job', 'Result', 'Took'];
+    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+    if (executions.length <= SHORT)
+        return [{ head, rows, note }];
+    return [
+        {
+            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
+            head,
+            rows,
+            note,
+        },
+    ];
+}
+/** A result in a few words: what a person would read out of it. */
+function brief(result) {
+    if (result === null)
+        return '';
+    if (typeof result !== 'object' || Array.isArray(result))
+        return JSON.stringify(result);
+    return Object.entries(result)
+        .filter(([, value]) => value === null || typeof value !== 'object')
+        .map(([key, value]) => `${key}: ${String(value)}`)
+        .join(', ');
+}
+/** What the job types show of their results. */
+function highlights(executions) {
+    return executions.flatMap(({ name, jobType, result }) => {
+        const found = (0,handlers/* highlightsOf */.Xz)(jobType, result);
+        if (found === null)
+            return [];
+        const items = found.links.map(({ text, url }) => `- ${escape_link(text, url)}`);
+        return [`#### ${words(name, 80)}: ${words(found.heading, 80)}\n\n${items.join('\n')}`];
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/show-page.js
+
+
+
+
+
+const OUTPUTS = 3;
+/** The page of one job: what it is, how it is doing, and its executions, newest first. */
+function showPage({ job, executions }, now) {
+    if (!job)
+        return ['### There is no such job'];
+    return [
+        `### ${words(job.name)}: ${statusOf(job)}`,
+        words(job.description, 1000),
+        show_page_facts(job, now),
+        jobRows([job], now),
+        job.error_message ? `The last error:\n\n${block(job.error_message)}` : '',
+        executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
+        executions.length === 0
+            ? ''
+            : {
+                head: ['Status', 'Result or error', 'Took'],
+                rows: executions.map((execution) => executionCells(execution, now)),
+            },
+        details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
+        ...executions
+            .filter((execution) => execution.output)
+            .slice(0, OUTPUTS)
+            .map((execution) => details(outputTitle(execution, now), block(execution.output ?? '', 20_000))),
+    ];
+}
+function show_page_facts(job, now) {
+    const parts = [
+        job.schedule
+            ? `Schedule <code>${words(job.schedule)}</code>: ${words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone))}. Missed occurrences: ${words((0,schedule_coming/* missedWords */.Ry)(job))}.`
+            : '',
+        upcoming(job, now),
+        job.source ? `From <code>${words(job.source)}</code>.` : '',
+        job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
+        job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
+        job.timeout_seconds === null ? '' : `Each attempt may take ${(0,format/* duration */.p0)(job.timeout_seconds)}.`,
+        job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
+        job.lock_expires_at ? `The lock ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed.` : '',
+        `Created ${(0,format/* moment */.n$)(job.created_at, now)}.`,
+    ];
+    return parts.filter((part) => part !== '').join(' ');
+}
+function upcoming(job, now) {
+    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
+    return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
+}
+function executionCells(execution, now) {
+    const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
+    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${(0,schedule_coming/* lateWords */.sq)(execution)}`;
+    return [
+        `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${escape_link('run', run)}</sub>` : ''}`,
+        `${words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${small(words((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
+        seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
+    ];
+}
+function outputTitle(execution, now) {
+    return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/stats-page.js
+
+
+/** The page of the whole queue, or of the one that was asked for. */
+function statsPage(stats) {
+    return [
+        `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
+        {
+            head: ['Queue', 'Due now', 'Jobs'],
+            rows: stats.queues.map((queue) => [
+                words(queue.queue),
+                `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${(0,format/* duration */.p0)(queue.oldest_due_seconds)}`)}`,
+                ['waiting', 'locked', 'success', 'failed', 'disabled']
+                    .flatMap((status) => (queue[status] > 0 ? [`${queue[status]} ${status}`] : []))
+                    .join(', '),
+            ]),
+        },
+        `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
+        recent(stats.executions_24h),
+        stats.expired_locks > 0
+            ? `**${(0,format/* plural */.LS)(stats.expired_locks, 'lock')} expired**: the next run ends them.`
+            : '',
+        stats.workers.last_seen_at === null
+            ? ''
+            : `The last worker was seen ${(0,format/* moment */.n$)(stats.workers.last_seen_at, new Date(stats.now))}.`,
+        ...wake(stats),
+    ];
+}
+/** What the database did to start workflows. Safe text. */
+function wake({ wake, now }) {
+    if (wake === null)
+        return [];
+    const last = wake.calls[0];
+    return [
+        `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${(0,format/* moment */.n$)(last.asked_at, new Date(now))}` : ''}.`,
+        ...wake.watched
+            .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
+            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
+    ];
+}
+function recent(executions) {
+    const kinds = Object.entries(executions.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
+    const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
+    const took = executions.average_seconds === null
+        ? ''
+        : `; ${(0,format/* duration */.p0)(executions.average_seconds)} on average, 95 % within ${(0,format/* duration */.p0)(executions.p95_seconds ?? 0)}`;
+    return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/page.js
+
+
+
+
+
+
+
+
+
+/**
+ * The page that a person reads on the run's summary.
+ * @param answer with its secrets hidden already: once escaped and cut, they would not be found
+ * @param now for "in 4 min"
+ */
+function page(answer, now) {
+    return fitPage(sections(answer, now));
+}
+/** The page of a call that failed. @param message with its secrets hidden already */
+const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(message)}\n`;
+function sections(answer, now) {
+    switch (answer.command) {
+        case 'run':
+            return runPage(answer.report, now, answer.warnings);
+        case 'plan':
+            return planPage(answer.reply, answer.workers, answer.warnings);
+        case 'dry-run':
+            return [
+                `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
+                answer.peek.due > answer.peek.jobs.length
+                    ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
+                    : 'Nothing was claimed. A run would take them in this order:',
+                jobRows(answer.peek.jobs, now),
+            ];
+        case 'create':
+            return [
+                `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
+                `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+            ];
+        case 'apply':
+            return [
+                `### ${words((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
+                `From <code>${words(answer.source)}</code>.`,
+                {
+                    head: ['Key', 'What was done', 'Runs'],
+                    rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
+                        `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
+                        `${row.action}${small(words(row.changes.join('; '), 400))}`,
+                        row.runs,
+                    ]),
+                },
+            ];
+        case 'list': {
+            const { jobs, next } = answer.reply;
+            return [
+                `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
+                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
+                next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
+            ];
+        }
+        case 'show':
+            return showPage(answer.reply, now);
+        case 'stats':
+            return statsPage(answer.reply);
+        case 'verb':
+            return [
+                `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
+                answer.replies
+                    .map(({ job_id: id, status, reason }) => `Job <code>${words(id)}</code> is ${words(status ?? 'not there')}.${reason ? ` ${words(reason, 400)}` : ''}`)
+                    .join('\n\n'),
+            ];
+        case 'doctor':
+            return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
+    }
+}
+function verdict(checks) {
+    if (checks.some((check) => check.state === 'bad'))
+        return 'Something needs attention';
+    return checks.some((check) => check.state === 'warning') ? 'It works, with a warning' : 'All is well';
+}
+function checkRows(checks) {
+    return {
+        head: ['Check', 'What was found, and what to do'],
+        rows: checks.map((check) => [
+            `${{ good: '✅', warning: '⚠️', bad: '❌' }[check.state]}&nbsp;${words(check.name)}`,
+            `${words(check.found, 600)}${check.advice === '' ? '' : `<br>→ ${words(check.advice, 600)}`}`,
+        ]),
+    };
+}
+
+
+/***/ }),
+
+/***/ 1718:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kn: () => (/* binding */ writeOutputs),
+/* harmony export */   MR: () => (/* binding */ runOutputs)
+/* harmony export */ });
+/* unused harmony exports OUTPUTS, OUTPUT_LIMIT, encodeOutputs, executionOutput */
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7394);
+
+/**
+ * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
+ * `-truncated` say whether items were left out of `jobs` or `executions`.
+ */
+const OUTPUTS = (/* unused pure expression or super */ null && ([
+    'claimed',
+    'succeeded',
+    'failed',
+    'retried',
+    'remaining',
+    'job-id',
+    'jobs',
+    'jobs-truncated',
+    'stats',
+    'executions',
+    'executions-truncated',
+    'result-files',
+    'workers',
+    'matrix',
+]));
+/**
+ * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
+ * characters, and other steps of the job need some of them.
+ * Source: https://docs.github.com/actions/reference/limits
+ */
+const OUTPUT_LIMIT = 400_000;
+/** Outputs as text, secrets hidden, cut from the end where they are too large. */
+function encodeOutputs(outputs, redact) {
+    const values = [];
+    const warnings = [];
+    let left = OUTPUT_LIMIT;
+    for (const name of [
+        'claimed',
+        'succeeded',
+        'failed',
+        'retried',
+        'remaining',
+        'job-id',
+        'workers',
+    ]) {
+        const value = outputs[name];
+        if (value !== undefined && value !== null)
+            values.push([name, redact(String(value))]);
+    }
+    if (outputs.matrix !== undefined)
+        values.push(['matrix', JSON.stringify(outputs.matrix)]);
+    if (outputs.stats !== undefined) {
+        const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
+        if (text.length <= left) {
+            values.push(['stats', text]);
+            left -= text.length;
+        }
+        else {
+            warnings.push(`The output \`stats\` is left out: it has ${text.length} characters, more than ${left}.`);
+        }
+    }
+    for (const name of ['result-files', 'executions', 'jobs']) {
+        const items = outputs[name];
+        if (items === undefined)
+            continue;
+        const { text, kept } = encodeList(items, left, redact);
+        left -= text.length;
+        values.push([name, text]);
+        if (name !== 'result-files')
+            values.push([`${name}-truncated`, String(kept < items.length)]);
+        if (kept < items.length) {
+            warnings.push(`The output \`${name}\` holds only the first ${kept} of ${items.length}: GitHub limits the outputs of a job to 1 MB. The rest is in the database.`);
+        }
+    }
+    return { values, warnings };
+}
+function encodeList(items, limit, redact) {
+    const texts = [];
+    let length = 2;
+    for (const item of items) {
+        const text = JSON.stringify(redact(item)) ?? 'null';
+        length += text.length + 1;
+        if (length > limit)
+            break;
+        texts.push(text);
+    }
+    return { text: `[${texts.join(',')}]`, kept: texts.length };
+}
+/** The outputs of `run`. */
+function runOutputs(report) {
+    return {
+        claimed: report.claimed,
+        succeeded: report.succeeded,
+        failed: report.failed,
+        retried: report.retried,
+        remaining: report.remaining,
+        executions: report.executions.map(executionOutput),
+        'result-files': report.executions
+            .filter((execution) => execution.resultFile !== null)
+            .map(({ jobId, executionId, resultFile }) => ({
+            job_id: jobId,
+            execution_id: executionId,
+            path: resultFile,
+        })),
+    };
+}
+/** One element of the output `executions`, with the names that the database uses. */
+function executionOutput(execution) {
+    return {
+        job_id: execution.jobId,
+        execution_id: execution.executionId,
+        name: execution.name,
+        job_type: execution.jobType,
+        queue: execution.queue,
+        attempt: execution.attempt,
+        max_retries: execution.maxRetries,
+        outcome: execution.outcome,
+        failure_kind: execution.failureKind,
+        job_status: execution.jobStatus,
+        next_run_at: execution.nextRunAt,
+        duration_seconds: execution.durationSeconds,
+        result: execution.result,
+        error: execution.error,
+        result_file: execution.resultFile,
+    };
+}
+/**
+ * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
+ * @param env the environment of this process, where `@actions/core` looks as well
+ * @returns what was left out, to be logged as warnings
+ */
+function writeOutputs(outputs, env, redact) {
+    const { values, warnings } = encodeOutputs(outputs, redact);
+    if (env.GITHUB_OUTPUT) {
+        for (const [name, value] of values)
+            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setOutput */ .uH(name, value);
+    }
+    return warnings;
 }
 
 
@@ -48789,7 +60190,7 @@ class AbortReason extends Error {
 
 /***/ }),
 
-/***/ 9705:
+/***/ 1713:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -48968,8 +60369,8 @@ function shellSignal(code) {
     return null;
 }
 
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
@@ -49175,7 +60576,7 @@ async function readResult(path, redact) {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
             // Not blocking: a handler may have put a pipe there, which would be waited for without end.
-            const file = __addDisposableResource(env_1, await (0,promises_.open)(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0)), true);
+            const file = __addDisposableResource(env_1, await (0,promises_.open)(path, external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0)), true);
             const info = await file.stat();
             if (!info.isFile())
                 throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
@@ -49375,7 +60776,7 @@ async function findProgram(name, env) {
 }
 async function isRunnable(path) {
     try {
-        await (0,promises_.access)(path, external_node_fs_namespaceObject.constants.X_OK);
+        await (0,promises_.access)(path, external_node_fs_.constants.X_OK);
         return (await (0,promises_.stat)(path)).isFile();
     }
     catch {
@@ -49552,7 +60953,7 @@ function members(pid, mark, known) {
 }
 function hasMark(pid, mark) {
     try {
-        return (0,external_node_fs_namespaceObject.readFileSync)(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
+        return (0,external_node_fs_.readFileSync)(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
     }
     catch {
         // Of another user, or gone.
@@ -49561,11 +60962,11 @@ function hasMark(pid, mark) {
 }
 function livingProcesses() {
     const rows = [];
-    for (const entry of (0,external_node_fs_namespaceObject.readdirSync)('/proc')) {
+    for (const entry of (0,external_node_fs_.readdirSync)('/proc')) {
         if (!/^\d+$/.test(entry))
             continue;
         try {
-            const stat = (0,external_node_fs_namespaceObject.readFileSync)(`/proc/${entry}/stat`, 'latin1');
+            const stat = (0,external_node_fs_.readFileSync)(`/proc/${entry}/stat`, 'latin1');
             // The name in parentheses may hold anything, so count from the last one (proc_pid_stat(5)).
             const [state, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
             if (state === 'Z' || state === 'X')
@@ -63511,4556 +74912,137 @@ function typeNamed(type) {
 
 /***/ }),
 
-/***/ 2298:
-/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var node_os__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8161);
-/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1294);
-/* harmony import */ var _github_action_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9089);
-
-
-
-
-// The door from GitHub: the process becomes arguments, the answer an exit code.
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'])
-    process.on(signal, () => stop.abort());
-// Node's fetch passes a proxy by unless told: self-hosted runners may have nothing else.
-if (process.env.https_proxy || process.env.HTTPS_PROXY) {
-    process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
-}
-const code = await (0,_github_action_js__WEBPACK_IMPORTED_MODULE_2__/* .runAction */ .C)({
-    env: process.env,
-    stop: stop.signal,
-    bundleDir: (0,node_path__WEBPACK_IMPORTED_MODULE_1__.dirname)(process.argv[1] ?? '.'),
-    tempDir: (0,node_os__WEBPACK_IMPORTED_MODULE_0__.tmpdir)(),
-    version: _version_js__WEBPACK_IMPORTED_MODULE_3__/* .VERSION */ .x,
-});
-// Kept connections would hold the process for seconds; what was written must be out first.
-process.stdout.write('', () => process.exit(code));
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 9089:
+/***/ 8216:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  C: () => (/* binding */ runAction)
+  q: () => (/* binding */ createContext)
 });
 
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: external "os"
-var external_os_ = __nccwpck_require__(857);
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
-/**
- * Sanitizes an input into a string so it can be passed into issueCommand safely
- * @param input input to sanitize into a string
- */
-function utils_toCommandValue(input) {
-    if (input === null || input === undefined) {
-        return '';
-    }
-    else if (typeof input === 'string' || input instanceof String) {
-        return input;
-    }
-    return JSON.stringify(input);
+;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/rng.js
+const rnds8 = new Uint8Array(16);
+function rng() {
+    return crypto.getRandomValues(rnds8);
 }
-/**
- *
- * @param annotationProperties
- * @returns The command properties to send with the actual annotation command
- * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
- */
-function utils_toCommandProperties(annotationProperties) {
-    if (!Object.keys(annotationProperties).length) {
-        return {};
-    }
-    return {
-        title: annotationProperties.title,
-        file: annotationProperties.file,
-        line: annotationProperties.startLine,
-        endLine: annotationProperties.endLine,
-        col: annotationProperties.startColumn,
-        endColumn: annotationProperties.endColumn
-    };
+
+;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/stringify.js
+
+const byteToHex = [];
+for (let i = 0; i < 256; ++i) {
+    byteToHex.push((i + 0x100).toString(16).slice(1));
 }
-//# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
+function unsafeStringify(arr, offset = 0) {
+    return (byteToHex[arr[offset + 0]] +
+        byteToHex[arr[offset + 1]] +
+        byteToHex[arr[offset + 2]] +
+        byteToHex[arr[offset + 3]] +
+        '-' +
+        byteToHex[arr[offset + 4]] +
+        byteToHex[arr[offset + 5]] +
+        '-' +
+        byteToHex[arr[offset + 6]] +
+        byteToHex[arr[offset + 7]] +
+        '-' +
+        byteToHex[arr[offset + 8]] +
+        byteToHex[arr[offset + 9]] +
+        '-' +
+        byteToHex[arr[offset + 10]] +
+        byteToHex[arr[offset + 11]] +
+        byteToHex[arr[offset + 12]] +
+        byteToHex[arr[offset + 13]] +
+        byteToHex[arr[offset + 14]] +
+        byteToHex[arr[offset + 15]]).toLowerCase();
+}
+function stringify(arr, offset = 0) {
+    const uuid = unsafeStringify(arr, offset);
+    if (!validate(uuid)) {
+        throw TypeError('Stringified UUID is invalid');
+    }
+    return uuid;
+}
+/* harmony default export */ const dist_node_stringify = ((/* unused pure expression or super */ null && (stringify)));
+
+;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/v7.js
 
 
-/**
- * Issues a command to the GitHub Actions runner
- *
- * @param command - The command name to issue
- * @param properties - Additional properties for the command (key-value pairs)
- * @param message - The message to include with the command
- * @remarks
- * This function outputs a specially formatted string to stdout that the Actions
- * runner interprets as a command. These commands can control workflow behavior,
- * set outputs, create annotations, mask values, and more.
- *
- * Command Format:
- *   ::name key=value,key=value::message
- *
- * @example
- * ```typescript
- * // Issue a warning annotation
- * issueCommand('warning', {}, 'This is a warning message');
- * // Output: ::warning::This is a warning message
- *
- * // Set an environment variable
- * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
- * // Output: ::set-env name=MY_VAR::some value
- *
- * // Add a secret mask
- * issueCommand('add-mask', {}, 'secretValue123');
- * // Output: ::add-mask::secretValue123
- * ```
- *
- * @internal
- * This is an internal utility function that powers the public API functions
- * such as setSecret, warning, error, and exportVariable.
- */
-function command_issueCommand(command, properties, message) {
-    const cmd = new Command(command, properties, message);
-    process.stdout.write(cmd.toString() + external_os_.EOL);
-}
-function command_issue(name, message = '') {
-    command_issueCommand(name, {}, message);
-}
-const CMD_STRING = '::';
-class Command {
-    constructor(command, properties, message) {
-        if (!command) {
-            command = 'missing.command';
-        }
-        this.command = command;
-        this.properties = properties;
-        this.message = message;
-    }
-    toString() {
-        let cmdStr = CMD_STRING + this.command;
-        if (this.properties && Object.keys(this.properties).length > 0) {
-            cmdStr += ' ';
-            let first = true;
-            for (const key in this.properties) {
-                if (this.properties.hasOwnProperty(key)) {
-                    const val = this.properties[key];
-                    if (val) {
-                        if (first) {
-                            first = false;
-                        }
-                        else {
-                            cmdStr += ',';
-                        }
-                        cmdStr += `${key}=${escapeProperty(val)}`;
-                    }
-                }
-            }
-        }
-        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
-        return cmdStr;
-    }
-}
-function escapeData(s) {
-    return utils_toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A');
-}
-function escapeProperty(s) {
-    return utils_toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A')
-        .replace(/:/g, '%3A')
-        .replace(/,/g, '%2C');
-}
-//# sourceMappingURL=command.js.map
-;// CONCATENATED MODULE: external "crypto"
-const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
-;// CONCATENATED MODULE: external "fs"
-const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
-// For internal use, subject to change.
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
-
-
-
-
-function file_command_issueFileCommand(command, message) {
-    const filePath = process.env[`GITHUB_${command}`];
-    if (!filePath) {
-        throw new Error(`Unable to find environment variable for file command ${command}`);
-    }
-    if (!external_fs_namespaceObject.existsSync(filePath)) {
-        throw new Error(`Missing file at path: ${filePath}`);
-    }
-    external_fs_namespaceObject.appendFileSync(filePath, `${utils_toCommandValue(message)}${external_os_.EOL}`, {
-        encoding: 'utf8'
-    });
-}
-function file_command_prepareKeyValueMessage(key, value) {
-    const delimiter = `ghadelimiter_${external_crypto_namespaceObject.randomUUID()}`;
-    const convertedValue = utils_toCommandValue(value);
-    // These should realistically never happen, but just in case someone finds a
-    // way to exploit uuid generation let's not allow keys or values that contain
-    // the delimiter.
-    if (key.includes(delimiter)) {
-        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
-    }
-    if (convertedValue.includes(delimiter)) {
-        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
-    }
-    return `${key}<<${delimiter}${external_os_.EOL}${convertedValue}${external_os_.EOL}${delimiter}`;
-}
-//# sourceMappingURL=file-command.js.map
-;// CONCATENATED MODULE: external "path"
-const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-// EXTERNAL MODULE: external "http"
-var external_http_ = __nccwpck_require__(8611);
-// EXTERNAL MODULE: external "https"
-var external_https_ = __nccwpck_require__(5692);
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-function getProxyUrl(reqUrl) {
-    const usingSsl = reqUrl.protocol === 'https:';
-    if (checkBypass(reqUrl)) {
-        return undefined;
-    }
-    const proxyVar = (() => {
-        if (usingSsl) {
-            return process.env['https_proxy'] || process.env['HTTPS_PROXY'];
-        }
-        else {
-            return process.env['http_proxy'] || process.env['HTTP_PROXY'];
-        }
-    })();
-    if (proxyVar) {
-        try {
-            return new DecodedURL(proxyVar);
-        }
-        catch (_a) {
-            if (!proxyVar.startsWith('http://') && !proxyVar.startsWith('https://'))
-                return new DecodedURL(`http://${proxyVar}`);
-        }
+const _state = {};
+function v7(options, buf, offset) {
+    let bytes;
+    if (options) {
+        bytes = v7Bytes(options.random ?? options.rng?.() ?? rng(), options.msecs, options.seq, buf, offset);
     }
     else {
-        return undefined;
+        const now = Date.now();
+        const rnds = rng();
+        updateV7State(_state, now, rnds);
+        bytes = v7Bytes(rnds, _state.msecs, _state.seq, buf, offset);
     }
+    return buf ?? unsafeStringify(bytes);
 }
-function checkBypass(reqUrl) {
-    if (!reqUrl.hostname) {
-        return false;
-    }
-    const reqHost = reqUrl.hostname;
-    if (isLoopbackAddress(reqHost)) {
-        return true;
-    }
-    const noProxy = process.env['no_proxy'] || process.env['NO_PROXY'] || '';
-    if (!noProxy) {
-        return false;
-    }
-    // Determine the request port
-    let reqPort;
-    if (reqUrl.port) {
-        reqPort = Number(reqUrl.port);
-    }
-    else if (reqUrl.protocol === 'http:') {
-        reqPort = 80;
-    }
-    else if (reqUrl.protocol === 'https:') {
-        reqPort = 443;
-    }
-    // Format the request hostname and hostname with port
-    const upperReqHosts = [reqUrl.hostname.toUpperCase()];
-    if (typeof reqPort === 'number') {
-        upperReqHosts.push(`${upperReqHosts[0]}:${reqPort}`);
-    }
-    // Compare request host against noproxy
-    for (const upperNoProxyItem of noProxy
-        .split(',')
-        .map(x => x.trim().toUpperCase())
-        .filter(x => x)) {
-        if (upperNoProxyItem === '*' ||
-            upperReqHosts.some(x => x === upperNoProxyItem ||
-                x.endsWith(`.${upperNoProxyItem}`) ||
-                (upperNoProxyItem.startsWith('.') &&
-                    x.endsWith(`${upperNoProxyItem}`)))) {
-            return true;
-        }
-    }
-    return false;
-}
-function isLoopbackAddress(host) {
-    const hostLower = host.toLowerCase();
-    return (hostLower === 'localhost' ||
-        hostLower.startsWith('127.') ||
-        hostLower.startsWith('[::1]') ||
-        hostLower.startsWith('[0:0:0:0:0:0:0:1]'));
-}
-class DecodedURL extends URL {
-    constructor(url, base) {
-        super(url, base);
-        this._decodedUsername = decodeURIComponent(super.username);
-        this._decodedPassword = decodeURIComponent(super.password);
-    }
-    get username() {
-        return this._decodedUsername;
-    }
-    get password() {
-        return this._decodedPassword;
-    }
-}
-//# sourceMappingURL=proxy.js.map
-// EXTERNAL MODULE: ./node_modules/tunnel/index.js
-var node_modules_tunnel = __nccwpck_require__(770);
-// EXTERNAL MODULE: ./node_modules/undici/index.js
-var undici = __nccwpck_require__(6752);
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/index.js
-/* eslint-disable @typescript-eslint/no-explicit-any */
-var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-var HttpCodes;
-(function (HttpCodes) {
-    HttpCodes[HttpCodes["OK"] = 200] = "OK";
-    HttpCodes[HttpCodes["MultipleChoices"] = 300] = "MultipleChoices";
-    HttpCodes[HttpCodes["MovedPermanently"] = 301] = "MovedPermanently";
-    HttpCodes[HttpCodes["ResourceMoved"] = 302] = "ResourceMoved";
-    HttpCodes[HttpCodes["SeeOther"] = 303] = "SeeOther";
-    HttpCodes[HttpCodes["NotModified"] = 304] = "NotModified";
-    HttpCodes[HttpCodes["UseProxy"] = 305] = "UseProxy";
-    HttpCodes[HttpCodes["SwitchProxy"] = 306] = "SwitchProxy";
-    HttpCodes[HttpCodes["TemporaryRedirect"] = 307] = "TemporaryRedirect";
-    HttpCodes[HttpCodes["PermanentRedirect"] = 308] = "PermanentRedirect";
-    HttpCodes[HttpCodes["BadRequest"] = 400] = "BadRequest";
-    HttpCodes[HttpCodes["Unauthorized"] = 401] = "Unauthorized";
-    HttpCodes[HttpCodes["PaymentRequired"] = 402] = "PaymentRequired";
-    HttpCodes[HttpCodes["Forbidden"] = 403] = "Forbidden";
-    HttpCodes[HttpCodes["NotFound"] = 404] = "NotFound";
-    HttpCodes[HttpCodes["MethodNotAllowed"] = 405] = "MethodNotAllowed";
-    HttpCodes[HttpCodes["NotAcceptable"] = 406] = "NotAcceptable";
-    HttpCodes[HttpCodes["ProxyAuthenticationRequired"] = 407] = "ProxyAuthenticationRequired";
-    HttpCodes[HttpCodes["RequestTimeout"] = 408] = "RequestTimeout";
-    HttpCodes[HttpCodes["Conflict"] = 409] = "Conflict";
-    HttpCodes[HttpCodes["Gone"] = 410] = "Gone";
-    HttpCodes[HttpCodes["TooManyRequests"] = 429] = "TooManyRequests";
-    HttpCodes[HttpCodes["InternalServerError"] = 500] = "InternalServerError";
-    HttpCodes[HttpCodes["NotImplemented"] = 501] = "NotImplemented";
-    HttpCodes[HttpCodes["BadGateway"] = 502] = "BadGateway";
-    HttpCodes[HttpCodes["ServiceUnavailable"] = 503] = "ServiceUnavailable";
-    HttpCodes[HttpCodes["GatewayTimeout"] = 504] = "GatewayTimeout";
-})(HttpCodes || (HttpCodes = {}));
-var lib_Headers;
-(function (Headers) {
-    Headers["Accept"] = "accept";
-    Headers["ContentType"] = "content-type";
-})(lib_Headers || (lib_Headers = {}));
-var MediaTypes;
-(function (MediaTypes) {
-    MediaTypes["ApplicationJson"] = "application/json";
-})(MediaTypes || (MediaTypes = {}));
-/**
- * Returns the proxy URL, depending upon the supplied url and proxy environment variables.
- * @param serverUrl  The server URL where the request will be sent. For example, https://api.github.com
- */
-function lib_getProxyUrl(serverUrl) {
-    const proxyUrl = pm.getProxyUrl(new URL(serverUrl));
-    return proxyUrl ? proxyUrl.href : '';
-}
-const HttpRedirectCodes = [
-    HttpCodes.MovedPermanently,
-    HttpCodes.ResourceMoved,
-    HttpCodes.SeeOther,
-    HttpCodes.TemporaryRedirect,
-    HttpCodes.PermanentRedirect
-];
-const HttpResponseRetryCodes = [
-    HttpCodes.BadGateway,
-    HttpCodes.ServiceUnavailable,
-    HttpCodes.GatewayTimeout
-];
-const RetryableHttpVerbs = (/* unused pure expression or super */ null && (['OPTIONS', 'GET', 'DELETE', 'HEAD']));
-const ExponentialBackoffCeiling = 10;
-const ExponentialBackoffTimeSlice = 5;
-class HttpClientError extends Error {
-    constructor(message, statusCode) {
-        super(message);
-        this.name = 'HttpClientError';
-        this.statusCode = statusCode;
-        Object.setPrototypeOf(this, HttpClientError.prototype);
-    }
-}
-class HttpClientResponse {
-    constructor(message) {
-        this.message = message;
-    }
-    readBody() {
-        return __awaiter(this, void 0, void 0, function* () {
-            return new Promise((resolve) => __awaiter(this, void 0, void 0, function* () {
-                let output = Buffer.alloc(0);
-                this.message.on('data', (chunk) => {
-                    output = Buffer.concat([output, chunk]);
-                });
-                this.message.on('end', () => {
-                    resolve(output.toString());
-                });
-            }));
-        });
-    }
-    readBodyBuffer() {
-        return __awaiter(this, void 0, void 0, function* () {
-            return new Promise((resolve) => __awaiter(this, void 0, void 0, function* () {
-                const chunks = [];
-                this.message.on('data', (chunk) => {
-                    chunks.push(chunk);
-                });
-                this.message.on('end', () => {
-                    resolve(Buffer.concat(chunks));
-                });
-            }));
-        });
-    }
-}
-function isHttps(requestUrl) {
-    const parsedUrl = new URL(requestUrl);
-    return parsedUrl.protocol === 'https:';
-}
-class lib_HttpClient {
-    constructor(userAgent, handlers, requestOptions) {
-        this._ignoreSslError = false;
-        this._allowRedirects = true;
-        this._allowRedirectDowngrade = false;
-        this._maxRedirects = 50;
-        this._allowRetries = false;
-        this._maxRetries = 1;
-        this._keepAlive = false;
-        this._disposed = false;
-        this.userAgent = this._getUserAgentWithOrchestrationId(userAgent);
-        this.handlers = handlers || [];
-        this.requestOptions = requestOptions;
-        if (requestOptions) {
-            if (requestOptions.ignoreSslError != null) {
-                this._ignoreSslError = requestOptions.ignoreSslError;
-            }
-            this._socketTimeout = requestOptions.socketTimeout;
-            if (requestOptions.allowRedirects != null) {
-                this._allowRedirects = requestOptions.allowRedirects;
-            }
-            if (requestOptions.allowRedirectDowngrade != null) {
-                this._allowRedirectDowngrade = requestOptions.allowRedirectDowngrade;
-            }
-            if (requestOptions.maxRedirects != null) {
-                this._maxRedirects = Math.max(requestOptions.maxRedirects, 0);
-            }
-            if (requestOptions.keepAlive != null) {
-                this._keepAlive = requestOptions.keepAlive;
-            }
-            if (requestOptions.allowRetries != null) {
-                this._allowRetries = requestOptions.allowRetries;
-            }
-            if (requestOptions.maxRetries != null) {
-                this._maxRetries = requestOptions.maxRetries;
-            }
-        }
-    }
-    options(requestUrl, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('OPTIONS', requestUrl, null, additionalHeaders || {});
-        });
-    }
-    get(requestUrl, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('GET', requestUrl, null, additionalHeaders || {});
-        });
-    }
-    del(requestUrl, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('DELETE', requestUrl, null, additionalHeaders || {});
-        });
-    }
-    post(requestUrl, data, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('POST', requestUrl, data, additionalHeaders || {});
-        });
-    }
-    patch(requestUrl, data, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('PATCH', requestUrl, data, additionalHeaders || {});
-        });
-    }
-    put(requestUrl, data, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('PUT', requestUrl, data, additionalHeaders || {});
-        });
-    }
-    head(requestUrl, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request('HEAD', requestUrl, null, additionalHeaders || {});
-        });
-    }
-    sendStream(verb, requestUrl, stream, additionalHeaders) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return this.request(verb, requestUrl, stream, additionalHeaders);
-        });
-    }
-    /**
-     * Gets a typed object from an endpoint
-     * Be aware that not found returns a null.  Other errors (4xx, 5xx) reject the promise
-     */
-    getJson(requestUrl_1) {
-        return __awaiter(this, arguments, void 0, function* (requestUrl, additionalHeaders = {}) {
-            additionalHeaders[lib_Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, lib_Headers.Accept, MediaTypes.ApplicationJson);
-            const res = yield this.get(requestUrl, additionalHeaders);
-            return this._processResponse(res, this.requestOptions);
-        });
-    }
-    postJson(requestUrl_1, obj_1) {
-        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
-            const data = JSON.stringify(obj, null, 2);
-            additionalHeaders[lib_Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, lib_Headers.Accept, MediaTypes.ApplicationJson);
-            additionalHeaders[lib_Headers.ContentType] =
-                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
-            const res = yield this.post(requestUrl, data, additionalHeaders);
-            return this._processResponse(res, this.requestOptions);
-        });
-    }
-    putJson(requestUrl_1, obj_1) {
-        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
-            const data = JSON.stringify(obj, null, 2);
-            additionalHeaders[lib_Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, lib_Headers.Accept, MediaTypes.ApplicationJson);
-            additionalHeaders[lib_Headers.ContentType] =
-                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
-            const res = yield this.put(requestUrl, data, additionalHeaders);
-            return this._processResponse(res, this.requestOptions);
-        });
-    }
-    patchJson(requestUrl_1, obj_1) {
-        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
-            const data = JSON.stringify(obj, null, 2);
-            additionalHeaders[lib_Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, lib_Headers.Accept, MediaTypes.ApplicationJson);
-            additionalHeaders[lib_Headers.ContentType] =
-                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
-            const res = yield this.patch(requestUrl, data, additionalHeaders);
-            return this._processResponse(res, this.requestOptions);
-        });
-    }
-    /**
-     * Makes a raw http request.
-     * All other methods such as get, post, patch, and request ultimately call this.
-     * Prefer get, del, post and patch
-     */
-    request(verb, requestUrl, data, headers) {
-        return __awaiter(this, void 0, void 0, function* () {
-            if (this._disposed) {
-                throw new Error('Client has already been disposed.');
-            }
-            const parsedUrl = new URL(requestUrl);
-            let info = this._prepareRequest(verb, parsedUrl, headers);
-            // Only perform retries on reads since writes may not be idempotent.
-            const maxTries = this._allowRetries && RetryableHttpVerbs.includes(verb)
-                ? this._maxRetries + 1
-                : 1;
-            let numTries = 0;
-            let response;
-            do {
-                response = yield this.requestRaw(info, data);
-                // Check if it's an authentication challenge
-                if (response &&
-                    response.message &&
-                    response.message.statusCode === HttpCodes.Unauthorized) {
-                    let authenticationHandler;
-                    for (const handler of this.handlers) {
-                        if (handler.canHandleAuthentication(response)) {
-                            authenticationHandler = handler;
-                            break;
-                        }
-                    }
-                    if (authenticationHandler) {
-                        return authenticationHandler.handleAuthentication(this, info, data);
-                    }
-                    else {
-                        // We have received an unauthorized response but have no handlers to handle it.
-                        // Let the response return to the caller.
-                        return response;
-                    }
-                }
-                let redirectsRemaining = this._maxRedirects;
-                while (response.message.statusCode &&
-                    HttpRedirectCodes.includes(response.message.statusCode) &&
-                    this._allowRedirects &&
-                    redirectsRemaining > 0) {
-                    const redirectUrl = response.message.headers['location'];
-                    if (!redirectUrl) {
-                        // if there's no location to redirect to, we won't
-                        break;
-                    }
-                    const parsedRedirectUrl = new URL(redirectUrl);
-                    if (parsedUrl.protocol === 'https:' &&
-                        parsedUrl.protocol !== parsedRedirectUrl.protocol &&
-                        !this._allowRedirectDowngrade) {
-                        throw new Error('Redirect from HTTPS to HTTP protocol. This downgrade is not allowed for security reasons. If you want to allow this behavior, set the allowRedirectDowngrade option to true.');
-                    }
-                    // we need to finish reading the response before reassigning response
-                    // which will leak the open socket.
-                    yield response.readBody();
-                    // strip authorization header if redirected to a different hostname
-                    if (parsedRedirectUrl.hostname !== parsedUrl.hostname) {
-                        for (const header in headers) {
-                            // header names are case insensitive
-                            if (header.toLowerCase() === 'authorization') {
-                                delete headers[header];
-                            }
-                        }
-                    }
-                    // let's make the request with the new redirectUrl
-                    info = this._prepareRequest(verb, parsedRedirectUrl, headers);
-                    response = yield this.requestRaw(info, data);
-                    redirectsRemaining--;
-                }
-                if (!response.message.statusCode ||
-                    !HttpResponseRetryCodes.includes(response.message.statusCode)) {
-                    // If not a retry code, return immediately instead of retrying
-                    return response;
-                }
-                numTries += 1;
-                if (numTries < maxTries) {
-                    yield response.readBody();
-                    yield this._performExponentialBackoff(numTries);
-                }
-            } while (numTries < maxTries);
-            return response;
-        });
-    }
-    /**
-     * Needs to be called if keepAlive is set to true in request options.
-     */
-    dispose() {
-        if (this._agent) {
-            this._agent.destroy();
-        }
-        this._disposed = true;
-    }
-    /**
-     * Raw request.
-     * @param info
-     * @param data
-     */
-    requestRaw(info, data) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return new Promise((resolve, reject) => {
-                function callbackForResult(err, res) {
-                    if (err) {
-                        reject(err);
-                    }
-                    else if (!res) {
-                        // If `err` is not passed, then `res` must be passed.
-                        reject(new Error('Unknown error'));
-                    }
-                    else {
-                        resolve(res);
-                    }
-                }
-                this.requestRawWithCallback(info, data, callbackForResult);
-            });
-        });
-    }
-    /**
-     * Raw request with callback.
-     * @param info
-     * @param data
-     * @param onResult
-     */
-    requestRawWithCallback(info, data, onResult) {
-        if (typeof data === 'string') {
-            if (!info.options.headers) {
-                info.options.headers = {};
-            }
-            info.options.headers['Content-Length'] = Buffer.byteLength(data, 'utf8');
-        }
-        let callbackCalled = false;
-        function handleResult(err, res) {
-            if (!callbackCalled) {
-                callbackCalled = true;
-                onResult(err, res);
-            }
-        }
-        const req = info.httpModule.request(info.options, (msg) => {
-            const res = new HttpClientResponse(msg);
-            handleResult(undefined, res);
-        });
-        let socket;
-        req.on('socket', sock => {
-            socket = sock;
-        });
-        // If we ever get disconnected, we want the socket to timeout eventually
-        req.setTimeout(this._socketTimeout || 3 * 60000, () => {
-            if (socket) {
-                socket.end();
-            }
-            handleResult(new Error(`Request timeout: ${info.options.path}`));
-        });
-        req.on('error', function (err) {
-            // err has statusCode property
-            // res should have headers
-            handleResult(err);
-        });
-        if (data && typeof data === 'string') {
-            req.write(data, 'utf8');
-        }
-        if (data && typeof data !== 'string') {
-            data.on('close', function () {
-                req.end();
-            });
-            data.pipe(req);
-        }
-        else {
-            req.end();
-        }
-    }
-    /**
-     * Gets an http agent. This function is useful when you need an http agent that handles
-     * routing through a proxy server - depending upon the url and proxy environment variables.
-     * @param serverUrl  The server URL where the request will be sent. For example, https://api.github.com
-     */
-    getAgent(serverUrl) {
-        const parsedUrl = new URL(serverUrl);
-        return this._getAgent(parsedUrl);
-    }
-    getAgentDispatcher(serverUrl) {
-        const parsedUrl = new URL(serverUrl);
-        const proxyUrl = pm.getProxyUrl(parsedUrl);
-        const useProxy = proxyUrl && proxyUrl.hostname;
-        if (!useProxy) {
-            return;
-        }
-        return this._getProxyAgentDispatcher(parsedUrl, proxyUrl);
-    }
-    _prepareRequest(method, requestUrl, headers) {
-        const info = {};
-        info.parsedUrl = requestUrl;
-        const usingSsl = info.parsedUrl.protocol === 'https:';
-        info.httpModule = usingSsl ? https : http;
-        const defaultPort = usingSsl ? 443 : 80;
-        info.options = {};
-        info.options.host = info.parsedUrl.hostname;
-        info.options.port = info.parsedUrl.port
-            ? parseInt(info.parsedUrl.port)
-            : defaultPort;
-        info.options.path =
-            (info.parsedUrl.pathname || '') + (info.parsedUrl.search || '');
-        info.options.method = method;
-        info.options.headers = this._mergeHeaders(headers);
-        if (this.userAgent != null) {
-            info.options.headers['user-agent'] = this.userAgent;
-        }
-        info.options.agent = this._getAgent(info.parsedUrl);
-        // gives handlers an opportunity to participate
-        if (this.handlers) {
-            for (const handler of this.handlers) {
-                handler.prepareRequest(info.options);
-            }
-        }
-        return info;
-    }
-    _mergeHeaders(headers) {
-        if (this.requestOptions && this.requestOptions.headers) {
-            return Object.assign({}, lowercaseKeys(this.requestOptions.headers), lowercaseKeys(headers || {}));
-        }
-        return lowercaseKeys(headers || {});
-    }
-    /**
-     * Gets an existing header value or returns a default.
-     * Handles converting number header values to strings since HTTP headers must be strings.
-     * Note: This returns string | string[] since some headers can have multiple values.
-     * For headers that must always be a single string (like Content-Type), use the
-     * specialized _getExistingOrDefaultContentTypeHeader method instead.
-     */
-    _getExistingOrDefaultHeader(additionalHeaders, header, _default) {
-        let clientHeader;
-        if (this.requestOptions && this.requestOptions.headers) {
-            const headerValue = lowercaseKeys(this.requestOptions.headers)[header];
-            if (headerValue) {
-                clientHeader =
-                    typeof headerValue === 'number' ? headerValue.toString() : headerValue;
-            }
-        }
-        const additionalValue = additionalHeaders[header];
-        if (additionalValue !== undefined) {
-            return typeof additionalValue === 'number'
-                ? additionalValue.toString()
-                : additionalValue;
-        }
-        if (clientHeader !== undefined) {
-            return clientHeader;
-        }
-        return _default;
-    }
-    /**
-     * Specialized version of _getExistingOrDefaultHeader for Content-Type header.
-     * Always returns a single string (not an array) since Content-Type should be a single value.
-     * Converts arrays to comma-separated strings and numbers to strings to ensure type safety.
-     * This was split from _getExistingOrDefaultHeader to provide stricter typing for callers
-     * that assign the result to places expecting a string (e.g., additionalHeaders[Headers.ContentType]).
-     */
-    _getExistingOrDefaultContentTypeHeader(additionalHeaders, _default) {
-        let clientHeader;
-        if (this.requestOptions && this.requestOptions.headers) {
-            const headerValue = lowercaseKeys(this.requestOptions.headers)[lib_Headers.ContentType];
-            if (headerValue) {
-                if (typeof headerValue === 'number') {
-                    clientHeader = String(headerValue);
-                }
-                else if (Array.isArray(headerValue)) {
-                    clientHeader = headerValue.join(', ');
-                }
-                else {
-                    clientHeader = headerValue;
-                }
-            }
-        }
-        const additionalValue = additionalHeaders[lib_Headers.ContentType];
-        // Return the first non-undefined value, converting numbers or arrays to strings if necessary
-        if (additionalValue !== undefined) {
-            if (typeof additionalValue === 'number') {
-                return String(additionalValue);
-            }
-            else if (Array.isArray(additionalValue)) {
-                return additionalValue.join(', ');
-            }
-            else {
-                return additionalValue;
-            }
-        }
-        if (clientHeader !== undefined) {
-            return clientHeader;
-        }
-        return _default;
-    }
-    _getAgent(parsedUrl) {
-        let agent;
-        const proxyUrl = pm.getProxyUrl(parsedUrl);
-        const useProxy = proxyUrl && proxyUrl.hostname;
-        if (this._keepAlive && useProxy) {
-            agent = this._proxyAgent;
-        }
-        if (!useProxy) {
-            agent = this._agent;
-        }
-        // if agent is already assigned use that agent.
-        if (agent) {
-            return agent;
-        }
-        const usingSsl = parsedUrl.protocol === 'https:';
-        let maxSockets = 100;
-        if (this.requestOptions) {
-            maxSockets = this.requestOptions.maxSockets || http.globalAgent.maxSockets;
-        }
-        // This is `useProxy` again, but we need to check `proxyURl` directly for TypeScripts's flow analysis.
-        if (proxyUrl && proxyUrl.hostname) {
-            const agentOptions = {
-                maxSockets,
-                keepAlive: this._keepAlive,
-                proxy: Object.assign(Object.assign({}, ((proxyUrl.username || proxyUrl.password) && {
-                    proxyAuth: `${proxyUrl.username}:${proxyUrl.password}`
-                })), { host: proxyUrl.hostname, port: proxyUrl.port })
-            };
-            let tunnelAgent;
-            const overHttps = proxyUrl.protocol === 'https:';
-            if (usingSsl) {
-                tunnelAgent = overHttps ? tunnel.httpsOverHttps : tunnel.httpsOverHttp;
-            }
-            else {
-                tunnelAgent = overHttps ? tunnel.httpOverHttps : tunnel.httpOverHttp;
-            }
-            agent = tunnelAgent(agentOptions);
-            this._proxyAgent = agent;
-        }
-        // if tunneling agent isn't assigned create a new agent
-        if (!agent) {
-            const options = { keepAlive: this._keepAlive, maxSockets };
-            agent = usingSsl ? new https.Agent(options) : new http.Agent(options);
-            this._agent = agent;
-        }
-        if (usingSsl && this._ignoreSslError) {
-            // we don't want to set NODE_TLS_REJECT_UNAUTHORIZED=0 since that will affect request for entire process
-            // http.RequestOptions doesn't expose a way to modify RequestOptions.agent.options
-            // we have to cast it to any and change it directly
-            agent.options = Object.assign(agent.options || {}, {
-                rejectUnauthorized: false
-            });
-        }
-        return agent;
-    }
-    _getProxyAgentDispatcher(parsedUrl, proxyUrl) {
-        let proxyAgent;
-        if (this._keepAlive) {
-            proxyAgent = this._proxyAgentDispatcher;
-        }
-        // if agent is already assigned use that agent.
-        if (proxyAgent) {
-            return proxyAgent;
-        }
-        const usingSsl = parsedUrl.protocol === 'https:';
-        proxyAgent = new ProxyAgent(Object.assign({ uri: proxyUrl.href, pipelining: !this._keepAlive ? 0 : 1 }, ((proxyUrl.username || proxyUrl.password) && {
-            token: `Basic ${Buffer.from(`${proxyUrl.username}:${proxyUrl.password}`).toString('base64')}`
-        })));
-        this._proxyAgentDispatcher = proxyAgent;
-        if (usingSsl && this._ignoreSslError) {
-            // we don't want to set NODE_TLS_REJECT_UNAUTHORIZED=0 since that will affect request for entire process
-            // http.RequestOptions doesn't expose a way to modify RequestOptions.agent.options
-            // we have to cast it to any and change it directly
-            proxyAgent.options = Object.assign(proxyAgent.options.requestTls || {}, {
-                rejectUnauthorized: false
-            });
-        }
-        return proxyAgent;
-    }
-    _getUserAgentWithOrchestrationId(userAgent) {
-        const baseUserAgent = userAgent || 'actions/http-client';
-        const orchId = process.env['ACTIONS_ORCHESTRATION_ID'];
-        if (orchId) {
-            // Sanitize the orchestration ID to ensure it contains only valid characters
-            // Valid characters: 0-9, a-z, _, -, .
-            const sanitizedId = orchId.replace(/[^a-z0-9_.-]/gi, '_');
-            return `${baseUserAgent} actions_orchestration_id/${sanitizedId}`;
-        }
-        return baseUserAgent;
-    }
-    _performExponentialBackoff(retryNumber) {
-        return __awaiter(this, void 0, void 0, function* () {
-            retryNumber = Math.min(ExponentialBackoffCeiling, retryNumber);
-            const ms = ExponentialBackoffTimeSlice * Math.pow(2, retryNumber);
-            return new Promise(resolve => setTimeout(() => resolve(), ms));
-        });
-    }
-    _processResponse(res, options) {
-        return __awaiter(this, void 0, void 0, function* () {
-            return new Promise((resolve, reject) => __awaiter(this, void 0, void 0, function* () {
-                const statusCode = res.message.statusCode || 0;
-                const response = {
-                    statusCode,
-                    result: null,
-                    headers: {}
-                };
-                // not found leads to null obj returned
-                if (statusCode === HttpCodes.NotFound) {
-                    resolve(response);
-                }
-                // get the result from the body
-                function dateTimeDeserializer(key, value) {
-                    if (typeof value === 'string') {
-                        const a = new Date(value);
-                        if (!isNaN(a.valueOf())) {
-                            return a;
-                        }
-                    }
-                    return value;
-                }
-                let obj;
-                let contents;
-                try {
-                    contents = yield res.readBody();
-                    if (contents && contents.length > 0) {
-                        if (options && options.deserializeDates) {
-                            obj = JSON.parse(contents, dateTimeDeserializer);
-                        }
-                        else {
-                            obj = JSON.parse(contents);
-                        }
-                        response.result = obj;
-                    }
-                    response.headers = res.message.headers;
-                }
-                catch (err) {
-                    // Invalid resource (contents not json);  leaving result obj null
-                }
-                // note that 3xx redirects are handled by the http layer.
-                if (statusCode > 299) {
-                    let msg;
-                    // if exception/error in body, attempt to get better error
-                    if (obj && obj.message) {
-                        msg = obj.message;
-                    }
-                    else if (contents && contents.length > 0) {
-                        // it may be the case that the exception is in the body message as string
-                        msg = contents;
-                    }
-                    else {
-                        msg = `Failed request: (${statusCode})`;
-                    }
-                    const err = new HttpClientError(msg, statusCode);
-                    err.result = response.result;
-                    reject(err);
-                }
-                else {
-                    resolve(response);
-                }
-            }));
-        });
-    }
-}
-const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCase()] = obj[k]), c), {});
-//# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/auth.js
-var auth_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-class BasicCredentialHandler {
-    constructor(username, password) {
-        this.username = username;
-        this.password = password;
-    }
-    prepareRequest(options) {
-        if (!options.headers) {
-            throw Error('The request has no headers');
-        }
-        options.headers['Authorization'] = `Basic ${Buffer.from(`${this.username}:${this.password}`).toString('base64')}`;
-    }
-    // This handler cannot handle 401
-    canHandleAuthentication() {
-        return false;
-    }
-    handleAuthentication() {
-        return auth_awaiter(this, void 0, void 0, function* () {
-            throw new Error('not implemented');
-        });
-    }
-}
-class auth_BearerCredentialHandler {
-    constructor(token) {
-        this.token = token;
-    }
-    // currently implements pre-authorization
-    // TODO: support preAuth = false where it hooks on 401
-    prepareRequest(options) {
-        if (!options.headers) {
-            throw Error('The request has no headers');
-        }
-        options.headers['Authorization'] = `Bearer ${this.token}`;
-    }
-    // This handler cannot handle 401
-    canHandleAuthentication() {
-        return false;
-    }
-    handleAuthentication() {
-        return auth_awaiter(this, void 0, void 0, function* () {
-            throw new Error('not implemented');
-        });
-    }
-}
-class PersonalAccessTokenCredentialHandler {
-    constructor(token) {
-        this.token = token;
-    }
-    // currently implements pre-authorization
-    // TODO: support preAuth = false where it hooks on 401
-    prepareRequest(options) {
-        if (!options.headers) {
-            throw Error('The request has no headers');
-        }
-        options.headers['Authorization'] = `Basic ${Buffer.from(`PAT:${this.token}`).toString('base64')}`;
-    }
-    // This handler cannot handle 401
-    canHandleAuthentication() {
-        return false;
-    }
-    handleAuthentication() {
-        return auth_awaiter(this, void 0, void 0, function* () {
-            throw new Error('not implemented');
-        });
-    }
-}
-//# sourceMappingURL=auth.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
-var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-class oidc_utils_OidcClient {
-    static createHttpClient(allowRetry = true, maxRetry = 10) {
-        const requestOptions = {
-            allowRetries: allowRetry,
-            maxRetries: maxRetry
-        };
-        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
-    }
-    static getRequestToken() {
-        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-        if (!token) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
-        }
-        return token;
-    }
-    static getIDTokenUrl() {
-        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
-        if (!runtimeUrl) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
-        }
-        return runtimeUrl;
-    }
-    static getCall(id_token_url) {
-        return oidc_utils_awaiter(this, void 0, void 0, function* () {
-            var _a;
-            const httpclient = oidc_utils_OidcClient.createHttpClient();
-            const res = yield httpclient
-                .getJson(id_token_url)
-                .catch(error => {
-                throw new Error(`Failed to get ID Token. \n 
-        Error Code : ${error.statusCode}\n 
-        Error Message: ${error.message}`);
-            });
-            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
-            if (!id_token) {
-                throw new Error('Response json body do not have ID Token field');
-            }
-            return id_token;
-        });
-    }
-    static getIDToken(audience) {
-        return oidc_utils_awaiter(this, void 0, void 0, function* () {
-            try {
-                // New ID Token is requested from action service
-                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
-                if (audience) {
-                    const encodedAudience = encodeURIComponent(audience);
-                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
-                }
-                debug(`ID token url is ${id_token_url}`);
-                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
-                setSecret(id_token);
-                return id_token;
-            }
-            catch (error) {
-                throw new Error(`Error message: ${error.message}`);
-            }
-        });
-    }
-}
-//# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
-var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
-const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
-const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
-class Summary {
-    constructor() {
-        this._buffer = '';
-    }
-    /**
-     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
-     * Also checks r/w permissions.
-     *
-     * @returns step summary file path
-     */
-    filePath() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            if (this._filePath) {
-                return this._filePath;
-            }
-            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
-            if (!pathFromEnv) {
-                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
-            }
-            try {
-                yield access(pathFromEnv, external_fs_namespaceObject.constants.R_OK | external_fs_namespaceObject.constants.W_OK);
-            }
-            catch (_a) {
-                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
-            }
-            this._filePath = pathFromEnv;
-            return this._filePath;
-        });
-    }
-    /**
-     * Wraps content in an HTML tag, adding any HTML attributes
-     *
-     * @param {string} tag HTML tag to wrap
-     * @param {string | null} content content within the tag
-     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
-     *
-     * @returns {string} content wrapped in HTML element
-     */
-    wrap(tag, content, attrs = {}) {
-        const htmlAttrs = Object.entries(attrs)
-            .map(([key, value]) => ` ${key}="${value}"`)
-            .join('');
-        if (!content) {
-            return `<${tag}${htmlAttrs}>`;
-        }
-        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
-    }
-    /**
-     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
-     *
-     * @param {SummaryWriteOptions} [options] (optional) options for write operation
-     *
-     * @returns {Promise<Summary>} summary instance
-     */
-    write(options) {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
-            const filePath = yield this.filePath();
-            const writeFunc = overwrite ? writeFile : appendFile;
-            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
-            return this.emptyBuffer();
-        });
-    }
-    /**
-     * Clears the summary buffer and wipes the summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    clear() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            return this.emptyBuffer().write({ overwrite: true });
-        });
-    }
-    /**
-     * Returns the current summary buffer as a string
-     *
-     * @returns {string} string of summary buffer
-     */
-    stringify() {
-        return this._buffer;
-    }
-    /**
-     * If the summary buffer is empty
-     *
-     * @returns {boolen} true if the buffer is empty
-     */
-    isEmptyBuffer() {
-        return this._buffer.length === 0;
-    }
-    /**
-     * Resets the summary buffer without writing to summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    emptyBuffer() {
-        this._buffer = '';
-        return this;
-    }
-    /**
-     * Adds raw text to the summary buffer
-     *
-     * @param {string} text content to add
-     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addRaw(text, addEOL = false) {
-        this._buffer += text;
-        return addEOL ? this.addEOL() : this;
-    }
-    /**
-     * Adds the operating system-specific end-of-line marker to the buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addEOL() {
-        return this.addRaw(external_os_.EOL);
-    }
-    /**
-     * Adds an HTML codeblock to the summary buffer
-     *
-     * @param {string} code content to render within fenced code block
-     * @param {string} lang (optional) language to syntax highlight code
-     *
-     * @returns {Summary} summary instance
-     */
-    addCodeBlock(code, lang) {
-        const attrs = Object.assign({}, (lang && { lang }));
-        const element = this.wrap('pre', this.wrap('code', code), attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML list to the summary buffer
-     *
-     * @param {string[]} items list of items to render
-     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addList(items, ordered = false) {
-        const tag = ordered ? 'ol' : 'ul';
-        const listItems = items.map(item => this.wrap('li', item)).join('');
-        const element = this.wrap(tag, listItems);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML table to the summary buffer
-     *
-     * @param {SummaryTableCell[]} rows table rows
-     *
-     * @returns {Summary} summary instance
-     */
-    addTable(rows) {
-        const tableBody = rows
-            .map(row => {
-            const cells = row
-                .map(cell => {
-                if (typeof cell === 'string') {
-                    return this.wrap('td', cell);
-                }
-                const { header, data, colspan, rowspan } = cell;
-                const tag = header ? 'th' : 'td';
-                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
-                return this.wrap(tag, data, attrs);
-            })
-                .join('');
-            return this.wrap('tr', cells);
-        })
-            .join('');
-        const element = this.wrap('table', tableBody);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds a collapsable HTML details element to the summary buffer
-     *
-     * @param {string} label text for the closed state
-     * @param {string} content collapsable content
-     *
-     * @returns {Summary} summary instance
-     */
-    addDetails(label, content) {
-        const element = this.wrap('details', this.wrap('summary', label) + content);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML image tag to the summary buffer
-     *
-     * @param {string} src path to the image you to embed
-     * @param {string} alt text description of the image
-     * @param {SummaryImageOptions} options (optional) addition image attributes
-     *
-     * @returns {Summary} summary instance
-     */
-    addImage(src, alt, options) {
-        const { width, height } = options || {};
-        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
-        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML section heading element
-     *
-     * @param {string} text heading text
-     * @param {number | string} [level=1] (optional) the heading level, default: 1
-     *
-     * @returns {Summary} summary instance
-     */
-    addHeading(text, level) {
-        const tag = `h${level}`;
-        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
-            ? tag
-            : 'h1';
-        const element = this.wrap(allowedTag, text);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML thematic break (<hr>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addSeparator() {
-        const element = this.wrap('hr', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML line break (<br>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addBreak() {
-        const element = this.wrap('br', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML blockquote to the summary buffer
-     *
-     * @param {string} text quote text
-     * @param {string} cite (optional) citation url
-     *
-     * @returns {Summary} summary instance
-     */
-    addQuote(text, cite) {
-        const attrs = Object.assign({}, (cite && { cite }));
-        const element = this.wrap('blockquote', text, attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML anchor tag to the summary buffer
-     *
-     * @param {string} text link text/content
-     * @param {string} href hyperlink
-     *
-     * @returns {Summary} summary instance
-     */
-    addLink(text, href) {
-        const element = this.wrap('a', text, { href });
-        return this.addRaw(element).addEOL();
-    }
-}
-const _summary = new Summary();
-/**
- * @deprecated use `core.summary`
- */
-const markdownSummary = (/* unused pure expression or super */ null && (_summary));
-const summary = _summary;
-//# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
-
-/**
- * toPosixPath converts the given path to the posix form. On Windows, \\ will be
- * replaced with /.
- *
- * @param pth. Path to transform.
- * @return string Posix path.
- */
-function toPosixPath(pth) {
-    return pth.replace(/[\\]/g, '/');
-}
-/**
- * toWin32Path converts the given path to the win32 form. On Linux, / will be
- * replaced with \\.
- *
- * @param pth. Path to transform.
- * @return string Win32 path.
- */
-function toWin32Path(pth) {
-    return pth.replace(/[/]/g, '\\');
-}
-/**
- * toPlatformPath converts the given path to a platform-specific path. It does
- * this by replacing instances of / and \ with the platform-specific path
- * separator.
- *
- * @param pth The path to platformize.
- * @return string The platform-specific path.
- */
-function toPlatformPath(pth) {
-    return pth.replace(/[/\\]/g, path.sep);
-}
-//# sourceMappingURL=path-utils.js.map
-// EXTERNAL MODULE: external "string_decoder"
-var external_string_decoder_ = __nccwpck_require__(3193);
-// EXTERNAL MODULE: external "events"
-var external_events_ = __nccwpck_require__(4434);
-;// CONCATENATED MODULE: external "child_process"
-const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
-// EXTERNAL MODULE: external "assert"
-var external_assert_ = __nccwpck_require__(2613);
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
-var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const { chmod, copyFile, lstat, mkdir, open: io_util_open, readdir, rename, rm, rmdir, stat, symlink, unlink } = external_fs_namespaceObject.promises;
-// export const {open} = 'fs'
-const IS_WINDOWS = process.platform === 'win32';
-/**
- * Custom implementation of readlink to ensure Windows junctions
- * maintain trailing backslash for backward compatibility with Node.js < 24
- *
- * In Node.js 20, Windows junctions (directory symlinks) always returned paths
- * with trailing backslashes. Node.js 24 removed this behavior, which breaks
- * code that relied on this format for path operations.
- *
- * This implementation restores the Node 20 behavior by adding a trailing
- * backslash to all junction results on Windows.
- */
-function readlink(fsPath) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        const result = yield fs.promises.readlink(fsPath);
-        // On Windows, restore Node 20 behavior: add trailing backslash to all results
-        // since junctions on Windows are always directory links
-        if (IS_WINDOWS && !result.endsWith('\\')) {
-            return `${result}\\`;
-        }
-        return result;
-    });
-}
-// See https://github.com/nodejs/node/blob/d0153aee367422d0858105abec186da4dff0a0c5/deps/uv/include/uv/win.h#L691
-const UV_FS_O_EXLOCK = 0x10000000;
-const READONLY = external_fs_namespaceObject.constants.O_RDONLY;
-function exists(fsPath) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        try {
-            yield stat(fsPath);
-        }
-        catch (err) {
-            if (err.code === 'ENOENT') {
-                return false;
-            }
-            throw err;
-        }
-        return true;
-    });
-}
-function isDirectory(fsPath_1) {
-    return io_util_awaiter(this, arguments, void 0, function* (fsPath, useStat = false) {
-        const stats = useStat ? yield stat(fsPath) : yield lstat(fsPath);
-        return stats.isDirectory();
-    });
-}
-/**
- * On OSX/Linux, true if path starts with '/'. On Windows, true for paths like:
- * \, \hello, \\hello\share, C:, and C:\hello (and corresponding alternate separator cases).
- */
-function isRooted(p) {
-    p = normalizeSeparators(p);
-    if (!p) {
-        throw new Error('isRooted() parameter "p" cannot be empty');
-    }
-    if (IS_WINDOWS) {
-        return (p.startsWith('\\') || /^[A-Z]:/i.test(p) // e.g. \ or \hello or \\hello
-        ); // e.g. C: or C:\hello
-    }
-    return p.startsWith('/');
-}
-/**
- * Best effort attempt to determine whether a file exists and is executable.
- * @param filePath    file path to check
- * @param extensions  additional file extensions to try
- * @return if file exists and is executable, returns the file path. otherwise empty string.
- */
-function tryGetExecutablePath(filePath, extensions) {
-    return io_util_awaiter(this, void 0, void 0, function* () {
-        let stats = undefined;
-        try {
-            // test file exists
-            stats = yield stat(filePath);
-        }
-        catch (err) {
-            if (err.code !== 'ENOENT') {
-                // eslint-disable-next-line no-console
-                console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
-            }
-        }
-        if (stats && stats.isFile()) {
-            if (IS_WINDOWS) {
-                // on Windows, test for valid extension
-                const upperExt = external_path_namespaceObject.extname(filePath).toUpperCase();
-                if (extensions.some(validExt => validExt.toUpperCase() === upperExt)) {
-                    return filePath;
-                }
-            }
-            else {
-                if (isUnixExecutable(stats)) {
-                    return filePath;
-                }
-            }
-        }
-        // try each extension
-        const originalFilePath = filePath;
-        for (const extension of extensions) {
-            filePath = originalFilePath + extension;
-            stats = undefined;
-            try {
-                stats = yield stat(filePath);
-            }
-            catch (err) {
-                if (err.code !== 'ENOENT') {
-                    // eslint-disable-next-line no-console
-                    console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
-                }
-            }
-            if (stats && stats.isFile()) {
-                if (IS_WINDOWS) {
-                    // preserve the case of the actual file (since an extension was appended)
-                    try {
-                        const directory = external_path_namespaceObject.dirname(filePath);
-                        const upperName = external_path_namespaceObject.basename(filePath).toUpperCase();
-                        for (const actualName of yield readdir(directory)) {
-                            if (upperName === actualName.toUpperCase()) {
-                                filePath = external_path_namespaceObject.join(directory, actualName);
-                                break;
-                            }
-                        }
-                    }
-                    catch (err) {
-                        // eslint-disable-next-line no-console
-                        console.log(`Unexpected error attempting to determine the actual case of the file '${filePath}': ${err}`);
-                    }
-                    return filePath;
-                }
-                else {
-                    if (isUnixExecutable(stats)) {
-                        return filePath;
-                    }
-                }
-            }
-        }
-        return '';
-    });
-}
-function normalizeSeparators(p) {
-    p = p || '';
-    if (IS_WINDOWS) {
-        // convert slashes on Windows
-        p = p.replace(/\//g, '\\');
-        // remove redundant slashes
-        return p.replace(/\\\\+/g, '\\');
-    }
-    // remove redundant slashes
-    return p.replace(/\/\/+/g, '/');
-}
-// on Mac/Linux, test the execute bit
-//     R   W  X  R  W X R W X
-//   256 128 64 32 16 8 4 2 1
-function isUnixExecutable(stats) {
-    return ((stats.mode & 1) > 0 ||
-        ((stats.mode & 8) > 0 &&
-            process.getgid !== undefined &&
-            stats.gid === process.getgid()) ||
-        ((stats.mode & 64) > 0 &&
-            process.getuid !== undefined &&
-            stats.uid === process.getuid()));
-}
-// Get the path of cmd.exe in windows
-function getCmdPath() {
-    var _a;
-    return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
-}
-//# sourceMappingURL=io-util.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
-var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-/**
- * Copies a file or folder.
- * Based off of shelljs - https://github.com/shelljs/shelljs/blob/9237f66c52e5daa40458f94f9565e18e8132f5a6/src/cp.js
- *
- * @param     source    source path
- * @param     dest      destination path
- * @param     options   optional. See CopyOptions.
- */
-function cp(source_1, dest_1) {
-    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
-        const { force, recursive, copySourceDirectory } = readCopyOptions(options);
-        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
-        // Dest is an existing file, but not forcing
-        if (destStat && destStat.isFile() && !force) {
-            return;
-        }
-        // If dest is an existing directory, should copy inside.
-        const newDest = destStat && destStat.isDirectory() && copySourceDirectory
-            ? path.join(dest, path.basename(source))
-            : dest;
-        if (!(yield ioUtil.exists(source))) {
-            throw new Error(`no such file or directory: ${source}`);
-        }
-        const sourceStat = yield ioUtil.stat(source);
-        if (sourceStat.isDirectory()) {
-            if (!recursive) {
-                throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
-            }
-            else {
-                yield cpDirRecursive(source, newDest, 0, force);
-            }
-        }
-        else {
-            if (path.relative(source, newDest) === '') {
-                // a file cannot be copied to itself
-                throw new Error(`'${newDest}' and '${source}' are the same file`);
-            }
-            yield io_copyFile(source, newDest, force);
-        }
-    });
-}
-/**
- * Moves a path.
- *
- * @param     source    source path
- * @param     dest      destination path
- * @param     options   optional. See MoveOptions.
- */
-function mv(source_1, dest_1) {
-    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
-        if (yield ioUtil.exists(dest)) {
-            let destExists = true;
-            if (yield ioUtil.isDirectory(dest)) {
-                // If dest is directory copy src into dest
-                dest = path.join(dest, path.basename(source));
-                destExists = yield ioUtil.exists(dest);
-            }
-            if (destExists) {
-                if (options.force == null || options.force) {
-                    yield rmRF(dest);
-                }
-                else {
-                    throw new Error('Destination already exists');
-                }
-            }
-        }
-        yield mkdirP(path.dirname(dest));
-        yield ioUtil.rename(source, dest);
-    });
-}
-/**
- * Remove a path recursively with force
- *
- * @param inputPath path to remove
- */
-function rmRF(inputPath) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (ioUtil.IS_WINDOWS) {
-            // Check for invalid characters
-            // https://docs.microsoft.com/en-us/windows/win32/fileio/naming-a-file
-            if (/[*"<>|]/.test(inputPath)) {
-                throw new Error('File path must not contain `*`, `"`, `<`, `>` or `|` on Windows');
-            }
-        }
-        try {
-            // note if path does not exist, error is silent
-            yield ioUtil.rm(inputPath, {
-                force: true,
-                maxRetries: 3,
-                recursive: true,
-                retryDelay: 300
-            });
-        }
-        catch (err) {
-            throw new Error(`File was unable to be removed ${err}`);
-        }
-    });
-}
-/**
- * Make a directory.  Creates the full path with folders in between
- * Will throw if it fails
- *
- * @param   fsPath        path to create
- * @returns Promise<void>
- */
-function mkdirP(fsPath) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        ok(fsPath, 'a path argument must be provided');
-        yield ioUtil.mkdir(fsPath, { recursive: true });
-    });
-}
-/**
- * Returns path of a tool had the tool actually been invoked.  Resolves via paths.
- * If you check and the tool does not exist, it will throw.
- *
- * @param     tool              name of the tool
- * @param     check             whether to check if tool exists
- * @returns   Promise<string>   path to tool
- */
-function which(tool, check) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (!tool) {
-            throw new Error("parameter 'tool' is required");
-        }
-        // recursive when check=true
-        if (check) {
-            const result = yield which(tool, false);
-            if (!result) {
-                if (IS_WINDOWS) {
-                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);
-                }
-                else {
-                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);
-                }
-            }
-            return result;
-        }
-        const matches = yield findInPath(tool);
-        if (matches && matches.length > 0) {
-            return matches[0];
-        }
-        return '';
-    });
-}
-/**
- * Returns a list of all occurrences of the given tool on the system path.
- *
- * @returns   Promise<string[]>  the paths of the tool
- */
-function findInPath(tool) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if (!tool) {
-            throw new Error("parameter 'tool' is required");
-        }
-        // build the list of extensions to try
-        const extensions = [];
-        if (IS_WINDOWS && process.env['PATHEXT']) {
-            for (const extension of process.env['PATHEXT'].split(external_path_namespaceObject.delimiter)) {
-                if (extension) {
-                    extensions.push(extension);
-                }
-            }
-        }
-        // if it's rooted, return it if exists. otherwise return empty.
-        if (isRooted(tool)) {
-            const filePath = yield tryGetExecutablePath(tool, extensions);
-            if (filePath) {
-                return [filePath];
-            }
-            return [];
-        }
-        // if any path separators, return empty
-        if (tool.includes(external_path_namespaceObject.sep)) {
-            return [];
-        }
-        // build the list of directories
-        //
-        // Note, technically "where" checks the current directory on Windows. From a toolkit perspective,
-        // it feels like we should not do this. Checking the current directory seems like more of a use
-        // case of a shell, and the which() function exposed by the toolkit should strive for consistency
-        // across platforms.
-        const directories = [];
-        if (process.env.PATH) {
-            for (const p of process.env.PATH.split(external_path_namespaceObject.delimiter)) {
-                if (p) {
-                    directories.push(p);
-                }
-            }
-        }
-        // find all matches
-        const matches = [];
-        for (const directory of directories) {
-            const filePath = yield tryGetExecutablePath(external_path_namespaceObject.join(directory, tool), extensions);
-            if (filePath) {
-                matches.push(filePath);
-            }
-        }
-        return matches;
-    });
-}
-function readCopyOptions(options) {
-    const force = options.force == null ? true : options.force;
-    const recursive = Boolean(options.recursive);
-    const copySourceDirectory = options.copySourceDirectory == null
-        ? true
-        : Boolean(options.copySourceDirectory);
-    return { force, recursive, copySourceDirectory };
-}
-function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        // Ensure there is not a run away recursive copy
-        if (currentDepth >= 255)
-            return;
-        currentDepth++;
-        yield mkdirP(destDir);
-        const files = yield ioUtil.readdir(sourceDir);
-        for (const fileName of files) {
-            const srcFile = `${sourceDir}/${fileName}`;
-            const destFile = `${destDir}/${fileName}`;
-            const srcFileStat = yield ioUtil.lstat(srcFile);
-            if (srcFileStat.isDirectory()) {
-                // Recurse
-                yield cpDirRecursive(srcFile, destFile, currentDepth, force);
-            }
-            else {
-                yield io_copyFile(srcFile, destFile, force);
-            }
-        }
-        // Change the mode for the newly created directory
-        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
-    });
-}
-// Buffered file copy
-function io_copyFile(srcFile, destFile, force) {
-    return io_awaiter(this, void 0, void 0, function* () {
-        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
-            // unlink/re-link it
-            try {
-                yield ioUtil.lstat(destFile);
-                yield ioUtil.unlink(destFile);
-            }
-            catch (e) {
-                // Try to override file permission
-                if (e.code === 'EPERM') {
-                    yield ioUtil.chmod(destFile, '0666');
-                    yield ioUtil.unlink(destFile);
-                }
-                // other errors = it doesn't exist, no work to do
-            }
-            // Copy over symlink
-            const symlinkFull = yield ioUtil.readlink(srcFile);
-            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
-        }
-        else if (!(yield ioUtil.exists(destFile)) || force) {
-            yield ioUtil.copyFile(srcFile, destFile);
-        }
-    });
-}
-//# sourceMappingURL=io.js.map
-;// CONCATENATED MODULE: external "timers"
-const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
-var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-
-
-/* eslint-disable @typescript-eslint/unbound-method */
-const toolrunner_IS_WINDOWS = process.platform === 'win32';
-/*
- * Class for running command line tools. Handles quoting and arg parsing in a platform agnostic way.
- */
-class ToolRunner extends external_events_.EventEmitter {
-    constructor(toolPath, args, options) {
-        super();
-        if (!toolPath) {
-            throw new Error("Parameter 'toolPath' cannot be null or empty.");
-        }
-        this.toolPath = toolPath;
-        this.args = args || [];
-        this.options = options || {};
-    }
-    _debug(message) {
-        if (this.options.listeners && this.options.listeners.debug) {
-            this.options.listeners.debug(message);
-        }
-    }
-    _getCommandString(options, noPrefix) {
-        const toolPath = this._getSpawnFileName();
-        const args = this._getSpawnArgs(options);
-        let cmd = noPrefix ? '' : '[command]'; // omit prefix when piped to a second tool
-        if (toolrunner_IS_WINDOWS) {
-            // Windows + cmd file
-            if (this._isCmdFile()) {
-                cmd += toolPath;
-                for (const a of args) {
-                    cmd += ` ${a}`;
-                }
-            }
-            // Windows + verbatim
-            else if (options.windowsVerbatimArguments) {
-                cmd += `"${toolPath}"`;
-                for (const a of args) {
-                    cmd += ` ${a}`;
-                }
-            }
-            // Windows (regular)
-            else {
-                cmd += this._windowsQuoteCmdArg(toolPath);
-                for (const a of args) {
-                    cmd += ` ${this._windowsQuoteCmdArg(a)}`;
-                }
-            }
-        }
-        else {
-            // OSX/Linux - this can likely be improved with some form of quoting.
-            // creating processes on Unix is fundamentally different than Windows.
-            // on Unix, execvp() takes an arg array.
-            cmd += toolPath;
-            for (const a of args) {
-                cmd += ` ${a}`;
-            }
-        }
-        return cmd;
-    }
-    _processLineBuffer(data, strBuffer, onLine) {
-        try {
-            let s = strBuffer + data.toString();
-            let n = s.indexOf(external_os_.EOL);
-            while (n > -1) {
-                const line = s.substring(0, n);
-                onLine(line);
-                // the rest of the string ...
-                s = s.substring(n + external_os_.EOL.length);
-                n = s.indexOf(external_os_.EOL);
-            }
-            return s;
-        }
-        catch (err) {
-            // streaming lines to console is best effort.  Don't fail a build.
-            this._debug(`error processing line. Failed with error ${err}`);
-            return '';
-        }
-    }
-    _getSpawnFileName() {
-        if (toolrunner_IS_WINDOWS) {
-            if (this._isCmdFile()) {
-                return process.env['COMSPEC'] || 'cmd.exe';
-            }
-        }
-        return this.toolPath;
-    }
-    _getSpawnArgs(options) {
-        if (toolrunner_IS_WINDOWS) {
-            if (this._isCmdFile()) {
-                let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
-                for (const a of this.args) {
-                    argline += ' ';
-                    argline += options.windowsVerbatimArguments
-                        ? a
-                        : this._windowsQuoteCmdArg(a);
-                }
-                argline += '"';
-                return [argline];
-            }
-        }
-        return this.args;
-    }
-    _endsWith(str, end) {
-        return str.endsWith(end);
-    }
-    _isCmdFile() {
-        const upperToolPath = this.toolPath.toUpperCase();
-        return (this._endsWith(upperToolPath, '.CMD') ||
-            this._endsWith(upperToolPath, '.BAT'));
-    }
-    _windowsQuoteCmdArg(arg) {
-        // for .exe, apply the normal quoting rules that libuv applies
-        if (!this._isCmdFile()) {
-            return this._uvQuoteCmdArg(arg);
-        }
-        // otherwise apply quoting rules specific to the cmd.exe command line parser.
-        // the libuv rules are generic and are not designed specifically for cmd.exe
-        // command line parser.
-        //
-        // for a detailed description of the cmd.exe command line parser, refer to
-        // http://stackoverflow.com/questions/4094699/how-does-the-windows-command-interpreter-cmd-exe-parse-scripts/7970912#7970912
-        // need quotes for empty arg
-        if (!arg) {
-            return '""';
-        }
-        // determine whether the arg needs to be quoted
-        const cmdSpecialChars = [
-            ' ',
-            '\t',
-            '&',
-            '(',
-            ')',
-            '[',
-            ']',
-            '{',
-            '}',
-            '^',
-            '=',
-            ';',
-            '!',
-            "'",
-            '+',
-            ',',
-            '`',
-            '~',
-            '|',
-            '<',
-            '>',
-            '"'
-        ];
-        let needsQuotes = false;
-        for (const char of arg) {
-            if (cmdSpecialChars.some(x => x === char)) {
-                needsQuotes = true;
-                break;
-            }
-        }
-        // short-circuit if quotes not needed
-        if (!needsQuotes) {
-            return arg;
-        }
-        // the following quoting rules are very similar to the rules that by libuv applies.
-        //
-        // 1) wrap the string in quotes
-        //
-        // 2) double-up quotes - i.e. " => ""
-        //
-        //    this is different from the libuv quoting rules. libuv replaces " with \", which unfortunately
-        //    doesn't work well with a cmd.exe command line.
-        //
-        //    note, replacing " with "" also works well if the arg is passed to a downstream .NET console app.
-        //    for example, the command line:
-        //          foo.exe "myarg:""my val"""
-        //    is parsed by a .NET console app into an arg array:
-        //          [ "myarg:\"my val\"" ]
-        //    which is the same end result when applying libuv quoting rules. although the actual
-        //    command line from libuv quoting rules would look like:
-        //          foo.exe "myarg:\"my val\""
-        //
-        // 3) double-up slashes that precede a quote,
-        //    e.g.  hello \world    => "hello \world"
-        //          hello\"world    => "hello\\""world"
-        //          hello\\"world   => "hello\\\\""world"
-        //          hello world\    => "hello world\\"
-        //
-        //    technically this is not required for a cmd.exe command line, or the batch argument parser.
-        //    the reasons for including this as a .cmd quoting rule are:
-        //
-        //    a) this is optimized for the scenario where the argument is passed from the .cmd file to an
-        //       external program. many programs (e.g. .NET console apps) rely on the slash-doubling rule.
-        //
-        //    b) it's what we've been doing previously (by deferring to node default behavior) and we
-        //       haven't heard any complaints about that aspect.
-        //
-        // note, a weakness of the quoting rules chosen here, is that % is not escaped. in fact, % cannot be
-        // escaped when used on the command line directly - even though within a .cmd file % can be escaped
-        // by using %%.
-        //
-        // the saving grace is, on the command line, %var% is left as-is if var is not defined. this contrasts
-        // the line parsing rules within a .cmd file, where if var is not defined it is replaced with nothing.
-        //
-        // one option that was explored was replacing % with ^% - i.e. %var% => ^%var^%. this hack would
-        // often work, since it is unlikely that var^ would exist, and the ^ character is removed when the
-        // variable is used. the problem, however, is that ^ is not removed when %* is used to pass the args
-        // to an external program.
-        //
-        // an unexplored potential solution for the % escaping problem, is to create a wrapper .cmd file.
-        // % can be escaped within a .cmd file.
-        let reverse = '"';
-        let quoteHit = true;
-        for (let i = arg.length; i > 0; i--) {
-            // walk the string in reverse
-            reverse += arg[i - 1];
-            if (quoteHit && arg[i - 1] === '\\') {
-                reverse += '\\'; // double the slash
-            }
-            else if (arg[i - 1] === '"') {
-                quoteHit = true;
-                reverse += '"'; // double the quote
-            }
-            else {
-                quoteHit = false;
-            }
-        }
-        reverse += '"';
-        return reverse.split('').reverse().join('');
-    }
-    _uvQuoteCmdArg(arg) {
-        // Tool runner wraps child_process.spawn() and needs to apply the same quoting as
-        // Node in certain cases where the undocumented spawn option windowsVerbatimArguments
-        // is used.
-        //
-        // Since this function is a port of quote_cmd_arg from Node 4.x (technically, lib UV,
-        // see https://github.com/nodejs/node/blob/v4.x/deps/uv/src/win/process.c for details),
-        // pasting copyright notice from Node within this function:
-        //
-        //      Copyright Joyent, Inc. and other Node contributors. All rights reserved.
-        //
-        //      Permission is hereby granted, free of charge, to any person obtaining a copy
-        //      of this software and associated documentation files (the "Software"), to
-        //      deal in the Software without restriction, including without limitation the
-        //      rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
-        //      sell copies of the Software, and to permit persons to whom the Software is
-        //      furnished to do so, subject to the following conditions:
-        //
-        //      The above copyright notice and this permission notice shall be included in
-        //      all copies or substantial portions of the Software.
-        //
-        //      THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-        //      IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-        //      FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-        //      AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-        //      LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
-        //      FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
-        //      IN THE SOFTWARE.
-        if (!arg) {
-            // Need double quotation for empty argument
-            return '""';
-        }
-        if (!arg.includes(' ') && !arg.includes('\t') && !arg.includes('"')) {
-            // No quotation needed
-            return arg;
-        }
-        if (!arg.includes('"') && !arg.includes('\\')) {
-            // No embedded double quotes or backslashes, so I can just wrap
-            // quote marks around the whole thing.
-            return `"${arg}"`;
-        }
-        // Expected input/output:
-        //   input : hello"world
-        //   output: "hello\"world"
-        //   input : hello""world
-        //   output: "hello\"\"world"
-        //   input : hello\world
-        //   output: hello\world
-        //   input : hello\\world
-        //   output: hello\\world
-        //   input : hello\"world
-        //   output: "hello\\\"world"
-        //   input : hello\\"world
-        //   output: "hello\\\\\"world"
-        //   input : hello world\
-        //   output: "hello world\\" - note the comment in libuv actually reads "hello world\"
-        //                             but it appears the comment is wrong, it should be "hello world\\"
-        let reverse = '"';
-        let quoteHit = true;
-        for (let i = arg.length; i > 0; i--) {
-            // walk the string in reverse
-            reverse += arg[i - 1];
-            if (quoteHit && arg[i - 1] === '\\') {
-                reverse += '\\';
-            }
-            else if (arg[i - 1] === '"') {
-                quoteHit = true;
-                reverse += '\\';
-            }
-            else {
-                quoteHit = false;
-            }
-        }
-        reverse += '"';
-        return reverse.split('').reverse().join('');
-    }
-    _cloneExecOptions(options) {
-        options = options || {};
-        const result = {
-            cwd: options.cwd || process.cwd(),
-            env: options.env || process.env,
-            silent: options.silent || false,
-            windowsVerbatimArguments: options.windowsVerbatimArguments || false,
-            failOnStdErr: options.failOnStdErr || false,
-            ignoreReturnCode: options.ignoreReturnCode || false,
-            delay: options.delay || 10000
-        };
-        result.outStream = options.outStream || process.stdout;
-        result.errStream = options.errStream || process.stderr;
-        return result;
-    }
-    _getSpawnOptions(options, toolPath) {
-        options = options || {};
-        const result = {};
-        result.cwd = options.cwd;
-        result.env = options.env;
-        result['windowsVerbatimArguments'] =
-            options.windowsVerbatimArguments || this._isCmdFile();
-        if (options.windowsVerbatimArguments) {
-            result.argv0 = `"${toolPath}"`;
-        }
-        return result;
-    }
-    /**
-     * Exec a tool.
-     * Output will be streamed to the live console.
-     * Returns promise with return code
-     *
-     * @param     tool     path to tool to exec
-     * @param     options  optional exec options.  See ExecOptions
-     * @returns   number
-     */
-    exec() {
-        return toolrunner_awaiter(this, void 0, void 0, function* () {
-            // root the tool path if it is unrooted and contains relative pathing
-            if (!isRooted(this.toolPath) &&
-                (this.toolPath.includes('/') ||
-                    (toolrunner_IS_WINDOWS && this.toolPath.includes('\\')))) {
-                // prefer options.cwd if it is specified, however options.cwd may also need to be rooted
-                this.toolPath = external_path_namespaceObject.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
-            }
-            // if the tool is only a file name, then resolve it from the PATH
-            // otherwise verify it exists (add extension on Windows if necessary)
-            this.toolPath = yield which(this.toolPath, true);
-            return new Promise((resolve, reject) => toolrunner_awaiter(this, void 0, void 0, function* () {
-                this._debug(`exec tool: ${this.toolPath}`);
-                this._debug('arguments:');
-                for (const arg of this.args) {
-                    this._debug(`   ${arg}`);
-                }
-                const optionsNonNull = this._cloneExecOptions(this.options);
-                if (!optionsNonNull.silent && optionsNonNull.outStream) {
-                    optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + external_os_.EOL);
-                }
-                const state = new ExecState(optionsNonNull, this.toolPath);
-                state.on('debug', (message) => {
-                    this._debug(message);
-                });
-                if (this.options.cwd && !(yield exists(this.options.cwd))) {
-                    return reject(new Error(`The cwd: ${this.options.cwd} does not exist!`));
-                }
-                const fileName = this._getSpawnFileName();
-                const cp = external_child_process_namespaceObject.spawn(fileName, this._getSpawnArgs(optionsNonNull), this._getSpawnOptions(this.options, fileName));
-                let stdbuffer = '';
-                if (cp.stdout) {
-                    cp.stdout.on('data', (data) => {
-                        if (this.options.listeners && this.options.listeners.stdout) {
-                            this.options.listeners.stdout(data);
-                        }
-                        if (!optionsNonNull.silent && optionsNonNull.outStream) {
-                            optionsNonNull.outStream.write(data);
-                        }
-                        stdbuffer = this._processLineBuffer(data, stdbuffer, (line) => {
-                            if (this.options.listeners && this.options.listeners.stdline) {
-                                this.options.listeners.stdline(line);
-                            }
-                        });
-                    });
-                }
-                let errbuffer = '';
-                if (cp.stderr) {
-                    cp.stderr.on('data', (data) => {
-                        state.processStderr = true;
-                        if (this.options.listeners && this.options.listeners.stderr) {
-                            this.options.listeners.stderr(data);
-                        }
-                        if (!optionsNonNull.silent &&
-                            optionsNonNull.errStream &&
-                            optionsNonNull.outStream) {
-                            const s = optionsNonNull.failOnStdErr
-                                ? optionsNonNull.errStream
-                                : optionsNonNull.outStream;
-                            s.write(data);
-                        }
-                        errbuffer = this._processLineBuffer(data, errbuffer, (line) => {
-                            if (this.options.listeners && this.options.listeners.errline) {
-                                this.options.listeners.errline(line);
-                            }
-                        });
-                    });
-                }
-                cp.on('error', (err) => {
-                    state.processError = err.message;
-                    state.processExited = true;
-                    state.processClosed = true;
-                    state.CheckComplete();
-                });
-                cp.on('exit', (code) => {
-                    state.processExitCode = code;
-                    state.processExited = true;
-                    this._debug(`Exit code ${code} received from tool '${this.toolPath}'`);
-                    state.CheckComplete();
-                });
-                cp.on('close', (code) => {
-                    state.processExitCode = code;
-                    state.processExited = true;
-                    state.processClosed = true;
-                    this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
-                    state.CheckComplete();
-                });
-                state.on('done', (error, exitCode) => {
-                    if (stdbuffer.length > 0) {
-                        this.emit('stdline', stdbuffer);
-                    }
-                    if (errbuffer.length > 0) {
-                        this.emit('errline', errbuffer);
-                    }
-                    cp.removeAllListeners();
-                    if (error) {
-                        reject(error);
-                    }
-                    else {
-                        resolve(exitCode);
-                    }
-                });
-                if (this.options.input) {
-                    if (!cp.stdin) {
-                        throw new Error('child process missing stdin');
-                    }
-                    cp.stdin.end(this.options.input);
-                }
-            }));
-        });
-    }
-}
-/**
- * Convert an arg string to an array of args. Handles escaping
- *
- * @param    argString   string of arguments
- * @returns  string[]    array of arguments
- */
-function argStringToArray(argString) {
-    const args = [];
-    let inQuotes = false;
-    let escaped = false;
-    let arg = '';
-    function append(c) {
-        // we only escape double quotes.
-        if (escaped && c !== '"') {
-            arg += '\\';
-        }
-        arg += c;
-        escaped = false;
-    }
-    for (let i = 0; i < argString.length; i++) {
-        const c = argString.charAt(i);
-        if (c === '"') {
-            if (!escaped) {
-                inQuotes = !inQuotes;
-            }
-            else {
-                append(c);
-            }
-            continue;
-        }
-        if (c === '\\' && escaped) {
-            append(c);
-            continue;
-        }
-        if (c === '\\' && inQuotes) {
-            escaped = true;
-            continue;
-        }
-        if (c === ' ' && !inQuotes) {
-            if (arg.length > 0) {
-                args.push(arg);
-                arg = '';
-            }
-            continue;
-        }
-        append(c);
-    }
-    if (arg.length > 0) {
-        args.push(arg.trim());
-    }
-    return args;
-}
-class ExecState extends external_events_.EventEmitter {
-    constructor(options, toolPath) {
-        super();
-        this.processClosed = false; // tracks whether the process has exited and stdio is closed
-        this.processError = '';
-        this.processExitCode = 0;
-        this.processExited = false; // tracks whether the process has exited
-        this.processStderr = false; // tracks whether stderr was written to
-        this.delay = 10000; // 10 seconds
-        this.done = false;
-        this.timeout = null;
-        if (!toolPath) {
-            throw new Error('toolPath must not be empty');
-        }
-        this.options = options;
-        this.toolPath = toolPath;
-        if (options.delay) {
-            this.delay = options.delay;
-        }
-    }
-    CheckComplete() {
-        if (this.done) {
-            return;
-        }
-        if (this.processClosed) {
-            this._setResult();
-        }
-        else if (this.processExited) {
-            this.timeout = (0,external_timers_namespaceObject.setTimeout)(ExecState.HandleTimeout, this.delay, this);
-        }
-    }
-    _debug(message) {
-        this.emit('debug', message);
-    }
-    _setResult() {
-        // determine whether there is an error
-        let error;
-        if (this.processExited) {
-            if (this.processError) {
-                error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
-            }
-            else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
-                error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
-            }
-            else if (this.processStderr && this.options.failOnStdErr) {
-                error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
-            }
-        }
-        // clear the timeout
-        if (this.timeout) {
-            clearTimeout(this.timeout);
-            this.timeout = null;
-        }
-        this.done = true;
-        this.emit('done', error, this.processExitCode);
-    }
-    static HandleTimeout(state) {
-        if (state.done) {
-            return;
-        }
-        if (!state.processClosed && state.processExited) {
-            const message = `The STDIO streams did not close within ${state.delay / 1000} seconds of the exit event from process '${state.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;
-            state._debug(message);
-        }
-        state._setResult();
-    }
-}
-//# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
-var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-/**
- * Exec a command.
- * Output will be streamed to the live console.
- * Returns promise with return code
- *
- * @param     commandLine        command to execute (can include additional args). Must be correctly escaped.
- * @param     args               optional arguments for tool. Escaping is handled by the lib.
- * @param     options            optional exec options.  See ExecOptions
- * @returns   Promise<number>    exit code
- */
-function exec_exec(commandLine, args, options) {
-    return exec_awaiter(this, void 0, void 0, function* () {
-        const commandArgs = tr.argStringToArray(commandLine);
-        if (commandArgs.length === 0) {
-            throw new Error(`Parameter 'commandLine' cannot be null or empty.`);
-        }
-        // Path to tool to execute should be first arg
-        const toolPath = commandArgs[0];
-        args = commandArgs.slice(1).concat(args || []);
-        const runner = new tr.ToolRunner(toolPath, args, options);
-        return runner.exec();
-    });
-}
-/**
- * Exec a command and get the output.
- * Output will be streamed to the live console.
- * Returns promise with the exit code and collected stdout and stderr
- *
- * @param     commandLine           command to execute (can include additional args). Must be correctly escaped.
- * @param     args                  optional arguments for tool. Escaping is handled by the lib.
- * @param     options               optional exec options.  See ExecOptions
- * @returns   Promise<ExecOutput>   exit code, stdout, and stderr
- */
-function getExecOutput(commandLine, args, options) {
-    return exec_awaiter(this, void 0, void 0, function* () {
-        var _a, _b;
-        let stdout = '';
-        let stderr = '';
-        //Using string decoder covers the case where a mult-byte character is split
-        const stdoutDecoder = new StringDecoder('utf8');
-        const stderrDecoder = new StringDecoder('utf8');
-        const originalStdoutListener = (_a = options === null || options === void 0 ? void 0 : options.listeners) === null || _a === void 0 ? void 0 : _a.stdout;
-        const originalStdErrListener = (_b = options === null || options === void 0 ? void 0 : options.listeners) === null || _b === void 0 ? void 0 : _b.stderr;
-        const stdErrListener = (data) => {
-            stderr += stderrDecoder.write(data);
-            if (originalStdErrListener) {
-                originalStdErrListener(data);
-            }
-        };
-        const stdOutListener = (data) => {
-            stdout += stdoutDecoder.write(data);
-            if (originalStdoutListener) {
-                originalStdoutListener(data);
-            }
-        };
-        const listeners = Object.assign(Object.assign({}, options === null || options === void 0 ? void 0 : options.listeners), { stdout: stdOutListener, stderr: stdErrListener });
-        const exitCode = yield exec_exec(commandLine, args, Object.assign(Object.assign({}, options), { listeners }));
-        //flush any remaining characters
-        stdout += stdoutDecoder.end();
-        stderr += stderrDecoder.end();
-        return {
-            exitCode,
-            stdout,
-            stderr
-        };
-    });
-}
-//# sourceMappingURL=exec.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
-var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
-        silent: true
-    });
-    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
-        silent: true
-    });
-    return {
-        name: name.trim(),
-        version: version.trim()
-    };
-});
-const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    var _a, _b, _c, _d;
-    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
-        silent: true
-    });
-    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
-    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
-    return {
-        name,
-        version
-    };
-});
-const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
-        silent: true
-    });
-    const [name, version] = stdout.trim().split('\n');
-    return {
-        name,
-        version
-    };
-});
-const platform = external_os_.platform();
-const arch = external_os_.arch();
-const isWindows = platform === 'win32';
-const isMacOS = platform === 'darwin';
-const isLinux = platform === 'linux';
-function getDetails() {
-    return platform_awaiter(this, void 0, void 0, function* () {
-        return Object.assign(Object.assign({}, (yield (isWindows
-            ? getWindowsInfo()
-            : isMacOS
-                ? getMacOsInfo()
-                : getLinuxInfo()))), { platform,
-            arch,
-            isWindows,
-            isMacOS,
-            isLinux });
-    });
-}
-//# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
-var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-
-/**
- * The code to exit an action
- */
-var ExitCode;
-(function (ExitCode) {
-    /**
-     * A code indicating that the action was successful
-     */
-    ExitCode[ExitCode["Success"] = 0] = "Success";
-    /**
-     * A code indicating that the action was a failure
-     */
-    ExitCode[ExitCode["Failure"] = 1] = "Failure";
-})(ExitCode || (ExitCode = {}));
-//-----------------------------------------------------------------------
-// Variables
-//-----------------------------------------------------------------------
-/**
- * Sets env variable for this action and future actions in the job
- * @param name the name of the variable to set
- * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function exportVariable(name, val) {
-    const convertedVal = toCommandValue(val);
-    process.env[name] = convertedVal;
-    const filePath = process.env['GITHUB_ENV'] || '';
-    if (filePath) {
-        return issueFileCommand('ENV', prepareKeyValueMessage(name, val));
-    }
-    issueCommand('set-env', { name }, convertedVal);
-}
-/**
- * Registers a secret which will get masked from logs
- *
- * @param secret - Value of the secret to be masked
- * @remarks
- * This function instructs the Actions runner to mask the specified value in any
- * logs produced during the workflow run. Once registered, the secret value will
- * be replaced with asterisks (***) whenever it appears in console output, logs,
- * or error messages.
- *
- * This is useful for protecting sensitive information such as:
- * - API keys
- * - Access tokens
- * - Authentication credentials
- * - URL parameters containing signatures (SAS tokens)
- *
- * Note that masking only affects future logs; any previous appearances of the
- * secret in logs before calling this function will remain unmasked.
- *
- * @example
- * ```typescript
- * // Register an API token as a secret
- * const apiToken = "abc123xyz456";
- * setSecret(apiToken);
- *
- * // Now any logs containing this value will show *** instead
- * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
- * ```
- */
-function core_setSecret(secret) {
-    command_issueCommand('add-mask', {}, secret);
-}
-/**
- * Prepends inputPath to the PATH (for this action and future actions)
- * @param inputPath
- */
-function addPath(inputPath) {
-    const filePath = process.env['GITHUB_PATH'] || '';
-    if (filePath) {
-        issueFileCommand('PATH', inputPath);
+function updateV7State(state, now, rnds) {
+    state.msecs ??= -Infinity;
+    state.seq ??= 0;
+    if (now > state.msecs) {
+        state.seq = v7Sequence(rnds);
+        state.msecs = now;
     }
     else {
-        issueCommand('add-path', {}, inputPath);
-    }
-    process.env['PATH'] = `${inputPath}${path.delimiter}${process.env['PATH']}`;
-}
-/**
- * Gets the value of an input.
- * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
- * Returns an empty string if the value is not defined.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string
- */
-function getInput(name, options) {
-    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
-    if (options && options.required && !val) {
-        throw new Error(`Input required and not supplied: ${name}`);
-    }
-    if (options && options.trimWhitespace === false) {
-        return val;
-    }
-    return val.trim();
-}
-/**
- * Gets the values of an multiline input.  Each value is also trimmed.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string[]
- *
- */
-function getMultilineInput(name, options) {
-    const inputs = getInput(name, options)
-        .split('\n')
-        .filter(x => x !== '');
-    if (options && options.trimWhitespace === false) {
-        return inputs;
-    }
-    return inputs.map(input => input.trim());
-}
-/**
- * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
- * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
- * The return value is also in boolean type.
- * ref: https://yaml.org/spec/1.2/spec.html#id2804923
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   boolean
- */
-function getBooleanInput(name, options) {
-    const trueValue = ['true', 'True', 'TRUE'];
-    const falseValue = ['false', 'False', 'FALSE'];
-    const val = getInput(name, options);
-    if (trueValue.includes(val))
-        return true;
-    if (falseValue.includes(val))
-        return false;
-    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
-        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
-}
-/**
- * Sets the value of an output.
- *
- * @param     name     name of the output to set
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function setOutput(name, value) {
-    const filePath = process.env['GITHUB_OUTPUT'] || '';
-    if (filePath) {
-        return file_command_issueFileCommand('OUTPUT', file_command_prepareKeyValueMessage(name, value));
-    }
-    process.stdout.write(external_os_.EOL);
-    command_issueCommand('set-output', { name }, utils_toCommandValue(value));
-}
-/**
- * Enables or disables the echoing of commands into stdout for the rest of the step.
- * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
- *
- */
-function setCommandEcho(enabled) {
-    issue('echo', enabled ? 'on' : 'off');
-}
-//-----------------------------------------------------------------------
-// Results
-//-----------------------------------------------------------------------
-/**
- * Sets the action status to failed.
- * When the action exits it will be with an exit code of 1
- * @param message add error issue message
- */
-function setFailed(message) {
-    process.exitCode = ExitCode.Failure;
-    error(message);
-}
-//-----------------------------------------------------------------------
-// Logging Commands
-//-----------------------------------------------------------------------
-/**
- * Gets whether Actions Step Debug is on or not
- */
-function isDebug() {
-    return process.env['RUNNER_DEBUG'] === '1';
-}
-/**
- * Writes debug message to user log
- * @param message debug message
- */
-function core_debug(message) {
-    issueCommand('debug', {}, message);
-}
-/**
- * Adds an error issue
- * @param message error issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function error(message, properties = {}) {
-    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a warning issue
- * @param message warning issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function warning(message, properties = {}) {
-    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a notice issue
- * @param message notice issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function notice(message, properties = {}) {
-    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Writes info to log with console.log.
- * @param message info message
- */
-function info(message) {
-    process.stdout.write(message + external_os_.EOL);
-}
-/**
- * Begin an output group.
- *
- * Output until the next `groupEnd` will be foldable in this group
- *
- * @param name The name of the output group
- */
-function startGroup(name) {
-    command_issue('group', name);
-}
-/**
- * End an output group.
- */
-function endGroup() {
-    command_issue('endgroup');
-}
-/**
- * Wrap an asynchronous function call in a group.
- *
- * Returns the same type as the function itself.
- *
- * @param name The name of the group
- * @param fn The function to wrap in the group
- */
-function group(name, fn) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        startGroup(name);
-        let result;
-        try {
-            result = yield fn();
-        }
-        finally {
-            endGroup();
-        }
-        return result;
-    });
-}
-//-----------------------------------------------------------------------
-// Wrapper action state
-//-----------------------------------------------------------------------
-/**
- * Saves state for current action, the state can only be retrieved by this action's post job execution.
- *
- * @param     name     name of the state to store
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function saveState(name, value) {
-    const filePath = process.env['GITHUB_STATE'] || '';
-    if (filePath) {
-        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
-    }
-    issueCommand('save-state', { name }, toCommandValue(value));
-}
-/**
- * Gets the value of an state set by this action's main execution.
- *
- * @param     name     name of the state to get
- * @returns   string
- */
-function getState(name) {
-    return process.env[`STATE_${name}`] || '';
-}
-function getIDToken(aud) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        return yield OidcClient.getIDToken(aud);
-    });
-}
-/**
- * Summary exports
- */
-
-/**
- * @deprecated use core.summary
- */
-
-/**
- * Path exports
- */
-
-/**
- * Platform utilities exports
- */
-
-//# sourceMappingURL=core.js.map
-// EXTERNAL MODULE: ./node_modules/cli-table3/index.js
-var cli_table3 = __nccwpck_require__(5832);
-// EXTERNAL MODULE: ./lib/src/text/format.js
-var format = __nccwpck_require__(4185);
-// EXTERNAL MODULE: ./lib/src/schedule/next-occurrence.js + 1 modules
-var next_occurrence = __nccwpck_require__(6073);
-;// CONCATENATED MODULE: ./lib/src/schedule/coming.js
-
-
-/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
-function comingOccurrences(job, now) {
-    if (job.schedule === null || job.status === 'disabled')
-        return [];
-    const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
-    const after = waiting[0] === undefined ? now : new Date(waiting[0]);
-    try {
-        const later = (0,next_occurrence.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
-        return [...waiting, ...later.map((at) => at.toISOString())];
-    }
-    catch {
-        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
-        return waiting;
-    }
-}
-/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
-function thenWords(job, now) {
-    const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
-    return later.length === 0 ? '' : `then ${later.map((at) => (0,format/* stamp */.iE)(at, now)).join(', ')} UTC`;
-}
-/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
-function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
-    if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
-        return '';
-    const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
-    return seconds >= 60 ? `, ${(0,format/* duration */.p0)(seconds)} late` : '';
-}
-/** What becomes of missed occurrences, in words. */
-function missedWords(job) {
-    switch (job.missed) {
-        case 'once':
-            return 'run once';
-        case 'skip':
-            return `skipped when more than ${Math.round(job.missed_grace_seconds / 60)} min late`;
-        case 'all':
-            return 'each runs';
-    }
-}
-
-// EXTERNAL MODULE: ./node_modules/cronstrue/dist/cronstrue.js
-var cronstrue = __nccwpck_require__(2507);
-;// CONCATENATED MODULE: ./lib/src/schedule/in-words.js
-
-/**
- * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
- * Of nicknames, cronstrue knows those in small letters alone.
- * @returns the expression itself where it cannot be put into words
- */
-function scheduleInWords(schedule, timezone) {
-    const zone = timezone ?? 'UTC';
-    try {
-        return `${cronstrue.toString(schedule.toLowerCase(), { use24HourTimeFormat: true })} (${zone})`;
-    }
-    catch {
-        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
-        return `${schedule} (${zone})`;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/verdict.js
-/** The last line of a job's log: what became of it. */
-function verdict(report) {
-    const took = `after ${report.durationSeconds.toFixed(1)} s`;
-    const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
-    const why = report.error ? `: ${report.error}` : '';
-    switch (report.outcome) {
-        case 'success':
-            return `Succeeded ${took}${next}`;
-        case 'retry':
-            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
-        case 'failed':
-            return `Failed for good ${took}${next}${why}`;
-        case 'snoozed':
-            return `Asked to run later${next}${why}`;
-        case 'released':
-            return `Handed back${why}`;
-        case 'cancelled':
-            return `Cancelled ${took}`;
-        case 'lost':
-            return `Lost its lock ${took}: another worker may run it, and nothing was recorded`;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/commands/apply-words.js
-
-const VERBS = {
-    create: ['created', 'to create'],
-    update: ['updated', 'to update'],
-    enable: ['enabled', 'to enable'],
-    disable: ['disabled', 'to disable'],
-    gone: ['gone from the file and left alone (prune disables them)', 'gone from the file'],
-    unchanged: ['unchanged', 'unchanged'],
-};
-/** `Applied: 2 created, 1 updated, 5 unchanged.` */
-function applyVerdict({ reply }) {
-    const counts = Object.keys(VERBS).flatMap((action) => {
-        const count = reply.jobs.filter((job) => job.action === action).length;
-        return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
-    });
-    const what = counts.length === 0 ? 'the file has no jobs' : counts.join(', ');
-    return reply.dry_run ? `Plan, nothing was changed: ${what}.` : `Applied: ${what}.`;
-}
-function applyRows({ reply }, now) {
-    return reply.jobs.map((job) => ({
-        key: job.key,
-        action: job.action,
-        queue: job.queue,
-        runs: job.status === 'waiting' ? (0,format/* moment */.n$)(job.run_at, now) : job.status,
-        changes: Object.entries(job.changes).map(([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`),
-    }));
-}
-
-;// CONCATENATED MODULE: ./lib/src/commands/answer-text.js
-
-
-
-
-
-
-/** An answer as plain text, for a terminal and for the log of a step. */
-function answerText(answer, now) {
-    switch (answer.command) {
-        case 'run': {
-            const { report } = answer;
-            const lines = report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`);
-            const left = report.remaining === null ? 'unknown' : report.remaining;
-            return [
-                ...lines,
-                ...(answer.warnings ?? []).map((warning) => `Warning: ${warning}`),
-                `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${left} remaining.`,
-            ].join('\n');
-        }
-        case 'plan':
-            return [
-                answer.workers === 0 ? 'Nothing is due.' : `${(0,format/* plural */.LS)(answer.workers, 'worker')} to start.`,
-                ...answer.warnings.map((warning) => `Warning: ${warning}`),
-                table(['Queue', 'Due', 'Side by side'], answer.reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)])),
-            ].join('\n');
-        case 'dry-run':
-            return `${(0,format/* plural */.LS)(answer.peek.due, 'job')} due; nothing was claimed.\n${jobs(answer.peek.jobs, now)}`;
-        case 'create':
-            return answer.created
-                ? `Created ${answer.name}: ${answer.jobId}`
-                : `Nothing added: the unfinished job ${answer.jobId} has the same unique key.`;
-        case 'apply':
-            return [
-                applyVerdict(answer),
-                table(['Key', 'Action', 'Runs', 'Changes'], applyRows(answer, now).map(({ key, action, runs, changes }) => [
-                    key,
-                    action,
-                    runs,
-                    changes.join('\n'),
-                ])),
-            ].join('\n');
-        case 'list':
-            return answer.reply.jobs.length === 0
-                ? 'No job fits.'
-                : `${jobs(answer.reply.jobs, now, true)}${answer.reply.next ? '\nThere are more: raise limit.' : ''}`;
-        case 'show': {
-            const { job, executions } = answer.reply;
-            if (!job)
-                return 'There is no such job.';
-            const history = table(['Execution', 'Attempt', 'Started', 'Took', 'Result or error'], executions.map((execution) => [
-                execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
-                String(execution.attempt),
-                (0,format/* moment */.n$)(execution.started_at, now) + lateWords(execution),
-                execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
-                (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
-            ]));
-            const next = comingOccurrences(job, now);
-            return [
-                jobs([job], now),
-                ...(job.schedule === null
-                    ? []
-                    : [
-                        `Schedule: ${job.schedule}: ${scheduleInWords(job.schedule, job.timezone)}; missed occurrences: ${missedWords(job)}`,
-                    ]),
-                ...(next.length === 0 ? [] : [`Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}`]),
-                `Config: ${JSON.stringify(job.config, null, 2)}`,
-                executions.length > 0 ? history : 'It has not run yet.',
-            ].join('\n');
-        }
-        case 'stats': {
-            const { reply } = answer;
-            const counts = table(['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'], [
-                ...reply.queues.map((queue) => [
-                    queue.queue,
-                    ...[queue.due, queue.waiting, queue.locked, queue.success, queue.failed, queue.disabled].map(String),
-                ]),
-                [
-                    'all',
-                    ...[
-                        reply.due,
-                        reply.jobs.waiting,
-                        reply.jobs.locked,
-                        reply.jobs.success,
-                        reply.jobs.failed,
-                        reply.jobs.disabled,
-                    ].map(String),
-                ],
-            ]);
-            return [counts, ...wakeLines(reply)].join('\n');
-        }
-        case 'verb':
-            return `${answer.verb}: ${answer.reply.applied ? 'done' : 'not done'}, the job is ${answer.reply.status ?? 'not there'}.${answer.reply.reason ? ` ${answer.reply.reason}` : ''}`;
-        case 'doctor':
-            return answer.checks
-                .map((check) => `${{ good: 'ok  ', warning: 'warn', bad: 'BAD ' }[check.state]}  ${check.name}: ${check.found}${check.advice ? `\n      ${check.advice}` : ''}`)
-                .join('\n');
-    }
-}
-function wakeLines({ wake }) {
-    if (wake === null)
-        return [];
-    return [
-        `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`,
-        ...wake.watched
-            .filter(({ errors }) => errors > 0)
-            .map(({ queue, repository, last_error: error }) => `  ${repository} (queue ${queue}) was not woken: ${error}`),
-    ];
-}
-/** @param coming with the occurrences of schedules after the next one */
-function jobs(rows, now, coming = false) {
-    return table(['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
-        job.job_id,
-        job.name,
-        job.blocked ? 'waiting for its key' : job.status,
-        job.job_type,
-        job.queue,
-        [
-            (0,format/* moment */.n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
-            job.schedule === null ? '' : scheduleInWords(job.schedule, job.timezone),
-            coming ? thenWords(job, now) : '',
-        ]
-            .filter((part) => part !== '')
-            .join('\n'),
-        `${job.current_retries}/${job.max_retries}`,
-    ]));
-}
-/** A longer line would stretch the table beyond all screens, and one of megabytes takes seconds to draw. */
-const LONGEST_LINE = 200;
-const shorten = (cell) => cell
-    .split('\n')
-    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
-    .join('\n');
-function table(head, rows) {
-    const grid = new cli_table3({ head, style: { head: [], border: [] } });
-    grid.push(...rows.map((row) => row.map(shorten)));
-    return grid.toString();
-}
-
-// EXTERNAL MODULE: ./lib/src/handlers/handler.js
-var handler = __nccwpck_require__(602);
-;// CONCATENATED MODULE: ./lib/src/queue/errors.js
-class QueueError extends Error {
-    name = 'QueueError';
-    code;
-    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
-    retryable;
-    /** SQLSTATE or PGRST code where there was one. */
-    sqlState;
-    constructor(code, message, options = {}) {
-        super(message, { cause: options.cause });
-        this.code = code;
-        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
-        this.sqlState = options.sqlState;
-    }
-}
-/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
-const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
-const oneLine = (text, limit = 300) => {
-    const line = text
-        .replace(/<[^>]*>/g, ' ')
-        .replace(/\s+/g, ' ')
-        .trim();
-    return line.length > limit ? `${line.slice(0, limit)}…` : line;
-};
-/**
- * Turns a failed reply into an error that says what to do.
- * @param fn the SQL function that was called
- * @param host the host of the project's URL, for the text
- */
-function classify(fn, host, reply) {
-    const { status, error } = reply;
-    const state = error.code ?? '';
-    const said = oneLine(error.message ?? '');
-    const fail = (code, message, retryable) => new QueueError(code, message, {
-        sqlState: state || undefined,
-        ...(retryable === undefined ? {} : { retryable }),
-    });
-    if (status === 0)
-        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
-    if (state === 'PT426')
-        return fail('schema_mismatch', joinHint(said, error.hint));
-    if (/^PT4/.test(state) || state === 'PT400')
-        return fail('refused', joinHint(said, error.hint));
-    if (status === 540) {
-        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
-    }
-    if (status === 402) {
-        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
-    }
-    if (state === '42501') {
-        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
-    }
-    if (state === 'PGRST202' || state === '42883') {
-        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
-    }
-    if (TRANSIENT_STATES.test(state)) {
-        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
-    }
-    if (status === 401 || status === 403) {
-        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
-    }
-    if (status === 408 || status === 429 || status >= 500) {
-        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
-    }
-    if (status === 404 || state === '') {
-        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
-    }
-    return fail('refused', joinHint(`${said} (${state})`, error.hint));
-}
-function joinHint(message, hint) {
-    return hint ? `${message} ${oneLine(hint)}` : message;
-}
-/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
-function networkCause(error) {
-    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
-    if (/ENOTFOUND|EAI_AGAIN/.test(text))
-        return 'the host name does not resolve. Check the project URL';
-    if (/ECONNREFUSED/.test(text))
-        return 'the connection is refused';
-    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
-        return 'the connection was closed in the middle';
-    if (/CERT|certificate|SSL/i.test(text))
-        return 'its TLS certificate is not accepted';
-    if (/AbortError|TimeoutError|timeout/i.test(text))
-        return 'no answer in time';
-    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
-}
-
-// EXTERNAL MODULE: ./lib/src/text/describe-error.js
-var describe_error = __nccwpck_require__(6912);
-// EXTERNAL MODULE: ./lib/src/text/storable.js
-var storable = __nccwpck_require__(5620);
-;// CONCATENATED MODULE: ./lib/src/worker/attempt.js
-
-
-
-/** A handler that does not end this long after it was told to stop is not waited for any longer. */
-const ABANDON_AFTER_MS = 30_000;
-/** Warnings of one job that the summary can show. */
-const MAX_WARNINGS = 10;
-const MAX_WARNING_BYTES = 2_000;
-/** setTimeout fires at once beyond this. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** Starts a job's handler and watches over it: its timeout, its progress, its end. */
-function startAttempt(job, deps) {
-    const started = deps.now();
-    const controller = new AbortController();
-    let reason = null;
-    let progress = null;
-    let unsent = false;
-    const warnings = [];
-    let abandon = () => { };
-    const abandoned = new Promise((resolve) => {
-        abandon = resolve;
-    });
-    const timers = [];
-    const stop = (why) => {
-        if (reason)
-            return;
-        reason = why;
-        timers.push(setTimeout(() => abandon({ outcome: 'failure', kind: 'error', message: 'The handler did not stop when told to.' }), ABANDON_AFTER_MS));
-        controller.abort(why);
-    };
-    if (job.timeout_seconds !== null && job.timeout_seconds * 1000 <= LONGEST_TIMER_MS) {
-        const seconds = job.timeout_seconds;
-        timers.push(setTimeout(() => stop(new handler/* AbortReason */.X('timeout', `The job ran longer than its timeout of ${seconds} s and was stopped.`)), seconds * 1000));
-    }
-    const handled = (async () => {
-        try {
-            return await deps.handler({
-                job,
-                config: readConfig(job.config),
-                idempotencyKey: `${job.job_id}:${job.occurrence}`,
-                signal: controller.signal,
-                log: {
-                    line: (text) => deps.output.line(text),
-                    warning: (text) => {
-                        deps.output.line(`warning: ${text}`);
-                        if (warnings.length < MAX_WARNINGS)
-                            warnings.push((0,storable/* keepStart */.Og)(deps.redact(text), MAX_WARNING_BYTES));
-                    },
-                },
-                progress: (value) => {
-                    progress = value;
-                    unsent = true;
-                },
-                secret: deps.secret,
-                redact: deps.redact,
-            });
-        }
-        catch (error) {
-            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
-        }
-    })();
-    const ended = Promise.race([handled, abandoned]).then((outcome) => {
-        for (const timer of timers)
-            clearTimeout(timer);
-        return {
-            executionId: job.execution_id,
-            outcome,
-            abortCause: reason?.abortCause ?? null,
-            abortMessage: reason?.message ?? null,
-            durationSeconds: (deps.now() - started) / 1000,
-            progress,
-            warnings,
-            output: deps.output.tail(),
-        };
-    });
-    return {
-        job,
-        output: deps.output,
-        ended,
-        stop,
-        takeProgress: () => {
-            if (!unsent)
-                return null;
-            unsent = false;
-            return progress;
-        },
-    };
-}
-/** Clients of the seed schema encoded the config twice: a JSON string that holds JSON. */
-function readConfig(config) {
-    if (typeof config !== 'string')
-        return config;
-    try {
-        return JSON.parse(config);
-    }
-    catch {
-        return config;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/limits.js
-/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
-const MAX_RESULT_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES = 16 * 1024;
-const MAX_DETAILS_BYTES = 64 * 1024;
-/** Of one text among the details: a long stack must not cost the rest. */
-const MAX_DETAIL_BYTES = 8 * 1024;
-const MAX_OUTPUT_BYTES = 16 * 1024;
-const MAX_NOTE_BYTES = 1024;
-/** Jobs in one request at the most; the database takes no more. */
-const MAX_BATCH = 1_000;
-/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
-const BATCH_BYTES = 512 * 1024;
-/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
- * one, the worker does the jobs of the other. */
-const MAX_IN_FLIGHT = 2;
-
-;// CONCATENATED MODULE: ./lib/src/worker/settle.js
-
-
-/**
- * Turns the end of a handler into what the database is told. A success counts whatever else happened: recording it
- * as a failure would do finished work again. Otherwise the reason for which the handler was stopped decides.
- */
-async function settle(ending, deps) {
-    const text = (value, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(deps.redact(value)), bytes);
-    const shared = {
-        execution_id: ending.executionId,
-        duration_seconds: ending.durationSeconds,
-        ...(ending.progress ? { progress: storableProgress(ending.progress, text) } : {}),
-        ...(ending.output ? { output: text(ending.output, MAX_OUTPUT_BYTES) } : {}),
-    };
-    const { outcome } = ending;
-    if (outcome.outcome === 'success') {
-        const result = (0,storable/* storableJson */.r$)(deps.redactJson(outcome.result));
-        const encoded = JSON.stringify(result);
-        const bytes = (0,storable/* byteLength */.dp)(encoded);
-        if (bytes <= MAX_RESULT_BYTES) {
-            return {
-                item: { ...shared, outcome: 'success', result },
-                result,
-                resultBytes: bytes,
-                resultFile: null,
-            };
-        }
-        const file = await deps.spill(ending.executionId, encoded);
-        const stub = {
-            result_too_large: true,
-            bytes,
-            limit_bytes: MAX_RESULT_BYTES,
-            file,
-            note: 'The whole result is in this file on the runner, and named in the output result-files.',
-        };
-        return {
-            item: { ...shared, outcome: 'success', result: stub },
-            result: stub,
-            resultBytes: 0,
-            resultFile: file,
-        };
-    }
-    const settled = (item) => ({
-        item: { ...shared, ...item },
-        result: null,
-        resultBytes: 0,
-        resultFile: null,
-    });
-    const details = (value) => {
-        if (value === undefined)
-            return {};
-        const clean = (0,storable/* keepStarts */.DB)((0,storable/* storableJson */.r$)(deps.redactJson(value)), MAX_DETAIL_BYTES);
-        if ((0,storable/* byteLength */.dp)(JSON.stringify(clean)) <= MAX_DETAILS_BYTES)
-            return { error_details: clean };
-        return { error_details: { details_too_large: true, start: (0,storable/* keepStart */.Og)(JSON.stringify(clean), 4096) } };
-    };
-    switch (ending.abortCause) {
-        case 'shutdown':
-            return settled({
-                outcome: 'release',
-                error: text(ending.abortMessage ?? 'The worker shut down.', MAX_ERROR_BYTES),
-            });
-        case 'timeout':
-            return settled({
-                outcome: 'failure',
-                failure_kind: 'timeout',
-                error: text(ending.abortMessage ?? 'The job ran longer than its timeout.', MAX_ERROR_BYTES),
-            });
-        case 'cancelled':
-        case 'lost':
-            // The database knows that a cancel was asked for and records it; a lost lock makes it refuse this altogether.
-            return settled({ outcome: 'failure', error: text(ending.abortMessage ?? 'Stopped.', MAX_ERROR_BYTES) });
-        case null:
-            break;
-    }
-    switch (outcome.outcome) {
-        case 'snooze':
-            return settled({
-                outcome: 'snooze',
-                delay_seconds: outcome.seconds,
-                error: text(outcome.reason, MAX_ERROR_BYTES),
-                ...details(outcome.details),
-            });
-        case 'discard':
-            return settled({
-                outcome: 'discard',
-                error: text(outcome.reason, MAX_ERROR_BYTES),
-                ...details(outcome.details),
-            });
-        case 'failure':
-            return settled({
-                outcome: 'failure',
-                failure_kind: outcome.kind,
-                error: text(outcome.message, MAX_ERROR_BYTES),
-                ...details(outcome.details),
-                ...(outcome.retryInSeconds === undefined ? {} : { delay_seconds: outcome.retryInSeconds }),
-            });
-    }
-}
-/** Numbers as they are, the note within its limit. */
-function storableProgress(progress, text) {
-    return {
-        done: progress.done,
-        ...(progress.total === undefined ? {} : { total: progress.total }),
-        ...(progress.note === undefined ? {} : { note: text(progress.note, MAX_NOTE_BYTES) }),
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/heartbeat.js
-
-
-
-
-/** Locks are renewed this many times within their life, so that two lost requests do no harm. */
-const BEATS_PER_LOCK = 3;
-/**
- * Renews locks until stopped. The reply tells of cancels and of locks that are gone; where the database cannot be
- * reached for a whole lock time, the locks are taken for gone: another worker may run the jobs by then.
- * @returns stop, and beat for one renewal now
- */
-function startHeartbeat(deps) {
-    const intervalMs = (deps.lockSeconds * 1000) / BEATS_PER_LOCK;
-    let renewedAt = deps.now();
-    let stopped = false;
-    let timer;
-    async function beat() {
-        const asked = deps.now();
-        const { waiting, running, ending } = deps.held();
-        const items = [
-            ...running.map((attempt) => {
-                const progress = attempt.takeProgress();
-                return {
-                    execution_id: attempt.job.execution_id,
-                    ...(progress ? { progress: cleanProgress(progress, deps.redact) } : {}),
-                };
-            }),
-            ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
-        ];
-        if (items.length === 0) {
-            renewedAt = asked;
-            return;
-        }
-        const gone = new Set();
-        const cancelled = new Set();
-        try {
-            for (let from = 0; from < items.length; from += MAX_BATCH) {
-                const patience = { networkMs: intervalMs / 2, serverMs: intervalMs / 2 };
-                const reply = await deps.queue.renew(deps.instanceId, items.slice(from, from + MAX_BATCH), deps.lockSeconds, patience);
-                for (const item of reply.renewed) {
-                    if (!item.held)
-                        gone.add(item.execution_id);
-                    if (item.cancel_requested)
-                        cancelled.add(item.execution_id);
-                }
-            }
-            renewedAt = asked;
-        }
-        catch (error) {
-            const left = deps.lockSeconds - (deps.now() - renewedAt) / 1000;
-            deps.warn(`The locks could not be renewed: ${error instanceof Error ? error.message : String(error)} ${left > 0 ? `They hold for another ${Math.round(left)} s.` : 'They have expired.'}`);
-            if (left > 0)
-                return;
-            for (const item of items)
-                gone.add(item.execution_id);
-        }
-        for (const attempt of running) {
-            const id = attempt.job.execution_id;
-            if (gone.has(id)) {
-                attempt.stop(new handler/* AbortReason */.X('lost', 'The lock of this job is gone; another worker may run it by now.'));
-            }
-            else if (cancelled.has(id)) {
-                attempt.stop(new handler/* AbortReason */.X('cancelled', 'The job was cancelled while it ran.'));
-            }
-        }
-        deps.dropWaiting(new Set([...gone, ...cancelled].filter((id) => waiting.includes(id))));
-    }
-    const schedule = () => {
-        timer = setTimeout(async () => {
-            await beat();
-            if (!stopped)
-                schedule();
-        }, intervalMs);
-    };
-    schedule();
-    return {
-        beat,
-        stop: () => {
-            stopped = true;
-            clearTimeout(timer);
-        },
-    };
-}
-function cleanProgress(progress, redact) {
-    return storableProgress(progress, (text, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(redact(text)), bytes));
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/batch-size.js
-
-/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
-const AHEAD_MS = 500;
-/** Weight of the newest job in the moving averages. */
-const WEIGHT = 0.2;
-/** About what a job is in a reply beside its config. */
-const JOB_BYTES = 512;
-/**
- * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
- * calls; stays at the slots for long ones, which other workers should get. Jobs with much to carry go in smaller
- * batches: what a worker holds in memory stays the same.
- */
-function createBatchSize(concurrency) {
-    let duration = null;
-    let size = 0;
-    const moved = (average, value) => average === null ? value : average * (1 - WEIGHT) + value * WEIGHT;
-    const most = () => Math.max(1, Math.min(Math.floor(BATCH_BYTES / (JOB_BYTES + size)), MAX_BATCH));
-    return {
-        most,
-        target: () => {
-            const slots = Math.min(concurrency, MAX_BATCH);
-            if (duration === null)
-                return slots;
-            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(duration, 0.1));
-            return Math.max(slots, Math.min(ahead, most() * MAX_IN_FLIGHT));
-        },
-        record: (durationMs, bytes) => {
-            size = moved(duration === null ? null : size, bytes);
-            duration = moved(duration, durationMs);
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/pace.js
-
-
-/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
-const FLUSH_MS = 200;
-/** While jobs run and slots are free, the queue is asked again so often. */
-const POLL_MS = 15_000;
-/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
-const MORE_FIRST_MS = 100;
-/** ... for so long in all. What is left then goes to the next run. */
-const MORE_FOR_MS = 5_000;
-/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
-const LINGER_FIRST_MS = 2_000;
-/** ... but at least so often. */
-const LINGER_MOST_MS = 60_000;
-/**
- * @param concurrency jobs that run at the same time
- * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
- */
-function createPace(concurrency, lingerMs) {
-    const batchSize = createBatchSize(concurrency);
-    let stalled = false;
-    let nothingDue = false;
-    /** The last claim got all that it asked for: there is likely more. */
-    let plenty = false;
-    let askedAt = Number.NEGATIVE_INFINITY;
-    let more = null;
-    let lingering = null;
-    return {
-        ended: (durationMs, bytes) => {
-            stalled = false;
-            batchSize.record(durationMs, bytes);
-        },
-        stall: () => {
-            stalled = true;
-        },
-        wanted: ({ running, waiting, asked }) => {
-            const target = stalled ? concurrency : batchSize.target();
-            return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
-        },
-        answered(claim, limit, held, now) {
-            askedAt = now;
-            plenty = claim.jobs.length === limit;
-            if (claim.jobs.length > 0 || !claim.more) {
-                more = null;
-                nothingDue = claim.jobs.length < limit && !claim.more;
-            }
-            else if (more && now - more.since > MORE_FOR_MS) {
-                more = null;
-                nothingDue = true;
-            }
-            else {
-                const pause = more ? more.pause * 2 : MORE_FIRST_MS;
-                more = { since: more?.since ?? now, pause, next: now + pause };
-            }
-            if (!nothingDue || held > 0)
-                lingering = null;
-            else if (lingering)
-                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
-            else
-                lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
-        },
-        claimDelay({ running, waiting, asked }, now) {
-            const held = running + waiting;
-            // A second request beside one that has not been answered pays only where there is plenty.
-            if (asked > 0 && !plenty)
-                return Number.POSITIVE_INFINITY;
-            if (more)
-                return more.next - now;
-            if (nothingDue && held > 0)
-                return askedAt + POLL_MS - now;
-            if (nothingDue) {
-                const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
-                return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
-            }
-            const low = held < concurrency || held + asked <= batchSize.target() / MAX_IN_FLIGHT;
-            return low ? 0 : Number.POSITIVE_INFINITY;
-        },
-        recordDelay({ running, waiting, ended, oldestEnded }, now) {
-            if (ended === 0)
-                return Number.POSITIVE_INFINITY;
-            if (ended >= batchSize.most() / 2)
-                return 0;
-            return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
-        },
-        get mayBeLeft() {
-            return more !== null;
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/recorder.js
-
-/**
- * Tells the database how attempts ended, and claims the next in the same call.
- *
- * One item that the database refuses must not keep the others from being recorded: the batch is then sent one by
- * one, and the refused item becomes a failure that says why.
- */
-async function record(queue, instanceId, items, claim, patience) {
-    if (items.length === 0) {
-        return { answers: new Map(), claim: claim && (await queue.claim(instanceId, claim, patience)) };
-    }
-    try {
-        const reply = await queue.finish(instanceId, items, claim, patience);
-        return { answers: byExecution(reply.finished), claim: reply.claim };
-    }
-    catch (error) {
-        if (!(error instanceof QueueError) || error.code !== 'refused')
-            throw error;
-        const answers = new Map();
-        for (const item of items) {
-            const answer = await recordOne(queue, instanceId, item, patience);
-            answers.set(item.execution_id, answer);
-        }
-        return { answers, claim: claim && (await queue.claim(instanceId, claim, patience)) };
-    }
-}
-async function recordOne(queue, instanceId, item, patience) {
-    try {
-        const reply = await queue.finish(instanceId, [item], null, patience);
-        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
-    }
-    catch (error) {
-        if (!(error instanceof QueueError) || error.code !== 'refused')
-            throw error;
-        const plain = {
-            execution_id: item.execution_id,
-            outcome: 'discard',
-            error: `The job ended (${item.outcome}), but the database refused to store how: ${error.message}`,
-        };
-        const reply = await queue.finish(instanceId, [plain], null, patience);
-        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
-    }
-}
-const byExecution = (finished) => new Map(finished.map((item) => [item.execution_id, item]));
-
-;// CONCATENATED MODULE: ./lib/src/worker/tally.js
-/** Reports kept of each outcome: a run of 100,000 jobs must not hold 100,000 of them. */
-const KEPT = 500;
-function createTally() {
-    const kept = new Map();
-    let succeeded = 0;
-    let failed = 0;
-    let retried = 0;
-    return {
-        add: (recorded) => {
-            const report = toReport(recorded);
-            if (report.outcome === 'success')
-                succeeded += 1;
-            if (report.outcome === 'failed' || report.outcome === 'cancelled')
-                failed += 1;
-            if (report.outcome === 'retry')
-                retried += 1;
-            const list = kept.get(report.outcome) ?? [];
-            if (list.length < KEPT)
-                list.push(report);
-            kept.set(report.outcome, list);
-            return report;
-        },
-        counts: () => ({ succeeded, failed, retried }),
-        executions: () => [...kept.values()].flat(),
-    };
-}
-function toReport({ job, ending, answer, result, resultFile, error }) {
-    return {
-        jobId: job.job_id,
-        executionId: job.execution_id,
-        name: job.name,
-        jobType: job.job_type,
-        queue: job.queue,
-        attempt: job.attempt,
-        maxRetries: job.max_retries,
-        outcome: outcomeOf(job, answer),
-        failureKind: answer?.failure_kind ?? null,
-        jobStatus: answer?.status ?? null,
-        nextRunAt: answer?.run_at ?? null,
-        durationSeconds: ending.durationSeconds,
-        result,
-        error,
-        progress: ending.progress,
-        warnings: ending.warnings,
-        resultFile,
-    };
-}
-/** What the attempt came to, by what the database made of it. */
-function outcomeOf(job, answer) {
-    if (!answer?.applied)
-        return 'lost';
-    switch (answer.failure_kind) {
-        case null:
-        case undefined:
-            return 'success';
-        case 'snoozed':
-            return 'snoozed';
-        case 'released':
-            return 'released';
-        case 'cancelled':
-            return 'cancelled';
-        case 'discarded':
-            return 'failed';
-        default:
-            // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
-            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/wake.js
-function createWake() {
-    let pending = false;
-    let resume = null;
-    return {
-        now: () => {
-            pending = true;
-            resume?.();
-        },
-        wait: async (ms) => {
-            if (!pending) {
-                await new Promise((resolve) => {
-                    const timer = Number.isFinite(ms) ? setTimeout(resolve, Math.max(0, ms)) : undefined;
-                    resume = () => {
-                        clearTimeout(timer);
-                        resolve();
-                    };
-                });
-                resume = null;
-            }
-            pending = false;
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/worker.js
-
-
-
-
-
-
-
-
-
-
-
-
-/** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
-const AHEAD_PATIENCE_MS = 10_000;
-/** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
-const SHUTDOWN_REQUEST_MS = 1_500;
-/** handlers have so long, counted from the signal, */
-const SHUTDOWN_HANDLERS_MS = 4_000;
-/** and the last calls so long after that. */
-const SHUTDOWN_CALL = { networkMs: 2_000, serverMs: 2_000 };
-/** The first call proves the URL and the key, and a person may be waiting. */
-const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
-/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
-const PASSING = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
-const noHandler = async ({ job }) => ({
-    outcome: 'failure',
-    kind: 'error',
-    message: `This version of cloud-jobs knows no job type ${JSON.stringify(job.job_type)}.`,
-});
-const bytesOf = (value) => JSON.stringify(value).length;
-/**
- * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
- * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
- * @throws QueueError when the first call fails: nothing is known to be claimed
- */
-async function runWorker(options, deps) {
-    const started = deps.now();
-    const tally = createTally();
-    const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
-    const wake = createWake();
-    const lockMs = options.lockSeconds * 1000;
-    const patienceMs = Math.min(lockMs / 2, AHEAD_PATIENCE_MS);
-    // A claimed job is in exactly one of these until it is recorded.
-    const waiting = [];
-    const running = new Map();
-    let ended = [];
-    let handBack = [];
-    const sending = new Set();
-    let claimed = 0;
-    let expired = 0;
-    let arrival = null;
-    /** Requests under way, and the jobs that they ask for. */
-    let inFlight = 0;
-    let asked = 0;
-    /** A claim has been answered. */
-    let reached = false;
-    /** Claims whose replies were lost: they may have been applied. */
-    const unknownClaims = [];
-    /** Why a request failed for good. */
-    let broken = null;
-    let stopCause = null;
-    let failure = null;
-    const stopRequests = new AbortController();
-    const endRequestsSoon = () => {
-        setTimeout(() => stopRequests.abort(new Error('The worker is shutting down.')), SHUTDOWN_REQUEST_MS).unref();
-    };
-    const onStop = () => {
-        endRequestsSoon();
-        wake.now();
-    };
-    if (deps.stop.aborted)
-        onStop();
-    else
-        deps.stop.addEventListener('abort', onStop, { once: true });
-    const heartbeat = startHeartbeat({
-        ...deps,
-        instanceId: options.instanceId,
-        lockSeconds: options.lockSeconds,
-        held: () => ({
-            waiting: waiting.map(({ job }) => job.execution_id),
-            running: [...running.values()],
-            ending: [...ended.map(({ attempt }) => attempt.job.execution_id), ...sending],
-        }),
-        dropWaiting: (ids) => {
-            giveBack(({ job }) => ids.has(job.execution_id), 'Not started: it was cancelled, or its lock was lost.');
-            wake.now();
-        },
-    });
-    function giveBack(which, reason) {
-        for (const item of waiting.filter(which)) {
-            waiting.splice(waiting.indexOf(item), 1);
-            handBack.push({ job: item.job, reason });
+        state.seq = (state.seq + 1) | 0;
+        if (state.seq === 0) {
+            state.msecs++;
         }
     }
-    function fill() {
-        while (running.size < options.concurrency && stopCause !== 'signal' && stopCause !== 'error') {
-            const next = waiting.shift();
-            if (!next)
-                return;
-            start(next.job);
-        }
-    }
-    function start(job) {
-        const attempt = startAttempt(job, {
-            handler: deps.handlers[job.job_type] ?? noHandler,
-            output: deps.openOutput(job),
-            secret: deps.secret,
-            redact: deps.redact,
-            now: deps.now,
-        });
-        running.set(job.execution_id, attempt);
-        void attempt.ended.then(async (ending) => {
-            const settled = await settleOrFail(ending);
-            running.delete(job.execution_id);
-            ended.push({ attempt, ending, settled, at: deps.now() });
-            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
-            fill();
-            wake.now();
-        });
-    }
-    /** A result that cannot be kept (a full disk) is a failure of the job, and told as one. */
-    async function settleOrFail(ending) {
-        try {
-            return await settle(ending, deps);
-        }
-        catch (error) {
-            const message = `The job succeeded, but its result could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
-            return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
-        }
-    }
-    const inHand = () => ({
-        running: running.size,
-        waiting: waiting.length,
-        asked,
-        ended: ended.length,
-        oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
-    });
-    /** How many jobs to ask for, if the queue were asked now. */
-    function wanted(hand) {
-        if (stopCause !== null)
-            return 0;
-        const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
-        return Math.max(0, Math.min(pace.wanted(hand), allowed));
-    }
-    /** Records what has ended and claims the next, in one call. */
-    async function exchange(limit, patience) {
-        const batch = ended;
-        const returned = handBack;
-        const claim = limit > 0
-            ? {
-                limit,
-                queues: options.queues,
-                jobTypes: options.jobTypes,
-                lockSeconds: options.lockSeconds,
-                requestId: deps.newId(),
-                runUrl: options.runUrl,
-                trigger: options.trigger,
-            }
-            : null;
-        const items = [
-            ...batch.map(({ settled }) => settled.item),
-            ...returned.map(({ job, reason }) => ({
-                execution_id: job.execution_id,
-                outcome: 'release',
-                error: reason,
-            })),
-        ];
-        ended = [];
-        handBack = [];
-        for (const item of items)
-            sending.add(item.execution_id);
-        inFlight += 1;
-        asked += limit;
-        let open = true;
-        /** Before what the reply brought is taken in hand, so that it is not counted twice. */
-        const close = () => {
-            if (open) {
-                inFlight -= 1;
-                asked -= limit;
-            }
-            open = false;
-            for (const item of items)
-                sending.delete(item.execution_id);
-        };
-        try {
-            const reply = await record(deps.queue, options.instanceId, items, claim, patience);
-            for (const { attempt, ending, settled } of batch) {
-                const report = tally.add({
-                    job: attempt.job,
-                    ending,
-                    answer: reply.answers.get(attempt.job.execution_id) ?? null,
-                    result: settled.result,
-                    resultFile: settled.resultFile,
-                    error: settled.item.error ?? null,
-                });
-                attempt.output.end(verdict(report));
-            }
-            close();
-            if (reply.claim)
-                take(reply.claim, limit);
-        }
-        catch (error) {
-            ended = [...batch, ...ended];
-            handBack = [...returned, ...handBack];
-            if (claim)
-                unknownClaims.push(claim);
-            throw error;
-        }
-        finally {
-            close();
-        }
-    }
-    function take(claim, limit) {
-        const at = deps.now();
-        reached = true;
-        claimed += claim.jobs.length;
-        expired += claim.expired;
-        arrival ??= claim.worker ?? null;
-        for (const job of claim.jobs) {
-            // Asked for before the worker had to end.
-            if (stopCause !== null)
-                handBack.push({ job, reason: 'Not started: the run was over.' });
-            else
-                waiting.push({ job, claimedAt: at });
-        }
-        pace.answered(claim, limit, running.size + waiting.length, at);
-        fill();
-    }
-    /**
-     * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
-     * @returns why one of them was not answered; null when all were
-     */
-    async function askAgain(why) {
-        const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
-        let unanswered = null;
-        for (const answer of await Promise.allSettled(again)) {
-            if (answer.status === 'rejected')
-                unanswered ??= { error: answer.reason };
-            else
-                for (const job of answer.value.jobs)
-                    handBack.push({ job, reason: why });
-        }
-        return unanswered;
-    }
-    /** Ends everything that is under way, records what ended and hands the rest back. */
-    async function shutDown(cause, why) {
-        const until = deps.now() + SHUTDOWN_HANDLERS_MS;
-        stopCause = cause;
-        giveBack(() => true, why);
-        for (const attempt of running.values())
-            attempt.stop(new handler/* AbortReason */.X('shutdown', why));
-        if (cause === 'error')
-            endRequestsSoon();
-        while (running.size + inFlight > 0 && deps.now() < until)
-            await wake.wait(until - deps.now());
-        for (const attempt of running.values())
-            handBack.push({ job: attempt.job, reason: why });
-        running.clear();
-        try {
-            const unanswered = await askAgain(why);
-            if (ended.length + handBack.length > 0)
-                await exchange(0, SHUTDOWN_CALL);
-            if (unanswered)
-                throw unanswered.error;
-        }
-        catch (error) {
-            const left = ended.length + handBack.length;
-            if (left === 0 && unknownClaims.length === 0)
-                return;
-            const what = left > 0
-                ? `${left} jobs could not be recorded or handed back`
-                : 'Jobs that a claim may have taken could not be handed back';
-            deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
-        }
-    }
-    /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
-    function send(limit) {
-        const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
-        exchange(limit, { ...patience, signal: stopRequests.signal })
-            .catch((error) => {
-            broken ??= { error };
-        })
-            .finally(wake.now);
-    }
-    async function loop() {
-        for (;;) {
-            if (deps.stop.aborted)
-                return await shutDown('signal', 'The runner stopped the worker.');
-            if (broken)
-                throw broken.error;
-            if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
-                stopCause = 'time-budget';
-                giveBack(() => true, 'Not started: the time budget of the run was over.');
-            }
-            // Nobody else can have a job that waits here behind a long one: give it back, for an idle worker to take. The oldest
-            // claim is in front, so this pass costs one look unless there is something to give back.
-            const staleBefore = deps.now() - patienceMs;
-            if (waiting[0] && waiting[0].claimedAt < staleBefore) {
-                pace.stall();
-                giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
-            }
-            fill();
-            const hand = inHand();
-            const limit = wanted(hand);
-            const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
-            const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
-            const delay = inFlight < MAX_IN_FLIGHT ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
-            const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
-            if (delay <= 0) {
-                send(limit);
-            }
-            else if (idle && delay === Number.POSITIVE_INFINITY) {
-                return;
-            }
-            else {
-                const budget = stopCause === null ? started + options.timeBudgetSeconds * 1000 - deps.now() : lockMs;
-                await wake.wait(Math.min(delay, budget, patienceMs / 2));
-            }
-        }
-    }
-    try {
-        await loop();
-    }
-    catch (error) {
-        if (deps.stop.aborted) {
-            await shutDown('signal', 'The runner stopped the worker.');
-        }
-        else if (!reached) {
-            // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
-            // cannot be found out: the error says what is wrong, and no job is known to be held.
-            if (error instanceof QueueError && PASSING.has(error.code)) {
-                await askAgain((0,describe_error/* describeError */.U)(error));
-                if (handBack.length > 0)
-                    await exchange(0, SHUTDOWN_CALL).catch(() => { });
-            }
-            throw error;
-        }
-        else {
-            failure = (0,describe_error/* describeError */.U)(error);
-            await shutDown('error', `The worker had to stop: ${failure}`);
-        }
-    }
-    finally {
-        heartbeat.stop();
-        deps.stop.removeEventListener('abort', onStop);
-    }
-    const cause = stopCause ?? (options.maxJobs !== null && claimed >= options.maxJobs ? 'max-jobs' : 'empty');
-    return {
-        instanceId: options.instanceId,
-        executions: tally.executions(),
-        claimed,
-        ...tally.counts(),
-        remaining: await remaining(cause),
-        expired,
-        stopCause: cause,
-        error: failure,
-        durationSeconds: (deps.now() - started) / 1000,
-        httpRequests: deps.requests(),
-        arrival,
-    };
-    /** What is due and left. A run that saw the end of the queue need not ask. */
-    async function remaining(cause) {
-        if (cause === 'empty' && !pace.mayBeLeft)
-            return 0;
-        if (cause === 'signal' || cause === 'error')
-            return null;
-        try {
-            return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
-        }
-        catch (error) {
-            deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
-            return null;
-        }
-    }
+    return state;
 }
-
-// EXTERNAL MODULE: ./lib/src/commands/answer.js
-var answer = __nccwpck_require__(1459);
-// EXTERNAL MODULE: ./lib/src/commands/liveness.js
-var liveness = __nccwpck_require__(8192);
-// EXTERNAL MODULE: ./lib/src/commands/tick-gaps.js
-var tick_gaps = __nccwpck_require__(3568);
-;// CONCATENATED MODULE: ./lib/src/commands/run-warnings.js
-
-
-
-/**
- * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
- * Never throws: what GitHub refuses is a warning.
- * @param trigger as in the database: `schedule 17 * * * *`
- * @param arrival what the database knew before this run
- */
-async function runWarnings(options, trigger, arrival, deps) {
-    const warnings = [];
-    if (arrival?.last_seen_at) {
-        const seconds = (Date.parse(arrival.now) - Date.parse(arrival.last_seen_at)) / 1000;
-        const silent = (0,liveness/* silence */.ao)(seconds, options.silenceSeconds);
-        if (silent)
-            warnings.push(`${silent} ${liveness/* LATE_ADVICE */.CD}`);
+function v7Bytes(rnds, msecs, seq, buf, offset = 0) {
+    if (rnds.length < 16) {
+        throw new Error('Random bytes length must be >= 16');
     }
-    const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
-    if (schedule !== null && arrival) {
-        const gaps = await (0,tick_gaps/* gapsOf */.d)(schedule, arrival.ticks);
-        if (gaps?.late)
-            warnings.push(`${(0,liveness/* gapWords */.IT)(schedule, gaps)} ${liveness/* LATE_ADVICE */.CD}`);
+    if (!buf) {
+        buf = new Uint8Array(16);
+        offset = 0;
     }
-    const github = deps.github(options.githubToken);
-    if (github)
-        warnings.push(...(await gitHubWarnings(github, options.keepalive, deps)));
-    return warnings;
+    else {
+        if (offset < 0 || offset + 16 > buf.length) {
+            throw new RangeError(`UUID byte range ${offset}:${offset + 15} is out of buffer bounds`);
+        }
+    }
+    msecs ??= Date.now();
+    seq ??= v7Sequence(rnds);
+    buf[offset++] = (msecs / 0x10000000000) & 0xff;
+    buf[offset++] = (msecs / 0x100000000) & 0xff;
+    buf[offset++] = (msecs / 0x1000000) & 0xff;
+    buf[offset++] = (msecs / 0x10000) & 0xff;
+    buf[offset++] = (msecs / 0x100) & 0xff;
+    buf[offset++] = msecs & 0xff;
+    buf[offset++] = 0x70 | ((seq >>> 28) & 0x0f);
+    buf[offset++] = (seq >>> 20) & 0xff;
+    buf[offset++] = 0x80 | ((seq >>> 14) & 0x3f);
+    buf[offset++] = (seq >>> 6) & 0xff;
+    buf[offset++] = ((seq << 2) & 0xff) | (rnds[10] & 0x03);
+    buf[offset++] = rnds[11];
+    buf[offset++] = rnds[12];
+    buf[offset++] = rnds[13];
+    buf[offset++] = rnds[14];
+    buf[offset++] = rnds[15];
+    return buf;
 }
-async function gitHubWarnings(github, keepalive, deps) {
-    try {
-        if (keepalive && github.workflowFile !== null) {
-            await github.enable(github.workflowFile);
-            return [];
-        }
-        const near = (0,liveness/* switchOff */.SP)(await github.about(), deps.now());
-        return near ? [`${near} ${liveness/* SWITCH_OFF_ADVICE */.AV}`] : [];
-    }
-    catch (error) {
-        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${(0,describe_error/* describeError */.U)(error)}`);
-        return [];
-    }
+function v7Sequence(rnds) {
+    return ((rnds[6] & 0x7f) << 24) | (rnds[7] << 16) | (rnds[8] << 8) | rnds[9];
 }
-
-;// CONCATENATED MODULE: ./lib/src/commands/execute.js
-var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
-    if (value !== null && value !== void 0) {
-        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
-        var dispose, inner;
-        if (async) {
-            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
-            dispose = value[Symbol.asyncDispose];
-        }
-        if (dispose === void 0) {
-            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
-            dispose = value[Symbol.dispose];
-            if (async) inner = dispose;
-        }
-        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
-        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
-        env.stack.push({ value: value, dispose: dispose, async: async });
-    }
-    else if (async) {
-        env.stack.push({ async: true });
-    }
-    return value;
-};
-var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
-    return function (env) {
-        function fail(e) {
-            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
-            env.hasError = true;
-        }
-        var r, s = 0;
-        function next() {
-            while (r = env.stack.pop()) {
-                try {
-                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
-                    if (r.dispose) {
-                        var result = r.dispose.call(r.value);
-                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
-                    }
-                    else s |= 1;
-                }
-                catch (e) {
-                    fail(e);
-                }
-            }
-            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
-            if (env.hasError) throw env.error;
-        }
-        return next();
-    };
-})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
-    var e = new Error(message);
-    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
-});
-
-
-
-
-const DRY_RUN_JOBS = 100;
-/**
- * Does what the options ask for. What only some commands need is loaded by these: a run starts with every tick.
- * @throws CommandError, OptionsError or QueueError, with a message for people
- */
-async function execute(options, deps) {
-    const { queue } = deps;
-    switch (options.command) {
-        case 'run':
-            return await run(options, deps);
-        case 'plan':
-            return await plan(options, deps);
-        case 'create': {
-            const { create } = await __nccwpck_require__.e(/* import() */ 529).then(__nccwpck_require__.bind(__nccwpck_require__, 5529));
-            return await create(options, queue, deps.checkByHandlers);
-        }
-        case 'apply': {
-            const { apply } = await __nccwpck_require__.e(/* import() */ 927).then(__nccwpck_require__.bind(__nccwpck_require__, 6927));
-            return await apply(options, deps);
-        }
-        case 'list':
-            return {
-                command: 'list',
-                reply: await queue.list({
-                    limit: options.limit,
-                    ...(options.status ? { status: options.status } : {}),
-                    ...(options.jobType ? { jobType: options.jobType } : {}),
-                    ...(options.queue ? { queue: options.queue } : {}),
-                    ...(options.name ? { name: options.name } : {}),
-                }),
-            };
-        case 'show': {
-            const jobId = options.jobId ?? (await newestOfName(options.name ?? '', queue));
-            const reply = await queue.show(jobId, options.limit);
-            if (!reply.job)
-                throw noJob(jobId);
-            return { command: 'show', reply };
-        }
-        case 'stats':
-            return { command: 'stats', reply: await queue.stats(options.queue ?? undefined) };
-        case 'doctor': {
-            const { doctor } = await __nccwpck_require__.e(/* import() */ 143).then(__nccwpck_require__.bind(__nccwpck_require__, 8143));
-            return {
-                command: 'doctor',
-                checks: await doctor(queue, deps.now, options.silenceSeconds, deps.github(options.githubToken)),
-            };
-        }
-        default: {
-            // To delete is safe to repeat, so the database has no objection to an id that it does not know. A person has.
-            if (options.command === 'delete' && !(await queue.show(options.jobId, 1)).job)
-                throw noJob(options.jobId);
-            const reply = await queue.verb(options.command, options.jobId);
-            if (reply.status === null && options.command !== 'delete')
-                throw noJob(options.jobId);
-            return { command: 'verb', verb: options.command, reply };
-        }
-    }
-}
-async function run(options, deps) {
-    const env_1 = { stack: [], error: void 0, hasError: false };
-    try {
-        if (options.dryRun) {
-            return {
-                command: 'dry-run',
-                peek: await deps.queue.peek(options.queues, options.jobTypes, DRY_RUN_JOBS),
-            };
-        }
-        const worker = __addDisposableResource(env_1, await deps.openWorker(options), true);
-        const report = await runWorker({
-            instanceId: worker.instanceId,
-            queues: options.queues,
-            jobTypes: options.jobTypes,
-            concurrency: options.concurrency,
-            maxJobs: options.maxJobs,
-            lockSeconds: options.lockSeconds,
-            timeBudgetSeconds: options.timeBudgetSeconds,
-            lingerSeconds: options.lingerSeconds,
-            runUrl: worker.runUrl,
-            trigger: worker.trigger,
-        }, worker.deps);
-        return {
-            command: 'run',
-            report,
-            warnings: await runWarnings(options, worker.trigger, report.arrival, deps),
-        };
-    }
-    catch (e_1) {
-        env_1.error = e_1;
-        env_1.hasError = true;
-    }
-    finally {
-        const result_1 = __disposeResources(env_1);
-        if (result_1)
-            await result_1;
-    }
-}
-async function plan(options, deps) {
-    const planner = await deps.planner();
-    const reply = await deps.queue.backlog(options.queues, options.jobTypes, planner);
-    // Each worker takes all the queues, so that none idles beside one that is full.
-    const jobs = reply.queues.reduce((sum, { side_by_side: n }) => sum + n, 0);
-    return {
-        command: 'plan',
-        reply,
-        workers: Math.min(options.maxWorkers, Math.ceil(jobs / options.jobsPerWorker)),
-        warnings: await runWarnings({ silenceSeconds: liveness/* SILENCE_SECONDS */.aZ, keepalive: false, githubToken: null }, planner?.trigger ?? null, reply.worker ?? null, deps),
-    };
-}
-async function newestOfName(name, queue) {
-    const { jobs } = await queue.list({ name, limit: 1 });
-    const job = jobs[0];
-    if (!job)
-        throw new answer/* CommandError */.Q(`There is no job with the name ${JSON.stringify(name)}. The command list shows all.`);
-    return job.job_id;
-}
-const noJob = (jobId) => new answer/* CommandError */.Q(`There is no job with the id ${JSON.stringify(jobId)}. The command list shows all.`);
-/** The exit code that an answer stands for. */
-function exitCodeOf(answer, failOn) {
-    switch (answer.command) {
-        case 'run':
-            if (answer.report.stopCause === 'error')
-                return 1;
-            if (failOn === 'never')
-                return 0;
-            if (answer.report.failed > 0)
-                return 1;
-            return failOn === 'any' &&
-                answer.report.executions.some((e) => e.failureKind && e.failureKind !== 'released' && e.failureKind !== 'snoozed')
-                ? 1
-                : 0;
-        case 'verb':
-            return answer.reply.applied ? 0 : 1;
-        case 'doctor':
-            return answer.checks.some((check) => check.state === 'bad') ? 1 : 0;
-        default:
-            return 0;
-    }
-}
+/* harmony default export */ const dist_node_v7 = (v7);
 
 ;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
 function getUserAgent() {
@@ -68244,7 +75226,7 @@ var DEFAULTS = {
 };
 
 // pkg/dist-src/util/lowercase-keys.js
-function dist_bundle_lowercaseKeys(object) {
+function lowercaseKeys(object) {
   if (!object) {
     return {};
   }
@@ -68296,7 +75278,7 @@ function merge(defaults, route, options) {
   } else {
     options = Object.assign({}, route);
   }
-  options.headers = dist_bundle_lowercaseKeys(options.headers);
+  options.headers = lowercaseKeys(options.headers);
   removeUndefinedProperties(options);
   removeUndefinedProperties(options.headers);
   const mergedOptions = mergeDeep(defaults || {}, options);
@@ -68686,7 +75668,7 @@ function parameterValue(str) {
 /**
  * Format an object into a `Content-Type` header.
  */
-function dist_format(obj) {
+function format(obj) {
     const { type, parameters } = obj;
     if (!type || !isTypeValid(type)) {
         throw new TypeError(`Invalid type: ${type}`);
@@ -70133,1132 +77115,6 @@ function workflowFileOf(env) {
     return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
 }
 
-// EXTERNAL MODULE: ./lib/src/commands/options.js + 7 modules
-var options = __nccwpck_require__(5275);
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-;// CONCATENATED MODULE: ./lib/src/text/disarm.js
-
-/** The most characters of one line that are printed. */
-const LINE_LIMIT = 16_384;
-/**
- * Text that nobody vouches for, as lines that are safe in the runner's log: none of them is a command, none hides
- * or reorders what it says, none is longer than 16,384 characters and a mark.
- *
- * The runner takes a line for a command when it starts with `::name` after white space, or holds `##[name]`
- * anywhere; it splits lines at CR, LF and CRLF. Both comparisons depend on its culture, and there characters
- * without a width of their own count for nothing, so they are looked through here as well.
- * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
- */
-function disarmLines(text) {
-    return splitLines(text).map((line) => cut(breakCommands(visible(bound(line)))));
-}
-/** `disarmLines`, joined by line feeds. */
-function disarm(text) {
-    return disarmLines(text).join('\n');
-}
-/** Splits where the runner does. */
-function splitLines(text) {
-    return text.split(/\r\n|\r|\n/);
-}
-/**
- * The text with nothing hidden in it: terminal sequences taken out; control characters, invisible characters and
- * those that turn the direction of text written out. Line feeds and tabs stay, and so do the joiners inside emoji
- * and words. What is left can be stored by Postgres (no NUL, no half surrogate).
- */
-function visible(text) {
-    return ((0,external_node_util_.stripVTControlCharacters)(text)
-        .toWellFormed()
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-        .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
-        .replaceAll('\u007f', '\u2421')
-        .replace(/(?![\u200c\u200d])[\u0080-\u009f\u2028\u2029\p{Cf}]/gu, codePoint));
-}
-function codePoint(char) {
-    return `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`;
-}
-const LINE_START = /^([\s\p{Z}\p{M}\p{Default_Ignorable_Code_Point}]*:[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=:)/u;
-const ANYWHERE = /(#[\p{M}\p{Default_Ignorable_Code_Point}]*#[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=\[)/gu;
-/** A space in the middle: the reader still sees what it was. */
-function breakCommands(line) {
-    return line.replace(LINE_START, '$1 ').replace(ANYWHERE, '$1 ');
-}
-/** Keeps the work on a line of any length small. Four times the limit: writing characters out makes it longer. */
-function bound(line) {
-    return line.length > LINE_LIMIT * 4 ? line.slice(0, LINE_LIMIT * 4) + TOO_LONG : line;
-}
-const TOO_LONG = ' … (line cut)';
-function cut(line) {
-    return line.length > LINE_LIMIT ? line.slice(0, LINE_LIMIT).toWellFormed() + TOO_LONG : line;
-}
-
-;// CONCATENATED MODULE: ./lib/src/text/log.js
-/**
- * Where a run reports what it does. Each host has its own: annotations and groups on GitHub, colours in a terminal.
- * Both take any text: they hide secrets, and nothing in the text can command the runner or the terminal.
- */
-
-/** The most characters of a title or of a group's name. */
-const TITLE_LIMIT = 500;
-/**
- * Splits text into lines that are safe to print. It is redacted twice: as one text, for secrets of many lines, and by
- * line once no invisible character separates the parts of a secret.
- */
-function safeLines(text, redact) {
-    return disarmLines(redact(text)).map(redact);
-}
-/** Text as one safe line, for titles. */
-function safeTitle(text, redact) {
-    return safeLines(splitLines(text).join(' '), redact).join(' ').slice(0, TITLE_LIMIT).toWellFormed();
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/annotations.js
-/**
- * The log of a step as GitHub shows it: groups that fold, warnings and errors as annotations. `@actions/core` escapes
- * what it puts into a command, but prints plain lines as they are. Lines of jobs may hold commands to the runner, so
- * every text is disarmed here first.
- */
-
-
-
-/** How many annotations of a kind GitHub keeps of a step. Source: actions/runner, ExecutionContext.cs. */
-const ANNOTATIONS = 10;
-/** How many characters GitHub keeps of an annotation. Source: actions/runner, ExecutionContext.cs. */
-const MESSAGE_LIMIT = 4000;
-const ANNOTATE = { error: error, warning: warning };
-const KINDS = ['error', 'warning'];
-function createGitHubLog(redact) {
-    const counts = { warning: 0, error: 0 };
-    const print = (text) => {
-        for (const line of safeLines(text, redact))
-            info(line);
-    };
-    const annotate = (kind, text, title) => {
-        counts[kind]++;
-        // The last annotation is kept for `end`.
-        if (counts[kind] >= ANNOTATIONS)
-            print(`${kind === 'error' ? 'Error' : 'Warning'}: ${text}`);
-        else
-            ANNOTATE[kind](message(text, redact), title === undefined ? {} : { title: safeTitle(title, redact) });
-    };
-    return {
-        info: print,
-        warning: (text, title) => annotate('warning', text, title),
-        error: (text, title) => annotate('error', text, title),
-        group(name, lines) {
-            startGroup(safeTitle(name, redact));
-            for (const line of lines)
-                print(line);
-            endGroup();
-        },
-        redact,
-        end() {
-            for (const kind of KINDS) {
-                const more = counts[kind] - (ANNOTATIONS - 1);
-                if (more <= 0)
-                    continue;
-                const noun = more === 1 ? kind : `${kind}s`;
-                ANNOTATE[kind](`${more} more ${noun}: see the log of this step and the job summary.`);
-            }
-        },
-    };
-}
-function message(text, redact) {
-    const safe = safeLines(text.slice(0, LINE_LIMIT * 4), redact).join('\n');
-    return safe.length > MESSAGE_LIMIT ? `${safe.slice(0, MESSAGE_LIMIT - 1).toWellFormed()}…` : safe;
-}
-
-// EXTERNAL MODULE: ./lib/src/queue/types.js
-var types = __nccwpck_require__(9491);
-;// CONCATENATED MODULE: ./lib/src/text/redact.js
-
-const HIDDEN = '***';
-/** What is nested deeper could not be printed either: JSON.stringify recurses. */
-const DEEPEST = 300;
-const TOO_DEEP = '… nested too deeply to be shown';
-const SHORTEST = 6;
-/** Encoded pieces shorter than this could be part of any text. */
-const SHORTEST_ENCODED = 8;
-/**
- * What is a secret by its looks. Each begins where no such pattern can begin inside another, so that the time
- * stays linear in the length of the text.
- */
-const PATTERNS = [
-    /sb_secret_[A-Za-z0-9_-]+/g,
-    /(?<![A-Za-z0-9])sbp_[A-Za-z0-9]{16,}/g,
-    /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
-    /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
-    /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
-];
-/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
-const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
-/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
-const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
-/**
- * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
- *   lines. The door passes a function that prints `::add-mask::`.
- * @param ownWords more words of our pages that are left alone
- */
-function createRedactor(mask = () => { }, ownWords = []) {
-    const added = new Set();
-    const spared = new Set([...OUR_WORDS, ...ownWords]);
-    let forms = [];
-    const add = (secret) => {
-        const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
-        const fresh = values.filter((value) => worthHiding(value, spared) && !added.has(value));
-        if (fresh.length === 0)
-            return;
-        for (const value of new Set(fresh)) {
-            added.add(value);
-            mask(value);
-        }
-        forms = [...new Set([...added].flatMap(formsOf))];
-    };
-    const redact = (text) => hide(text, rangesOf(text, forms));
-    const walk = (value, depth = 0) => {
-        if (typeof value === 'string')
-            return redact(value);
-        // An account number that was declared a secret, returned as a number.
-        if (typeof value === 'number')
-            return added.has(String(value)) ? HIDDEN : value;
-        if (value !== null && typeof value === 'object' && depth >= DEEPEST)
-            return TOO_DEEP;
-        if (Array.isArray(value))
-            return value.map((inner) => walk(inner, depth + 1));
-        if (value === null || typeof value !== 'object')
-            return value;
-        // A key of the name "__proto__" must stay a key.
-        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
-    };
-    return { add, redact, redactJson: (value) => walk(value) };
-}
-/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
-const OUR_WORDS = new Set([
-    ...types/* JOB_STATUSES */.nE,
-    ...types/* EXECUTION_STATUSES */.ch,
-    ...types/* FAILURE_KINDS */.Bs,
-    'default',
-]);
-function worthHiding(value, spared) {
-    return value.length >= SHORTEST && !/^\**$/.test(value) && !spared.has(value);
-}
-/** The ways in which a value may turn up in text: as it is, and as encoders write it. */
-function formsOf(value) {
-    const quoted = JSON.stringify(value).slice(1, -1);
-    const uri = encodeURIComponent(value.toWellFormed());
-    const bytes = Buffer.from(value, 'utf8');
-    const base64 = [0, 1, 2].map((shift) => base64At(bytes, shift));
-    return [
-        value,
-        quoted,
-        // A value that was put in JSON twice, as text in a JSON text.
-        JSON.stringify(quoted).slice(1, -1),
-        uri,
-        uri.replaceAll('%20', '+'),
-        ...[...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))].filter((text) => text.length >= SHORTEST_ENCODED),
-    ];
-}
-/** The base64 characters that depend on `bytes` alone when `shift` unknown bytes stand before them. */
-function base64At(bytes, shift) {
-    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
-    return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
-}
-function rangesOf(text, forms) {
-    const ranges = [];
-    for (const form of forms) {
-        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
-            ranges.push([at, at + form.length]);
-        }
-    }
-    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
-        for (const match of text.matchAll(pattern))
-            ranges.push([match.index, match.index + match[0].length]);
-    }
-    for (const { indices } of text.matchAll(URL_PASSWORD))
-        if (indices?.[1])
-            ranges.push(indices[1]);
-    return ranges.sort((a, b) => a[0] - b[0]);
-}
-/** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
-function hide(text, ranges) {
-    if (ranges.length === 0)
-        return text;
-    let out = '';
-    let copied = 0;
-    let hiddenTo = -1;
-    for (const [start, end] of ranges) {
-        if (start > hiddenTo)
-            out += text.slice(copied, start) + HIDDEN;
-        hiddenTo = Math.max(hiddenTo, end);
-        copied = hiddenTo;
-    }
-    return out + text.slice(copied);
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/inputs.js
-
-
-const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
-/**
- * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
- * kept. The runner passes an empty text for each input of action.yml that nobody set.
- * @throws OptionsError that lists every problem; it never holds the key.
- */
-function readInputs(env) {
-    const redactor = createRedactor();
-    redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
-    redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
-    const door = {
-        label: (name) => `\`${name}\``,
-        noun: 'input',
-        missing: (name) => `Pass it by \`with:\`, from a secret. If the workflow does: the secret ${SECRETS[name]} is not set in this repository, or the workflow runs from a fork, which gets no secrets.`,
-        redact: redactor.redact,
-    };
-    return (0,options/* readOptions */.Tt)(rawInputs(env), door);
-}
-function rawInputs(env) {
-    return Object.fromEntries(Object.entries(env)
-        .filter(([name]) => name.toUpperCase().startsWith('INPUT_'))
-        .map(([name, value]) => [name.slice('INPUT_'.length).toLowerCase(), value]));
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/escape.js
-
-/** Words longer than this may be broken: three columns of them fit on a phone. */
-const LONG_WORD = 16;
-/**
- * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
- * Markdown or HTML is written as a character reference, which is shown and never obeyed.
- *
- * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
- * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
- * @param limit the most characters to show; what is longer ends in `…`
- */
-function words(text, limit = 200) {
-    // A character is at most two units long; the rest of a huge text is not looked at.
-    const near = text.length > limit * 4 ? `${text.slice(0, limit * 4)}…` : text;
-    return escape_shorten(visible(near).replace(/\s+/g, ' ').trim(), limit)
-        .split(' ')
-        .map((word) => pieces(word).map(references).join('<wbr>'))
-        .join(' ');
-}
-/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
-function block(text, limit = 4_000) {
-    const safe = references(escape_shorten(visible(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
-    return `<pre>${safe}</pre>`;
-}
-const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
-/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
-function pieces(word) {
-    return word.split(PARTS).flatMap((piece) => {
-        if (isShort(piece))
-            return [piece];
-        return piece.split(/(?<=[_./\\:=,;&?-])/).flatMap((part) => {
-            if (isShort(part))
-                return [part];
-            const letters = Array.from(part);
-            const count = Math.ceil(letters.length / LONG_WORD);
-            return Array.from({ length: count }, (_, at) => letters.slice(at * LONG_WORD, (at + 1) * LONG_WORD).join(''));
-        });
-    });
-}
-const isShort = (text) => Array.from(text).length <= LONG_WORD;
-function references(text) {
-    return text.replace(/[&<>"'|`*_[\]()#@~\\!$^=]/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-function escape_shorten(text, limit) {
-    const letters = Array.from(text);
-    return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : text;
-}
-/** A link with plain words, or the words alone where the address is not an http(s) one. */
-function escape_link(label, address) {
-    const url = URL.canParse(address) ? new URL(address) : null;
-    if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-        return words(label);
-    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
-    const href = url.href
-        .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-        .replaceAll('&', '&amp;');
-    return `<a href="${href}">${words(label)}</a>`;
-}
-/** A Markdown table. Cells must be safe already. */
-function escape_table(head, rows) {
-    const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
-    return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-/** Small print below. Text must be safe already. */
-const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
-/** What opens at a click. Title and body must be safe already. */
-const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/fit.js
-
-/**
- * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
- * same step and for masks, which may be longer than what they hide.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
- */
-const PAGE_BYTES = 1_000_000;
-/** Bytes kept free for the notes on what was left out. */
-const NOTES = 1000;
-/**
- * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
- * @param limit bytes of UTF-8, at least some thousands
- */
-function fitPage(sections, limit = PAGE_BYTES) {
-    const kept = [];
-    let left = limit - NOTES;
-    let leftOut = 0;
-    for (const section of sections) {
-        if (section === '')
-            continue;
-        const text = typeof section === 'string' ? section : fitRows(section, left);
-        const size = fit_bytesOf(text) + 2;
-        if (size <= left) {
-            kept.push(text);
-            left -= size;
-        }
-        else {
-            leftOut++;
-        }
-    }
-    if (leftOut > 0) {
-        const parts = leftOut === 1 ? '1 part' : `${leftOut} parts`;
-        kept.push(`**${parts} of this page did not fit on it.** See the log, and the table \`cloud_job_executions\`.`);
-    }
-    return `${kept.join('\n\n')}\n`;
-}
-function fitRows({ fold, head, rows, note = '' }, limit) {
-    let bytes = fit_bytesOf(escape_table(head, [])) + fit_bytesOf(`${fold ?? ''}${note}`) + 300;
-    let count = 0;
-    for (const row of rows) {
-        bytes += fit_bytesOf(escape_table(row, []).split('\n', 1)[0] ?? '') + 1;
-        if (bytes > limit)
-            break;
-        count++;
-    }
-    const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
-    const text = [escape_table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
-    return fold === undefined ? text : details(fold, text);
-}
-const fit_bytesOf = (text) => Buffer.byteLength(text, 'utf8');
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/job-rows.js
-
-
-
-
-/**
- * Jobs as a table, in three columns: a phone shows them whole.
- * @param coming with the occurrences of schedules after the next one
- */
-function jobRows(jobs, now, coming = false) {
-    return {
-        head: ['Job', 'Status', 'Runs'],
-        rows: jobs.map((job) => [
-            `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
-            `${statusOf(job)}${small(retries(job))}`,
-            `${when(job, now)}${schedule(job)}${coming ? small(words(thenWords(job, now))) : ''}`,
-        ]),
-    };
-}
-const retries = ({ current_retries: spent, max_retries: most, error_message: error }) => [spent > 0 ? `${spent} of ${most} retries spent` : '', words(error ?? '', 120)]
-    .filter((part) => part !== '')
-    .join('<br>');
-/** A job's status with what the bare word does not say. Safe text. */
-function statusOf(job) {
-    if (job.blocked)
-        return 'waiting for its key';
-    if (job.status === 'locked' && job.disable_requested_at)
-        return 'locked, then disabled';
-    if (job.lock_expired)
-        return 'locked, expired';
-    if (job.status === 'locked' && job.cancel_requested_at)
-        return 'being cancelled';
-    return job.status;
-}
-const schedule = (job) => job.schedule === null ? '' : small(words(scheduleInWords(job.schedule, job.timezone), 110));
-function when(job, now) {
-    if (job.status === 'waiting')
-        return (0,format/* moment */.n$)(job.run_at, now);
-    if (job.status === 'locked')
-        return `started ${(0,format/* moment */.n$)(job.locked_at, now)}`;
-    return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/warnings.js
-
-/** What is wrong around a run, each as a line of its own. */
-const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${words(warning, 800)}`);
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/plan-page.js
-
-
-
-/** The page of a plan: what is due, and how many workers that is worth. */
-function planPage(backlog, workers, warnings) {
-    return [
-        `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
-        ...warningLines(warnings),
-        {
-            head: ['Queue', 'Due', 'Side by side'],
-            rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
-        },
-    ];
-}
-
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 154 modules
-var src_handlers = __nccwpck_require__(9705);
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/outcomes.js
-
-
-/** Failures first: they are why people look. */
-const ORDER = [
-    'failed',
-    'cancelled',
-    'lost',
-    'retry',
-    'released',
-    'snoozed',
-    'success',
-];
-const SIGN = {
-    success: '✅',
-    failed: '❌',
-    retry: '🔁',
-    snoozed: '💤',
-    released: '↩️',
-    cancelled: '🚫',
-    lost: '❓',
-};
-/** As in "12 put off". */
-const COUNTED = {
-    success: 'succeeded',
-    failed: 'failed',
-    retry: 'will be retried',
-    snoozed: 'put off',
-    released: 'handed back',
-    cancelled: 'cancelled',
-    lost: 'lost the lock',
-};
-/** Of a chart's parts, dark enough for white figures on them. */
-const COLOUR = {
-    success: '#1a7f37',
-    failed: '#cf222e',
-    retry: '#bc4c00',
-    snoozed: '#0969da',
-    released: '#59636e',
-    cancelled: '#8250df',
-    lost: '#4d2d00',
-};
-/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
-function cameTo(execution, now) {
-    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
-    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
-    const verdict = {
-        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
-        failed: `failed for good${next}`,
-        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
-        snoozed: `put off${next}`,
-        released: 'handed back',
-        cancelled: `cancelled${next}`,
-        lost: 'lost its lock: another run may have it',
-    }[outcome];
-    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
-    return [
-        verdict,
-        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
-        words((0,format/* progressInWords */.EY)(progress), 120),
-    ]
-        .filter((part) => part !== '')
-        .join(' · ');
-}
-/** `took 1.3 s`, and so on. Safe text. */
-const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/charts.js
-
-/** Bars that a phone can show with their names. */
-const BARS = 10;
-const NAME = 24;
-/** Colours of text and ground are left to the page, which is light or dark. */
-const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
-const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
-/** How the attempts of a run ended. Empty where all ended alike. */
-function outcomeChart({ executions, succeeded }) {
-    const slices = new Map();
-    for (const { outcome } of executions)
-        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
-    slices.set('success', succeeded);
-    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    if (drawn.length < 2)
-        return '';
-    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
-    const look = {
-        ...colours,
-        pieOpacity: '1',
-        pieStrokeColor: '#8b949e',
-        pieOuterStrokeColor: '#8b949e',
-        pieSectionTextColor: '#ffffff',
-    };
-    return fenced([
-        themed(look, {}),
-        'pie showData',
-        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
-    ]);
-}
-/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
-function slowestChart(executions) {
-    const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
-    const longest = slowest[0]?.durationSeconds ?? 0;
-    if (longest < 1)
-        return '';
-    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
-    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
-    return fenced([
-        themed(look, size),
-        'xychart-beta horizontal',
-        '  title "The slowest, in seconds"',
-        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
-        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
-        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
-    ]);
-}
-/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
-function label(name) {
-    const letters = Array.from(name
-        .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
-        .replace(/\s+/g, ' ')
-        .trim());
-    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/failures.js
-
-
-/** Kinds of failure that are told; the log and the table have all. */
-const GROUPS = 25;
-const NAMES = 3;
-const IDS = 10;
-/** Whether it went wrong, so that it is told by its error and not as a row. */
-const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
-/**
- * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
- * are one thing to mend, and one thing to read.
- */
-function failures(executions, now) {
-    const groups = new Map();
-    for (const execution of executions.filter(wentWrong)) {
-        const alike = likeness(execution);
-        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
-    }
-    const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
-    const told = sorted.slice(0, GROUPS);
-    const more = groups.size - told.length;
-    return [
-        ...told.map((group) => failure(group, now)),
-        more > 0
-            ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
-            : '',
-    ];
-}
-/** By the worst outcome first. */
-const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
-/** Errors that differ in numbers and identifiers alone are alike. */
-const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
-    outcome,
-    failureKind,
-    failures_firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
-]);
-function failure(group, now) {
-    const [first] = group;
-    if (first === undefined)
-        return '';
-    const error = first.error ?? '';
-    const line = error.trim() === '' ? '' : `<br>${words(failures_firstLine(error), 300)}`;
-    const title = `${SIGN[first.outcome]} ${who(group)}${line}${small(fate(group, first, now))}`;
-    const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${words(jobId)}</code>`);
-    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
-    const facts = `${jobs}; type ${words(first.jobType)}, kind of failure <code>${words(first.failureKind ?? 'none')}</code>.`;
-    return details(title, error === '' ? facts : `${block(error)}\n\n${facts}`);
-}
-function who(group) {
-    const names = group.slice(0, NAMES).map(({ name }) => `<strong>${words(name, 80)}</strong>`);
-    const more = group.length - names.length;
-    return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
-}
-const fate = (group, first, now) => group.length === 1
-    ? `${cameTo(first, now)} · ${took(first)}`
-    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
-const failures_firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/run-page.js
-
-
-
-
-
-
-
-const ROWS = 200;
-/** As many rows as are seen at a glance. */
-const SHORT = 10;
-/** The page of a run, as sections from the most to the least important. */
-function runPage(report, now, warnings = []) {
-    const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
-    return [
-        `### ${headline(report)}`,
-        facts(report),
-        ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
-        ...warningLines(warnings),
-        ...failures(executions, now),
-        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
-        ...rest(executions, report, now),
-        ...highlights(executions),
-    ];
-}
-/** What a person in a hurry has to know. */
-function headline({ claimed, succeeded, failed, retried, error }) {
-    const jobs = (0,format/* plural */.LS)(claimed, 'job');
-    if (claimed === 0)
-        return error ? '❌ The run could not do its work' : '✅ Nothing was due';
-    if (failed > 0)
-        return `❌ ${share(failed, claimed)} failed`;
-    if (retried > 0)
-        return `🔁 ${share(retried, claimed)} will be retried`;
-    if (succeeded === claimed)
-        return `✅ ${jobs} succeeded`;
-    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
-}
-function share(part, whole) {
-    if (part < whole)
-        return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
-    return whole === 1 ? 'The job' : `All ${whole} jobs`;
-}
-/** What the headline does not say; nothing about what did not happen. */
-function facts(report) {
-    const { claimed, succeeded, failed, retried, expired, remaining } = report;
-    const parts = [
-        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
-        retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
-        ...others(report),
-        expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
-        remaining === null ? 'what is left is not known' : '',
-        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
-        `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
-    ];
-    const why = {
-        empty: '',
-        'max-jobs': ' The run stopped at `max-jobs`.',
-        'time-budget': ' The run stopped at its time budget.',
-        signal: ' The runner stopped the run; jobs were handed back.',
-        error: '',
-    }[report.stopCause];
-    // The dot ends a line and begins none.
-    const text = parts.filter((part) => part !== '').join('\u00a0· ');
-    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
-}
-/** Attempts that neither succeeded nor failed. */
-function others({ claimed, succeeded, failed, retried, executions }) {
-    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
-        outcome,
-        count: executions.filter((execution) => execution.outcome === outcome).length,
-    }));
-    const all = claimed - succeeded - failed - retried;
-    // Of very many, the report keeps only some.
-    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
-        return [`${all} with another outcome`];
-    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
-}
-/** The attempts that need no error told, in three columns: a phone shows them whole. */
-function rest(executions, report, now) {
-    const calm = executions.filter((execution) => !wentWrong(execution));
-    if (calm.length === 0)
-        return [];
-    const rows = calm
-        .slice(0, ROWS)
-        .map((execution) => [
-        `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
-        words(execution.error ? execution.error : brief(execution.result), 160),
-        (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
-    ]);
-    const troubled = executions.filter(wentWrong).length;
-    // Of very many, the report keeps only some.
-    const more = report.claimed - troubled - rows.length;
-    const head = ['Job', 'Result', 'Took'];
-    const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
-    if (executions.length <= SHORT)
-        return [{ head, rows, note }];
-    return [
-        {
-            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
-            head,
-            rows,
-            note,
-        },
-    ];
-}
-/** A result in a few words: what a person would read out of it. */
-function brief(result) {
-    if (result === null)
-        return '';
-    if (typeof result !== 'object' || Array.isArray(result))
-        return JSON.stringify(result);
-    return Object.entries(result)
-        .filter(([, value]) => value === null || typeof value !== 'object')
-        .map(([key, value]) => `${key}: ${String(value)}`)
-        .join(', ');
-}
-/** What the job types show of their results. */
-function highlights(executions) {
-    return executions.flatMap(({ name, jobType, result }) => {
-        const found = (0,src_handlers/* highlightsOf */.Xz)(jobType, result);
-        if (found === null)
-            return [];
-        const items = found.links.map(({ text, url }) => `- ${escape_link(text, url)}`);
-        return [`#### ${words(name, 80)}: ${words(found.heading, 80)}\n\n${items.join('\n')}`];
-    });
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/show-page.js
-
-
-
-
-
-const OUTPUTS = 3;
-/** The page of one job: what it is, how it is doing, and its executions, newest first. */
-function showPage({ job, executions }, now) {
-    if (!job)
-        return ['### There is no such job'];
-    return [
-        `### ${words(job.name)}: ${statusOf(job)}`,
-        words(job.description, 1000),
-        show_page_facts(job, now),
-        jobRows([job], now),
-        job.error_message ? `The last error:\n\n${block(job.error_message)}` : '',
-        executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
-        executions.length === 0
-            ? ''
-            : {
-                head: ['Status', 'Result or error', 'Took'],
-                rows: executions.map((execution) => executionCells(execution, now)),
-            },
-        details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
-        ...executions
-            .filter((execution) => execution.output)
-            .slice(0, OUTPUTS)
-            .map((execution) => details(outputTitle(execution, now), block(execution.output ?? '', 20_000))),
-    ];
-}
-function show_page_facts(job, now) {
-    const parts = [
-        job.schedule
-            ? `Schedule <code>${words(job.schedule)}</code>: ${words(scheduleInWords(job.schedule, job.timezone))}. Missed occurrences: ${words(missedWords(job))}.`
-            : '',
-        upcoming(job, now),
-        job.source ? `From <code>${words(job.source)}</code>.` : '',
-        job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
-        job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
-        job.timeout_seconds === null ? '' : `Each attempt may take ${(0,format/* duration */.p0)(job.timeout_seconds)}.`,
-        job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
-        job.lock_expires_at ? `The lock ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed.` : '',
-        `Created ${(0,format/* moment */.n$)(job.created_at, now)}.`,
-    ];
-    return parts.filter((part) => part !== '').join(' ');
-}
-function upcoming(job, now) {
-    const next = comingOccurrences(job, now);
-    return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
-}
-function executionCells(execution, now) {
-    const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
-    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${lateWords(execution)}`;
-    return [
-        `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${escape_link('run', run)}</sub>` : ''}`,
-        `${words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${small(words((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
-        seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
-    ];
-}
-function outputTitle(execution, now) {
-    return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/stats-page.js
-
-
-/** The page of the whole queue, or of the one that was asked for. */
-function statsPage(stats) {
-    return [
-        `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
-        {
-            head: ['Queue', 'Due now', 'Jobs'],
-            rows: stats.queues.map((queue) => [
-                words(queue.queue),
-                `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${(0,format/* duration */.p0)(queue.oldest_due_seconds)}`)}`,
-                ['waiting', 'locked', 'success', 'failed', 'disabled']
-                    .flatMap((status) => (queue[status] > 0 ? [`${queue[status]} ${status}`] : []))
-                    .join(', '),
-            ]),
-        },
-        `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
-        recent(stats.executions_24h),
-        stats.expired_locks > 0
-            ? `**${(0,format/* plural */.LS)(stats.expired_locks, 'lock')} expired**: the next run ends them.`
-            : '',
-        stats.workers.last_seen_at === null
-            ? ''
-            : `The last worker was seen ${(0,format/* moment */.n$)(stats.workers.last_seen_at, new Date(stats.now))}.`,
-        ...wake(stats),
-    ];
-}
-/** What the database did to start workflows. Safe text. */
-function wake({ wake, now }) {
-    if (wake === null)
-        return [];
-    const last = wake.calls[0];
-    return [
-        `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${(0,format/* moment */.n$)(last.asked_at, new Date(now))}` : ''}.`,
-        ...wake.watched
-            .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
-            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
-    ];
-}
-function recent(executions) {
-    const kinds = Object.entries(executions.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
-    const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
-    const took = executions.average_seconds === null
-        ? ''
-        : `; ${(0,format/* duration */.p0)(executions.average_seconds)} on average, 95 % within ${(0,format/* duration */.p0)(executions.p95_seconds ?? 0)}`;
-    return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/page.js
-
-
-
-
-
-
-
-
-
-/**
- * The page that a person reads on the run's summary.
- * @param answer with its secrets hidden already: once escaped and cut, they would not be found
- * @param now for "in 4 min"
- */
-function page(answer, now) {
-    return fitPage(sections(answer, now));
-}
-/** The page of a call that failed. @param message with its secrets hidden already */
-const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(message)}\n`;
-function sections(answer, now) {
-    switch (answer.command) {
-        case 'run':
-            return runPage(answer.report, now, answer.warnings);
-        case 'plan':
-            return planPage(answer.reply, answer.workers, answer.warnings);
-        case 'dry-run':
-            return [
-                `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
-                answer.peek.due > answer.peek.jobs.length
-                    ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
-                    : 'Nothing was claimed. A run would take them in this order:',
-                jobRows(answer.peek.jobs, now),
-            ];
-        case 'create':
-            return [
-                `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
-                `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
-            ];
-        case 'apply':
-            return [
-                `### ${words(applyVerdict(answer), 200)}`,
-                `From <code>${words(answer.source)}</code>.`,
-                {
-                    head: ['Key', 'What was done', 'Runs'],
-                    rows: applyRows(answer, now).map((row) => [
-                        `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
-                        `${row.action}${small(words(row.changes.join('; '), 400))}`,
-                        row.runs,
-                    ]),
-                },
-            ];
-        case 'list': {
-            const { jobs, next } = answer.reply;
-            return [
-                `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
-                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
-                next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
-            ];
-        }
-        case 'show':
-            return showPage(answer.reply, now);
-        case 'stats':
-            return statsPage(answer.reply);
-        case 'verb':
-            return [
-                `### ${answer.verb}: ${answer.reply.applied ? 'done' : 'not done'}`,
-                `Job <code>${words(answer.reply.job_id)}</code> is ${words(answer.reply.status ?? 'not there')}.${answer.reply.reason ? ` ${words(answer.reply.reason, 400)}` : ''}`,
-            ];
-        case 'doctor':
-            return [`### ${page_verdict(answer.checks)}`, checkRows(answer.checks)];
-    }
-}
-function page_verdict(checks) {
-    if (checks.some((check) => check.state === 'bad'))
-        return 'Something needs attention';
-    return checks.some((check) => check.state === 'warning') ? 'It works, with a warning' : 'All is well';
-}
-function checkRows(checks) {
-    return {
-        head: ['Check', 'What was found, and what to do'],
-        rows: checks.map((check) => [
-            `${{ good: '✅', warning: '⚠️', bad: '❌' }[check.state]}&nbsp;${words(check.name)}`,
-            `${words(check.found, 600)}${check.advice === '' ? '' : `<br>→ ${words(check.advice, 600)}`}`,
-        ]),
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/outputs.js
-
-/**
- * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
- * `-truncated` say whether items were left out of `jobs` or `executions`.
- */
-const outputs_OUTPUTS = (/* unused pure expression or super */ null && ([
-    'claimed',
-    'succeeded',
-    'failed',
-    'retried',
-    'remaining',
-    'job-id',
-    'jobs',
-    'jobs-truncated',
-    'stats',
-    'executions',
-    'executions-truncated',
-    'result-files',
-    'workers',
-    'matrix',
-]));
-/**
- * The most characters of all JSON outputs together. GitHub allows 1 MB per job, sized as UTF-16, so about 500,000
- * characters, and other steps of the job need some of them.
- * Source: https://docs.github.com/actions/reference/limits
- */
-const OUTPUT_LIMIT = 400_000;
-/** Outputs as text, secrets hidden, cut from the end where they are too large. */
-function encodeOutputs(outputs, redact) {
-    const values = [];
-    const warnings = [];
-    let left = OUTPUT_LIMIT;
-    for (const name of [
-        'claimed',
-        'succeeded',
-        'failed',
-        'retried',
-        'remaining',
-        'job-id',
-        'workers',
-    ]) {
-        const value = outputs[name];
-        if (value !== undefined && value !== null)
-            values.push([name, redact(String(value))]);
-    }
-    if (outputs.matrix !== undefined)
-        values.push(['matrix', JSON.stringify(outputs.matrix)]);
-    if (outputs.stats !== undefined) {
-        const text = JSON.stringify(redact(outputs.stats)) ?? 'null';
-        if (text.length <= left) {
-            values.push(['stats', text]);
-            left -= text.length;
-        }
-        else {
-            warnings.push(`The output \`stats\` is left out: it has ${text.length} characters, more than ${left}.`);
-        }
-    }
-    for (const name of ['result-files', 'executions', 'jobs']) {
-        const items = outputs[name];
-        if (items === undefined)
-            continue;
-        const { text, kept } = encodeList(items, left, redact);
-        left -= text.length;
-        values.push([name, text]);
-        if (name !== 'result-files')
-            values.push([`${name}-truncated`, String(kept < items.length)]);
-        if (kept < items.length) {
-            warnings.push(`The output \`${name}\` holds only the first ${kept} of ${items.length}: GitHub limits the outputs of a job to 1 MB. The rest is in the database.`);
-        }
-    }
-    return { values, warnings };
-}
-function encodeList(items, limit, redact) {
-    const texts = [];
-    let length = 2;
-    for (const item of items) {
-        const text = JSON.stringify(redact(item)) ?? 'null';
-        length += text.length + 1;
-        if (length > limit)
-            break;
-        texts.push(text);
-    }
-    return { text: `[${texts.join(',')}]`, kept: texts.length };
-}
-/** The outputs of `run`. */
-function runOutputs(report) {
-    return {
-        claimed: report.claimed,
-        succeeded: report.succeeded,
-        failed: report.failed,
-        retried: report.retried,
-        remaining: report.remaining,
-        executions: report.executions.map(executionOutput),
-        'result-files': report.executions
-            .filter((execution) => execution.resultFile !== null)
-            .map(({ jobId, executionId, resultFile }) => ({
-            job_id: jobId,
-            execution_id: executionId,
-            path: resultFile,
-        })),
-    };
-}
-/** One element of the output `executions`, with the names that the database uses. */
-function executionOutput(execution) {
-    return {
-        job_id: execution.jobId,
-        execution_id: execution.executionId,
-        name: execution.name,
-        job_type: execution.jobType,
-        queue: execution.queue,
-        attempt: execution.attempt,
-        max_retries: execution.maxRetries,
-        outcome: execution.outcome,
-        failure_kind: execution.failureKind,
-        job_status: execution.jobStatus,
-        next_run_at: execution.nextRunAt,
-        duration_seconds: execution.durationSeconds,
-        result: execution.result,
-        error: execution.error,
-        result_file: execution.resultFile,
-    };
-}
-/**
- * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
- * @param env the environment of this process, where `@actions/core` looks as well
- * @returns what was left out, to be logged as warnings
- */
-function writeOutputs(outputs, env, redact) {
-    const { values, warnings } = encodeOutputs(outputs, redact);
-    if (env.GITHUB_OUTPUT) {
-        for (const [name, value] of values)
-            setOutput(name, value);
-    }
-    return warnings;
-}
-
 ;// CONCATENATED MODULE: ./lib/src/github/trigger.js
 
 /**
@@ -71280,121 +77136,14 @@ async function triggerOf(env) {
     }
 }
 
-;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/rng.js
-const rnds8 = new Uint8Array(16);
-function rng() {
-    return crypto.getRandomValues(rnds8);
-}
-
-;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/stringify.js
-
-const byteToHex = [];
-for (let i = 0; i < 256; ++i) {
-    byteToHex.push((i + 0x100).toString(16).slice(1));
-}
-function unsafeStringify(arr, offset = 0) {
-    return (byteToHex[arr[offset + 0]] +
-        byteToHex[arr[offset + 1]] +
-        byteToHex[arr[offset + 2]] +
-        byteToHex[arr[offset + 3]] +
-        '-' +
-        byteToHex[arr[offset + 4]] +
-        byteToHex[arr[offset + 5]] +
-        '-' +
-        byteToHex[arr[offset + 6]] +
-        byteToHex[arr[offset + 7]] +
-        '-' +
-        byteToHex[arr[offset + 8]] +
-        byteToHex[arr[offset + 9]] +
-        '-' +
-        byteToHex[arr[offset + 10]] +
-        byteToHex[arr[offset + 11]] +
-        byteToHex[arr[offset + 12]] +
-        byteToHex[arr[offset + 13]] +
-        byteToHex[arr[offset + 14]] +
-        byteToHex[arr[offset + 15]]).toLowerCase();
-}
-function stringify(arr, offset = 0) {
-    const uuid = unsafeStringify(arr, offset);
-    if (!validate(uuid)) {
-        throw TypeError('Stringified UUID is invalid');
-    }
-    return uuid;
-}
-/* harmony default export */ const dist_node_stringify = ((/* unused pure expression or super */ null && (stringify)));
-
-;// CONCATENATED MODULE: ./node_modules/uuid/dist-node/v7.js
-
-
-const _state = {};
-function v7(options, buf, offset) {
-    let bytes;
-    if (options) {
-        bytes = v7Bytes(options.random ?? options.rng?.() ?? rng(), options.msecs, options.seq, buf, offset);
-    }
-    else {
-        const now = Date.now();
-        const rnds = rng();
-        updateV7State(_state, now, rnds);
-        bytes = v7Bytes(rnds, _state.msecs, _state.seq, buf, offset);
-    }
-    return buf ?? unsafeStringify(bytes);
-}
-function updateV7State(state, now, rnds) {
-    state.msecs ??= -Infinity;
-    state.seq ??= 0;
-    if (now > state.msecs) {
-        state.seq = v7Sequence(rnds);
-        state.msecs = now;
-    }
-    else {
-        state.seq = (state.seq + 1) | 0;
-        if (state.seq === 0) {
-            state.msecs++;
-        }
-    }
-    return state;
-}
-function v7Bytes(rnds, msecs, seq, buf, offset = 0) {
-    if (rnds.length < 16) {
-        throw new Error('Random bytes length must be >= 16');
-    }
-    if (!buf) {
-        buf = new Uint8Array(16);
-        offset = 0;
-    }
-    else {
-        if (offset < 0 || offset + 16 > buf.length) {
-            throw new RangeError(`UUID byte range ${offset}:${offset + 15} is out of buffer bounds`);
-        }
-    }
-    msecs ??= Date.now();
-    seq ??= v7Sequence(rnds);
-    buf[offset++] = (msecs / 0x10000000000) & 0xff;
-    buf[offset++] = (msecs / 0x100000000) & 0xff;
-    buf[offset++] = (msecs / 0x1000000) & 0xff;
-    buf[offset++] = (msecs / 0x10000) & 0xff;
-    buf[offset++] = (msecs / 0x100) & 0xff;
-    buf[offset++] = msecs & 0xff;
-    buf[offset++] = 0x70 | ((seq >>> 28) & 0x0f);
-    buf[offset++] = (seq >>> 20) & 0xff;
-    buf[offset++] = 0x80 | ((seq >>> 14) & 0x3f);
-    buf[offset++] = (seq >>> 6) & 0xff;
-    buf[offset++] = ((seq << 2) & 0xff) | (rnds[10] & 0x03);
-    buf[offset++] = rnds[11];
-    buf[offset++] = rnds[12];
-    buf[offset++] = rnds[13];
-    buf[offset++] = rnds[14];
-    buf[offset++] = rnds[15];
-    return buf;
-}
-function v7Sequence(rnds) {
-    return ((rnds[6] & 0x7f) << 24) | (rnds[7] << 16) | (rnds[8] << 8) | rnds[9];
-}
-/* harmony default export */ const dist_node_v7 = (v7);
-
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
+var src_handlers = __nccwpck_require__(1713);
+// EXTERNAL MODULE: ./lib/src/queue/errors.js
+var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
 var coerce = __nccwpck_require__(9567);
+// EXTERNAL MODULE: ./lib/src/queue/types.js
+var types = __nccwpck_require__(9491);
 ;// CONCATENATED MODULE: ./lib/src/queue/job.js
 
 
@@ -71741,7 +77490,7 @@ function createQueue(rpc, newId) {
             return await rpc(fn, args, reply, patience);
         }
         catch (error) {
-            if (error instanceof QueueError &&
+            if (error instanceof errors/* QueueError */.W &&
                 (error.code === 'schema_missing' || error.code === 'unexpected_reply')) {
                 await checkSchema(patience);
             }
@@ -71754,16 +77503,16 @@ function createQueue(rpc, newId) {
             version = await rpc('cloud_jobs_version', {}, versionReply, patience);
         }
         catch (error) {
-            if (error instanceof QueueError && error.code === 'schema_missing') {
-                throw new QueueError('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { cause: error });
+            if (error instanceof errors/* QueueError */.W && error.code === 'schema_missing') {
+                throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { cause: error });
             }
             throw error;
         }
         if (version.schema < CLIENT_SCHEMA) {
-            throw new QueueError('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
+            throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
         }
         if (version.requires > CLIENT_SCHEMA) {
-            throw new QueueError('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
+            throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
         }
         return { schema: version.schema };
     }
@@ -81208,17 +86957,17 @@ function createRpc(options) {
             .rpc(fn, args)
             .abortSignal(signal ? AbortSignal.any([signal, timeout]) : timeout);
         if (error)
-            throw classify(fn, host, { status, error });
+            throw (0,errors/* classify */.L)(fn, host, { status, error });
         const parsed = reply.safeParse(data);
         if (parsed.success)
             return parsed.data;
         // supabase-js takes a 404 with an empty or array body for success: such a reply is no envelope.
         const version = data?.v;
         if (typeof version === 'number' && version > 1) {
-            throw new QueueError('schema_mismatch', `${fn} answers in form ${version}, which this release does not know. Use the release that the database's schema was installed from.`);
+            throw new errors/* QueueError */.W('schema_mismatch', `${fn} answers in form ${version}, which this release does not know. Use the release that the database's schema was installed from.`);
         }
         const seen = JSON.stringify(data)?.slice(0, 120) ?? 'nothing';
-        throw new QueueError(data === null || Array.isArray(data) ? 'not_supabase' : 'unexpected_reply', `${host} answered ${fn} with ${seen}, which is not what cloud-jobs in the database says. Check the project URL, and that sql/install.sql is installed.`, { cause: parsed.error });
+        throw new errors/* QueueError */.W(data === null || Array.isArray(data) ? 'not_supabase' : 'unexpected_reply', `${host} answered ${fn} with ${seen}, which is not what cloud-jobs in the database says. Check the project URL, and that sql/install.sql is installed.`, { cause: parsed.error });
     }
     return async (fn, args, reply, patience = FOR_A_PERSON) => {
         const started = performance.now();
@@ -81231,7 +86980,7 @@ function createRpc(options) {
             factor: 2,
             randomize: true,
             // A retry that would come after the limit is not waited for.
-            shouldRetry: ({ error, retryDelay }) => error instanceof QueueError &&
+            shouldRetry: ({ error, retryDelay }) => error instanceof errors/* QueueError */.W &&
                 error.retryable &&
                 !patience.signal?.aborted &&
                 left(limit(error)) > retryDelay + 500,
@@ -81253,7 +87002,7 @@ function createRpc(options) {
 function openQueue(connection, version) {
     // supabase-js throws on such a Node, with a message about a WebSocket that nothing here uses.
     if (typeof WebSocket === 'undefined') {
-        throw new QueueError('unavailable', `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`);
+        throw new errors/* QueueError */.W('unavailable', `cloud-jobs needs Node.js 22 or newer, and this is ${process.version}. GitHub's runner brings Node 24 for the action; act and the command line take the first "node" on the path.`);
     }
     let sent = 0;
     const rpc = createRpc({
@@ -81270,6 +87019,12 @@ function openQueue(connection, version) {
     };
 }
 
+;// CONCATENATED MODULE: ./lib/src/version.js
+/** The version of this release. A test holds it to package.json. */
+const src_version_VERSION = '0.1.0';
+
+// EXTERNAL MODULE: ./lib/src/text/disarm.js
+var disarm = __nccwpck_require__(1384);
 ;// CONCATENATED MODULE: ./lib/src/text/line-buffer.js
 const line_buffer_DEFAULTS = {
     headLines: 200,
@@ -81342,6 +87097,8 @@ function endOf(text, limit) {
         : end.slice(lineEnd + 1);
 }
 
+// EXTERNAL MODULE: ./lib/src/worker/limits.js
+var limits = __nccwpck_require__(9721);
 ;// CONCATENATED MODULE: ./lib/src/worker/job-output.js
 /**
  * The output of one job, kept within bounds until the job ends and then printed as one group: groups cannot overlap,
@@ -81357,7 +87114,7 @@ const LINE_CHARS = 16_384;
  * are taken out, since half a secret would not be found, and a secret may become known after the line that holds it.
  */
 const KEPT_CHARS = 65_536;
-const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: MAX_OUTPUT_BYTES, tailChars: KEPT_CHARS };
+const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: limits/* MAX_OUTPUT_BYTES */.$q, tailChars: KEPT_CHARS };
 class JobOutput {
     #title;
     #log;
@@ -81369,7 +87126,7 @@ class JobOutput {
         this.#log = log;
     }
     line(text) {
-        for (const line of splitLines(text)) {
+        for (const line of (0,disarm/* splitLines */.uz)(text)) {
             const safe = this.#log.redact(line);
             this.#printed.push(safe.slice(0, KEPT_CHARS));
             this.#tail.push(safe.slice(-KEPT_CHARS));
@@ -81378,100 +87135,163 @@ class JobOutput {
     /** Returns the last part of the output, for the execution row. */
     tail() {
         const { redact } = this.#log;
-        const text = redact(visible(redact(this.#tail.kept().join('\n'))));
-        return endOf(text, MAX_OUTPUT_BYTES).trimEnd();
+        const text = redact((0,disarm/* visible */.RK)(redact(this.#tail.kept().join('\n'))));
+        return endOf(text, limits/* MAX_OUTPUT_BYTES */.$q).trimEnd();
     }
     /** Prints the output with the verdict as its last line. */
     end(verdict) {
-        const lines = this.#printed.lines().map((line) => job_output_shorten(this.#log.redact(line)));
+        const lines = this.#printed.lines().map((line) => shorten(this.#log.redact(line)));
         if (lines.length === 0)
             this.#log.info(`${this.#title}: ${verdict}`);
         else
             this.#log.group(this.#title, [...lines, verdict]);
     }
 }
-function job_output_shorten(line) {
+function shorten(line) {
     return line.length > LINE_CHARS
         ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]`
         : line;
 }
 
-;// CONCATENATED MODULE: ./lib/src/hosts/handler-env.js
-/** Where people keep the key of the project. */
-const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
-/**
- * The environment without the key of the project, whatever the variable that holds it is called: the key is for the
- * worker alone, and a workflow may well have it in the environment of the whole job.
- */
-function withoutKey(env, key) {
-    const secret = key.trim();
-    return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (secret === '' || value?.trim() !== secret)));
-}
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./lib/src/hosts/open-worker.js
+;// CONCATENATED MODULE: ./lib/src/hosts/create-worker.js
 
 
 
 
 
-/** Makes what the worker needs. */
-async function openWorker(options, place, deps) {
-    const handlers = (0,src_handlers/* openHandlers */.m)({
-        folder: options.handlers,
-        hostScript: place.hostScript,
-        env: place.env,
-        scratchDir: place.scratchDir,
-        version: place.version,
-        queue: deps.queue,
-        callFunction: deps.callFunction,
+
+
+
+
+
+
+
+async function createContext(host, connection) {
+    const { env, log, redactor } = host;
+    const opened = openQueue(connection, src_version_VERSION);
+    const place = await runPlace(env);
+    const scratchDir = () => openScratch(env.RUNNER_TEMP || (0,external_node_os_.tmpdir)());
+    const handlerPlace = (folder) => ({
+        folder: folder ?? null,
+        env: withoutKey(env, connection.key),
+        hostScript: host.hostScript,
+        scratchDir: scratchDir(),
     });
-    const results = (0,external_node_path_.join)(place.scratchDir, 'results');
     return {
-        instanceId: options.instanceId ?? instanceId(place),
+        queue: opened.queue,
+        readFile: (path) => (0,promises_.readFile)((0,external_node_path_.resolve)(host.workspace, path), 'utf8'),
+        repository: place.repository,
+        redact: redactor.redact,
+        checkByHandlers: (jobs, folder) => (0,src_handlers/* checkByHandlers */.Bz)(jobs, handlerPlace(folder)),
+        now: () => new Date(),
+        warn: (message) => log.warning(message),
+        github: (token) => openGitHub(token ?? null, env),
+        planner: place.runUrl === null ? null : place,
+        openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
+    };
+}
+function createWorker(input, host, place, opened, handlerPlace) {
+    const { log, redactor } = host;
+    const handlers = (0,src_handlers/* openHandlers */.m)({
+        ...handlerPlace,
+        version: src_version_VERSION,
+        queue: opened.queue,
+        callFunction: opened.callFunction,
+    });
+    return {
+        instanceId: input.instanceId ?? place.instanceId,
         runUrl: place.runUrl,
         trigger: place.trigger,
         deps: {
-            ...deps,
-            redact: deps.secrets.redact,
-            redactJson: deps.secrets.redactJson,
-            secret: deps.secrets.add,
+            queue: opened.queue,
+            requests: opened.requests,
             handlers: handlers.byType,
-            spill: async (executionId, text) => {
-                // For this user alone, as the row is for those who hold the key alone.
-                await (0,promises_.mkdir)(results, { recursive: true, mode: 0o700 });
-                const file = (0,external_node_path_.join)(results, `${executionId}.json`);
-                try {
-                    await (0,promises_.writeFile)(file, text, { mode: 0o600 });
-                }
-                catch (error) {
-                    // On a full disk: half a result would pass for a whole one, and keep the disk full.
-                    await (0,promises_.rm)(file, { force: true }).catch(() => { });
-                    throw error;
-                }
-                return file;
-            },
+            openOutput: (job) => new JobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+            redact: redactor.redact,
+            redactJson: redactor.redactJson,
+            secret: redactor.add,
+            spill: (executionId, text) => spill((0,external_node_path_.join)(handlerPlace.scratchDir, 'results'), executionId, text),
+            warn: (message) => log.warning(message),
             newId: () => dist_node_v7(),
             now: () => performance.now(),
+            stop: host.stop,
         },
         [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
     };
 }
-/** Names this worker and no other: a name that is used again would vouch for jobs that it no longer runs. */
-function instanceId(place) {
-    const parts = [place.repository ?? 'local', place.runId, place.runAttempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
-    return parts.filter((part) => part !== null).join('/');
+async function runPlace(env) {
+    const repository = env.GITHUB_REPOSITORY || null;
+    const run = env.GITHUB_RUN_ID || null;
+    const attempt = env.GITHUB_RUN_ATTEMPT || null;
+    const server = env.GITHUB_SERVER_URL || 'https://github.com';
+    const page = `${server}/${repository}/actions/runs/${run}${attempt ? `/attempts/${attempt}` : ''}`;
+    // A name that is used again would renew the locks of jobs that its first worker no longer runs.
+    const id = [repository ?? 'local', run, attempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
+    return {
+        repository,
+        runUrl: repository && run ? page : null,
+        trigger: await triggerOf(env),
+        instanceId: id.filter((part) => part !== null).join('/'),
+    };
+}
+/** Keeps a result that is too large for its row in a file that only this user can read. */
+async function spill(folder, executionId, text) {
+    (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
+    const file = (0,external_node_path_.join)(folder, `${executionId}.json`);
+    try {
+        await (0,promises_.writeFile)(file, text, { mode: 0o600 });
+    }
+    catch (error) {
+        // On a full disk: half a result would pass for a whole one, and keep the disk full.
+        await (0,promises_.rm)(file, { force: true }).catch(() => { });
+        throw error;
+    }
+    return file;
+}
+/** The folder for files of jobs. It belongs to one user: others could put files into it, or be locked out of it. */
+function openScratch(parent) {
+    const user = process.getuid?.();
+    const folder = (0,external_node_path_.join)(parent, user === undefined ? 'cloud-jobs' : `cloud-jobs-${user}`);
+    try {
+        (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
+        const found = (0,external_node_fs_.lstatSync)(folder);
+        if (found.isDirectory() && (user === undefined || found.uid === user))
+            return folder;
+    }
+    catch {
+        // Another user's file or link of this name.
+    }
+    return (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(parent, 'cloud-jobs-'));
+}
+/** Where people keep the key of the project. */
+const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
+/** The environment without the key of the project, whatever the variable is called: only the worker may have it. */
+function withoutKey(env, key) {
+    return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (key === '' || value?.trim() !== key)));
 }
 
-;// CONCATENATED MODULE: ./lib/src/hosts/github-action.js
 
+/***/ }),
 
+/***/ 1242:
+/***/ ((__webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-
-
-
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ runAction)
+/* harmony export */ });
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6760);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7394);
+/* harmony import */ var _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2995);
+/* harmony import */ var _github_annotations_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1535);
+/* harmony import */ var _github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9939);
+/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6041);
+/* harmony import */ var _github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(248);
+/* harmony import */ var _github_outputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1718);
+/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1713);
+/* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6912);
+/* harmony import */ var _text_redact_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9979);
+/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8216);
 
 
 
@@ -81485,124 +87305,177 @@ function instanceId(place) {
 
 
 /** One call of the action, from its inputs to its summary. @returns the exit code */
-async function runAction(deps) {
-    const { env } = deps;
-    const redactor = createRedactor(core_setSecret, src_handlers/* JOB_TYPE_NAMES */.e9);
-    const log = createGitHubLog(redactor.redact);
+async function runAction({ env, stop, bundleDir }) {
+    const redactor = (0,_text_redact_js__WEBPACK_IMPORTED_MODULE_9__/* .createRedactor */ .l)(_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setSecret */ .Pq, _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__/* .JOB_TYPE_NAMES */ .e9);
+    const log = (0,_github_annotations_js__WEBPACK_IMPORTED_MODULE_3__/* .createGitHubLog */ .w)(redactor.redact);
     try {
         redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
         redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
-        const { options, warnings } = readInputs(env);
+        const { command, input, connection, warnings } = (0,_github_inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .readInputs */ .K)(env);
         for (const warning of warnings)
             log.warning(warning);
-        const opened = openQueue(options.connection, deps.version);
-        const answer = await execute(options, {
-            queue: opened.queue,
-            readFile: (path) => (0,promises_.readFile)((0,external_node_path_.resolve)(env.GITHUB_WORKSPACE || '.', path), 'utf8'),
-            repository: env.GITHUB_REPOSITORY || null,
-            redact: redactor.redact,
-            checkByHandlers: (jobs, folder) => (0,src_handlers/* checkByHandlers */.Bz)(jobs, { ...place(deps), folder }),
-            now: () => new Date(),
-            warn: log.warning,
-            github: (token) => openGitHub(token, env),
-            planner: async () => {
-                const here = place(deps);
-                return { instanceId: instanceId(here), runUrl: here.runUrl, trigger: await triggerOf(env) };
-            },
-            openWorker: async (run) => openWorker(run, { ...place(deps), trigger: await triggerOf(env) }, {
-                ...opened,
-                openOutput: (job) => new JobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
-                secrets: redactor,
-                warn: log.warning,
-                stop: deps.stop,
-            }),
-        });
-        // Secrets are taken out of the data: in the finished page they are escaped, cut, and not found any more.
+        const hostScript = (0,node_path__WEBPACK_IMPORTED_MODULE_0__.join)(bundleDir, 'host', 'index.js');
+        const workspace = env.GITHUB_WORKSPACE || '.';
+        const context = await (0,_create_worker_js__WEBPACK_IMPORTED_MODULE_10__/* .createContext */ .q)({ env, hostScript, workspace, log, redactor, stop }, connection);
+        const answer = await command.run(input, context);
+        // Secrets are taken out of the data: in a finished page they are escaped or cut, and would not be found.
         const safe = redactor.redactJson(answer);
         const now = new Date();
-        // The jobs are done and recorded: a page that cannot be written must not make a failure of that.
-        await writeSummary(env, page(safe, now)).catch((cause) => log.warning(`The job summary could not be written: ${(0,describe_error/* describeError */.U)(cause)}`));
-        for (const cut of writeOutputs(outputsOf(answer), env, redactor.redactJson))
+        // The work is done and recorded: a page that cannot be written must not make a failure of it.
+        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .page */ .M)(safe, now)).catch((cause) => log.warning(`The job summary could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(cause)}`));
+        for (const cut of (0,_github_outputs_js__WEBPACK_IMPORTED_MODULE_7__/* .writeOutputs */ .Kn)((0,_github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__/* .outputsOf */ .Y)(answer), env, redactor.redactJson))
             log.warning(cut);
-        if (answer.command === 'run') {
-            const { report } = answer;
-            for (const failed of report.executions.filter((e) => e.outcome === 'failed' || e.outcome === 'cancelled')) {
-                log.error(failed.error ?? failed.failureKind ?? 'failed', `Job failed: ${failed.name}`);
-            }
-            if (report.error)
-                log.error(report.error, 'The run ended early');
-            log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`);
-        }
-        else if (answer.command === 'verb' && !answer.reply.applied) {
-            log.error(answer.reply.reason ?? 'It was not done.', `${answer.verb}: not done`);
-        }
-        else {
-            log.info(answerText(safe, now));
-        }
+        if (answer.command === 'run')
+            reportRun(answer.report, log);
+        else if (answer.command === 'verb')
+            reportChanges(answer, log);
+        else
+            log.info(command.text(safe, now));
         log.end();
-        return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
+        return command.exitCode?.(answer, input) ?? 0;
     }
     catch (error) {
-        const message = redactor.redact(error instanceof options/* OptionsError */.ZW ? error.message : (0,describe_error/* describeError */.U)(error));
+        const message = redactor.redact(error instanceof _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz ? error.message : (0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(error));
         log.error(message, 'cloud-jobs');
-        await writeSummary(env, errorPage(message)).catch((cause) => log.warning((0,describe_error/* describeError */.U)(cause)));
+        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .errorPage */ .W)(message)).catch((cause) => log.warning((0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(cause)));
         log.end();
         return 1;
     }
 }
-function outputsOf(answer) {
-    switch (answer.command) {
-        case 'run':
-            return runOutputs(answer.report);
-        case 'dry-run':
-            return { remaining: answer.peek.due, jobs: answer.peek.jobs };
-        case 'plan':
-            return {
-                workers: answer.workers,
-                matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
-            };
-        case 'create':
-            return { 'job-id': answer.jobId };
-        case 'apply':
-        case 'list':
-            return { jobs: answer.reply.jobs };
-        case 'show':
-            return {
-                'job-id': answer.reply.job?.job_id ?? '',
-                jobs: answer.reply.job ? [answer.reply.job] : [],
-                executions: answer.reply.executions,
-            };
-        case 'stats':
-            return { stats: answer.reply };
-        case 'verb':
-            return { 'job-id': answer.reply.job_id };
-        case 'doctor':
-            return {};
+function reportRun({ executions, ...report }, log) {
+    for (const { outcome, error, failureKind, name } of executions) {
+        if (outcome === 'failed' || outcome === 'cancelled')
+            log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
+    }
+    if (report.error)
+        log.error(report.error, 'The run ended early');
+    log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`);
+}
+function reportChanges({ verb, replies }, log) {
+    for (const { job_id: id, applied, status, reason } of replies) {
+        if (applied)
+            log.info(`${verb} ${id}: done, the job is ${status ?? 'not there'}.${reason ? ` ${reason}` : ''}`);
+        else
+            log.error(reason ?? 'It was not done.', `${verb} ${id}: not done`);
     }
 }
 async function writeSummary(env, text) {
     if (!env.GITHUB_STEP_SUMMARY)
         return;
-    await summary.emptyBuffer().addRaw(text, true).write();
+    await _actions_core__WEBPACK_IMPORTED_MODULE_1__/* .summary */ .z.emptyBuffer().addRaw(text, true).write();
 }
-function place({ env, bundleDir, tempDir, version }) {
-    const repository = env.GITHUB_REPOSITORY || null;
-    const runId = env.GITHUB_RUN_ID || null;
-    const runAttempt = env.GITHUB_RUN_ATTEMPT || null;
-    const server = env.GITHUB_SERVER_URL || 'https://github.com';
-    return {
-        env: withoutKey(env, env['INPUT_SUPABASE-KEY'] ?? ''),
-        scratchDir: (0,external_node_path_.join)(env.RUNNER_TEMP || tempDir, 'cloud-jobs'),
-        repository,
-        runId,
-        runAttempt,
-        trigger: null,
-        runUrl: repository && runId
-            ? `${server}/${repository}/actions/runs/${runId}${runAttempt ? `/attempts/${runAttempt}` : ''}`
-            : null,
-        hostScript: (0,external_node_path_.join)(bundleDir, 'host', 'index.js'),
-        version,
-    };
+// False if a test or a bench imports this file; undefined in the bundle.
+if (import.meta.main !== false) {
+    const stop = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'])
+        process.on(signal, () => stop.abort());
+    // Node's fetch passes a proxy by unless it is told: self-hosted runners may have no other way out.
+    if (process.env.https_proxy || process.env.HTTPS_PROXY) {
+        process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
+    }
+    const bundleDir = (0,node_path__WEBPACK_IMPORTED_MODULE_0__.dirname)(process.argv[1] ?? '.');
+    const code = await runAction({ env: process.env, stop: stop.signal, bundleDir });
+    // Kept connections would hold the process for seconds; what was written must be out first.
+    process.stdout.write('', () => process.exit(code));
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 6627:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L: () => (/* binding */ classify),
+/* harmony export */   W: () => (/* binding */ QueueError)
+/* harmony export */ });
+class QueueError extends Error {
+    name = 'QueueError';
+    code;
+    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
+    retryable;
+    /** SQLSTATE or PGRST code where there was one. */
+    sqlState;
+    constructor(code, message, options = {}) {
+        super(message, { cause: options.cause });
+        this.code = code;
+        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
+        this.sqlState = options.sqlState;
+    }
+}
+/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
+const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
+const oneLine = (text, limit = 300) => {
+    const line = text
+        .replace(/<[^>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim();
+    return line.length > limit ? `${line.slice(0, limit)}…` : line;
+};
+/**
+ * Turns a failed reply into an error that says what to do.
+ * @param fn the SQL function that was called
+ * @param host the host of the project's URL, for the text
+ */
+function classify(fn, host, reply) {
+    const { status, error } = reply;
+    const state = error.code ?? '';
+    const said = oneLine(error.message ?? '');
+    const fail = (code, message, retryable) => new QueueError(code, message, {
+        sqlState: state || undefined,
+        ...(retryable === undefined ? {} : { retryable }),
+    });
+    if (status === 0)
+        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
+    if (state === 'PT426')
+        return fail('schema_mismatch', joinHint(said, error.hint));
+    if (/^PT4/.test(state) || state === 'PT400')
+        return fail('refused', joinHint(said, error.hint));
+    if (status === 540) {
+        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
+    }
+    if (status === 402) {
+        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
+    }
+    if (state === '42501') {
+        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
+    }
+    if (state === 'PGRST202' || state === '42883') {
+        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
+    }
+    if (TRANSIENT_STATES.test(state)) {
+        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
+    }
+    if (status === 401 || status === 403) {
+        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
+    }
+    if (status === 408 || status === 429 || status >= 500) {
+        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
+    }
+    if (status === 404 || state === '') {
+        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
+    }
+    return fail('refused', joinHint(`${said} (${state})`, error.hint));
+}
+function joinHint(message, hint) {
+    return hint ? `${message} ${oneLine(hint)}` : message;
+}
+/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
+function networkCause(error) {
+    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
+    if (/ENOTFOUND|EAI_AGAIN/.test(text))
+        return 'the host name does not resolve. Check the project URL';
+    if (/ECONNREFUSED/.test(text))
+        return 'the connection is refused';
+    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
+        return 'the connection was closed in the middle';
+    if (/CERT|certificate|SSL/i.test(text))
+        return 'its TLS certificate is not accepted';
+    if (/AbortError|TimeoutError|timeout/i.test(text))
+        return 'no answer in time';
+    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
 }
 
 
@@ -81645,6 +87518,88 @@ const FAILURE_KINDS = [
     'cancelled',
     'skipped',
 ];
+
+
+/***/ }),
+
+/***/ 4299:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ry: () => (/* binding */ missedWords),
+/* harmony export */   T6: () => (/* binding */ thenWords),
+/* harmony export */   ew: () => (/* binding */ comingOccurrences),
+/* harmony export */   sq: () => (/* binding */ lateWords)
+/* harmony export */ });
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4185);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6073);
+
+
+/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
+function comingOccurrences(job, now) {
+    if (job.schedule === null || job.status === 'disabled')
+        return [];
+    const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
+    const after = waiting[0] === undefined ? now : new Date(waiting[0]);
+    try {
+        const later = (0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
+        return [...waiting, ...later.map((at) => at.toISOString())];
+    }
+    catch {
+        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
+        return waiting;
+    }
+}
+/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
+function thenWords(job, now) {
+    const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
+    return later.length === 0 ? '' : `then ${later.map((at) => (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now)).join(', ')} UTC`;
+}
+/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
+function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
+    if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
+        return '';
+    const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
+    return seconds >= 60 ? `, ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(seconds)} late` : '';
+}
+/** What becomes of missed occurrences, in words. */
+function missedWords(job) {
+    switch (job.missed) {
+        case 'once':
+            return 'run once';
+        case 'skip':
+            return `skipped when more than ${Math.round(job.missed_grace_seconds / 60)} min late`;
+        case 'all':
+            return 'each runs';
+    }
+}
+
+
+/***/ }),
+
+/***/ 2603:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   q: () => (/* binding */ scheduleInWords)
+/* harmony export */ });
+/* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2507);
+
+/**
+ * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
+ * Of nicknames, cronstrue knows those in small letters alone.
+ * @returns the expression itself where it cannot be put into words
+ */
+function scheduleInWords(schedule, timezone) {
+    const zone = timezone ?? 'UTC';
+    try {
+        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule.toLowerCase(), { use24HourTimeFormat: true })} (${zone})`;
+    }
+    catch {
+        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
+        return `${schedule} (${zone})`;
+    }
+}
 
 
 /***/ }),
@@ -81698,6 +87653,74 @@ function describeError(error) {
         at = at instanceof Error ? at.cause : undefined;
     }
     return seen.join(' Caused by: ');
+}
+
+
+/***/ }),
+
+/***/ 1384:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   RK: () => (/* binding */ visible),
+/* harmony export */   by: () => (/* binding */ LINE_LIMIT),
+/* harmony export */   iv: () => (/* binding */ disarmLines),
+/* harmony export */   uz: () => (/* binding */ splitLines)
+/* harmony export */ });
+/* unused harmony export disarm */
+/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
+
+/** The most characters of one line that are printed. */
+const LINE_LIMIT = 16_384;
+/**
+ * Text that nobody vouches for, as lines that are safe in the runner's log: none of them is a command, none hides
+ * or reorders what it says, none is longer than 16,384 characters and a mark.
+ *
+ * The runner takes a line for a command when it starts with `::name` after white space, or holds `##[name]`
+ * anywhere; it splits lines at CR, LF and CRLF. Both comparisons depend on its culture, and there characters
+ * without a width of their own count for nothing, so they are looked through here as well.
+ * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
+ */
+function disarmLines(text) {
+    return splitLines(text).map((line) => cut(breakCommands(visible(bound(line)))));
+}
+/** `disarmLines`, joined by line feeds. */
+function disarm(text) {
+    return disarmLines(text).join('\n');
+}
+/** Splits where the runner does. */
+function splitLines(text) {
+    return text.split(/\r\n|\r|\n/);
+}
+/**
+ * The text with nothing hidden in it: terminal sequences taken out; control characters, invisible characters and
+ * those that turn the direction of text written out. Line feeds and tabs stay, and so do the joiners inside emoji
+ * and words. What is left can be stored by Postgres (no NUL, no half surrogate).
+ */
+function visible(text) {
+    return ((0,node_util__WEBPACK_IMPORTED_MODULE_0__.stripVTControlCharacters)(text)
+        .toWellFormed()
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+        .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
+        .replaceAll('\u007f', '\u2421')
+        .replace(/(?![\u200c\u200d])[\u0080-\u009f\u2028\u2029\p{Cf}]/gu, codePoint));
+}
+function codePoint(char) {
+    return `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`;
+}
+const LINE_START = /^([\s\p{Z}\p{M}\p{Default_Ignorable_Code_Point}]*:[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=:)/u;
+const ANYWHERE = /(#[\p{M}\p{Default_Ignorable_Code_Point}]*#[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=\[)/gu;
+/** A space in the middle: the reader still sees what it was. */
+function breakCommands(line) {
+    return line.replace(LINE_START, '$1 ').replace(ANYWHERE, '$1 ');
+}
+/** Keeps the work on a line of any length small. Four times the limit: writing characters out makes it longer. */
+function bound(line) {
+    return line.length > LINE_LIMIT * 4 ? line.slice(0, LINE_LIMIT * 4) + TOO_LONG : line;
+}
+const TOO_LONG = ' … (line cut)';
+function cut(line) {
+    return line.length > LINE_LIMIT ? line.slice(0, LINE_LIMIT).toWellFormed() + TOO_LONG : line;
 }
 
 
@@ -81796,55 +87819,135 @@ function progressInWords(progress) {
 
 /***/ }),
 
-/***/ 1685:
+/***/ 9979:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   x: () => (/* binding */ jsonFault)
+/* harmony export */   l: () => (/* binding */ createRedactor)
 /* harmony export */ });
-/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
-const MAX_DEPTH = 200;
+/* harmony import */ var _queue_types_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9491);
+
+const HIDDEN = '***';
+/** What is nested deeper could not be printed either: JSON.stringify recurses. */
+const DEEPEST = 300;
+const TOO_DEEP = '… nested too deeply to be shown';
+const SHORTEST = 6;
+/** Encoded pieces shorter than this could be part of any text. */
+const SHORTEST_ENCODED = 8;
 /**
- * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
- * much for it.
+ * What is a secret by its looks. Each begins where no such pattern can begin inside another, so that the time
+ * stays linear in the length of the text.
  */
-function jsonFault(value) {
-    const left = [[value, 1]];
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-        const [found, depth] = next;
-        if (typeof found === 'number' && !Number.isFinite(found)) {
-            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
+const PATTERNS = [
+    /sb_secret_[A-Za-z0-9_-]+/g,
+    /(?<![A-Za-z0-9])sbp_[A-Za-z0-9]{16,}/g,
+    /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g,
+    /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
+    /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
+];
+/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
+const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
+/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
+const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
+/**
+ * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
+ *   lines. The door passes a function that prints `::add-mask::`.
+ * @param ownWords more words of our pages that are left alone
+ */
+function createRedactor(mask = () => { }, ownWords = []) {
+    const added = new Set();
+    const spared = new Set([...OUR_WORDS, ...ownWords]);
+    let forms = [];
+    const add = (secret) => {
+        const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
+        const fresh = values.filter((value) => worthHiding(value, spared) && !added.has(value));
+        if (fresh.length === 0)
+            return;
+        for (const value of new Set(fresh)) {
+            added.add(value);
+            mask(value);
         }
-        if (typeof found === 'number' && isRounded(found)) {
-            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-        }
-        if (typeof found === 'string') {
-            const fault = textFault(found);
-            if (fault !== null)
-                return fault;
-        }
-        if (found === null || typeof found !== 'object')
-            continue;
-        if (depth > MAX_DEPTH)
-            return `is nested more than ${MAX_DEPTH} levels deep`;
-        for (const [key, inner] of Object.entries(found)) {
-            const fault = textFault(key);
-            if (fault !== null)
-                return fault;
-            left.push([inner, depth + 1]);
+        forms = [...new Set([...added].flatMap(formsOf))];
+    };
+    const redact = (text) => hide(text, rangesOf(text, forms));
+    const walk = (value, depth = 0) => {
+        if (typeof value === 'string')
+            return redact(value);
+        // An account number that was declared a secret, returned as a number.
+        if (typeof value === 'number')
+            return added.has(String(value)) ? HIDDEN : value;
+        if (value !== null && typeof value === 'object' && depth >= DEEPEST)
+            return TOO_DEEP;
+        if (Array.isArray(value))
+            return value.map((inner) => walk(inner, depth + 1));
+        if (value === null || typeof value !== 'object')
+            return value;
+        // A key of the name "__proto__" must stay a key.
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
+    };
+    return { add, redact, redactJson: (value) => walk(value) };
+}
+/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
+const OUR_WORDS = new Set([
+    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .JOB_STATUSES */ .nE,
+    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .EXECUTION_STATUSES */ .ch,
+    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .FAILURE_KINDS */ .Bs,
+    'default',
+]);
+function worthHiding(value, spared) {
+    return value.length >= SHORTEST && !/^\**$/.test(value) && !spared.has(value);
+}
+/** The ways in which a value may turn up in text: as it is, and as encoders write it. */
+function formsOf(value) {
+    const quoted = JSON.stringify(value).slice(1, -1);
+    const uri = encodeURIComponent(value.toWellFormed());
+    const bytes = Buffer.from(value, 'utf8');
+    const base64 = [0, 1, 2].map((shift) => base64At(bytes, shift));
+    return [
+        value,
+        quoted,
+        // A value that was put in JSON twice, as text in a JSON text.
+        JSON.stringify(quoted).slice(1, -1),
+        uri,
+        uri.replaceAll('%20', '+'),
+        ...[...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))].filter((text) => text.length >= SHORTEST_ENCODED),
+    ];
+}
+/** The base64 characters that depend on `bytes` alone when `shift` unknown bytes stand before them. */
+function base64At(bytes, shift) {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
+    return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
+}
+function rangesOf(text, forms) {
+    const ranges = [];
+    for (const form of forms) {
+        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
+            ranges.push([at, at + form.length]);
         }
     }
-    return null;
+    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
+        for (const match of text.matchAll(pattern))
+            ranges.push([match.index, match.index + match[0].length]);
+    }
+    for (const { indices } of text.matchAll(URL_PASSWORD))
+        if (indices?.[1])
+            ranges.push(indices[1]);
+    return ranges.sort((a, b) => a[0] - b[0]);
 }
-/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
-function isRounded(value) {
-    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
-}
-/** What Postgres cannot store. */
-function textFault(text) {
-    if (text.includes('\0'))
-        return 'holds a NUL character (\\u0000), which cannot be stored';
-    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
+/** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
+function hide(text, ranges) {
+    if (ranges.length === 0)
+        return text;
+    let out = '';
+    let copied = 0;
+    let hiddenTo = -1;
+    for (const [start, end] of ranges) {
+        if (start > hiddenTo)
+            out += text.slice(copied, start) + HIDDEN;
+        hiddenTo = Math.max(hiddenTo, end);
+        copied = hiddenTo;
+    }
+    return out + text.slice(copied);
 }
 
 
@@ -81894,15 +87997,3002 @@ function mapTexts(value, text, key) {
 
 /***/ }),
 
-/***/ 1294:
+/***/ 9721:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   x: () => (/* binding */ VERSION)
+/* harmony export */   $q: () => (/* binding */ MAX_OUTPUT_BYTES),
+/* harmony export */   Fv: () => (/* binding */ BATCH_BYTES),
+/* harmony export */   Se: () => (/* binding */ MAX_DETAILS_BYTES),
+/* harmony export */   XE: () => (/* binding */ MAX_DETAIL_BYTES),
+/* harmony export */   Xs: () => (/* binding */ MAX_RESULT_BYTES),
+/* harmony export */   uE: () => (/* binding */ MAX_ERROR_BYTES),
+/* harmony export */   uK: () => (/* binding */ MAX_IN_FLIGHT),
+/* harmony export */   uX: () => (/* binding */ MAX_BATCH),
+/* harmony export */   uv: () => (/* binding */ MAX_NOTE_BYTES)
 /* harmony export */ });
-/** The version of this release. A test holds it to package.json. */
-const VERSION = '0.1.0';
+/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
+const MAX_RESULT_BYTES = 256 * 1024;
+const MAX_ERROR_BYTES = 16 * 1024;
+const MAX_DETAILS_BYTES = 64 * 1024;
+/** Of one text among the details: a long stack must not cost the rest. */
+const MAX_DETAIL_BYTES = 8 * 1024;
+const MAX_OUTPUT_BYTES = 16 * 1024;
+const MAX_NOTE_BYTES = 1024;
+/** Jobs in one request at the most; the database takes no more. */
+const MAX_BATCH = 1_000;
+/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+const BATCH_BYTES = 512 * 1024;
+/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
+ * one, the worker does the jobs of the other. */
+const MAX_IN_FLIGHT = 2;
 
+
+/***/ }),
+
+/***/ 7394:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  N4: () => (/* binding */ endGroup),
+  z3: () => (/* binding */ error),
+  pq: () => (/* binding */ info),
+  uH: () => (/* binding */ setOutput),
+  Pq: () => (/* binding */ core_setSecret),
+  Oh: () => (/* binding */ startGroup),
+  z: () => (/* reexport */ summary),
+  $e: () => (/* binding */ warning)
+});
+
+// UNUSED EXPORTS: ExitCode, addPath, debug, exportVariable, getBooleanInput, getIDToken, getInput, getMultilineInput, getState, group, isDebug, markdownSummary, notice, platform, saveState, setCommandEcho, setFailed, toPlatformPath, toPosixPath, toWin32Path
+
+// EXTERNAL MODULE: external "os"
+var external_os_ = __nccwpck_require__(857);
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/**
+ * Sanitizes an input into a string so it can be passed into issueCommand safely
+ * @param input input to sanitize into a string
+ */
+function utils_toCommandValue(input) {
+    if (input === null || input === undefined) {
+        return '';
+    }
+    else if (typeof input === 'string' || input instanceof String) {
+        return input;
+    }
+    return JSON.stringify(input);
+}
+/**
+ *
+ * @param annotationProperties
+ * @returns The command properties to send with the actual annotation command
+ * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
+ */
+function utils_toCommandProperties(annotationProperties) {
+    if (!Object.keys(annotationProperties).length) {
+        return {};
+    }
+    return {
+        title: annotationProperties.title,
+        file: annotationProperties.file,
+        line: annotationProperties.startLine,
+        endLine: annotationProperties.endLine,
+        col: annotationProperties.startColumn,
+        endColumn: annotationProperties.endColumn
+    };
+}
+//# sourceMappingURL=utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
+
+
+/**
+ * Issues a command to the GitHub Actions runner
+ *
+ * @param command - The command name to issue
+ * @param properties - Additional properties for the command (key-value pairs)
+ * @param message - The message to include with the command
+ * @remarks
+ * This function outputs a specially formatted string to stdout that the Actions
+ * runner interprets as a command. These commands can control workflow behavior,
+ * set outputs, create annotations, mask values, and more.
+ *
+ * Command Format:
+ *   ::name key=value,key=value::message
+ *
+ * @example
+ * ```typescript
+ * // Issue a warning annotation
+ * issueCommand('warning', {}, 'This is a warning message');
+ * // Output: ::warning::This is a warning message
+ *
+ * // Set an environment variable
+ * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
+ * // Output: ::set-env name=MY_VAR::some value
+ *
+ * // Add a secret mask
+ * issueCommand('add-mask', {}, 'secretValue123');
+ * // Output: ::add-mask::secretValue123
+ * ```
+ *
+ * @internal
+ * This is an internal utility function that powers the public API functions
+ * such as setSecret, warning, error, and exportVariable.
+ */
+function command_issueCommand(command, properties, message) {
+    const cmd = new Command(command, properties, message);
+    process.stdout.write(cmd.toString() + external_os_.EOL);
+}
+function command_issue(name, message = '') {
+    command_issueCommand(name, {}, message);
+}
+const CMD_STRING = '::';
+class Command {
+    constructor(command, properties, message) {
+        if (!command) {
+            command = 'missing.command';
+        }
+        this.command = command;
+        this.properties = properties;
+        this.message = message;
+    }
+    toString() {
+        let cmdStr = CMD_STRING + this.command;
+        if (this.properties && Object.keys(this.properties).length > 0) {
+            cmdStr += ' ';
+            let first = true;
+            for (const key in this.properties) {
+                if (this.properties.hasOwnProperty(key)) {
+                    const val = this.properties[key];
+                    if (val) {
+                        if (first) {
+                            first = false;
+                        }
+                        else {
+                            cmdStr += ',';
+                        }
+                        cmdStr += `${key}=${escapeProperty(val)}`;
+                    }
+                }
+            }
+        }
+        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+        return cmdStr;
+    }
+}
+function escapeData(s) {
+    return utils_toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A');
+}
+function escapeProperty(s) {
+    return utils_toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A')
+        .replace(/:/g, '%3A')
+        .replace(/,/g, '%2C');
+}
+//# sourceMappingURL=command.js.map
+;// CONCATENATED MODULE: external "crypto"
+const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
+;// CONCATENATED MODULE: external "fs"
+const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
+// For internal use, subject to change.
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+
+
+
+
+function file_command_issueFileCommand(command, message) {
+    const filePath = process.env[`GITHUB_${command}`];
+    if (!filePath) {
+        throw new Error(`Unable to find environment variable for file command ${command}`);
+    }
+    if (!external_fs_namespaceObject.existsSync(filePath)) {
+        throw new Error(`Missing file at path: ${filePath}`);
+    }
+    external_fs_namespaceObject.appendFileSync(filePath, `${utils_toCommandValue(message)}${external_os_.EOL}`, {
+        encoding: 'utf8'
+    });
+}
+function file_command_prepareKeyValueMessage(key, value) {
+    const delimiter = `ghadelimiter_${external_crypto_namespaceObject.randomUUID()}`;
+    const convertedValue = utils_toCommandValue(value);
+    // These should realistically never happen, but just in case someone finds a
+    // way to exploit uuid generation let's not allow keys or values that contain
+    // the delimiter.
+    if (key.includes(delimiter)) {
+        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
+    }
+    if (convertedValue.includes(delimiter)) {
+        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
+    }
+    return `${key}<<${delimiter}${external_os_.EOL}${convertedValue}${external_os_.EOL}${delimiter}`;
+}
+//# sourceMappingURL=file-command.js.map
+;// CONCATENATED MODULE: external "path"
+const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
+// EXTERNAL MODULE: external "http"
+var external_http_ = __nccwpck_require__(8611);
+// EXTERNAL MODULE: external "https"
+var external_https_ = __nccwpck_require__(5692);
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/proxy.js
+function getProxyUrl(reqUrl) {
+    const usingSsl = reqUrl.protocol === 'https:';
+    if (checkBypass(reqUrl)) {
+        return undefined;
+    }
+    const proxyVar = (() => {
+        if (usingSsl) {
+            return process.env['https_proxy'] || process.env['HTTPS_PROXY'];
+        }
+        else {
+            return process.env['http_proxy'] || process.env['HTTP_PROXY'];
+        }
+    })();
+    if (proxyVar) {
+        try {
+            return new DecodedURL(proxyVar);
+        }
+        catch (_a) {
+            if (!proxyVar.startsWith('http://') && !proxyVar.startsWith('https://'))
+                return new DecodedURL(`http://${proxyVar}`);
+        }
+    }
+    else {
+        return undefined;
+    }
+}
+function checkBypass(reqUrl) {
+    if (!reqUrl.hostname) {
+        return false;
+    }
+    const reqHost = reqUrl.hostname;
+    if (isLoopbackAddress(reqHost)) {
+        return true;
+    }
+    const noProxy = process.env['no_proxy'] || process.env['NO_PROXY'] || '';
+    if (!noProxy) {
+        return false;
+    }
+    // Determine the request port
+    let reqPort;
+    if (reqUrl.port) {
+        reqPort = Number(reqUrl.port);
+    }
+    else if (reqUrl.protocol === 'http:') {
+        reqPort = 80;
+    }
+    else if (reqUrl.protocol === 'https:') {
+        reqPort = 443;
+    }
+    // Format the request hostname and hostname with port
+    const upperReqHosts = [reqUrl.hostname.toUpperCase()];
+    if (typeof reqPort === 'number') {
+        upperReqHosts.push(`${upperReqHosts[0]}:${reqPort}`);
+    }
+    // Compare request host against noproxy
+    for (const upperNoProxyItem of noProxy
+        .split(',')
+        .map(x => x.trim().toUpperCase())
+        .filter(x => x)) {
+        if (upperNoProxyItem === '*' ||
+            upperReqHosts.some(x => x === upperNoProxyItem ||
+                x.endsWith(`.${upperNoProxyItem}`) ||
+                (upperNoProxyItem.startsWith('.') &&
+                    x.endsWith(`${upperNoProxyItem}`)))) {
+            return true;
+        }
+    }
+    return false;
+}
+function isLoopbackAddress(host) {
+    const hostLower = host.toLowerCase();
+    return (hostLower === 'localhost' ||
+        hostLower.startsWith('127.') ||
+        hostLower.startsWith('[::1]') ||
+        hostLower.startsWith('[0:0:0:0:0:0:0:1]'));
+}
+class DecodedURL extends URL {
+    constructor(url, base) {
+        super(url, base);
+        this._decodedUsername = decodeURIComponent(super.username);
+        this._decodedPassword = decodeURIComponent(super.password);
+    }
+    get username() {
+        return this._decodedUsername;
+    }
+    get password() {
+        return this._decodedPassword;
+    }
+}
+//# sourceMappingURL=proxy.js.map
+// EXTERNAL MODULE: ./node_modules/tunnel/index.js
+var node_modules_tunnel = __nccwpck_require__(770);
+// EXTERNAL MODULE: ./node_modules/undici/index.js
+var undici = __nccwpck_require__(6752);
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/index.js
+/* eslint-disable @typescript-eslint/no-explicit-any */
+var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+var HttpCodes;
+(function (HttpCodes) {
+    HttpCodes[HttpCodes["OK"] = 200] = "OK";
+    HttpCodes[HttpCodes["MultipleChoices"] = 300] = "MultipleChoices";
+    HttpCodes[HttpCodes["MovedPermanently"] = 301] = "MovedPermanently";
+    HttpCodes[HttpCodes["ResourceMoved"] = 302] = "ResourceMoved";
+    HttpCodes[HttpCodes["SeeOther"] = 303] = "SeeOther";
+    HttpCodes[HttpCodes["NotModified"] = 304] = "NotModified";
+    HttpCodes[HttpCodes["UseProxy"] = 305] = "UseProxy";
+    HttpCodes[HttpCodes["SwitchProxy"] = 306] = "SwitchProxy";
+    HttpCodes[HttpCodes["TemporaryRedirect"] = 307] = "TemporaryRedirect";
+    HttpCodes[HttpCodes["PermanentRedirect"] = 308] = "PermanentRedirect";
+    HttpCodes[HttpCodes["BadRequest"] = 400] = "BadRequest";
+    HttpCodes[HttpCodes["Unauthorized"] = 401] = "Unauthorized";
+    HttpCodes[HttpCodes["PaymentRequired"] = 402] = "PaymentRequired";
+    HttpCodes[HttpCodes["Forbidden"] = 403] = "Forbidden";
+    HttpCodes[HttpCodes["NotFound"] = 404] = "NotFound";
+    HttpCodes[HttpCodes["MethodNotAllowed"] = 405] = "MethodNotAllowed";
+    HttpCodes[HttpCodes["NotAcceptable"] = 406] = "NotAcceptable";
+    HttpCodes[HttpCodes["ProxyAuthenticationRequired"] = 407] = "ProxyAuthenticationRequired";
+    HttpCodes[HttpCodes["RequestTimeout"] = 408] = "RequestTimeout";
+    HttpCodes[HttpCodes["Conflict"] = 409] = "Conflict";
+    HttpCodes[HttpCodes["Gone"] = 410] = "Gone";
+    HttpCodes[HttpCodes["TooManyRequests"] = 429] = "TooManyRequests";
+    HttpCodes[HttpCodes["InternalServerError"] = 500] = "InternalServerError";
+    HttpCodes[HttpCodes["NotImplemented"] = 501] = "NotImplemented";
+    HttpCodes[HttpCodes["BadGateway"] = 502] = "BadGateway";
+    HttpCodes[HttpCodes["ServiceUnavailable"] = 503] = "ServiceUnavailable";
+    HttpCodes[HttpCodes["GatewayTimeout"] = 504] = "GatewayTimeout";
+})(HttpCodes || (HttpCodes = {}));
+var Headers;
+(function (Headers) {
+    Headers["Accept"] = "accept";
+    Headers["ContentType"] = "content-type";
+})(Headers || (Headers = {}));
+var MediaTypes;
+(function (MediaTypes) {
+    MediaTypes["ApplicationJson"] = "application/json";
+})(MediaTypes || (MediaTypes = {}));
+/**
+ * Returns the proxy URL, depending upon the supplied url and proxy environment variables.
+ * @param serverUrl  The server URL where the request will be sent. For example, https://api.github.com
+ */
+function lib_getProxyUrl(serverUrl) {
+    const proxyUrl = pm.getProxyUrl(new URL(serverUrl));
+    return proxyUrl ? proxyUrl.href : '';
+}
+const HttpRedirectCodes = [
+    HttpCodes.MovedPermanently,
+    HttpCodes.ResourceMoved,
+    HttpCodes.SeeOther,
+    HttpCodes.TemporaryRedirect,
+    HttpCodes.PermanentRedirect
+];
+const HttpResponseRetryCodes = [
+    HttpCodes.BadGateway,
+    HttpCodes.ServiceUnavailable,
+    HttpCodes.GatewayTimeout
+];
+const RetryableHttpVerbs = (/* unused pure expression or super */ null && (['OPTIONS', 'GET', 'DELETE', 'HEAD']));
+const ExponentialBackoffCeiling = 10;
+const ExponentialBackoffTimeSlice = 5;
+class HttpClientError extends Error {
+    constructor(message, statusCode) {
+        super(message);
+        this.name = 'HttpClientError';
+        this.statusCode = statusCode;
+        Object.setPrototypeOf(this, HttpClientError.prototype);
+    }
+}
+class HttpClientResponse {
+    constructor(message) {
+        this.message = message;
+    }
+    readBody() {
+        return __awaiter(this, void 0, void 0, function* () {
+            return new Promise((resolve) => __awaiter(this, void 0, void 0, function* () {
+                let output = Buffer.alloc(0);
+                this.message.on('data', (chunk) => {
+                    output = Buffer.concat([output, chunk]);
+                });
+                this.message.on('end', () => {
+                    resolve(output.toString());
+                });
+            }));
+        });
+    }
+    readBodyBuffer() {
+        return __awaiter(this, void 0, void 0, function* () {
+            return new Promise((resolve) => __awaiter(this, void 0, void 0, function* () {
+                const chunks = [];
+                this.message.on('data', (chunk) => {
+                    chunks.push(chunk);
+                });
+                this.message.on('end', () => {
+                    resolve(Buffer.concat(chunks));
+                });
+            }));
+        });
+    }
+}
+function isHttps(requestUrl) {
+    const parsedUrl = new URL(requestUrl);
+    return parsedUrl.protocol === 'https:';
+}
+class lib_HttpClient {
+    constructor(userAgent, handlers, requestOptions) {
+        this._ignoreSslError = false;
+        this._allowRedirects = true;
+        this._allowRedirectDowngrade = false;
+        this._maxRedirects = 50;
+        this._allowRetries = false;
+        this._maxRetries = 1;
+        this._keepAlive = false;
+        this._disposed = false;
+        this.userAgent = this._getUserAgentWithOrchestrationId(userAgent);
+        this.handlers = handlers || [];
+        this.requestOptions = requestOptions;
+        if (requestOptions) {
+            if (requestOptions.ignoreSslError != null) {
+                this._ignoreSslError = requestOptions.ignoreSslError;
+            }
+            this._socketTimeout = requestOptions.socketTimeout;
+            if (requestOptions.allowRedirects != null) {
+                this._allowRedirects = requestOptions.allowRedirects;
+            }
+            if (requestOptions.allowRedirectDowngrade != null) {
+                this._allowRedirectDowngrade = requestOptions.allowRedirectDowngrade;
+            }
+            if (requestOptions.maxRedirects != null) {
+                this._maxRedirects = Math.max(requestOptions.maxRedirects, 0);
+            }
+            if (requestOptions.keepAlive != null) {
+                this._keepAlive = requestOptions.keepAlive;
+            }
+            if (requestOptions.allowRetries != null) {
+                this._allowRetries = requestOptions.allowRetries;
+            }
+            if (requestOptions.maxRetries != null) {
+                this._maxRetries = requestOptions.maxRetries;
+            }
+        }
+    }
+    options(requestUrl, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('OPTIONS', requestUrl, null, additionalHeaders || {});
+        });
+    }
+    get(requestUrl, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('GET', requestUrl, null, additionalHeaders || {});
+        });
+    }
+    del(requestUrl, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('DELETE', requestUrl, null, additionalHeaders || {});
+        });
+    }
+    post(requestUrl, data, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('POST', requestUrl, data, additionalHeaders || {});
+        });
+    }
+    patch(requestUrl, data, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('PATCH', requestUrl, data, additionalHeaders || {});
+        });
+    }
+    put(requestUrl, data, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('PUT', requestUrl, data, additionalHeaders || {});
+        });
+    }
+    head(requestUrl, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request('HEAD', requestUrl, null, additionalHeaders || {});
+        });
+    }
+    sendStream(verb, requestUrl, stream, additionalHeaders) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return this.request(verb, requestUrl, stream, additionalHeaders);
+        });
+    }
+    /**
+     * Gets a typed object from an endpoint
+     * Be aware that not found returns a null.  Other errors (4xx, 5xx) reject the promise
+     */
+    getJson(requestUrl_1) {
+        return __awaiter(this, arguments, void 0, function* (requestUrl, additionalHeaders = {}) {
+            additionalHeaders[Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, Headers.Accept, MediaTypes.ApplicationJson);
+            const res = yield this.get(requestUrl, additionalHeaders);
+            return this._processResponse(res, this.requestOptions);
+        });
+    }
+    postJson(requestUrl_1, obj_1) {
+        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
+            const data = JSON.stringify(obj, null, 2);
+            additionalHeaders[Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, Headers.Accept, MediaTypes.ApplicationJson);
+            additionalHeaders[Headers.ContentType] =
+                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
+            const res = yield this.post(requestUrl, data, additionalHeaders);
+            return this._processResponse(res, this.requestOptions);
+        });
+    }
+    putJson(requestUrl_1, obj_1) {
+        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
+            const data = JSON.stringify(obj, null, 2);
+            additionalHeaders[Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, Headers.Accept, MediaTypes.ApplicationJson);
+            additionalHeaders[Headers.ContentType] =
+                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
+            const res = yield this.put(requestUrl, data, additionalHeaders);
+            return this._processResponse(res, this.requestOptions);
+        });
+    }
+    patchJson(requestUrl_1, obj_1) {
+        return __awaiter(this, arguments, void 0, function* (requestUrl, obj, additionalHeaders = {}) {
+            const data = JSON.stringify(obj, null, 2);
+            additionalHeaders[Headers.Accept] = this._getExistingOrDefaultHeader(additionalHeaders, Headers.Accept, MediaTypes.ApplicationJson);
+            additionalHeaders[Headers.ContentType] =
+                this._getExistingOrDefaultContentTypeHeader(additionalHeaders, MediaTypes.ApplicationJson);
+            const res = yield this.patch(requestUrl, data, additionalHeaders);
+            return this._processResponse(res, this.requestOptions);
+        });
+    }
+    /**
+     * Makes a raw http request.
+     * All other methods such as get, post, patch, and request ultimately call this.
+     * Prefer get, del, post and patch
+     */
+    request(verb, requestUrl, data, headers) {
+        return __awaiter(this, void 0, void 0, function* () {
+            if (this._disposed) {
+                throw new Error('Client has already been disposed.');
+            }
+            const parsedUrl = new URL(requestUrl);
+            let info = this._prepareRequest(verb, parsedUrl, headers);
+            // Only perform retries on reads since writes may not be idempotent.
+            const maxTries = this._allowRetries && RetryableHttpVerbs.includes(verb)
+                ? this._maxRetries + 1
+                : 1;
+            let numTries = 0;
+            let response;
+            do {
+                response = yield this.requestRaw(info, data);
+                // Check if it's an authentication challenge
+                if (response &&
+                    response.message &&
+                    response.message.statusCode === HttpCodes.Unauthorized) {
+                    let authenticationHandler;
+                    for (const handler of this.handlers) {
+                        if (handler.canHandleAuthentication(response)) {
+                            authenticationHandler = handler;
+                            break;
+                        }
+                    }
+                    if (authenticationHandler) {
+                        return authenticationHandler.handleAuthentication(this, info, data);
+                    }
+                    else {
+                        // We have received an unauthorized response but have no handlers to handle it.
+                        // Let the response return to the caller.
+                        return response;
+                    }
+                }
+                let redirectsRemaining = this._maxRedirects;
+                while (response.message.statusCode &&
+                    HttpRedirectCodes.includes(response.message.statusCode) &&
+                    this._allowRedirects &&
+                    redirectsRemaining > 0) {
+                    const redirectUrl = response.message.headers['location'];
+                    if (!redirectUrl) {
+                        // if there's no location to redirect to, we won't
+                        break;
+                    }
+                    const parsedRedirectUrl = new URL(redirectUrl);
+                    if (parsedUrl.protocol === 'https:' &&
+                        parsedUrl.protocol !== parsedRedirectUrl.protocol &&
+                        !this._allowRedirectDowngrade) {
+                        throw new Error('Redirect from HTTPS to HTTP protocol. This downgrade is not allowed for security reasons. If you want to allow this behavior, set the allowRedirectDowngrade option to true.');
+                    }
+                    // we need to finish reading the response before reassigning response
+                    // which will leak the open socket.
+                    yield response.readBody();
+                    // strip authorization header if redirected to a different hostname
+                    if (parsedRedirectUrl.hostname !== parsedUrl.hostname) {
+                        for (const header in headers) {
+                            // header names are case insensitive
+                            if (header.toLowerCase() === 'authorization') {
+                                delete headers[header];
+                            }
+                        }
+                    }
+                    // let's make the request with the new redirectUrl
+                    info = this._prepareRequest(verb, parsedRedirectUrl, headers);
+                    response = yield this.requestRaw(info, data);
+                    redirectsRemaining--;
+                }
+                if (!response.message.statusCode ||
+                    !HttpResponseRetryCodes.includes(response.message.statusCode)) {
+                    // If not a retry code, return immediately instead of retrying
+                    return response;
+                }
+                numTries += 1;
+                if (numTries < maxTries) {
+                    yield response.readBody();
+                    yield this._performExponentialBackoff(numTries);
+                }
+            } while (numTries < maxTries);
+            return response;
+        });
+    }
+    /**
+     * Needs to be called if keepAlive is set to true in request options.
+     */
+    dispose() {
+        if (this._agent) {
+            this._agent.destroy();
+        }
+        this._disposed = true;
+    }
+    /**
+     * Raw request.
+     * @param info
+     * @param data
+     */
+    requestRaw(info, data) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return new Promise((resolve, reject) => {
+                function callbackForResult(err, res) {
+                    if (err) {
+                        reject(err);
+                    }
+                    else if (!res) {
+                        // If `err` is not passed, then `res` must be passed.
+                        reject(new Error('Unknown error'));
+                    }
+                    else {
+                        resolve(res);
+                    }
+                }
+                this.requestRawWithCallback(info, data, callbackForResult);
+            });
+        });
+    }
+    /**
+     * Raw request with callback.
+     * @param info
+     * @param data
+     * @param onResult
+     */
+    requestRawWithCallback(info, data, onResult) {
+        if (typeof data === 'string') {
+            if (!info.options.headers) {
+                info.options.headers = {};
+            }
+            info.options.headers['Content-Length'] = Buffer.byteLength(data, 'utf8');
+        }
+        let callbackCalled = false;
+        function handleResult(err, res) {
+            if (!callbackCalled) {
+                callbackCalled = true;
+                onResult(err, res);
+            }
+        }
+        const req = info.httpModule.request(info.options, (msg) => {
+            const res = new HttpClientResponse(msg);
+            handleResult(undefined, res);
+        });
+        let socket;
+        req.on('socket', sock => {
+            socket = sock;
+        });
+        // If we ever get disconnected, we want the socket to timeout eventually
+        req.setTimeout(this._socketTimeout || 3 * 60000, () => {
+            if (socket) {
+                socket.end();
+            }
+            handleResult(new Error(`Request timeout: ${info.options.path}`));
+        });
+        req.on('error', function (err) {
+            // err has statusCode property
+            // res should have headers
+            handleResult(err);
+        });
+        if (data && typeof data === 'string') {
+            req.write(data, 'utf8');
+        }
+        if (data && typeof data !== 'string') {
+            data.on('close', function () {
+                req.end();
+            });
+            data.pipe(req);
+        }
+        else {
+            req.end();
+        }
+    }
+    /**
+     * Gets an http agent. This function is useful when you need an http agent that handles
+     * routing through a proxy server - depending upon the url and proxy environment variables.
+     * @param serverUrl  The server URL where the request will be sent. For example, https://api.github.com
+     */
+    getAgent(serverUrl) {
+        const parsedUrl = new URL(serverUrl);
+        return this._getAgent(parsedUrl);
+    }
+    getAgentDispatcher(serverUrl) {
+        const parsedUrl = new URL(serverUrl);
+        const proxyUrl = pm.getProxyUrl(parsedUrl);
+        const useProxy = proxyUrl && proxyUrl.hostname;
+        if (!useProxy) {
+            return;
+        }
+        return this._getProxyAgentDispatcher(parsedUrl, proxyUrl);
+    }
+    _prepareRequest(method, requestUrl, headers) {
+        const info = {};
+        info.parsedUrl = requestUrl;
+        const usingSsl = info.parsedUrl.protocol === 'https:';
+        info.httpModule = usingSsl ? https : http;
+        const defaultPort = usingSsl ? 443 : 80;
+        info.options = {};
+        info.options.host = info.parsedUrl.hostname;
+        info.options.port = info.parsedUrl.port
+            ? parseInt(info.parsedUrl.port)
+            : defaultPort;
+        info.options.path =
+            (info.parsedUrl.pathname || '') + (info.parsedUrl.search || '');
+        info.options.method = method;
+        info.options.headers = this._mergeHeaders(headers);
+        if (this.userAgent != null) {
+            info.options.headers['user-agent'] = this.userAgent;
+        }
+        info.options.agent = this._getAgent(info.parsedUrl);
+        // gives handlers an opportunity to participate
+        if (this.handlers) {
+            for (const handler of this.handlers) {
+                handler.prepareRequest(info.options);
+            }
+        }
+        return info;
+    }
+    _mergeHeaders(headers) {
+        if (this.requestOptions && this.requestOptions.headers) {
+            return Object.assign({}, lowercaseKeys(this.requestOptions.headers), lowercaseKeys(headers || {}));
+        }
+        return lowercaseKeys(headers || {});
+    }
+    /**
+     * Gets an existing header value or returns a default.
+     * Handles converting number header values to strings since HTTP headers must be strings.
+     * Note: This returns string | string[] since some headers can have multiple values.
+     * For headers that must always be a single string (like Content-Type), use the
+     * specialized _getExistingOrDefaultContentTypeHeader method instead.
+     */
+    _getExistingOrDefaultHeader(additionalHeaders, header, _default) {
+        let clientHeader;
+        if (this.requestOptions && this.requestOptions.headers) {
+            const headerValue = lowercaseKeys(this.requestOptions.headers)[header];
+            if (headerValue) {
+                clientHeader =
+                    typeof headerValue === 'number' ? headerValue.toString() : headerValue;
+            }
+        }
+        const additionalValue = additionalHeaders[header];
+        if (additionalValue !== undefined) {
+            return typeof additionalValue === 'number'
+                ? additionalValue.toString()
+                : additionalValue;
+        }
+        if (clientHeader !== undefined) {
+            return clientHeader;
+        }
+        return _default;
+    }
+    /**
+     * Specialized version of _getExistingOrDefaultHeader for Content-Type header.
+     * Always returns a single string (not an array) since Content-Type should be a single value.
+     * Converts arrays to comma-separated strings and numbers to strings to ensure type safety.
+     * This was split from _getExistingOrDefaultHeader to provide stricter typing for callers
+     * that assign the result to places expecting a string (e.g., additionalHeaders[Headers.ContentType]).
+     */
+    _getExistingOrDefaultContentTypeHeader(additionalHeaders, _default) {
+        let clientHeader;
+        if (this.requestOptions && this.requestOptions.headers) {
+            const headerValue = lowercaseKeys(this.requestOptions.headers)[Headers.ContentType];
+            if (headerValue) {
+                if (typeof headerValue === 'number') {
+                    clientHeader = String(headerValue);
+                }
+                else if (Array.isArray(headerValue)) {
+                    clientHeader = headerValue.join(', ');
+                }
+                else {
+                    clientHeader = headerValue;
+                }
+            }
+        }
+        const additionalValue = additionalHeaders[Headers.ContentType];
+        // Return the first non-undefined value, converting numbers or arrays to strings if necessary
+        if (additionalValue !== undefined) {
+            if (typeof additionalValue === 'number') {
+                return String(additionalValue);
+            }
+            else if (Array.isArray(additionalValue)) {
+                return additionalValue.join(', ');
+            }
+            else {
+                return additionalValue;
+            }
+        }
+        if (clientHeader !== undefined) {
+            return clientHeader;
+        }
+        return _default;
+    }
+    _getAgent(parsedUrl) {
+        let agent;
+        const proxyUrl = pm.getProxyUrl(parsedUrl);
+        const useProxy = proxyUrl && proxyUrl.hostname;
+        if (this._keepAlive && useProxy) {
+            agent = this._proxyAgent;
+        }
+        if (!useProxy) {
+            agent = this._agent;
+        }
+        // if agent is already assigned use that agent.
+        if (agent) {
+            return agent;
+        }
+        const usingSsl = parsedUrl.protocol === 'https:';
+        let maxSockets = 100;
+        if (this.requestOptions) {
+            maxSockets = this.requestOptions.maxSockets || http.globalAgent.maxSockets;
+        }
+        // This is `useProxy` again, but we need to check `proxyURl` directly for TypeScripts's flow analysis.
+        if (proxyUrl && proxyUrl.hostname) {
+            const agentOptions = {
+                maxSockets,
+                keepAlive: this._keepAlive,
+                proxy: Object.assign(Object.assign({}, ((proxyUrl.username || proxyUrl.password) && {
+                    proxyAuth: `${proxyUrl.username}:${proxyUrl.password}`
+                })), { host: proxyUrl.hostname, port: proxyUrl.port })
+            };
+            let tunnelAgent;
+            const overHttps = proxyUrl.protocol === 'https:';
+            if (usingSsl) {
+                tunnelAgent = overHttps ? tunnel.httpsOverHttps : tunnel.httpsOverHttp;
+            }
+            else {
+                tunnelAgent = overHttps ? tunnel.httpOverHttps : tunnel.httpOverHttp;
+            }
+            agent = tunnelAgent(agentOptions);
+            this._proxyAgent = agent;
+        }
+        // if tunneling agent isn't assigned create a new agent
+        if (!agent) {
+            const options = { keepAlive: this._keepAlive, maxSockets };
+            agent = usingSsl ? new https.Agent(options) : new http.Agent(options);
+            this._agent = agent;
+        }
+        if (usingSsl && this._ignoreSslError) {
+            // we don't want to set NODE_TLS_REJECT_UNAUTHORIZED=0 since that will affect request for entire process
+            // http.RequestOptions doesn't expose a way to modify RequestOptions.agent.options
+            // we have to cast it to any and change it directly
+            agent.options = Object.assign(agent.options || {}, {
+                rejectUnauthorized: false
+            });
+        }
+        return agent;
+    }
+    _getProxyAgentDispatcher(parsedUrl, proxyUrl) {
+        let proxyAgent;
+        if (this._keepAlive) {
+            proxyAgent = this._proxyAgentDispatcher;
+        }
+        // if agent is already assigned use that agent.
+        if (proxyAgent) {
+            return proxyAgent;
+        }
+        const usingSsl = parsedUrl.protocol === 'https:';
+        proxyAgent = new ProxyAgent(Object.assign({ uri: proxyUrl.href, pipelining: !this._keepAlive ? 0 : 1 }, ((proxyUrl.username || proxyUrl.password) && {
+            token: `Basic ${Buffer.from(`${proxyUrl.username}:${proxyUrl.password}`).toString('base64')}`
+        })));
+        this._proxyAgentDispatcher = proxyAgent;
+        if (usingSsl && this._ignoreSslError) {
+            // we don't want to set NODE_TLS_REJECT_UNAUTHORIZED=0 since that will affect request for entire process
+            // http.RequestOptions doesn't expose a way to modify RequestOptions.agent.options
+            // we have to cast it to any and change it directly
+            proxyAgent.options = Object.assign(proxyAgent.options.requestTls || {}, {
+                rejectUnauthorized: false
+            });
+        }
+        return proxyAgent;
+    }
+    _getUserAgentWithOrchestrationId(userAgent) {
+        const baseUserAgent = userAgent || 'actions/http-client';
+        const orchId = process.env['ACTIONS_ORCHESTRATION_ID'];
+        if (orchId) {
+            // Sanitize the orchestration ID to ensure it contains only valid characters
+            // Valid characters: 0-9, a-z, _, -, .
+            const sanitizedId = orchId.replace(/[^a-z0-9_.-]/gi, '_');
+            return `${baseUserAgent} actions_orchestration_id/${sanitizedId}`;
+        }
+        return baseUserAgent;
+    }
+    _performExponentialBackoff(retryNumber) {
+        return __awaiter(this, void 0, void 0, function* () {
+            retryNumber = Math.min(ExponentialBackoffCeiling, retryNumber);
+            const ms = ExponentialBackoffTimeSlice * Math.pow(2, retryNumber);
+            return new Promise(resolve => setTimeout(() => resolve(), ms));
+        });
+    }
+    _processResponse(res, options) {
+        return __awaiter(this, void 0, void 0, function* () {
+            return new Promise((resolve, reject) => __awaiter(this, void 0, void 0, function* () {
+                const statusCode = res.message.statusCode || 0;
+                const response = {
+                    statusCode,
+                    result: null,
+                    headers: {}
+                };
+                // not found leads to null obj returned
+                if (statusCode === HttpCodes.NotFound) {
+                    resolve(response);
+                }
+                // get the result from the body
+                function dateTimeDeserializer(key, value) {
+                    if (typeof value === 'string') {
+                        const a = new Date(value);
+                        if (!isNaN(a.valueOf())) {
+                            return a;
+                        }
+                    }
+                    return value;
+                }
+                let obj;
+                let contents;
+                try {
+                    contents = yield res.readBody();
+                    if (contents && contents.length > 0) {
+                        if (options && options.deserializeDates) {
+                            obj = JSON.parse(contents, dateTimeDeserializer);
+                        }
+                        else {
+                            obj = JSON.parse(contents);
+                        }
+                        response.result = obj;
+                    }
+                    response.headers = res.message.headers;
+                }
+                catch (err) {
+                    // Invalid resource (contents not json);  leaving result obj null
+                }
+                // note that 3xx redirects are handled by the http layer.
+                if (statusCode > 299) {
+                    let msg;
+                    // if exception/error in body, attempt to get better error
+                    if (obj && obj.message) {
+                        msg = obj.message;
+                    }
+                    else if (contents && contents.length > 0) {
+                        // it may be the case that the exception is in the body message as string
+                        msg = contents;
+                    }
+                    else {
+                        msg = `Failed request: (${statusCode})`;
+                    }
+                    const err = new HttpClientError(msg, statusCode);
+                    err.result = response.result;
+                    reject(err);
+                }
+                else {
+                    resolve(response);
+                }
+            }));
+        });
+    }
+}
+const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCase()] = obj[k]), c), {});
+//# sourceMappingURL=index.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/auth.js
+var auth_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+class BasicCredentialHandler {
+    constructor(username, password) {
+        this.username = username;
+        this.password = password;
+    }
+    prepareRequest(options) {
+        if (!options.headers) {
+            throw Error('The request has no headers');
+        }
+        options.headers['Authorization'] = `Basic ${Buffer.from(`${this.username}:${this.password}`).toString('base64')}`;
+    }
+    // This handler cannot handle 401
+    canHandleAuthentication() {
+        return false;
+    }
+    handleAuthentication() {
+        return auth_awaiter(this, void 0, void 0, function* () {
+            throw new Error('not implemented');
+        });
+    }
+}
+class auth_BearerCredentialHandler {
+    constructor(token) {
+        this.token = token;
+    }
+    // currently implements pre-authorization
+    // TODO: support preAuth = false where it hooks on 401
+    prepareRequest(options) {
+        if (!options.headers) {
+            throw Error('The request has no headers');
+        }
+        options.headers['Authorization'] = `Bearer ${this.token}`;
+    }
+    // This handler cannot handle 401
+    canHandleAuthentication() {
+        return false;
+    }
+    handleAuthentication() {
+        return auth_awaiter(this, void 0, void 0, function* () {
+            throw new Error('not implemented');
+        });
+    }
+}
+class PersonalAccessTokenCredentialHandler {
+    constructor(token) {
+        this.token = token;
+    }
+    // currently implements pre-authorization
+    // TODO: support preAuth = false where it hooks on 401
+    prepareRequest(options) {
+        if (!options.headers) {
+            throw Error('The request has no headers');
+        }
+        options.headers['Authorization'] = `Basic ${Buffer.from(`PAT:${this.token}`).toString('base64')}`;
+    }
+    // This handler cannot handle 401
+    canHandleAuthentication() {
+        return false;
+    }
+    handleAuthentication() {
+        return auth_awaiter(this, void 0, void 0, function* () {
+            throw new Error('not implemented');
+        });
+    }
+}
+//# sourceMappingURL=auth.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
+var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+class oidc_utils_OidcClient {
+    static createHttpClient(allowRetry = true, maxRetry = 10) {
+        const requestOptions = {
+            allowRetries: allowRetry,
+            maxRetries: maxRetry
+        };
+        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
+    }
+    static getRequestToken() {
+        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+        if (!token) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
+        }
+        return token;
+    }
+    static getIDTokenUrl() {
+        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+        if (!runtimeUrl) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
+        }
+        return runtimeUrl;
+    }
+    static getCall(id_token_url) {
+        return oidc_utils_awaiter(this, void 0, void 0, function* () {
+            var _a;
+            const httpclient = oidc_utils_OidcClient.createHttpClient();
+            const res = yield httpclient
+                .getJson(id_token_url)
+                .catch(error => {
+                throw new Error(`Failed to get ID Token. \n 
+        Error Code : ${error.statusCode}\n 
+        Error Message: ${error.message}`);
+            });
+            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
+            if (!id_token) {
+                throw new Error('Response json body do not have ID Token field');
+            }
+            return id_token;
+        });
+    }
+    static getIDToken(audience) {
+        return oidc_utils_awaiter(this, void 0, void 0, function* () {
+            try {
+                // New ID Token is requested from action service
+                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
+                if (audience) {
+                    const encodedAudience = encodeURIComponent(audience);
+                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
+                }
+                debug(`ID token url is ${id_token_url}`);
+                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
+                setSecret(id_token);
+                return id_token;
+            }
+            catch (error) {
+                throw new Error(`Error message: ${error.message}`);
+            }
+        });
+    }
+}
+//# sourceMappingURL=oidc-utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
+var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
+const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
+const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
+class Summary {
+    constructor() {
+        this._buffer = '';
+    }
+    /**
+     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+     * Also checks r/w permissions.
+     *
+     * @returns step summary file path
+     */
+    filePath() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            if (this._filePath) {
+                return this._filePath;
+            }
+            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+            if (!pathFromEnv) {
+                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+            }
+            try {
+                yield access(pathFromEnv, external_fs_namespaceObject.constants.R_OK | external_fs_namespaceObject.constants.W_OK);
+            }
+            catch (_a) {
+                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+            }
+            this._filePath = pathFromEnv;
+            return this._filePath;
+        });
+    }
+    /**
+     * Wraps content in an HTML tag, adding any HTML attributes
+     *
+     * @param {string} tag HTML tag to wrap
+     * @param {string | null} content content within the tag
+     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+     *
+     * @returns {string} content wrapped in HTML element
+     */
+    wrap(tag, content, attrs = {}) {
+        const htmlAttrs = Object.entries(attrs)
+            .map(([key, value]) => ` ${key}="${value}"`)
+            .join('');
+        if (!content) {
+            return `<${tag}${htmlAttrs}>`;
+        }
+        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+    }
+    /**
+     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+     *
+     * @param {SummaryWriteOptions} [options] (optional) options for write operation
+     *
+     * @returns {Promise<Summary>} summary instance
+     */
+    write(options) {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+            const filePath = yield this.filePath();
+            const writeFunc = overwrite ? writeFile : appendFile;
+            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
+            return this.emptyBuffer();
+        });
+    }
+    /**
+     * Clears the summary buffer and wipes the summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    clear() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            return this.emptyBuffer().write({ overwrite: true });
+        });
+    }
+    /**
+     * Returns the current summary buffer as a string
+     *
+     * @returns {string} string of summary buffer
+     */
+    stringify() {
+        return this._buffer;
+    }
+    /**
+     * If the summary buffer is empty
+     *
+     * @returns {boolen} true if the buffer is empty
+     */
+    isEmptyBuffer() {
+        return this._buffer.length === 0;
+    }
+    /**
+     * Resets the summary buffer without writing to summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    emptyBuffer() {
+        this._buffer = '';
+        return this;
+    }
+    /**
+     * Adds raw text to the summary buffer
+     *
+     * @param {string} text content to add
+     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addRaw(text, addEOL = false) {
+        this._buffer += text;
+        return addEOL ? this.addEOL() : this;
+    }
+    /**
+     * Adds the operating system-specific end-of-line marker to the buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addEOL() {
+        return this.addRaw(external_os_.EOL);
+    }
+    /**
+     * Adds an HTML codeblock to the summary buffer
+     *
+     * @param {string} code content to render within fenced code block
+     * @param {string} lang (optional) language to syntax highlight code
+     *
+     * @returns {Summary} summary instance
+     */
+    addCodeBlock(code, lang) {
+        const attrs = Object.assign({}, (lang && { lang }));
+        const element = this.wrap('pre', this.wrap('code', code), attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML list to the summary buffer
+     *
+     * @param {string[]} items list of items to render
+     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addList(items, ordered = false) {
+        const tag = ordered ? 'ol' : 'ul';
+        const listItems = items.map(item => this.wrap('li', item)).join('');
+        const element = this.wrap(tag, listItems);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML table to the summary buffer
+     *
+     * @param {SummaryTableCell[]} rows table rows
+     *
+     * @returns {Summary} summary instance
+     */
+    addTable(rows) {
+        const tableBody = rows
+            .map(row => {
+            const cells = row
+                .map(cell => {
+                if (typeof cell === 'string') {
+                    return this.wrap('td', cell);
+                }
+                const { header, data, colspan, rowspan } = cell;
+                const tag = header ? 'th' : 'td';
+                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
+                return this.wrap(tag, data, attrs);
+            })
+                .join('');
+            return this.wrap('tr', cells);
+        })
+            .join('');
+        const element = this.wrap('table', tableBody);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds a collapsable HTML details element to the summary buffer
+     *
+     * @param {string} label text for the closed state
+     * @param {string} content collapsable content
+     *
+     * @returns {Summary} summary instance
+     */
+    addDetails(label, content) {
+        const element = this.wrap('details', this.wrap('summary', label) + content);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML image tag to the summary buffer
+     *
+     * @param {string} src path to the image you to embed
+     * @param {string} alt text description of the image
+     * @param {SummaryImageOptions} options (optional) addition image attributes
+     *
+     * @returns {Summary} summary instance
+     */
+    addImage(src, alt, options) {
+        const { width, height } = options || {};
+        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
+        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML section heading element
+     *
+     * @param {string} text heading text
+     * @param {number | string} [level=1] (optional) the heading level, default: 1
+     *
+     * @returns {Summary} summary instance
+     */
+    addHeading(text, level) {
+        const tag = `h${level}`;
+        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
+            ? tag
+            : 'h1';
+        const element = this.wrap(allowedTag, text);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML thematic break (<hr>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addSeparator() {
+        const element = this.wrap('hr', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML line break (<br>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addBreak() {
+        const element = this.wrap('br', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML blockquote to the summary buffer
+     *
+     * @param {string} text quote text
+     * @param {string} cite (optional) citation url
+     *
+     * @returns {Summary} summary instance
+     */
+    addQuote(text, cite) {
+        const attrs = Object.assign({}, (cite && { cite }));
+        const element = this.wrap('blockquote', text, attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML anchor tag to the summary buffer
+     *
+     * @param {string} text link text/content
+     * @param {string} href hyperlink
+     *
+     * @returns {Summary} summary instance
+     */
+    addLink(text, href) {
+        const element = this.wrap('a', text, { href });
+        return this.addRaw(element).addEOL();
+    }
+}
+const _summary = new Summary();
+/**
+ * @deprecated use `core.summary`
+ */
+const markdownSummary = (/* unused pure expression or super */ null && (_summary));
+const summary = _summary;
+//# sourceMappingURL=summary.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
+
+/**
+ * toPosixPath converts the given path to the posix form. On Windows, \\ will be
+ * replaced with /.
+ *
+ * @param pth. Path to transform.
+ * @return string Posix path.
+ */
+function toPosixPath(pth) {
+    return pth.replace(/[\\]/g, '/');
+}
+/**
+ * toWin32Path converts the given path to the win32 form. On Linux, / will be
+ * replaced with \\.
+ *
+ * @param pth. Path to transform.
+ * @return string Win32 path.
+ */
+function toWin32Path(pth) {
+    return pth.replace(/[/]/g, '\\');
+}
+/**
+ * toPlatformPath converts the given path to a platform-specific path. It does
+ * this by replacing instances of / and \ with the platform-specific path
+ * separator.
+ *
+ * @param pth The path to platformize.
+ * @return string The platform-specific path.
+ */
+function toPlatformPath(pth) {
+    return pth.replace(/[/\\]/g, path.sep);
+}
+//# sourceMappingURL=path-utils.js.map
+// EXTERNAL MODULE: external "string_decoder"
+var external_string_decoder_ = __nccwpck_require__(3193);
+// EXTERNAL MODULE: external "events"
+var external_events_ = __nccwpck_require__(4434);
+;// CONCATENATED MODULE: external "child_process"
+const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
+// EXTERNAL MODULE: external "assert"
+var external_assert_ = __nccwpck_require__(2613);
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
+var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { chmod, copyFile, lstat, mkdir, open: io_util_open, readdir, rename, rm, rmdir, stat, symlink, unlink } = external_fs_namespaceObject.promises;
+// export const {open} = 'fs'
+const IS_WINDOWS = process.platform === 'win32';
+/**
+ * Custom implementation of readlink to ensure Windows junctions
+ * maintain trailing backslash for backward compatibility with Node.js < 24
+ *
+ * In Node.js 20, Windows junctions (directory symlinks) always returned paths
+ * with trailing backslashes. Node.js 24 removed this behavior, which breaks
+ * code that relied on this format for path operations.
+ *
+ * This implementation restores the Node 20 behavior by adding a trailing
+ * backslash to all junction results on Windows.
+ */
+function readlink(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        const result = yield fs.promises.readlink(fsPath);
+        // On Windows, restore Node 20 behavior: add trailing backslash to all results
+        // since junctions on Windows are always directory links
+        if (IS_WINDOWS && !result.endsWith('\\')) {
+            return `${result}\\`;
+        }
+        return result;
+    });
+}
+// See https://github.com/nodejs/node/blob/d0153aee367422d0858105abec186da4dff0a0c5/deps/uv/include/uv/win.h#L691
+const UV_FS_O_EXLOCK = 0x10000000;
+const READONLY = external_fs_namespaceObject.constants.O_RDONLY;
+function exists(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        try {
+            yield stat(fsPath);
+        }
+        catch (err) {
+            if (err.code === 'ENOENT') {
+                return false;
+            }
+            throw err;
+        }
+        return true;
+    });
+}
+function isDirectory(fsPath_1) {
+    return io_util_awaiter(this, arguments, void 0, function* (fsPath, useStat = false) {
+        const stats = useStat ? yield stat(fsPath) : yield lstat(fsPath);
+        return stats.isDirectory();
+    });
+}
+/**
+ * On OSX/Linux, true if path starts with '/'. On Windows, true for paths like:
+ * \, \hello, \\hello\share, C:, and C:\hello (and corresponding alternate separator cases).
+ */
+function isRooted(p) {
+    p = normalizeSeparators(p);
+    if (!p) {
+        throw new Error('isRooted() parameter "p" cannot be empty');
+    }
+    if (IS_WINDOWS) {
+        return (p.startsWith('\\') || /^[A-Z]:/i.test(p) // e.g. \ or \hello or \\hello
+        ); // e.g. C: or C:\hello
+    }
+    return p.startsWith('/');
+}
+/**
+ * Best effort attempt to determine whether a file exists and is executable.
+ * @param filePath    file path to check
+ * @param extensions  additional file extensions to try
+ * @return if file exists and is executable, returns the file path. otherwise empty string.
+ */
+function tryGetExecutablePath(filePath, extensions) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        let stats = undefined;
+        try {
+            // test file exists
+            stats = yield stat(filePath);
+        }
+        catch (err) {
+            if (err.code !== 'ENOENT') {
+                // eslint-disable-next-line no-console
+                console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+            }
+        }
+        if (stats && stats.isFile()) {
+            if (IS_WINDOWS) {
+                // on Windows, test for valid extension
+                const upperExt = external_path_namespaceObject.extname(filePath).toUpperCase();
+                if (extensions.some(validExt => validExt.toUpperCase() === upperExt)) {
+                    return filePath;
+                }
+            }
+            else {
+                if (isUnixExecutable(stats)) {
+                    return filePath;
+                }
+            }
+        }
+        // try each extension
+        const originalFilePath = filePath;
+        for (const extension of extensions) {
+            filePath = originalFilePath + extension;
+            stats = undefined;
+            try {
+                stats = yield stat(filePath);
+            }
+            catch (err) {
+                if (err.code !== 'ENOENT') {
+                    // eslint-disable-next-line no-console
+                    console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+                }
+            }
+            if (stats && stats.isFile()) {
+                if (IS_WINDOWS) {
+                    // preserve the case of the actual file (since an extension was appended)
+                    try {
+                        const directory = external_path_namespaceObject.dirname(filePath);
+                        const upperName = external_path_namespaceObject.basename(filePath).toUpperCase();
+                        for (const actualName of yield readdir(directory)) {
+                            if (upperName === actualName.toUpperCase()) {
+                                filePath = external_path_namespaceObject.join(directory, actualName);
+                                break;
+                            }
+                        }
+                    }
+                    catch (err) {
+                        // eslint-disable-next-line no-console
+                        console.log(`Unexpected error attempting to determine the actual case of the file '${filePath}': ${err}`);
+                    }
+                    return filePath;
+                }
+                else {
+                    if (isUnixExecutable(stats)) {
+                        return filePath;
+                    }
+                }
+            }
+        }
+        return '';
+    });
+}
+function normalizeSeparators(p) {
+    p = p || '';
+    if (IS_WINDOWS) {
+        // convert slashes on Windows
+        p = p.replace(/\//g, '\\');
+        // remove redundant slashes
+        return p.replace(/\\\\+/g, '\\');
+    }
+    // remove redundant slashes
+    return p.replace(/\/\/+/g, '/');
+}
+// on Mac/Linux, test the execute bit
+//     R   W  X  R  W X R W X
+//   256 128 64 32 16 8 4 2 1
+function isUnixExecutable(stats) {
+    return ((stats.mode & 1) > 0 ||
+        ((stats.mode & 8) > 0 &&
+            process.getgid !== undefined &&
+            stats.gid === process.getgid()) ||
+        ((stats.mode & 64) > 0 &&
+            process.getuid !== undefined &&
+            stats.uid === process.getuid()));
+}
+// Get the path of cmd.exe in windows
+function getCmdPath() {
+    var _a;
+    return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
+}
+//# sourceMappingURL=io-util.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
+var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+/**
+ * Copies a file or folder.
+ * Based off of shelljs - https://github.com/shelljs/shelljs/blob/9237f66c52e5daa40458f94f9565e18e8132f5a6/src/cp.js
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See CopyOptions.
+ */
+function cp(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        const { force, recursive, copySourceDirectory } = readCopyOptions(options);
+        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
+        // Dest is an existing file, but not forcing
+        if (destStat && destStat.isFile() && !force) {
+            return;
+        }
+        // If dest is an existing directory, should copy inside.
+        const newDest = destStat && destStat.isDirectory() && copySourceDirectory
+            ? path.join(dest, path.basename(source))
+            : dest;
+        if (!(yield ioUtil.exists(source))) {
+            throw new Error(`no such file or directory: ${source}`);
+        }
+        const sourceStat = yield ioUtil.stat(source);
+        if (sourceStat.isDirectory()) {
+            if (!recursive) {
+                throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
+            }
+            else {
+                yield cpDirRecursive(source, newDest, 0, force);
+            }
+        }
+        else {
+            if (path.relative(source, newDest) === '') {
+                // a file cannot be copied to itself
+                throw new Error(`'${newDest}' and '${source}' are the same file`);
+            }
+            yield io_copyFile(source, newDest, force);
+        }
+    });
+}
+/**
+ * Moves a path.
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See MoveOptions.
+ */
+function mv(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        if (yield ioUtil.exists(dest)) {
+            let destExists = true;
+            if (yield ioUtil.isDirectory(dest)) {
+                // If dest is directory copy src into dest
+                dest = path.join(dest, path.basename(source));
+                destExists = yield ioUtil.exists(dest);
+            }
+            if (destExists) {
+                if (options.force == null || options.force) {
+                    yield rmRF(dest);
+                }
+                else {
+                    throw new Error('Destination already exists');
+                }
+            }
+        }
+        yield mkdirP(path.dirname(dest));
+        yield ioUtil.rename(source, dest);
+    });
+}
+/**
+ * Remove a path recursively with force
+ *
+ * @param inputPath path to remove
+ */
+function rmRF(inputPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (ioUtil.IS_WINDOWS) {
+            // Check for invalid characters
+            // https://docs.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+            if (/[*"<>|]/.test(inputPath)) {
+                throw new Error('File path must not contain `*`, `"`, `<`, `>` or `|` on Windows');
+            }
+        }
+        try {
+            // note if path does not exist, error is silent
+            yield ioUtil.rm(inputPath, {
+                force: true,
+                maxRetries: 3,
+                recursive: true,
+                retryDelay: 300
+            });
+        }
+        catch (err) {
+            throw new Error(`File was unable to be removed ${err}`);
+        }
+    });
+}
+/**
+ * Make a directory.  Creates the full path with folders in between
+ * Will throw if it fails
+ *
+ * @param   fsPath        path to create
+ * @returns Promise<void>
+ */
+function mkdirP(fsPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        ok(fsPath, 'a path argument must be provided');
+        yield ioUtil.mkdir(fsPath, { recursive: true });
+    });
+}
+/**
+ * Returns path of a tool had the tool actually been invoked.  Resolves via paths.
+ * If you check and the tool does not exist, it will throw.
+ *
+ * @param     tool              name of the tool
+ * @param     check             whether to check if tool exists
+ * @returns   Promise<string>   path to tool
+ */
+function which(tool, check) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // recursive when check=true
+        if (check) {
+            const result = yield which(tool, false);
+            if (!result) {
+                if (IS_WINDOWS) {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);
+                }
+                else {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);
+                }
+            }
+            return result;
+        }
+        const matches = yield findInPath(tool);
+        if (matches && matches.length > 0) {
+            return matches[0];
+        }
+        return '';
+    });
+}
+/**
+ * Returns a list of all occurrences of the given tool on the system path.
+ *
+ * @returns   Promise<string[]>  the paths of the tool
+ */
+function findInPath(tool) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // build the list of extensions to try
+        const extensions = [];
+        if (IS_WINDOWS && process.env['PATHEXT']) {
+            for (const extension of process.env['PATHEXT'].split(external_path_namespaceObject.delimiter)) {
+                if (extension) {
+                    extensions.push(extension);
+                }
+            }
+        }
+        // if it's rooted, return it if exists. otherwise return empty.
+        if (isRooted(tool)) {
+            const filePath = yield tryGetExecutablePath(tool, extensions);
+            if (filePath) {
+                return [filePath];
+            }
+            return [];
+        }
+        // if any path separators, return empty
+        if (tool.includes(external_path_namespaceObject.sep)) {
+            return [];
+        }
+        // build the list of directories
+        //
+        // Note, technically "where" checks the current directory on Windows. From a toolkit perspective,
+        // it feels like we should not do this. Checking the current directory seems like more of a use
+        // case of a shell, and the which() function exposed by the toolkit should strive for consistency
+        // across platforms.
+        const directories = [];
+        if (process.env.PATH) {
+            for (const p of process.env.PATH.split(external_path_namespaceObject.delimiter)) {
+                if (p) {
+                    directories.push(p);
+                }
+            }
+        }
+        // find all matches
+        const matches = [];
+        for (const directory of directories) {
+            const filePath = yield tryGetExecutablePath(external_path_namespaceObject.join(directory, tool), extensions);
+            if (filePath) {
+                matches.push(filePath);
+            }
+        }
+        return matches;
+    });
+}
+function readCopyOptions(options) {
+    const force = options.force == null ? true : options.force;
+    const recursive = Boolean(options.recursive);
+    const copySourceDirectory = options.copySourceDirectory == null
+        ? true
+        : Boolean(options.copySourceDirectory);
+    return { force, recursive, copySourceDirectory };
+}
+function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        // Ensure there is not a run away recursive copy
+        if (currentDepth >= 255)
+            return;
+        currentDepth++;
+        yield mkdirP(destDir);
+        const files = yield ioUtil.readdir(sourceDir);
+        for (const fileName of files) {
+            const srcFile = `${sourceDir}/${fileName}`;
+            const destFile = `${destDir}/${fileName}`;
+            const srcFileStat = yield ioUtil.lstat(srcFile);
+            if (srcFileStat.isDirectory()) {
+                // Recurse
+                yield cpDirRecursive(srcFile, destFile, currentDepth, force);
+            }
+            else {
+                yield io_copyFile(srcFile, destFile, force);
+            }
+        }
+        // Change the mode for the newly created directory
+        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
+    });
+}
+// Buffered file copy
+function io_copyFile(srcFile, destFile, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
+            // unlink/re-link it
+            try {
+                yield ioUtil.lstat(destFile);
+                yield ioUtil.unlink(destFile);
+            }
+            catch (e) {
+                // Try to override file permission
+                if (e.code === 'EPERM') {
+                    yield ioUtil.chmod(destFile, '0666');
+                    yield ioUtil.unlink(destFile);
+                }
+                // other errors = it doesn't exist, no work to do
+            }
+            // Copy over symlink
+            const symlinkFull = yield ioUtil.readlink(srcFile);
+            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
+        }
+        else if (!(yield ioUtil.exists(destFile)) || force) {
+            yield ioUtil.copyFile(srcFile, destFile);
+        }
+    });
+}
+//# sourceMappingURL=io.js.map
+;// CONCATENATED MODULE: external "timers"
+const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
+var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+
+/* eslint-disable @typescript-eslint/unbound-method */
+const toolrunner_IS_WINDOWS = process.platform === 'win32';
+/*
+ * Class for running command line tools. Handles quoting and arg parsing in a platform agnostic way.
+ */
+class ToolRunner extends external_events_.EventEmitter {
+    constructor(toolPath, args, options) {
+        super();
+        if (!toolPath) {
+            throw new Error("Parameter 'toolPath' cannot be null or empty.");
+        }
+        this.toolPath = toolPath;
+        this.args = args || [];
+        this.options = options || {};
+    }
+    _debug(message) {
+        if (this.options.listeners && this.options.listeners.debug) {
+            this.options.listeners.debug(message);
+        }
+    }
+    _getCommandString(options, noPrefix) {
+        const toolPath = this._getSpawnFileName();
+        const args = this._getSpawnArgs(options);
+        let cmd = noPrefix ? '' : '[command]'; // omit prefix when piped to a second tool
+        if (toolrunner_IS_WINDOWS) {
+            // Windows + cmd file
+            if (this._isCmdFile()) {
+                cmd += toolPath;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows + verbatim
+            else if (options.windowsVerbatimArguments) {
+                cmd += `"${toolPath}"`;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows (regular)
+            else {
+                cmd += this._windowsQuoteCmdArg(toolPath);
+                for (const a of args) {
+                    cmd += ` ${this._windowsQuoteCmdArg(a)}`;
+                }
+            }
+        }
+        else {
+            // OSX/Linux - this can likely be improved with some form of quoting.
+            // creating processes on Unix is fundamentally different than Windows.
+            // on Unix, execvp() takes an arg array.
+            cmd += toolPath;
+            for (const a of args) {
+                cmd += ` ${a}`;
+            }
+        }
+        return cmd;
+    }
+    _processLineBuffer(data, strBuffer, onLine) {
+        try {
+            let s = strBuffer + data.toString();
+            let n = s.indexOf(external_os_.EOL);
+            while (n > -1) {
+                const line = s.substring(0, n);
+                onLine(line);
+                // the rest of the string ...
+                s = s.substring(n + external_os_.EOL.length);
+                n = s.indexOf(external_os_.EOL);
+            }
+            return s;
+        }
+        catch (err) {
+            // streaming lines to console is best effort.  Don't fail a build.
+            this._debug(`error processing line. Failed with error ${err}`);
+            return '';
+        }
+    }
+    _getSpawnFileName() {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                return process.env['COMSPEC'] || 'cmd.exe';
+            }
+        }
+        return this.toolPath;
+    }
+    _getSpawnArgs(options) {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
+                for (const a of this.args) {
+                    argline += ' ';
+                    argline += options.windowsVerbatimArguments
+                        ? a
+                        : this._windowsQuoteCmdArg(a);
+                }
+                argline += '"';
+                return [argline];
+            }
+        }
+        return this.args;
+    }
+    _endsWith(str, end) {
+        return str.endsWith(end);
+    }
+    _isCmdFile() {
+        const upperToolPath = this.toolPath.toUpperCase();
+        return (this._endsWith(upperToolPath, '.CMD') ||
+            this._endsWith(upperToolPath, '.BAT'));
+    }
+    _windowsQuoteCmdArg(arg) {
+        // for .exe, apply the normal quoting rules that libuv applies
+        if (!this._isCmdFile()) {
+            return this._uvQuoteCmdArg(arg);
+        }
+        // otherwise apply quoting rules specific to the cmd.exe command line parser.
+        // the libuv rules are generic and are not designed specifically for cmd.exe
+        // command line parser.
+        //
+        // for a detailed description of the cmd.exe command line parser, refer to
+        // http://stackoverflow.com/questions/4094699/how-does-the-windows-command-interpreter-cmd-exe-parse-scripts/7970912#7970912
+        // need quotes for empty arg
+        if (!arg) {
+            return '""';
+        }
+        // determine whether the arg needs to be quoted
+        const cmdSpecialChars = [
+            ' ',
+            '\t',
+            '&',
+            '(',
+            ')',
+            '[',
+            ']',
+            '{',
+            '}',
+            '^',
+            '=',
+            ';',
+            '!',
+            "'",
+            '+',
+            ',',
+            '`',
+            '~',
+            '|',
+            '<',
+            '>',
+            '"'
+        ];
+        let needsQuotes = false;
+        for (const char of arg) {
+            if (cmdSpecialChars.some(x => x === char)) {
+                needsQuotes = true;
+                break;
+            }
+        }
+        // short-circuit if quotes not needed
+        if (!needsQuotes) {
+            return arg;
+        }
+        // the following quoting rules are very similar to the rules that by libuv applies.
+        //
+        // 1) wrap the string in quotes
+        //
+        // 2) double-up quotes - i.e. " => ""
+        //
+        //    this is different from the libuv quoting rules. libuv replaces " with \", which unfortunately
+        //    doesn't work well with a cmd.exe command line.
+        //
+        //    note, replacing " with "" also works well if the arg is passed to a downstream .NET console app.
+        //    for example, the command line:
+        //          foo.exe "myarg:""my val"""
+        //    is parsed by a .NET console app into an arg array:
+        //          [ "myarg:\"my val\"" ]
+        //    which is the same end result when applying libuv quoting rules. although the actual
+        //    command line from libuv quoting rules would look like:
+        //          foo.exe "myarg:\"my val\""
+        //
+        // 3) double-up slashes that precede a quote,
+        //    e.g.  hello \world    => "hello \world"
+        //          hello\"world    => "hello\\""world"
+        //          hello\\"world   => "hello\\\\""world"
+        //          hello world\    => "hello world\\"
+        //
+        //    technically this is not required for a cmd.exe command line, or the batch argument parser.
+        //    the reasons for including this as a .cmd quoting rule are:
+        //
+        //    a) this is optimized for the scenario where the argument is passed from the .cmd file to an
+        //       external program. many programs (e.g. .NET console apps) rely on the slash-doubling rule.
+        //
+        //    b) it's what we've been doing previously (by deferring to node default behavior) and we
+        //       haven't heard any complaints about that aspect.
+        //
+        // note, a weakness of the quoting rules chosen here, is that % is not escaped. in fact, % cannot be
+        // escaped when used on the command line directly - even though within a .cmd file % can be escaped
+        // by using %%.
+        //
+        // the saving grace is, on the command line, %var% is left as-is if var is not defined. this contrasts
+        // the line parsing rules within a .cmd file, where if var is not defined it is replaced with nothing.
+        //
+        // one option that was explored was replacing % with ^% - i.e. %var% => ^%var^%. this hack would
+        // often work, since it is unlikely that var^ would exist, and the ^ character is removed when the
+        // variable is used. the problem, however, is that ^ is not removed when %* is used to pass the args
+        // to an external program.
+        //
+        // an unexplored potential solution for the % escaping problem, is to create a wrapper .cmd file.
+        // % can be escaped within a .cmd file.
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\'; // double the slash
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '"'; // double the quote
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _uvQuoteCmdArg(arg) {
+        // Tool runner wraps child_process.spawn() and needs to apply the same quoting as
+        // Node in certain cases where the undocumented spawn option windowsVerbatimArguments
+        // is used.
+        //
+        // Since this function is a port of quote_cmd_arg from Node 4.x (technically, lib UV,
+        // see https://github.com/nodejs/node/blob/v4.x/deps/uv/src/win/process.c for details),
+        // pasting copyright notice from Node within this function:
+        //
+        //      Copyright Joyent, Inc. and other Node contributors. All rights reserved.
+        //
+        //      Permission is hereby granted, free of charge, to any person obtaining a copy
+        //      of this software and associated documentation files (the "Software"), to
+        //      deal in the Software without restriction, including without limitation the
+        //      rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
+        //      sell copies of the Software, and to permit persons to whom the Software is
+        //      furnished to do so, subject to the following conditions:
+        //
+        //      The above copyright notice and this permission notice shall be included in
+        //      all copies or substantial portions of the Software.
+        //
+        //      THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+        //      IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+        //      FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+        //      AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+        //      LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+        //      FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+        //      IN THE SOFTWARE.
+        if (!arg) {
+            // Need double quotation for empty argument
+            return '""';
+        }
+        if (!arg.includes(' ') && !arg.includes('\t') && !arg.includes('"')) {
+            // No quotation needed
+            return arg;
+        }
+        if (!arg.includes('"') && !arg.includes('\\')) {
+            // No embedded double quotes or backslashes, so I can just wrap
+            // quote marks around the whole thing.
+            return `"${arg}"`;
+        }
+        // Expected input/output:
+        //   input : hello"world
+        //   output: "hello\"world"
+        //   input : hello""world
+        //   output: "hello\"\"world"
+        //   input : hello\world
+        //   output: hello\world
+        //   input : hello\\world
+        //   output: hello\\world
+        //   input : hello\"world
+        //   output: "hello\\\"world"
+        //   input : hello\\"world
+        //   output: "hello\\\\\"world"
+        //   input : hello world\
+        //   output: "hello world\\" - note the comment in libuv actually reads "hello world\"
+        //                             but it appears the comment is wrong, it should be "hello world\\"
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\';
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '\\';
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _cloneExecOptions(options) {
+        options = options || {};
+        const result = {
+            cwd: options.cwd || process.cwd(),
+            env: options.env || process.env,
+            silent: options.silent || false,
+            windowsVerbatimArguments: options.windowsVerbatimArguments || false,
+            failOnStdErr: options.failOnStdErr || false,
+            ignoreReturnCode: options.ignoreReturnCode || false,
+            delay: options.delay || 10000
+        };
+        result.outStream = options.outStream || process.stdout;
+        result.errStream = options.errStream || process.stderr;
+        return result;
+    }
+    _getSpawnOptions(options, toolPath) {
+        options = options || {};
+        const result = {};
+        result.cwd = options.cwd;
+        result.env = options.env;
+        result['windowsVerbatimArguments'] =
+            options.windowsVerbatimArguments || this._isCmdFile();
+        if (options.windowsVerbatimArguments) {
+            result.argv0 = `"${toolPath}"`;
+        }
+        return result;
+    }
+    /**
+     * Exec a tool.
+     * Output will be streamed to the live console.
+     * Returns promise with return code
+     *
+     * @param     tool     path to tool to exec
+     * @param     options  optional exec options.  See ExecOptions
+     * @returns   number
+     */
+    exec() {
+        return toolrunner_awaiter(this, void 0, void 0, function* () {
+            // root the tool path if it is unrooted and contains relative pathing
+            if (!isRooted(this.toolPath) &&
+                (this.toolPath.includes('/') ||
+                    (toolrunner_IS_WINDOWS && this.toolPath.includes('\\')))) {
+                // prefer options.cwd if it is specified, however options.cwd may also need to be rooted
+                this.toolPath = external_path_namespaceObject.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
+            }
+            // if the tool is only a file name, then resolve it from the PATH
+            // otherwise verify it exists (add extension on Windows if necessary)
+            this.toolPath = yield which(this.toolPath, true);
+            return new Promise((resolve, reject) => toolrunner_awaiter(this, void 0, void 0, function* () {
+                this._debug(`exec tool: ${this.toolPath}`);
+                this._debug('arguments:');
+                for (const arg of this.args) {
+                    this._debug(`   ${arg}`);
+                }
+                const optionsNonNull = this._cloneExecOptions(this.options);
+                if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                    optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + external_os_.EOL);
+                }
+                const state = new ExecState(optionsNonNull, this.toolPath);
+                state.on('debug', (message) => {
+                    this._debug(message);
+                });
+                if (this.options.cwd && !(yield exists(this.options.cwd))) {
+                    return reject(new Error(`The cwd: ${this.options.cwd} does not exist!`));
+                }
+                const fileName = this._getSpawnFileName();
+                const cp = external_child_process_namespaceObject.spawn(fileName, this._getSpawnArgs(optionsNonNull), this._getSpawnOptions(this.options, fileName));
+                let stdbuffer = '';
+                if (cp.stdout) {
+                    cp.stdout.on('data', (data) => {
+                        if (this.options.listeners && this.options.listeners.stdout) {
+                            this.options.listeners.stdout(data);
+                        }
+                        if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                            optionsNonNull.outStream.write(data);
+                        }
+                        stdbuffer = this._processLineBuffer(data, stdbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.stdline) {
+                                this.options.listeners.stdline(line);
+                            }
+                        });
+                    });
+                }
+                let errbuffer = '';
+                if (cp.stderr) {
+                    cp.stderr.on('data', (data) => {
+                        state.processStderr = true;
+                        if (this.options.listeners && this.options.listeners.stderr) {
+                            this.options.listeners.stderr(data);
+                        }
+                        if (!optionsNonNull.silent &&
+                            optionsNonNull.errStream &&
+                            optionsNonNull.outStream) {
+                            const s = optionsNonNull.failOnStdErr
+                                ? optionsNonNull.errStream
+                                : optionsNonNull.outStream;
+                            s.write(data);
+                        }
+                        errbuffer = this._processLineBuffer(data, errbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.errline) {
+                                this.options.listeners.errline(line);
+                            }
+                        });
+                    });
+                }
+                cp.on('error', (err) => {
+                    state.processError = err.message;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    state.CheckComplete();
+                });
+                cp.on('exit', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    this._debug(`Exit code ${code} received from tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                cp.on('close', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                state.on('done', (error, exitCode) => {
+                    if (stdbuffer.length > 0) {
+                        this.emit('stdline', stdbuffer);
+                    }
+                    if (errbuffer.length > 0) {
+                        this.emit('errline', errbuffer);
+                    }
+                    cp.removeAllListeners();
+                    if (error) {
+                        reject(error);
+                    }
+                    else {
+                        resolve(exitCode);
+                    }
+                });
+                if (this.options.input) {
+                    if (!cp.stdin) {
+                        throw new Error('child process missing stdin');
+                    }
+                    cp.stdin.end(this.options.input);
+                }
+            }));
+        });
+    }
+}
+/**
+ * Convert an arg string to an array of args. Handles escaping
+ *
+ * @param    argString   string of arguments
+ * @returns  string[]    array of arguments
+ */
+function argStringToArray(argString) {
+    const args = [];
+    let inQuotes = false;
+    let escaped = false;
+    let arg = '';
+    function append(c) {
+        // we only escape double quotes.
+        if (escaped && c !== '"') {
+            arg += '\\';
+        }
+        arg += c;
+        escaped = false;
+    }
+    for (let i = 0; i < argString.length; i++) {
+        const c = argString.charAt(i);
+        if (c === '"') {
+            if (!escaped) {
+                inQuotes = !inQuotes;
+            }
+            else {
+                append(c);
+            }
+            continue;
+        }
+        if (c === '\\' && escaped) {
+            append(c);
+            continue;
+        }
+        if (c === '\\' && inQuotes) {
+            escaped = true;
+            continue;
+        }
+        if (c === ' ' && !inQuotes) {
+            if (arg.length > 0) {
+                args.push(arg);
+                arg = '';
+            }
+            continue;
+        }
+        append(c);
+    }
+    if (arg.length > 0) {
+        args.push(arg.trim());
+    }
+    return args;
+}
+class ExecState extends external_events_.EventEmitter {
+    constructor(options, toolPath) {
+        super();
+        this.processClosed = false; // tracks whether the process has exited and stdio is closed
+        this.processError = '';
+        this.processExitCode = 0;
+        this.processExited = false; // tracks whether the process has exited
+        this.processStderr = false; // tracks whether stderr was written to
+        this.delay = 10000; // 10 seconds
+        this.done = false;
+        this.timeout = null;
+        if (!toolPath) {
+            throw new Error('toolPath must not be empty');
+        }
+        this.options = options;
+        this.toolPath = toolPath;
+        if (options.delay) {
+            this.delay = options.delay;
+        }
+    }
+    CheckComplete() {
+        if (this.done) {
+            return;
+        }
+        if (this.processClosed) {
+            this._setResult();
+        }
+        else if (this.processExited) {
+            this.timeout = (0,external_timers_namespaceObject.setTimeout)(ExecState.HandleTimeout, this.delay, this);
+        }
+    }
+    _debug(message) {
+        this.emit('debug', message);
+    }
+    _setResult() {
+        // determine whether there is an error
+        let error;
+        if (this.processExited) {
+            if (this.processError) {
+                error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
+            }
+            else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
+                error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
+            }
+            else if (this.processStderr && this.options.failOnStdErr) {
+                error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
+            }
+        }
+        // clear the timeout
+        if (this.timeout) {
+            clearTimeout(this.timeout);
+            this.timeout = null;
+        }
+        this.done = true;
+        this.emit('done', error, this.processExitCode);
+    }
+    static HandleTimeout(state) {
+        if (state.done) {
+            return;
+        }
+        if (!state.processClosed && state.processExited) {
+            const message = `The STDIO streams did not close within ${state.delay / 1000} seconds of the exit event from process '${state.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;
+            state._debug(message);
+        }
+        state._setResult();
+    }
+}
+//# sourceMappingURL=toolrunner.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
+var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+/**
+ * Exec a command.
+ * Output will be streamed to the live console.
+ * Returns promise with return code
+ *
+ * @param     commandLine        command to execute (can include additional args). Must be correctly escaped.
+ * @param     args               optional arguments for tool. Escaping is handled by the lib.
+ * @param     options            optional exec options.  See ExecOptions
+ * @returns   Promise<number>    exit code
+ */
+function exec_exec(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        const commandArgs = tr.argStringToArray(commandLine);
+        if (commandArgs.length === 0) {
+            throw new Error(`Parameter 'commandLine' cannot be null or empty.`);
+        }
+        // Path to tool to execute should be first arg
+        const toolPath = commandArgs[0];
+        args = commandArgs.slice(1).concat(args || []);
+        const runner = new tr.ToolRunner(toolPath, args, options);
+        return runner.exec();
+    });
+}
+/**
+ * Exec a command and get the output.
+ * Output will be streamed to the live console.
+ * Returns promise with the exit code and collected stdout and stderr
+ *
+ * @param     commandLine           command to execute (can include additional args). Must be correctly escaped.
+ * @param     args                  optional arguments for tool. Escaping is handled by the lib.
+ * @param     options               optional exec options.  See ExecOptions
+ * @returns   Promise<ExecOutput>   exit code, stdout, and stderr
+ */
+function getExecOutput(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        var _a, _b;
+        let stdout = '';
+        let stderr = '';
+        //Using string decoder covers the case where a mult-byte character is split
+        const stdoutDecoder = new StringDecoder('utf8');
+        const stderrDecoder = new StringDecoder('utf8');
+        const originalStdoutListener = (_a = options === null || options === void 0 ? void 0 : options.listeners) === null || _a === void 0 ? void 0 : _a.stdout;
+        const originalStdErrListener = (_b = options === null || options === void 0 ? void 0 : options.listeners) === null || _b === void 0 ? void 0 : _b.stderr;
+        const stdErrListener = (data) => {
+            stderr += stderrDecoder.write(data);
+            if (originalStdErrListener) {
+                originalStdErrListener(data);
+            }
+        };
+        const stdOutListener = (data) => {
+            stdout += stdoutDecoder.write(data);
+            if (originalStdoutListener) {
+                originalStdoutListener(data);
+            }
+        };
+        const listeners = Object.assign(Object.assign({}, options === null || options === void 0 ? void 0 : options.listeners), { stdout: stdOutListener, stderr: stdErrListener });
+        const exitCode = yield exec_exec(commandLine, args, Object.assign(Object.assign({}, options), { listeners }));
+        //flush any remaining characters
+        stdout += stdoutDecoder.end();
+        stderr += stderrDecoder.end();
+        return {
+            exitCode,
+            stdout,
+            stderr
+        };
+    });
+}
+//# sourceMappingURL=exec.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
+var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
+        silent: true
+    });
+    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
+        silent: true
+    });
+    return {
+        name: name.trim(),
+        version: version.trim()
+    };
+});
+const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    var _a, _b, _c, _d;
+    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
+        silent: true
+    });
+    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
+    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
+    return {
+        name,
+        version
+    };
+});
+const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
+        silent: true
+    });
+    const [name, version] = stdout.trim().split('\n');
+    return {
+        name,
+        version
+    };
+});
+const platform = external_os_.platform();
+const arch = external_os_.arch();
+const isWindows = platform === 'win32';
+const isMacOS = platform === 'darwin';
+const isLinux = platform === 'linux';
+function getDetails() {
+    return platform_awaiter(this, void 0, void 0, function* () {
+        return Object.assign(Object.assign({}, (yield (isWindows
+            ? getWindowsInfo()
+            : isMacOS
+                ? getMacOsInfo()
+                : getLinuxInfo()))), { platform,
+            arch,
+            isWindows,
+            isMacOS,
+            isLinux });
+    });
+}
+//# sourceMappingURL=platform.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
+var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+/**
+ * The code to exit an action
+ */
+var ExitCode;
+(function (ExitCode) {
+    /**
+     * A code indicating that the action was successful
+     */
+    ExitCode[ExitCode["Success"] = 0] = "Success";
+    /**
+     * A code indicating that the action was a failure
+     */
+    ExitCode[ExitCode["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+//-----------------------------------------------------------------------
+// Variables
+//-----------------------------------------------------------------------
+/**
+ * Sets env variable for this action and future actions in the job
+ * @param name the name of the variable to set
+ * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function exportVariable(name, val) {
+    const convertedVal = toCommandValue(val);
+    process.env[name] = convertedVal;
+    const filePath = process.env['GITHUB_ENV'] || '';
+    if (filePath) {
+        return issueFileCommand('ENV', prepareKeyValueMessage(name, val));
+    }
+    issueCommand('set-env', { name }, convertedVal);
+}
+/**
+ * Registers a secret which will get masked from logs
+ *
+ * @param secret - Value of the secret to be masked
+ * @remarks
+ * This function instructs the Actions runner to mask the specified value in any
+ * logs produced during the workflow run. Once registered, the secret value will
+ * be replaced with asterisks (***) whenever it appears in console output, logs,
+ * or error messages.
+ *
+ * This is useful for protecting sensitive information such as:
+ * - API keys
+ * - Access tokens
+ * - Authentication credentials
+ * - URL parameters containing signatures (SAS tokens)
+ *
+ * Note that masking only affects future logs; any previous appearances of the
+ * secret in logs before calling this function will remain unmasked.
+ *
+ * @example
+ * ```typescript
+ * // Register an API token as a secret
+ * const apiToken = "abc123xyz456";
+ * setSecret(apiToken);
+ *
+ * // Now any logs containing this value will show *** instead
+ * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
+ * ```
+ */
+function core_setSecret(secret) {
+    command_issueCommand('add-mask', {}, secret);
+}
+/**
+ * Prepends inputPath to the PATH (for this action and future actions)
+ * @param inputPath
+ */
+function addPath(inputPath) {
+    const filePath = process.env['GITHUB_PATH'] || '';
+    if (filePath) {
+        issueFileCommand('PATH', inputPath);
+    }
+    else {
+        issueCommand('add-path', {}, inputPath);
+    }
+    process.env['PATH'] = `${inputPath}${path.delimiter}${process.env['PATH']}`;
+}
+/**
+ * Gets the value of an input.
+ * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
+ * Returns an empty string if the value is not defined.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string
+ */
+function getInput(name, options) {
+    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
+    if (options && options.required && !val) {
+        throw new Error(`Input required and not supplied: ${name}`);
+    }
+    if (options && options.trimWhitespace === false) {
+        return val;
+    }
+    return val.trim();
+}
+/**
+ * Gets the values of an multiline input.  Each value is also trimmed.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string[]
+ *
+ */
+function getMultilineInput(name, options) {
+    const inputs = getInput(name, options)
+        .split('\n')
+        .filter(x => x !== '');
+    if (options && options.trimWhitespace === false) {
+        return inputs;
+    }
+    return inputs.map(input => input.trim());
+}
+/**
+ * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
+ * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
+ * The return value is also in boolean type.
+ * ref: https://yaml.org/spec/1.2/spec.html#id2804923
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   boolean
+ */
+function getBooleanInput(name, options) {
+    const trueValue = ['true', 'True', 'TRUE'];
+    const falseValue = ['false', 'False', 'FALSE'];
+    const val = getInput(name, options);
+    if (trueValue.includes(val))
+        return true;
+    if (falseValue.includes(val))
+        return false;
+    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
+        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
+}
+/**
+ * Sets the value of an output.
+ *
+ * @param     name     name of the output to set
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function setOutput(name, value) {
+    const filePath = process.env['GITHUB_OUTPUT'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('OUTPUT', file_command_prepareKeyValueMessage(name, value));
+    }
+    process.stdout.write(external_os_.EOL);
+    command_issueCommand('set-output', { name }, utils_toCommandValue(value));
+}
+/**
+ * Enables or disables the echoing of commands into stdout for the rest of the step.
+ * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
+ *
+ */
+function setCommandEcho(enabled) {
+    issue('echo', enabled ? 'on' : 'off');
+}
+//-----------------------------------------------------------------------
+// Results
+//-----------------------------------------------------------------------
+/**
+ * Sets the action status to failed.
+ * When the action exits it will be with an exit code of 1
+ * @param message add error issue message
+ */
+function setFailed(message) {
+    process.exitCode = ExitCode.Failure;
+    error(message);
+}
+//-----------------------------------------------------------------------
+// Logging Commands
+//-----------------------------------------------------------------------
+/**
+ * Gets whether Actions Step Debug is on or not
+ */
+function isDebug() {
+    return process.env['RUNNER_DEBUG'] === '1';
+}
+/**
+ * Writes debug message to user log
+ * @param message debug message
+ */
+function core_debug(message) {
+    issueCommand('debug', {}, message);
+}
+/**
+ * Adds an error issue
+ * @param message error issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function error(message, properties = {}) {
+    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a warning issue
+ * @param message warning issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function warning(message, properties = {}) {
+    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a notice issue
+ * @param message notice issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function notice(message, properties = {}) {
+    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Writes info to log with console.log.
+ * @param message info message
+ */
+function info(message) {
+    process.stdout.write(message + external_os_.EOL);
+}
+/**
+ * Begin an output group.
+ *
+ * Output until the next `groupEnd` will be foldable in this group
+ *
+ * @param name The name of the output group
+ */
+function startGroup(name) {
+    command_issue('group', name);
+}
+/**
+ * End an output group.
+ */
+function endGroup() {
+    command_issue('endgroup');
+}
+/**
+ * Wrap an asynchronous function call in a group.
+ *
+ * Returns the same type as the function itself.
+ *
+ * @param name The name of the group
+ * @param fn The function to wrap in the group
+ */
+function group(name, fn) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        startGroup(name);
+        let result;
+        try {
+            result = yield fn();
+        }
+        finally {
+            endGroup();
+        }
+        return result;
+    });
+}
+//-----------------------------------------------------------------------
+// Wrapper action state
+//-----------------------------------------------------------------------
+/**
+ * Saves state for current action, the state can only be retrieved by this action's post job execution.
+ *
+ * @param     name     name of the state to store
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function saveState(name, value) {
+    const filePath = process.env['GITHUB_STATE'] || '';
+    if (filePath) {
+        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+    }
+    issueCommand('save-state', { name }, toCommandValue(value));
+}
+/**
+ * Gets the value of an state set by this action's main execution.
+ *
+ * @param     name     name of the state to get
+ * @returns   string
+ */
+function getState(name) {
+    return process.env[`STATE_${name}`] || '';
+}
+function getIDToken(aud) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        return yield OidcClient.getIDToken(aud);
+    });
+}
+/**
+ * Summary exports
+ */
+
+/**
+ * @deprecated use core.summary
+ */
+
+/**
+ * Path exports
+ */
+
+/**
+ * Platform utilities exports
+ */
+
+//# sourceMappingURL=core.js.map
 
 /***/ }),
 
@@ -88076,9 +97166,10 @@ const sha512_base64url = /*@__PURE__*/ (/* unused pure expression or super */ nu
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   fd: () => (/* binding */ globalRegistry)
+/* harmony export */   fd: () => (/* binding */ globalRegistry),
+/* harmony export */   u5: () => (/* binding */ registry)
 /* harmony export */ });
-/* unused harmony exports $output, $input, $ZodRegistry, registry */
+/* unused harmony exports $output, $input, $ZodRegistry */
 var _a;
 const $output = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodOutput")));
 const $input = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodInput")));
@@ -91862,9 +100953,6 @@ function constantCatch(value) {
 /******/ 	return module.exports;
 /******/ }
 /******/ 
-/******/ // expose the modules object (__webpack_modules__)
-/******/ __nccwpck_require__.m = __webpack_modules__;
-/******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
@@ -91938,36 +101026,6 @@ function constantCatch(value) {
 /******/ 	};
 /******/ })();
 /******/ 
-/******/ /* webpack/runtime/create fake namespace object */
-/******/ (() => {
-/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
-/******/ 	var leafPrototypes;
-/******/ 	// create a fake namespace object
-/******/ 	// mode & 1: value is a module id, require it
-/******/ 	// mode & 2: merge all properties of value into the ns
-/******/ 	// mode & 4: return value when already ns object
-/******/ 	// mode & 16: return value when it's Promise-like
-/******/ 	// mode & 8|1: behave like require
-/******/ 	__nccwpck_require__.t = function(value, mode) {
-/******/ 		if(mode & 1) value = this(value);
-/******/ 		if(mode & 8) return value;
-/******/ 		if(typeof value === 'object' && value) {
-/******/ 			if((mode & 4) && value.__esModule) return value;
-/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
-/******/ 		}
-/******/ 		var ns = Object.create(null);
-/******/ 		__nccwpck_require__.r(ns);
-/******/ 		var def = {};
-/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
-/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
-/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
-/******/ 		}
-/******/ 		def['default'] = () => (value);
-/******/ 		__nccwpck_require__.d(ns, def);
-/******/ 		return ns;
-/******/ 	};
-/******/ })();
-/******/ 
 /******/ /* webpack/runtime/define property getters */
 /******/ (() => {
 /******/ 	// define getter functions for harmony exports
@@ -91980,105 +101038,9 @@ function constantCatch(value) {
 /******/ 	};
 /******/ })();
 /******/ 
-/******/ /* webpack/runtime/ensure chunk */
-/******/ (() => {
-/******/ 	__nccwpck_require__.f = {};
-/******/ 	// This file contains only the entry chunk.
-/******/ 	// The chunk loading function for additional chunks
-/******/ 	__nccwpck_require__.e = (chunkId) => {
-/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
-/******/ 			__nccwpck_require__.f[key](chunkId, promises);
-/******/ 			return promises;
-/******/ 		}, []));
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/get javascript chunk filename */
-/******/ (() => {
-/******/ 	// This function allow to reference async chunks
-/******/ 	__nccwpck_require__.u = (chunkId) => {
-/******/ 		// return url for filenames based on template
-/******/ 		return "" + chunkId + ".index.js";
-/******/ 	};
-/******/ })();
-/******/ 
 /******/ /* webpack/runtime/hasOwnProperty shorthand */
 /******/ (() => {
 /******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/make namespace object */
-/******/ (() => {
-/******/ 	// define __esModule on exports
-/******/ 	__nccwpck_require__.r = (exports) => {
-/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
-/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
-/******/ 		}
-/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/import chunk loading */
-/******/ (() => {
-/******/ 	// no baseURI
-/******/ 	
-/******/ 	// object to store loaded and loading chunks
-/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
-/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
-/******/ 	var installedChunks = {
-/******/ 		792: 0
-/******/ 	};
-/******/ 	
-/******/ 	var installChunk = (data) => {
-/******/ 		var {ids, modules, runtime} = data;
-/******/ 		// add "modules" to the modules object,
-/******/ 		// then flag all "ids" as loaded and fire callback
-/******/ 		var moduleId, chunkId, i = 0;
-/******/ 		for(moduleId in modules) {
-/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
-/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
-/******/ 			}
-/******/ 		}
-/******/ 		if(runtime) runtime(__nccwpck_require__);
-/******/ 		for(;i < ids.length; i++) {
-/******/ 			chunkId = ids[i];
-/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
-/******/ 				installedChunks[chunkId][0]();
-/******/ 			}
-/******/ 			installedChunks[ids[i]] = 0;
-/******/ 		}
-/******/ 	
-/******/ 	}
-/******/ 	
-/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
-/******/ 			// import() chunk loading for javascript
-/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
-/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
-/******/ 	
-/******/ 				// a Promise means "currently loading".
-/******/ 				if(installedChunkData) {
-/******/ 					promises.push(installedChunkData[1]);
-/******/ 				} else {
-/******/ 					if(true) { // all chunks have JS
-/******/ 						// setup Promise in chunk cache
-/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
-/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
-/******/ 							throw e;
-/******/ 						});
-/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
-/******/ 						promises.push(installedChunkData[1] = promise);
-/******/ 					}
-/******/ 				}
-/******/ 			}
-/******/ 	};
-/******/ 	
-/******/ 	// no prefetching
-/******/ 	
-/******/ 	// no preloaded
-/******/ 	
-/******/ 	// no external install chunk
-/******/ 	
-/******/ 	// no on chunks loaded
 /******/ })();
 /******/ 
 /************************************************************************/
@@ -92086,6 +101048,8 @@ function constantCatch(value) {
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(2298);
+/******/ var __webpack_exports__ = __nccwpck_require__(1242);
 /******/ __webpack_exports__ = await __webpack_exports__;
+/******/ var __webpack_exports__runAction = __webpack_exports__.C;
+/******/ export { __webpack_exports__runAction as runAction };
 /******/ 
