@@ -91,6 +91,9 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
+drop function if exists public.cloud_jobs_cron(text);
+drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
+drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
 
 -- ==== functions/new-id ==========================================================================
 
@@ -963,7 +966,6 @@ declare
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
   wrong record;
-  zone text;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
@@ -1020,17 +1022,6 @@ begin
   limit 1;
   if found then
     perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
-  end if;
-
-  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
-  select i.item->>'timezone' into zone
-  from jsonb_array_elements(items_param) as i (item)
-  where i.item->>'timezone' is not null
-    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
-  limit 1;
-  if found then
-    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
-      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
   end if;
 end
 $$;
@@ -1238,12 +1229,17 @@ declare
   span constant integer := case when name_param = 'day of week' then 7 else max_param - min_param + 1 end;
   numbers integer[] := '{}';
 begin
+  if field_param = '*' then
+    return array(select generate_series(min_param, max_param));
+  end if;
   foreach part in array string_to_array(field_param, ',') loop
     -- Names to numbers: mon is 1 in 0-based weekdays, jan is 1 in months. A range may end with Sunday, as 7.
-    for position in 1..cardinality(names_param) loop
-      part := regexp_replace(part, '(^|-)' || names_param[position] || '($|-|/)',
-        '\1' || (position - 1 + case when min_param = 1 then 1 else 0 end)::text || '\2', 'i');
-    end loop;
+    if part ~ '[a-z]' then
+      for position in 1..cardinality(names_param) loop
+        part := regexp_replace(part, '(^|-)' || names_param[position] || '($|-|/)',
+          '\1' || (position - 1 + case when min_param = 1 then 1 else 0 end)::text || '\2', 'i');
+      end loop;
+    end if;
     if name_param = 'day of week' then
       part := regexp_replace(part, '^([1-6])-0($|/)', '\1-7\2');
     end if;
@@ -1262,20 +1258,29 @@ begin
     elsif step not between 1 and span then
       perform public.cloud_jobs_refuse(400, format('is not valid: its %s, "%s", has a step that is not 1 to %s', name_param, left(field_param, 100), span));
     end if;
-    numbers := numbers || array(select generate_series(low, high, step));
+    if low = high then
+      numbers := numbers || low;
+    else
+      numbers := numbers || array(select generate_series(low, high, step));
+    end if;
   end loop;
   if name_param = 'day of week' then
     -- Sunday is 0 and 7.
     numbers := array(select n % 7 from unnest(numbers) as n);
+  elsif field_param not like '%,%' then
+    -- One part is in order already.
+    return numbers;
   end if;
   return array(select distinct n from unnest(numbers) as n order by n);
 end
 $$;
 
--- The fields of a cron expression, or of a nickname such as @daily. Raises PT400 with the reason if it is not valid.
-create or replace function public.cloud_jobs_cron(
+-- The fields of a cron expression, or of a nickname such as @daily; days, months and weekdays are null for *.
+--
+-- Raises PT400 with the reason if the expression is not valid.
+create or replace function public.cloud_jobs_cron_fields(
   schedule_param text, out minutes integer[], out hours integer[], out days integer[], out months integer[],
-  out weekdays integer[], out any_day boolean, out any_weekday boolean, out fixed boolean)
+  out weekdays integer[], out either_day boolean, out fixed boolean)
 language plpgsql
 immutable
 set search_path = ''
@@ -1298,14 +1303,62 @@ begin
   end if;
   minutes := public.cloud_jobs_cron_field(field[1], 'minute', 0, 59);
   hours := public.cloud_jobs_cron_field(field[2], 'hour', 0, 23);
-  days := public.cloud_jobs_cron_field(field[3], 'day of month', 1, 31);
-  months := public.cloud_jobs_cron_field(field[4], 'month', 1, 12,
-    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-  weekdays := public.cloud_jobs_cron_field(field[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
-  any_day := field[3] = '*';
-  any_weekday := field[5] = '*';
-  -- "At half past two" is meant once a day, "every ten minutes" goes by the clock on the wall.
+  days := case when field[3] <> '*' then public.cloud_jobs_cron_field(field[3], 'day of month', 1, 31) end;
+  months := case when field[4] <> '*' then public.cloud_jobs_cron_field(field[4], 'month', 1, 12,
+    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}') end;
+  weekdays := case when field[5] <> '*' then
+    public.cloud_jobs_cron_field(field[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}') end;
+  -- As in vixie cron, pg_cron and GitHub: a day field that begins with * does not count as restricted. If both are
+  -- restricted either will do, otherwise both must match.
+  either_day := field[3] not like '*%' and field[5] not like '*%';
+  -- "At half past two" is meant once a day, "every ten minutes" follows the clock on the wall.
   fixed := field[1] !~ '[*/]' and field[2] !~ '[*/]';
+end
+$$;
+
+-- The first day from day_param on that a schedule allows, or with step_param -1 the last one up to it; null if there is
+-- none within 40 years. Months, days and weekdays that are null allow all.
+create or replace function public.cloud_jobs_cron_day(
+  months_param integer[], days_param integer[], weekdays_param integer[], either_day_param boolean, day_param date,
+  step_param integer default 1)
+returns date
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  day date := day_param;
+  next_month date;
+  candidate date;
+  number integer;
+begin
+  -- 29 February may be 40 years from the last one on the same day of the week.
+  while abs(day - day_param) < 14610 loop
+    next_month := date_trunc('month', day::timestamp) + case when step_param > 0 then interval '1 month' else interval '-1 day' end;
+    if extract(month from day)::integer <> all (months_param) then
+      day := next_month;
+    elsif days_param is null or either_day_param then
+      -- At most a week goes by until a weekday matches.
+      if (days_param is null and weekdays_param is null) or extract(dow from day)::integer = any (weekdays_param)
+        or extract(day from day)::integer = any (days_param)
+      then
+        return day;
+      end if;
+      day := day + step_param;
+    else
+      for position in 1..cardinality(days_param) loop
+        number := days_param[case when step_param > 0 then position else cardinality(days_param) + 1 - position end];
+        candidate := date_trunc('month', day::timestamp)::date + number - 1;
+        if (candidate - day) * step_param >= 0 and extract(month from candidate) = extract(month from day)
+          and (weekdays_param is null or extract(dow from candidate)::integer = any (weekdays_param))
+        then
+          return candidate;
+        end if;
+      end loop;
+      day := next_month;
+    end if;
+  end loop;
+  return null;
 end
 $$;
 
@@ -2198,64 +2251,69 @@ begin
 end
 $$;
 
--- ==== functions/occurrences =====================================================================
+-- ==== functions/newest-occurrence ===============================================================
 
--- How far the clocks of a time zone are ahead of UTC at a moment.
-create or replace function public.cloud_jobs_utc_offset(at_param timestamptz, timezone_param text)
-returns interval
-language sql
-stable
-set search_path = ''
-as $$
-  select (at_param at time zone timezone_param) - (at_param at time zone 'UTC')
-$$;
-
--- The moments at which the clocks of a time zone show a local time.
+-- The oldest of the newest count_param occurrences after one moment and up to another; null if there is none.
 --
--- Usually one. None if the clocks were set forward over it, two if they were set back over it. For a fixed time of day it
--- is always one: the first of two, and the end of the gap if there is none.
-create or replace function public.cloud_jobs_local_moments(local_param timestamp, timezone_param text, fixed_param boolean)
-returns setof timestamptz
+-- Counts local times back from the end, by whole days and hours, and lists only the occurrences from there on.
+create or replace function public.cloud_jobs_newest_occurrence(
+  schedule_param text, timezone_param text, after_param timestamptz, until_param timestamptz, count_param integer default 1)
+returns timestamptz
 language plpgsql
 stable
 set search_path = ''
 as $$
 declare
-  wall constant timestamptz := local_param at time zone 'UTC';
-  before constant interval := public.cloud_jobs_utc_offset(wall - interval '1 day', timezone_param);
-  after constant interval := public.cloud_jobs_utc_offset(wall + interval '1 day', timezone_param);
-  -- Read with the offset from before the change, and with the one from after it.
-  early timestamptz := wall - before;
-  late timestamptz := wall - after;
+  cron record;
+  earliest constant date := (after_param at time zone timezone_param)::date - 1;
+  clock constant timestamp := until_param at time zone timezone_param;
+  day date;
+  begin_at timestamptz;
+  -- Local times to go back by: more than asked for, since a change of clocks may leave some out.
+  wanted integer;
+  passed integer;
+  unneeded integer;
+  found timestamptz[];
 begin
-  if before = after then
-    return next early;
-    return;
-  end if;
-  early := case when (early at time zone timezone_param) = local_param then early end;
-  late := case when (late at time zone timezone_param) = local_param then late end;
-  if early is not null and late is not null and early <> late then
-    return next least(early, late);
-    if not fixed_param then
-      return next greatest(early, late);
+  select * into cron from public.cloud_jobs_cron_fields(schedule_param);
+  wanted := count_param + 2 * cardinality(cron.minutes);
+  loop
+    day := clock::date + 1;
+    passed := 0;
+    while passed < wanted loop
+      day := public.cloud_jobs_cron_day(cron.months, cron.days, cron.weekdays, cron.either_day, day - 1, -1);
+      exit when day is null or day < earliest;
+      passed := passed + cardinality(cron.minutes) * case when day < clock::date then cardinality(cron.hours)
+        else (select count(*) from unnest(cron.hours) as h where h < extract(hour from clock))::integer end;
+    end loop;
+    if day is null or day < earliest then
+      begin_at := after_param;
+    else
+      -- The first hours of that day are not needed.
+      unneeded := greatest(0, passed - wanted) / cardinality(cron.minutes);
+      begin_at := greatest(after_param,
+        ((day + cron.hours[1 + unneeded] * interval '1 hour') at time zone timezone_param) - interval '1 minute');
     end if;
-  elsif early is not null or late is not null then
-    return next coalesce(early, late);
-  elsif fixed_param then
-    return query select m
-      from generate_series(wall - greatest(before, after), wall - least(before, after), interval '1 minute') as m
-      where public.cloud_jobs_utc_offset(m, timezone_param) = after
-      order by m limit 1;
-  end if;
+    select array_agg(o order by o desc) into found
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, begin_at, until_param, null) as o;
+    exit when cardinality(found) >= count_param or begin_at = after_param;
+    wanted := wanted * 2;
+  end loop;
+  return found[least(count_param, cardinality(found))];
 end
 $$;
 
--- The occurrences of a schedule after one moment and up to another, oldest first (or newest first), up to a limit.
+-- ==== functions/occurrences =====================================================================
+
+-- The occurrences of a schedule after one moment and up to another, oldest first, at most limit_param of them (null:
+-- all of them, so until_param must be given). Looks 40 years ahead at most.
 --
--- Looks up to nine years ahead: the longest way from one 29 February to the next.
+-- Goes through the matching days by the clock on the wall. A day whose clocks change is read in two parts: up to the
+-- change, and from it on. A fixed time of day is due once: at the first of two equal local times, and at the end of a
+-- gap that it falls into. Any other time is due whenever the clock shows it.
 create or replace function public.cloud_jobs_occurrences(
   schedule_param text, timezone_param text, after_param timestamptz, until_param timestamptz default null,
-  limit_param integer default 1, newest_first_param boolean default false)
+  limit_param integer default 1)
 returns setof timestamptz
 language plpgsql
 stable
@@ -2263,66 +2321,113 @@ set search_path = ''
 as $$
 declare
   cron record;
-  -- The search begins here and goes in this direction.
-  anchor constant timestamptz := case when newest_first_param then until_param else after_param end;
-  direction constant integer := case when newest_first_param then -1 else 1 end;
-  -- Near a change of clocks a later local time may be an earlier moment: begin a day before, and take all of it.
-  near constant boolean := public.cloud_jobs_utc_offset(anchor - interval '2 days', timezone_param)
-    <> public.cloud_jobs_utc_offset(anchor + interval '2 days', timezone_param);
-  beginning constant timestamp := (anchor at time zone timezone_param)
-    - direction * case when near then interval '26 hours' else interval '1 minute' end;
-  wanted integer := limit_param + case when near then 1800 else 1 end;
-  span interval;
-  local_times timestamp[];
-  found timestamptz[];
+  -- Nothing before this moment is left to find, and from it on clocks are so far ahead of UTC.
+  here timestamptz := after_param;
+  ahead interval := public.cloud_jobs_utc_offset(after_param, timezone_param);
+  -- The first local time to look at.
+  clock timestamp := date_trunc('minute', after_param at time zone timezone_param) + interval '1 minute';
+  day date;
+  day_end timestamptz;
+  -- Clocks do not change before this moment.
+  steady_until timestamptz := after_param;
+  -- Where the part of the day ends by the local clock, and the change of clocks that ends it.
+  stop timestamp;
+  change timestamptz;
+  changed interval;
+  hour integer;
+  minute integer;
+  local_time timestamp;
+  moment timestamptz;
+  given integer := 0;
 begin
-  select c.* into cron from public.cloud_jobs_cron(schedule_param) as c;
-  foreach span in array array[interval '3 days', interval '400 days', interval '9 years'] loop
-    loop
-      select array_agg(t.local_time) into local_times
-      from (
-        select clock.local_time
-        from (
-          select d as day
-          from generate_series(beginning::date::timestamp, beginning::date::timestamp + direction * span, direction * interval '1 day') as d
-          where extract(month from d)::integer = any (cron.months)
-            -- As in every cron: where both days are restricted, either will do.
-            and case
-              when cron.any_day then extract(dow from d)::integer = any (cron.weekdays)
-              when cron.any_weekday then extract(day from d)::integer = any (cron.days)
-              else extract(dow from d)::integer = any (cron.weekdays) or extract(day from d)::integer = any (cron.days)
-            end
-          limit 2 + wanted / (cardinality(cron.hours) * cardinality(cron.minutes))
-        ) day
-        cross join unnest(cron.hours) as hour
-        cross join unnest(cron.minutes) as minute
-        cross join lateral (select day.day + make_interval(hours => hour, mins => minute) as local_time) as clock
-        where (clock.local_time - beginning) * direction >= interval '0'
-        order by extract(epoch from clock.local_time) * direction
-        limit wanted
-      ) t;
-      select array_agg(m.moment order by m.moment) into found
-      from (
-        select distinct moment
-        from unnest(local_times) as local_time
-        cross join lateral public.cloud_jobs_local_moments(local_time, timezone_param, cron.fixed) as moment
-        where moment > after_param and (until_param is null or moment <= until_param)
-      ) m;
-      -- A local time that does not exist was counted and gave nothing: look further.
-      exit when cardinality(found) >= limit_param or coalesce(cardinality(local_times), 0) < wanted
-        or (not newest_first_param and local_times[wanted] > (until_param at time zone timezone_param) + interval '26 hours')
-        or (newest_first_param and local_times[wanted] < (after_param at time zone timezone_param) - interval '26 hours');
-      wanted := wanted * 2;
+  select * into cron from public.cloud_jobs_cron_fields(schedule_param);
+  changed := public.cloud_jobs_utc_offset(here - interval '1 day', timezone_param);
+  if cron.fixed and changed > ahead then
+    -- Clocks were just set back: local times up to the change have been shown before.
+    change := public.cloud_jobs_clock_change(timezone_param, here - interval '1 day', here);
+    clock := greatest(clock, (change at time zone 'UTC') + changed);
+  end if;
+
+  loop
+    day := clock;
+    if cron.months is not null or cron.days is not null or cron.weekdays is not null then
+      day := public.cloud_jobs_cron_day(cron.months, cron.days, cron.weekdays, cron.either_day, day);
+      exit when day is null;
+    end if;
+    if day > clock::date then
+      clock := day;
+      here := greatest(here, (clock at time zone 'UTC') - ahead - interval '1 day');
+      exit when here > until_param;
+      if here > steady_until then
+        ahead := public.cloud_jobs_utc_offset(here, timezone_param);
+      end if;
+    end if;
+    stop := day + 1;
+    day_end := (stop at time zone 'UTC') - ahead;
+    change := null;
+    if day_end > steady_until then
+      -- No zone changes its clocks twice in a week.
+      steady_until := here + interval '7 days';
+      if public.cloud_jobs_utc_offset(steady_until, timezone_param) <> ahead then
+        steady_until := day_end;
+        if public.cloud_jobs_utc_offset(day_end, timezone_param) <> ahead then
+          change := public.cloud_jobs_clock_change(timezone_param, here, day_end);
+          stop := (change at time zone 'UTC') + ahead;
+        end if;
+      end if;
+    end if;
+
+    foreach hour in array cron.hours loop
+      continue when clock >= day + (hour + 1) * interval '1 hour';
+      foreach minute in array cron.minutes loop
+        local_time := day + hour * interval '1 hour' + minute * interval '1 minute';
+        continue when local_time < clock;
+        exit when local_time >= stop;
+        moment := (local_time at time zone 'UTC') - ahead;
+        if moment > until_param then
+          return;
+        end if;
+        return next moment;
+        given := given + 1;
+        if given = limit_param then
+          return;
+        end if;
+      end loop;
     end loop;
-    exit when cardinality(found) >= limit_param
-      or (not newest_first_param and beginning + span > (until_param at time zone timezone_param) + interval '26 hours')
-      or (newest_first_param and beginning - span < (after_param at time zone timezone_param) - interval '26 hours');
+
+    if change is null then
+      clock := stop;
+      here := day_end;
+      continue;
+    end if;
+    changed := public.cloud_jobs_utc_offset(change, timezone_param);
+    clock := stop + (changed - ahead);
+    if cron.fixed and changed < ahead then
+      clock := stop;
+    elsif cron.fixed and exists (
+      select from generate_series(stop, clock - interval '1 minute', interval '1 minute') as skipped
+      where extract(hour from skipped)::integer = any (cron.hours)
+        and extract(minute from skipped)::integer = any (cron.minutes)
+        and public.cloud_jobs_cron_day(cron.months, cron.days, cron.weekdays, cron.either_day, skipped::date) = skipped::date)
+    then
+      if change > until_param then
+        return;
+      end if;
+      return next change;
+      given := given + 1;
+      if given = limit_param then
+        return;
+      end if;
+      clock := clock + interval '1 minute';
+    end if;
+    here := change;
+    steady_until := change;
+    ahead := changed;
   end loop;
-  return query select m from unnest(found) as m order by extract(epoch from m) * direction limit limit_param;
 end
 $$;
 
--- The next occurrence after a moment; null if there is none within nine years.
+-- The next occurrence after a moment; null if there is none within 40 years.
 --
 -- Raises PT400 if the schedule is not valid, and the error of Postgres if the time zone is not.
 create or replace function public.cloud_jobs_next_occurrence(schedule_param text, timezone_param text, after_param timestamptz)
@@ -2870,7 +2975,10 @@ declare
 begin
   perform now() at time zone coalesce(timezone_param, 'UTC');
   if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
-    return format('is never due: "%s" has no occurrence in the next nine years', left(schedule_param, 100));
+    return format('is never due: "%s" has no occurrence in the next 40 years', left(schedule_param, 100));
+  end if;
+  if not public.cloud_jobs_is_timezone(coalesce(timezone_param, 'UTC')) then
+    return format('goes with the time zone "%s", which is not an IANA name. Write one, such as Europe/Berlin', left(timezone_param, 100));
   end if;
   return null;
 exception
@@ -2999,17 +3107,18 @@ as $$
       else skipped_param || ' occurrences' end,
     to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
     case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
-      else 'of a longer line only the newest hundred run' end)
+      else 'of a longer backlog only the newest hundred run' end)
 $$;
 
 -- Moves jobs with missed = 'skip' to their next occurrence if the present one is later than its grace and was never
 -- started, records what was skipped, and returns how many jobs it moved.
 --
--- Handles up to limit_param jobs for each queue and type. Skips rows that another transaction has locked.
+-- Handles up to limit_param jobs for each queue and type, and stops early when it has counted 20000 skipped occurrences:
+-- the next claim goes on. Skips rows that another transaction has locked.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_skip_missed(
-  queues_param text[], job_types_param text[], limit_param integer default 200)
+  queues_param text[], job_types_param text[], limit_param integer default 100)
 returns integer
 language plpgsql
 set search_path = ''
@@ -3023,6 +3132,7 @@ declare
   late record;
   turn record;
   moved integer := 0;
+  counted integer := 0;
 begin
   for late in
     select j.*
@@ -3064,6 +3174,8 @@ begin
       run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
     where job_id = late.job_id;
     moved := moved + 1;
+    counted := counted + turn.skipped;
+    exit when counted >= 20000;
   end loop;
   return moved;
 end
@@ -3134,6 +3246,66 @@ as $$
   from job
 $$;
 
+-- ==== functions/time-zones ======================================================================
+
+-- How far the clocks of a time zone are ahead of UTC at a moment.
+create or replace function public.cloud_jobs_utc_offset(at_param timestamptz, timezone_param text)
+returns interval
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (at_param at time zone timezone_param) - (at_param at time zone 'UTC');
+end
+$$;
+
+-- The moment at which the clocks of a time zone change, between two moments with different offsets.
+create or replace function public.cloud_jobs_clock_change(timezone_param text, before_param timestamptz, after_param timestamptz)
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  ahead constant interval := public.cloud_jobs_utc_offset(before_param, timezone_param);
+  low timestamptz := before_param;
+  high timestamptz := after_param;
+  middle timestamptz;
+begin
+  while high - low > interval '1 second' loop
+    middle := low + (high - low) / 2;
+    if public.cloud_jobs_utc_offset(middle, timezone_param) = ahead then
+      low := middle;
+    else
+      high := middle;
+    end if;
+  end loop;
+  return date_trunc('second', high);
+end
+$$;
+
+-- Whether a name is one of IANA's that this database knows: an area and a place, such as Europe/Berlin, or one of the
+-- old names of one word, such as UTC.
+--
+-- Postgres also takes abbreviations (CEST, and CET without its summer) and POSIX rules (UTC+3, three hours to the west).
+-- The names of IANA that look like those (CET, EST5EDT) count as such, since they mean something else to Postgres.
+create or replace function public.cloud_jobs_is_timezone(timezone_param text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  perform now() at time zone timezone_param;
+  return (timezone_param ~ '^[A-Za-z]+(/[A-Za-z_-]+){1,2}$' and timezone_param !~* '^(posix|right)/')
+    or timezone_param ~* '^Etc/GMT(0|[+-]0|\+([1-9]|1[0-2])|-([1-9]|1[0-4]))$'
+    or timezone_param ~* '^(UTC|GMT|UCT|Zulu|Universal|Greenwich|Cuba|Egypt|Eire|GB|GB-Eire|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|NZ|NZ-CHAT|Navajo|PRC|Poland|Portugal|ROC|ROK|Singapore|Turkey|W-SU)$';
+exception when invalid_parameter_value then
+  return false;
+end
+$$;
+
 -- ==== functions/turn ============================================================================
 
 -- The occurrence that follows one that is over, by the job's policy for occurrences that no worker started in time.
@@ -3162,19 +3334,17 @@ begin
   if missed_param = 'skip' and next < now() - grace then
     oldest := public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now() - grace - moment);
   elsif missed_param = 'all' and next < now() - interval '100 minutes' then
-    select min(o) into oldest
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, after_param, now(), 100, true) as o;
+    oldest := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, after_param, now(), 100);
   end if;
   if oldest > next then
     first_skipped := next;
-    select o into last_skipped
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1, true) as o;
+    last_skipped := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, next - moment, oldest - moment);
     select count(*) into skipped
     from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1000) as o;
     next := oldest;
   end if;
   if next is null then
-    fault := format('Its schedule "%s" has no occurrence in the next nine years, so it has ended.', schedule_param);
+    fault := format('Its schedule "%s" has no occurrence in the next 40 years, so it has ended.', schedule_param);
   end if;
 exception when others then
   next := null;

@@ -22,7 +22,6 @@ declare
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
   wrong record;
-  zone text;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
     perform public.cloud_jobs_refuse(400, 'items_param is not an array.', 'Pass a JSON array of objects, one for each job.');
@@ -79,17 +78,6 @@ begin
   limit 1;
   if found then
     perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
-  end if;
-
-  -- Postgres reads more than IANA names as a time zone (CEST, and XYZ3 for three hours west), but not as one with rules.
-  select i.item->>'timezone' into zone
-  from jsonb_array_elements(items_param) as i (item)
-  where i.item->>'timezone' is not null
-    and lower(i.item->>'timezone') not in (select lower(z.name) from pg_catalog.pg_timezone_names z)
-  limit 1;
-  if found then
-    perform public.cloud_jobs_refuse(400, format('A job of the batch has the time zone %s, which is not an IANA name.', to_json(left(zone, 100))::text),
-      'Nothing was enqueued. Write a name such as Europe/Berlin or UTC.');
   end if;
 end
 $$;

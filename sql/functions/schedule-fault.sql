@@ -11,7 +11,10 @@ declare
 begin
   perform now() at time zone coalesce(timezone_param, 'UTC');
   if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
-    return format('is never due: "%s" has no occurrence in the next nine years', left(schedule_param, 100));
+    return format('is never due: "%s" has no occurrence in the next 40 years', left(schedule_param, 100));
+  end if;
+  if not public.cloud_jobs_is_timezone(coalesce(timezone_param, 'UTC')) then
+    return format('goes with the time zone "%s", which is not an IANA name. Write one, such as Europe/Berlin', left(timezone_param, 100));
   end if;
   return null;
 exception

@@ -11,17 +11,18 @@ as $$
       else skipped_param || ' occurrences' end,
     to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
     case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
-      else 'of a longer line only the newest hundred run' end)
+      else 'of a longer backlog only the newest hundred run' end)
 $$;
 
 -- Moves jobs with missed = 'skip' to their next occurrence if the present one is later than its grace and was never
 -- started, records what was skipped, and returns how many jobs it moved.
 --
--- Handles up to limit_param jobs for each queue and type. Skips rows that another transaction has locked.
+-- Handles up to limit_param jobs for each queue and type, and stops early when it has counted 20000 skipped occurrences:
+-- the next claim goes on. Skips rows that another transaction has locked.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_skip_missed(
-  queues_param text[], job_types_param text[], limit_param integer default 200)
+  queues_param text[], job_types_param text[], limit_param integer default 100)
 returns integer
 language plpgsql
 set search_path = ''
@@ -35,6 +36,7 @@ declare
   late record;
   turn record;
   moved integer := 0;
+  counted integer := 0;
 begin
   for late in
     select j.*
@@ -76,6 +78,8 @@ begin
       run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for), occurrence = occurrence + 1
     where job_id = late.job_id;
     moved := moved + 1;
+    counted := counted + turn.skipped;
+    exit when counted >= 20000;
   end loop;
   return moved;
 end

@@ -24,19 +24,17 @@ begin
   if missed_param = 'skip' and next < now() - grace then
     oldest := public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now() - grace - moment);
   elsif missed_param = 'all' and next < now() - interval '100 minutes' then
-    select min(o) into oldest
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, after_param, now(), 100, true) as o;
+    oldest := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, after_param, now(), 100);
   end if;
   if oldest > next then
     first_skipped := next;
-    select o into last_skipped
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1, true) as o;
+    last_skipped := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, next - moment, oldest - moment);
     select count(*) into skipped
     from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1000) as o;
     next := oldest;
   end if;
   if next is null then
-    fault := format('Its schedule "%s" has no occurrence in the next nine years, so it has ended.', schedule_param);
+    fault := format('Its schedule "%s" has no occurrence in the next 40 years, so it has ended.', schedule_param);
   end if;
 exception when others then
   next := null;

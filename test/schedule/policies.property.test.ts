@@ -43,7 +43,8 @@ const look = fc.record({
 
 describe('occurrences that no worker started in time', () => {
   it.each(['once', 'skip', 'all'] as const)(
-    'are treated as "%s" says, and none is lost or doubled',
+    'follow the policy "%s"; none is lost or doubled',
+    { timeout: 120_000 },
     async (missed) => {
       await fc.assert(
         fc.asyncProperty(

@@ -1,6 +1,6 @@
 import { nextOccurrences } from '../../src/schedule/next-occurrence.ts';
 
-/** What one job's history should hold, computed with croner alone: the database is compared with it. */
+/** A job as the model sees it. The model computes its history with croner; the database is compared with it. */
 export interface ModelJob {
   readonly schedule: string;
   readonly timezone: string;
@@ -18,11 +18,10 @@ const CAP = 100;
 /** Occurrences in (after, until]. */
 export function occurrences(job: ModelJob, after: number, until: number): number[] {
   const found: number[] = [];
-  for (let at = after; ; ) {
-    const next = next1(job, at);
-    if (next > until) return found;
-    found.push(next);
-    at = next;
+  for (let from = after; ; from = found.at(-1) ?? until) {
+    const some = nextOccurrences(job.schedule, job.timezone, new Date(from), 200).map(Number);
+    found.push(...some.filter((at) => at <= until));
+    if (some.length === 0 || (some.at(-1) ?? until) > until) return found;
   }
 }
 
