@@ -15,6 +15,8 @@ export interface ArxivRequest {
 export interface ArxivServerOptions {
   /** Default: 30 invented papers of the last 6 days. */
   readonly papers?: readonly InventedPaper[];
+  /** What the feeds say instead of the number of matches. The real arXiv was seen to say 401 and give 400. */
+  readonly total?: number;
   readonly now?: () => Date;
   /** Default: a free port. */
   readonly port?: number;
@@ -49,7 +51,8 @@ export async function startArxivServer(options: ArxivServerOptions = {}): Promis
       number: requests.length + 1,
     };
     requests.push(request);
-    if (options.intercept?.(request, response) !== true) answer(request, papers, now(), response);
+    if (options.intercept?.(request, response) !== true)
+      answer(request, papers, options.total, now(), response);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -71,6 +74,7 @@ export async function startArxivServer(options: ArxivServerOptions = {}): Promis
 function answer(
   request: ArxivRequest,
   papers: readonly InventedPaper[],
+  total: number | undefined,
   now: Date,
   response: ServerResponse,
 ): void {
@@ -84,7 +88,11 @@ function answer(
     const matches = papers.filter(readQuery(request.query));
     const maxResults = Math.min(request.maxResults, MAX_PAGE);
     const page = matches.slice(request.start, request.start + maxResults);
-    sendFeed(response, 200, renderFeed({ ...request, maxResults, papers: page, total: matches.length, now }));
+    sendFeed(
+      response,
+      200,
+      renderFeed({ ...request, maxResults, papers: page, total: total ?? matches.length, now }),
+    );
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
     sendFeed(response, 400, renderErrorFeed(`incorrect query: ${error.message}`, now));

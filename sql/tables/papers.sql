@@ -72,11 +72,20 @@ set author_list   = coalesce(p.author_list, string_to_array(nullif(p.authors, ''
     category_list = coalesce(p.category_list, string_to_array(nullif(p.categories, ''), '|'), '{}')
 where p.author_list is null or p.category_list is null;
 
--- When a query was last read to its end. Without this a run that was cut off could be taken for a complete one.
+-- When a query was last read to its end, and how far a reading came that was cut off. Without this, a run that was cut
+-- off could be taken for a complete one, and the next one would read everything again.
 create table if not exists public.cloud_jobs_paper_queries (
   query_key    text primary key check (length(query_key) between 1 and 200),
-  completed_at timestamptz not null
+  completed_at timestamptz
 );
+-- squawk-ignore ban-drop-not-null
+alter table public.cloud_jobs_paper_queries alter column completed_at drop not null;
+alter table public.cloud_jobs_paper_queries
+  add column if not exists position      jsonb,
+  add column if not exists reading_since timestamptz;
+
+comment on column public.cloud_jobs_paper_queries.position is 'Where the next reading goes on, in the words of the handler; null after a complete reading.';
+comment on column public.cloud_jobs_paper_queries.reading_since is 'When the first of the runs started that read up to this position.';
 
 -- Closed by default: only service_role reads and writes. The first clients let anon read or even write everything.
 alter table public.papers enable row level security;

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { PaperStore } from '../../src/handlers/paper-fetch/store.ts';
-import { createPaperStore } from '../../src/handlers/paper-fetch/supabase-store.ts';
+import { createPaperStore, type PaperStore } from '../../src/handlers/paper-fetch/store.ts';
 import { createQueue, type Queue } from '../../src/queue/queue.ts';
 import { createRpc } from '../../src/queue/rpc.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
@@ -206,13 +205,14 @@ it.each(CALLS)('$fn', async ({ fn, unlike, call }) => {
 });
 
 it('is every function that the client calls', () => {
-  const folder = new URL('../../src/queue/', import.meta.url);
-  const named = readdirSync(folder).flatMap((file) =>
-    [
-      ...readFileSync(new URL(file, folder), 'utf8').matchAll(
-        /'(cloud_jobs_[a-z_]+|release_expired_locks)'/g,
-      ),
-    ].map(([, name]) => name),
+  const source = new URL('../../src/', import.meta.url);
+  const files = ['queue', 'handlers/paper-fetch'].flatMap((folder) =>
+    readdirSync(new URL(folder, source)).map((file) => new URL(`${folder}/${file}`, source)),
+  );
+  const named = files.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/'(cloud_jobs_[a-z_]+|release_expired_locks)'/g)].map(
+      ([, name]) => name,
+    ),
   );
   const verbs = ['cancel', 'retry', 'disable', 'enable', 'delete'].map((verb) => `cloud_jobs_${verb}`);
   expect(lost.toSorted()).toEqual([...new Set([...named, ...verbs])].toSorted());

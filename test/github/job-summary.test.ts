@@ -210,7 +210,7 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
     {
       command: 'verb',
       verb: 'cancel',
-      replies: [{ v: 1, job_id: text, status: text, applied: false, changed: false, reason: text }],
+      reply: { v: 1, job_id: text, status: text, applied: false, changed: false, reason: text },
     },
     { command: 'doctor', checks: [{ name: text, state: 'bad', found: text, advice: text }] },
   ),
@@ -377,6 +377,21 @@ describe('a page that is too large', () => {
         },
       ),
     );
+  });
+});
+
+describe('warnings of jobs', () => {
+  const of = (warnings: string[]) =>
+    page({ command: 'run', report: runReport([execution({ name: 'Papers', warnings })]), warnings: [] }, NOW);
+
+  test('stand on the page with the name of the job', () => {
+    expect(of(['one <phrase> is not taken'])).toContain('⚠️ Papers: one &#60;phrase&#62; is not taken');
+  });
+
+  test('are counted beyond twenty', () => {
+    const text = of(Array.from({ length: 25 }, (_, index) => `warning ${index}`));
+    expect(text.match(/⚠️/g)).toHaveLength(20);
+    expect(text).toContain('… and 5 more warnings, in the log.');
   });
 });
 

@@ -16,7 +16,7 @@ export { inventPapers, startArxivServer };
 /** Answers one request in place of the server. `undefined` lets it through. */
 export type Fault = (request: ArxivRequest, response: ServerResponse) => void;
 
-export interface FaultyArxivOptions extends Omit<ArxivServerOptions, 'intercept'> {
+export interface FaultyArxivOptions extends ArxivServerOptions {
   /** Called for each request; return the fault that it shall meet, if any. */
   readonly faultFor: (request: ArxivRequest) => Fault | undefined;
 }
@@ -28,7 +28,7 @@ export function startFaultyArxivServer({ faultFor, ...options }: FaultyArxivOpti
     intercept(request, response) {
       const fault = faultFor(request);
       fault?.(request, response);
-      return fault !== undefined;
+      return fault !== undefined || (options.intercept?.(request, response) ?? false);
     },
   });
 }

@@ -15,6 +15,8 @@ export interface EuropePmcServer {
 
 export interface EuropePmcOptions {
   readonly records?: readonly object[];
+  /** Default: the number of records. The real one was seen to say 170 and give 168. */
+  readonly hitCount?: unknown;
   /** Returns true when it has answered. */
   readonly intercept?: (request: EuropePmcRequest, response: ServerResponse) => boolean;
 }
@@ -34,8 +36,8 @@ export async function startEuropePmcServer(options: EuropePmcOptions = {}): Prom
     const result = records.slice(from, from + pageSize);
     sendJson(response, {
       version: '6.9',
-      hitCount: records.length,
-      // The end is told by the same mark again.
+      hitCount: options.hitCount === undefined ? records.length : options.hitCount,
+      // The end is marked by the same cursor again.
       nextCursorMark: result.length === 0 ? cursor : `AoII${from + result.length}`,
       request: { queryString: params.get('query'), resultType: 'core', cursorMark: cursor, pageSize },
       resultList: { result },

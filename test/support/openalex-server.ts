@@ -15,14 +15,13 @@ export interface OpenAlexServer {
 }
 
 export interface OpenAlexOptions {
-  readonly works?: readonly object[];
+  readonly works?: readonly object[] | (() => readonly object[]);
   /** Returns true when it has answered. */
   readonly intercept?: (request: OpenAlexRequest, response: ServerResponse) => boolean;
 }
 
 /** A stand-in for `https://api.openalex.org/works` with cursor paging, in its shape of 2026. It needs a key. */
 export async function startOpenAlexServer(options: OpenAlexOptions = {}): Promise<OpenAlexServer> {
-  const works = options.works ?? [];
   const requests: OpenAlexRequest[] = [];
   const server = createServer((incoming, response) => {
     const params = new URL(incoming.url ?? '/', 'http://localhost').searchParams;
@@ -33,6 +32,7 @@ export async function startOpenAlexServer(options: OpenAlexOptions = {}): Promis
       sendJson(response, 401, { error: 'Authentication required', message: 'An api_key is needed' });
       return;
     }
+    const works = typeof options.works === 'function' ? options.works() : (options.works ?? []);
     const cursor = params.get('cursor') ?? '*';
     const perPage = Math.min(Number(params.get('per_page') ?? 25), 100);
     const from = cursor === '*' ? 0 : Number(Buffer.from(cursor, 'base64url').toString());

@@ -12,6 +12,8 @@ import { warningLines } from './warnings.ts';
 const ROWS = 200;
 /** As many rows as are seen at a glance. */
 const SHORT = 10;
+/** Warnings of jobs that are shown one by one. */
+const JOB_WARNINGS = 20;
 
 /** The page of a run, as sections from the most to the least important. */
 export function runPage(report: RunReport, now: Date, warnings: readonly string[] = []): Section[] {
@@ -23,11 +25,20 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
     ...warningLines(warnings),
+    ...jobWarnings(executions),
     ...failures(executions, now),
     ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
     ...rest(executions, report, now),
     ...highlights(executions),
   ];
+}
+
+/** What the handlers want a person to look at. */
+function jobWarnings(executions: readonly ExecutionReport[]): string[] {
+  const all = executions.flatMap(({ name, warnings }) => warnings.map((text) => `${name}: ${text}`));
+  const more =
+    all.length > JOB_WARNINGS ? [`… and ${all.length - JOB_WARNINGS} more warnings, in the log.`] : [];
+  return [...warningLines(all.slice(0, JOB_WARNINGS)), ...more];
 }
 
 /** What a person in a hurry has to know. */

@@ -1,12 +1,10 @@
-import { type ArxivAnswer, readArxivFeed } from './arxiv-feed.ts';
+import { type ArxivFeed, readArxivFeed } from './arxiv-feed.ts';
 import { arxivPageUrl, arxivSearchQuery, rewrittenQuery } from './arxiv-query.ts';
 import type { PaperFetchConfig } from './config.ts';
 import { ARXIV_PAGE_SIZE } from './deps.ts';
-import { get, quoteBody, type SourceResponse } from './http.ts';
 import type { Paper } from './paper.ts';
-import { withRetries } from './retry.ts';
-import type { SourcePage, SourcePages, SourceRun } from './source.ts';
-import { SourceError } from './source-error.ts';
+import { get, quoteBody, type SourceResponse } from './request.ts';
+import { oddRecordWarnings, type Source, SourceError, type SourcePage, type SourceRun } from './source.ts';
 
 /**
  * The queue runs one job with this concurrency key at a time, over all workers: arXiv allows one connection and one
@@ -19,116 +17,69 @@ const ACCEPT = 'application/atom+xml, application/xml;q=0.9, */*;q=0.1';
 /** arXiv refuses to page beyond this with HTTP 400 (user manual, section 3.1.1). */
 const MAX_START = 30_000;
 
-type PapersAnswer = Extract<ArxivAnswer, { kind: 'papers' }>;
+type PapersFeed = Extract<ArxivFeed, { kind: 'papers' }>;
 
-/** Papers of arXiv that match the config, newest first. */
-export function arxivPages(run: SourceRun): SourcePages {
-  const query = arxivSearchQuery(run.config, run.window);
-  return { query, pages: readPages(run, query) };
-}
+/** Papers of arXiv. A cursor is the position of the first entry of a page. */
+export const arxiv: Source = {
+  name: 'arxiv',
+  label: 'arXiv',
+  firstCursor: '0',
+  query: (run) => arxivSearchQuery(run.config, run.window),
+  readPage,
+};
 
-async function* readPages(run: SourceRun, query: string): AsyncGenerator<SourcePage> {
+async function readPage(run: SourceRun, query: string, cursor: string, wanted: number): Promise<SourcePage> {
   const { config } = run;
+  const start = Number(cursor);
   const pageSize = run.deps.arxivPageSize ?? ARXIV_PAGE_SIZE;
-  let start = 0;
-  let kept = 0;
-  let total: number | null = null;
-  while (kept < config.maxPapers && start < MAX_START) {
-    // A filter makes it unknown how many entries are needed, so whole pages are asked for then.
-    const wanted = config.includeCrossLists ? Math.min(pageSize, config.maxPapers - kept) : pageSize;
-    const asked = Math.min(wanted, MAX_START - start);
-    const answer = await readPage(run, query, start, asked, total);
-    total = answer.totalResults ?? total;
-    const fitting = answer.papers.filter((paper) => isFitting(paper, config));
-    const papers = fitting.slice(0, config.maxPapers - kept);
-    yield {
-      papers,
-      skipped: answer.papers.length - fitting.length,
-      total,
-      warnings: warningsOf(answer, query, start === 0),
-    };
-    start += answer.entryCount;
-    kept += papers.length;
-    const isLast = total === null ? answer.entryCount < asked : start >= total;
-    if (isLast) return;
-  }
-}
-
-function readPage(
-  run: SourceRun,
-  query: string,
-  start: number,
-  asked: number,
-  knownTotal: number | null,
-): Promise<PapersAnswer> {
+  // A filter makes it unknown how many entries are needed, so whole pages are asked for then.
+  const asked = Math.min(config.includeCrossLists ? Math.min(pageSize, wanted) : pageSize, MAX_START - start);
   const request = {
-    source: 'arxiv',
+    label: arxiv.label,
     url: arxivPageUrl(run.deps.endpoints.arxiv, query, start, asked),
     accept: ACCEPT,
     userAgent: run.userAgent,
     signal: run.signal,
-  } as const;
-  const attempt = async () => {
-    const response = await run.arxivGate.pass(run.signal, () => get(request, run.deps));
-    const answer = readAnswer(response);
-    const total = answer.totalResults ?? knownTotal;
-    if (answer.entryCount === 0 && total !== null && start < total) {
-      throw unavailable(`arXiv sent an empty page at ${start} of ${total} papers`);
-    }
-    return answer;
   };
-  return withRetries(attempt, run.signal, run.deps, (error, waitMs) =>
-    run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`),
-  );
+  const feed = readFeed(await run.arxivGate.pass(run.signal, () => get(request, run.deps)));
+  const papers = feed.papers.filter((paper) => isFitting(paper, config));
+  const next = start + feed.entries;
+  return {
+    papers,
+    skipped: feed.papers.length - papers.length,
+    entries: feed.entries,
+    isFull: feed.entries >= asked,
+    total: feed.totalResults,
+    nextCursor: next < MAX_START ? String(next) : null,
+    warnings: warningsOf(feed, query, start === 0),
+  };
 }
 
-/** Sorts an answer into papers or the kind of error it is. */
-function readAnswer(response: SourceResponse): PapersAnswer {
+/** Sorts a response into papers or the kind of error it is. */
+function readFeed(response: SourceResponse): PapersFeed {
   const { status, retryAfterSeconds } = response;
+  const quoted = `(HTTP ${status}: ${quoteBody(response)})`;
   // Since autumn 2026 the throttle answers 406 as well as 429, for the same request seconds apart.
   if (status === 429 || status === 406 || /^\s*rate exceeded/i.test(response.body)) {
-    throw new SourceError(
-      'arxiv',
-      'throttled',
-      `arXiv throttles this machine (HTTP ${status}: ${quoteBody(response)})`,
-      {
-        retryAfterSeconds,
-      },
-    );
+    throw new SourceError('throttled', `arXiv throttles this machine ${quoted}`, { retryAfterSeconds });
   }
   if (status === 403) {
-    throw new SourceError(
-      'arxiv',
-      'blocked',
-      `arXiv refuses this machine (HTTP 403: ${quoteBody(response)}). Do not ask again soon: arXiv takes that for an attack`,
-    );
+    const advice = 'Do not ask again soon: arXiv takes that for an attack';
+    throw new SourceError('blocked', `arXiv refuses this machine ${quoted}. ${advice}`);
   }
   if (status >= 500 || status === 408) {
-    throw unavailable(`arXiv is overloaded (HTTP ${status}: ${quoteBody(response)})`, retryAfterSeconds);
+    throw new SourceError('unavailable', `arXiv is overloaded ${quoted}`, { retryAfterSeconds });
   }
-  const answer = readArxivFeed(response.body);
-  if (answer.kind === 'error') {
-    throw new SourceError('arxiv', 'rejected', `arXiv refuses the query (HTTP ${status}): ${answer.message}`);
+  const feed = readArxivFeed(response.body);
+  if (feed.kind === 'error') {
+    throw new SourceError('rejected', `arXiv refuses the query (HTTP ${status}): ${feed.message}`);
   }
-  if (status !== 200) {
-    throw new SourceError(
-      'arxiv',
-      'rejected',
-      `arXiv refuses the query (HTTP ${status}: ${quoteBody(response)})`,
-    );
+  if (status !== 200) throw new SourceError('rejected', `arXiv refuses the query ${quoted}`);
+  if (feed.kind === 'unreadable') {
+    const message = `arXiv sent something that is not a whole Atom feed: ${quoteBody(response)}`;
+    throw new SourceError('unavailable', message, { cause: feed.cause });
   }
-  if (answer.kind === 'unreadable') {
-    throw unavailable(
-      `arXiv sent something that is no whole Atom feed: ${quoteBody(response)}`,
-      null,
-      answer.cause,
-    );
-  }
-  return answer;
-}
-
-function unavailable(message: string, retryAfterSeconds: number | null = null, cause?: unknown): SourceError {
-  return new SourceError('arxiv', 'unavailable', message, { retryAfterSeconds, cause });
+  return feed;
 }
 
 function isFitting(paper: Paper, config: PaperFetchConfig): boolean {
@@ -136,18 +87,13 @@ function isFitting(paper: Paper, config: PaperFetchConfig): boolean {
   return paper.primaryCategory !== null && config.categories.includes(paper.primaryCategory);
 }
 
-function warningsOf(answer: PapersAnswer, query: string, isFirst: boolean): string[] {
-  const warnings: string[] = [];
-  const rewritten = isFirst ? rewrittenQuery(query, answer.title) : null;
+function warningsOf(feed: PapersFeed, query: string, isFirst: boolean): string[] {
+  const warnings = oddRecordWarnings(arxiv.label, feed.odd);
+  const rewritten = isFirst ? rewrittenQuery(query, feed.title) : null;
   if (rewritten !== null) {
-    warnings.push(
-      `arXiv ran another query than the one sent: ${rewritten.slice(0, 500)} in place of ${query}`,
-    );
+    const ran = `arXiv ran another query than the one sent: ${rewritten.slice(0, 500)} in place of ${query}`;
+    warnings.push(`${ran}. Its papers may not be those that you want: check keywords and categories`);
   }
-  if (answer.unreadable.length > 0) {
-    warnings.push(
-      `arXiv sent ${answer.unreadable.length} entries without id, title or date: ${answer.unreadable.slice(0, 3).join(', ')}`,
-    );
-  }
+  if (feed.error !== null) warnings.push(`arXiv put an error among the papers of a page: ${feed.error}`);
   return warnings;
 }

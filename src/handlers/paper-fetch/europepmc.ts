@@ -1,21 +1,20 @@
 import { z } from 'zod';
-import { get, quoteBody, type SourceResponse } from './http.ts';
 import { normaliseDoi, parseArxivId } from './identifiers.ts';
 import { renderKeywords } from './keywords.ts';
 import type { Paper } from './paper.ts';
-import { withRetries } from './retry.ts';
-import type { SourcePage, SourcePages, SourceRun } from './source.ts';
-import { SourceError } from './source-error.ts';
+import { readRecords } from './records.ts';
+import { get, quoteBody, type SourceResponse } from './request.ts';
+import { oddRecordWarnings, type Source, SourceError, type SourcePage, type SourceRun } from './source.ts';
 import { cleanText, cleanTextOrNull, isoDate, quoteStart } from './text.ts';
 import { isoDay } from './window.ts';
 
 const PAGE_SIZE = 100;
 
-const record = z.object({
-  id: z.string(),
-  source: z.string(),
+const recordSchema = z.object({
+  id: z.string().regex(/^[\w./:-]{1,100}$/, 'is not an id'),
+  source: z.string().regex(/^\w{1,20}$/, 'is not a source'),
   doi: z.string().nullish(),
-  title: z.string().nullish(),
+  title: z.string(),
   authorString: z.string().nullish(),
   authorList: z
     .object({
@@ -23,7 +22,7 @@ const record = z.object({
     })
     .nullish(),
   abstractText: z.string().nullish(),
-  firstPublicationDate: z.string().nullish(),
+  firstPublicationDate: z.string(),
   journalInfo: z.object({ journal: z.object({ title: z.string().nullish() }).nullish() }).nullish(),
   fullTextUrlList: z
     .object({
@@ -31,52 +30,32 @@ const record = z.object({
     })
     .nullish(),
 });
-const answerSchema = z.object({
-  hitCount: z.number(),
+const bodySchema = z.object({
+  hitCount: z.number().nullish().catch(null),
   nextCursorMark: z.string().nullish(),
-  resultList: z.object({ result: z.array(record) }),
+  resultList: z.object({ result: z.array(z.unknown()) }),
 });
 /** Errors come with HTTP 200. */
 const errorSchema = z.object({ errCode: z.coerce.number(), errMsg: z.string().nullish() });
-type Record = z.infer<typeof record>;
-type Answer = z.infer<typeof answerSchema>;
+type PmcRecord = z.output<typeof recordSchema>;
 
 /**
  * Papers of Europe PMC (PubMed, PMC, preprints of the life sciences) whose title or abstract matches the keywords.
  * Source: europepmc.org/RestfulWebService.
  */
-export function europePmcPages(run: SourceRun): SourcePages {
-  const { keywords } = run.config;
-  const search = keywords === null ? '' : renderKeywords(keywords, (quoted) => `TITLE_ABS:${quoted}`);
-  const query = `${search} AND FIRST_PDATE:[${isoDay(run.window.from)} TO ${isoDay(run.window.to)}]`;
-  return { query, pages: readPages(run, query) };
-}
+export const europePmc: Source = {
+  name: 'europepmc',
+  label: 'Europe PMC',
+  firstCursor: '*',
+  query({ config, window }) {
+    const search =
+      config.keywords === null ? '' : renderKeywords(config.keywords, (quoted) => `TITLE_ABS:${quoted}`);
+    return `${search} AND FIRST_PDATE:[${isoDay(window.from)} TO ${isoDay(window.to)}]`;
+  },
+  readPage,
+};
 
-async function* readPages(run: SourceRun, query: string): AsyncGenerator<SourcePage> {
-  let cursor: string | null = '*';
-  let kept = 0;
-  let read = 0;
-  while (cursor !== null && kept < run.config.maxPapers) {
-    const answer: Answer = await readPage(run, query, cursor, read);
-    const results = answer.resultList.result;
-    const readable = results.map(readRecord).filter((paper) => paper !== null);
-    const papers = readable.slice(0, run.config.maxPapers - kept);
-    const unreadable = results.length - readable.length;
-    yield {
-      papers,
-      skipped: 0,
-      total: answer.hitCount,
-      warnings: unreadable === 0 ? [] : [`Europe PMC sent ${unreadable} records without title or date`],
-    };
-    kept += papers.length;
-    read += results.length;
-    const next: string | null = answer.nextCursorMark ?? null;
-    // The end is told by a cursor that repeats, or by none.
-    cursor = read >= answer.hitCount || next === cursor ? null : next;
-  }
-}
-
-function readPage(run: SourceRun, query: string, cursor: string, read: number): Promise<Answer> {
+async function readPage(run: SourceRun, query: string, cursor: string): Promise<SourcePage> {
   const url = new URL(run.deps.endpoints.europepmc);
   url.searchParams.set('query', query);
   url.searchParams.set('format', 'json');
@@ -84,96 +63,86 @@ function readPage(run: SourceRun, query: string, cursor: string, read: number): 
   url.searchParams.set('pageSize', String(PAGE_SIZE));
   url.searchParams.set('cursorMark', cursor);
   url.searchParams.set('sort', 'P_PDATE_D desc');
-  const attempt = async () => {
-    const response = await get(
-      {
-        source: 'europepmc',
-        url: url.href,
-        accept: 'application/json',
-        userAgent: run.userAgent,
-        signal: run.signal,
-      },
-      run.deps,
-    );
-    const answer = readAnswer(response);
-    if (answer.resultList.result.length === 0 && read < answer.hitCount) {
-      throw new SourceError(
-        'europepmc',
-        'unavailable',
-        `Europe PMC sent an empty page at ${read} of ${answer.hitCount} papers`,
-      );
-    }
-    return answer;
+  const request = {
+    label: europePmc.label,
+    url: url.href,
+    accept: 'application/json',
+    userAgent: run.userAgent,
+    signal: run.signal,
   };
-  return withRetries(attempt, run.signal, run.deps, (error, waitMs) =>
-    run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`),
-  );
+  const { hitCount, nextCursorMark, resultList } = readBody(await get(request, run.deps));
+  const { papers, odd } = readRecords(resultList.result, recordSchema, toPaper);
+  return {
+    papers,
+    skipped: 0,
+    entries: resultList.result.length,
+    isFull: resultList.result.length >= PAGE_SIZE,
+    total: hitCount ?? null,
+    // The end is marked by a cursor that repeats.
+    nextCursor: nextCursorMark ?? null,
+    warnings: oddRecordWarnings(europePmc.label, odd),
+  };
 }
 
-function readAnswer(response: SourceResponse): Answer {
-  const { status, retryAfterSeconds } = response;
-  const fail = (kind: SourceError['kind'], text: string, cause?: unknown) =>
-    new SourceError('europepmc', kind, `${text} (HTTP ${status}: ${quoteBody(response)})`, {
-      retryAfterSeconds,
-      cause,
-    });
-  if (status === 429) throw fail('throttled', 'Europe PMC throttles this machine');
-  if (status === 403) throw fail('blocked', 'Europe PMC refuses this machine');
-  if (status >= 500 || status === 408) throw fail('unavailable', 'Europe PMC is not available');
-  if (status !== 200) throw fail('rejected', 'Europe PMC refuses the query');
-  let body: unknown;
+function readBody(response: SourceResponse): z.output<typeof bodySchema> {
+  const { status, retryAfterSeconds, body } = response;
+  const fail = (kind: SourceError['kind'], text: string, cause?: unknown) => {
+    const message = `Europe PMC ${text} (HTTP ${status}: ${quoteBody(response)})`;
+    return new SourceError(kind, message, { retryAfterSeconds, cause });
+  };
+  if (status === 429) throw fail('throttled', 'throttles this machine');
+  if (status === 403) throw fail('blocked', 'refuses this machine');
+  if (status >= 500 || status === 408) throw fail('unavailable', 'is not available');
+  if (status !== 200) throw fail('rejected', 'refuses the query');
+  let json: unknown;
   try {
-    body = JSON.parse(response.body);
+    json = JSON.parse(body);
   } catch (cause) {
-    throw fail('unavailable', 'Europe PMC sent something that is not JSON', cause);
+    throw fail('unavailable', 'sent something that is not JSON', cause);
   }
-  const error = errorSchema.safeParse(body);
+  const error = errorSchema.safeParse(json);
   if (error.success) {
-    const { errCode } = error.data;
+    const { errCode, errMsg } = error.data;
     const kind = errCode === 429 ? 'throttled' : errCode >= 500 ? 'unavailable' : 'rejected';
-    const reason = quoteStart(error.data.errMsg ?? 'no reason given', 300);
-    throw fail(kind, `Europe PMC answered with error ${errCode}: ${reason}`);
+    throw fail(kind, `answered with error ${errCode}: ${quoteStart(errMsg ?? 'no reason given', 300)}`);
   }
-  const parsed = answerSchema.safeParse(body);
-  if (!parsed.success) {
-    throw fail(
-      'rejected',
-      `Europe PMC sent another shape than expected: ${quoteStart(z.prettifyError(parsed.error))}`,
-    );
-  }
+  const parsed = bodySchema.safeParse(json);
+  if (!parsed.success) throw fail('unavailable', 'sent another shape than expected', parsed.error);
   return parsed.data;
 }
 
-function readRecord(item: Record): Paper | null {
-  const title = cleanTextOrNull(withoutMarkup(item.title ?? ''));
-  const published = isoDate(item.firstPublicationDate);
-  if (title === null || published === null) return null;
-  const named = (item.authorList?.author ?? []).map(
+function toPaper(record: PmcRecord): Paper | string {
+  const title = cleanTextOrNull(withoutMarkup(record.title));
+  const published = isoDate(record.firstPublicationDate);
+  if (title === null) return 'no title';
+  if (published === null) return 'no date';
+  const named = (record.authorList?.author ?? []).map(
     (author) => author.fullName ?? author.collectiveName ?? '',
   );
-  const authors = named.length > 0 ? named : (item.authorString ?? '').replace(/\.$/, '').split(',');
-  const pdf = item.fullTextUrlList?.fullTextUrl.find((link) => link.documentStyle === 'pdf');
+  const authors = named.length > 0 ? named : (record.authorString ?? '').replace(/\.$/, '').split(',');
+  const pdf = record.fullTextUrlList?.fullTextUrl.find((link) => link.documentStyle === 'pdf');
+  const [source, id] = [record.source, record.id];
   return {
     source: 'europepmc',
-    sourceId: `${item.source}/${item.id}`,
-    arxivId: parseArxivId(item.doi ?? '')?.id ?? null,
+    sourceId: `${source}/${id}`,
+    arxivId: parseArxivId(record.doi ?? '')?.id ?? null,
     version: null,
-    doi: normaliseDoi(item.doi),
+    doi: normaliseDoi(record.doi),
     title,
     authors: authors.map(cleanText).filter((name) => name !== ''),
-    abstract: cleanTextOrNull(withoutMarkup(item.abstractText ?? '')),
+    abstract: cleanTextOrNull(withoutMarkup(record.abstractText ?? '')),
     categories: [],
     primaryCategory: null,
     published,
     updated: null,
-    url: `https://europepmc.org/article/${encodeURIComponent(item.source)}/${encodeURIComponent(item.id)}`,
+    url: `https://europepmc.org/article/${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
     pdfUrl: pdf?.url ?? null,
     comment: null,
-    journalRef: cleanTextOrNull(item.journalInfo?.journal?.title),
+    journalRef: cleanTextOrNull(record.journalInfo?.journal?.title),
   };
 }
 
-/** Titles and abstracts carry HTML (`<i>`, `<h4>`) and entities. */
+/** Takes HTML tags and entities out of a title or abstract. */
 function withoutMarkup(text: string): string {
   return text
     .replace(/<\/?[a-z][^<>]*>/gi, ' ')

@@ -2,15 +2,15 @@ import type { Handler } from '../handler.ts';
 import { parsePaperFetchConfig } from './config.ts';
 import { ARXIV_GATE_MS, type PaperFetchDeps } from './deps.ts';
 import { createGate } from './gate.ts';
-import { sourceLabel, userAgent } from './http.ts';
-import { buildOutcome } from './outcome.ts';
-import { runSource, type SourceReport } from './run-source.ts';
+import { buildOutcome, errorText } from './outcome.ts';
+import { readSource, type SourceReport } from './read-source.ts';
+import { userAgent } from './request.ts';
 import type { SourceRun } from './source.ts';
 import { fetchWindow } from './window.ts';
 
 /**
- * Makes the handler of `paper_fetch` jobs: it stores the metadata of papers that match the job's config and never
- * downloads a paper itself. Make one for the whole process: the gate that keeps requests to arXiv apart lives in it.
+ * Makes the handler of `paper_fetch` jobs, which stores the metadata of papers that match the job's config and never
+ * downloads a paper itself. A process makes one: it holds the gate that keeps requests to arXiv apart.
  */
 export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
   const arxivGate = createGate(deps.arxivGateMs ?? ARXIV_GATE_MS, deps);
@@ -37,26 +37,33 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
     for (const source of config.sources) {
       context.signal.throwIfAborted();
       const doneBefore = reports.reduce((sum, report) => sum + report.found, 0);
-      const report = await runSource(source, run, (soFar) => {
+      const report = await readSource(source, run, (soFar) => {
         const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
         const total = doneBefore + Math.max(expected, soFar.found);
-        const note = `${sourceLabel(source)}: ${soFar.found} papers read, ${soFar.inserted} new`;
+        const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
         context.progress({ done: doneBefore + soFar.found, total, note });
         context.log.line(note);
       });
-      if (report.error !== null) context.log.line(report.error.message, 'stderr');
-      for (const warning of report.warnings) context.log.line(warning, 'stderr');
       reports.push(report);
     }
 
-    const outcome = buildOutcome({
+    const end = {
       sources: reports,
       totalPapers: await deps.store.count(),
       durationSeconds: (deps.monotonic() - started) / 1000,
       window,
       now,
+      createdAt: new Date(context.job.created_at),
       random: deps.random(),
-    });
+    };
+    const outcome = buildOutcome(end);
+    for (const warning of reports.flatMap((report) => report.warnings)) context.log.warning(warning);
+    // A failure of the whole job is on the page by itself; beside a source that worked it is easily overlooked.
+    for (const report of reports) {
+      const text = errorText(report, end);
+      if (text !== null && outcome.outcome === 'success') context.log.warning(text);
+      else if (text !== null) context.log.line(text, 'stderr');
+    }
     // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
     if (config.sources.includes('arxiv')) await arxivGate.rest(context.signal);
     return outcome;

@@ -8,9 +8,9 @@ const NEW_STYLE = /^(\d{4}\.\d{4,5})(?:v(\d{1,4}))?$/i;
 const OLD_STYLE = /^([a-z][a-z-]*)(?:\.[a-z-]+)?\/(\d{7})(?:v(\d{1,4}))?$/i;
 
 /**
- * Reads an arXiv id in any form it is seen in: bare, `arXiv:…`, `oai:arXiv.org:…`, an abs or pdf address, a
- * 10.48550 DOI, with or without version. Old ids keep their archive, and the subject class that some forms carry
- * goes (`math.GT/0309136` is `math/0309136`). Null when `text` is none.
+ * Reads an arXiv id in every form that was seen: bare, `arXiv:…`, `oai:arXiv.org:…`, an abs or pdf address, a 10.48550
+ * DOI, with or without version. Old ids keep their archive and lose the subject class that some forms carry
+ * (`math.GT/0309136` is `math/0309136`). Returns null if `text` is not such an id.
  * Source: arxiv_identifier.md and arxiv_identifier_for_services.md of arXiv's documentation.
  */
 export function parseArxivId(text: string): ArxivId | null {
@@ -31,7 +31,10 @@ export function parseArxivId(text: string): ArxivId | null {
   return null;
 }
 
-/** DOI in lower case without resolver or `doi:`; null when `text` is no DOI or is arXiv's own (10.48550/arXiv.…). */
+/** Longer texts are not DOIs, and Postgres cannot index them. */
+const MAX_DOI_LENGTH = 300;
+
+/** A DOI in lower case without resolver or `doi:`; null if `text` is not a DOI or is arXiv's own (10.48550/arXiv.…). */
 export function normaliseDoi(text: string | null | undefined): string | null {
   const bare = (text ?? '')
     .trim()
@@ -40,7 +43,7 @@ export function normaliseDoi(text: string | null | undefined): string | null {
     // Authors may type several DOIs into arXiv's field; the first one is the paper's.
     .split(/\s+/)[0]
     ?.toLowerCase();
-  if (bare === undefined || !/^10\.\d{4,9}\/\S+$/.test(bare)) return null;
+  if (bare === undefined || bare.length > MAX_DOI_LENGTH || !/^10\.\d{4,9}\/\S+$/.test(bare)) return null;
   return bare.startsWith('10.48550/arxiv.') ? null : bare;
 }
 

@@ -5,7 +5,7 @@ import { PAPER_FETCH_CONCURRENCY_KEY } from './arxiv.ts';
 import { type PaperFetchConfig, parsePaperFetchConfig } from './config.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from './deps.ts';
 import { createPaperFetchHandler } from './handler.ts';
-import { createPaperStore } from './supabase-store.ts';
+import { createPaperStore } from './store.ts';
 
 /** Jobs that store the metadata of papers. */
 export const paperFetch: JobType<PaperFetchConfig> = {

@@ -1,4 +1,4 @@
-/** What to look for: a phrase, or a combination of them. Phrases are clean and safe inside double quotes. */
+/** What to look for: a phrase, or several. A phrase is clean, so it can stand in double quotes. */
 export type KeywordExpression =
   | { readonly kind: 'phrase'; readonly phrase: string }
   | { readonly kind: 'all' | 'any'; readonly of: readonly KeywordExpression[] };
@@ -18,8 +18,9 @@ const MAX_DEPTH = 6;
  * - `"rag"` or `"rag, agents"`: any of the comma-separated phrases (a JSON list in a string works too);
  * - `["rag", "agents"]`: any of them;
  * - `[["rag", "agents"], ["safety"]]`: AND of OR-lists, as soon as one element is a list;
- * - `{"all": […], "any": […]}`, nested at will.
- * Phrases that differ only in case are one. Throws `KeywordError`.
+ * - `{"all": […], "any": […]}`, nested up to six levels.
+ * Phrases that differ only in case are one.
+ * @throws KeywordError
  */
 export function readKeywords(value: unknown): KeywordExpression | null {
   const expression = read(fromText(value), 1);
@@ -29,15 +30,46 @@ export function readKeywords(value: unknown): KeywordExpression | null {
   return expression;
 }
 
+/** Letters that no Unicode form takes apart, as Lucene folds them, which OpenAlex and Europe PMC search with. */
+const FOLDED_LETTERS: Readonly<Record<string, string>> = {
+  Ł: 'L',
+  ł: 'l',
+  Ø: 'O',
+  ø: 'o',
+  Đ: 'D',
+  đ: 'd',
+  Ð: 'D',
+  ð: 'd',
+  Ħ: 'H',
+  ħ: 'h',
+  ı: 'i',
+  ß: 'ss',
+  ẞ: 'SS',
+  Æ: 'AE',
+  æ: 'ae',
+  Œ: 'OE',
+  œ: 'oe',
+  Þ: 'TH',
+  þ: 'th',
+  Ŧ: 'T',
+  ŧ: 't',
+  Ŋ: 'N',
+  ŋ: 'n',
+  Ə: 'A',
+  ə: 'a',
+};
+
 /**
- * A phrase that cannot break out of double quotes or be read as syntax by arXiv, OpenAlex or Europe PMC: no quotes,
- * brackets, wildcards, field colons, commas or pipes, and accents folded (arXiv answers some of them with HTTP 400).
+ * A phrase that cannot break out of double quotes or be read as syntax by arXiv, OpenAlex or Europe PMC: it has no
+ * quotes, brackets, wildcards, field colons, commas or pipes, and its letters have no accents, since arXiv answers some
+ * of them with HTTP 400.
  */
 export function cleanPhrase(text: string): string {
   return text
     .toWellFormed()
     .normalize('NFKD')
     .replace(/[\p{M}\uFFFD]/gu, '')
+    .replace(/[^\0-\x7f]/g, (letter) => FOLDED_LETTERS[letter] ?? letter)
     .replace(/[\p{C}\p{Z}\s"“”„«»\\()[\]{}<>*?^~:,;|]+/gu, ' ')
     .trim();
 }

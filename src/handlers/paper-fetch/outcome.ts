@@ -1,79 +1,90 @@
+/** How a `paper_fetch` job ends, and what its result says. */
 import type { Json } from '../../queue/types.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { sourceLabel } from './http.ts';
-import type { SourceReport } from './run-source.ts';
-import type { SourceError } from './source-error.ts';
+import type { SourceReport } from './read-source.ts';
+import { LONGEST_WAIT_SECONDS } from './request.ts';
 import { announcementGap, type DateWindow, isoDay } from './window.ts';
 
 /** A throttle of arXiv outlives any run (it was seen to last for hours), so the job comes back much later. */
-export const SNOOZE_SECONDS = 3 * 3600;
+const SNOOZE_SECONDS = 3 * 3600;
 /** After a source was not available for all tries of this run. */
-export const UNAVAILABLE_RETRY_SECONDS = 1800;
+const UNAVAILABLE_RETRY_SECONDS = 1800;
 /** After a source refused this machine: asking soon is taken for an attack. */
-export const BLOCKED_RETRY_SECONDS = 86_400;
-const MAX_SNOOZE_SECONDS = 86_400;
+const BLOCKED_RETRY_SECONDS = 86_400;
+/** No wait is longer than a day, whatever a source asks for. */
+const MAX_WAIT_SECONDS = 86_400;
+const DAY_SECONDS = 86_400;
 const NEWEST_LIMIT = 10;
 
-export interface RunReport {
+export interface RunEnd {
   readonly sources: readonly SourceReport[];
   readonly totalPapers: number;
   readonly durationSeconds: number;
   readonly window: DateWindow;
   readonly now: Date;
+  /** When the job was created. */
+  readonly createdAt: Date;
   /** 0 (included) to 1 (not included). */
   readonly random: number;
 }
 
 /**
- * How the job ends: success when at least one source came to its end (the others are in `errors`); else snoozed if one
+ * How the job ends: success if at least one source came to its end (the others are in `errors`); else snoozed if one
  * throttles, failed if one may work later, discarded if all refuse the request itself.
  */
-export function buildOutcome(run: RunReport): HandlerOutcome {
+export function buildOutcome(run: RunEnd): HandlerOutcome {
   const failures = run.sources.map((report) => report.error).filter((error) => error !== null);
   const result = buildResult(run);
   if (failures.length < run.sources.length) return { outcome: 'success', result };
 
-  const message = failures.map((error) => error.message).join('; ');
-  const throttled = failures.filter((error) => error.kind === 'throttled');
-  if (throttled.length > 0) {
-    const seconds = snoozeSeconds(throttled, run.random);
-    return { outcome: 'snooze', seconds, reason: `${message}${keptText(run)}`, details: result };
+  const message = `${run.sources.map((report) => errorText(report, run)).join('; ')}${keptText(run)}`;
+  const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
+  if (failures.some((error) => error.kind === 'throttled')) {
+    const seconds = snoozeSeconds(asked, run.random);
+    return { outcome: 'snooze', seconds, reason: message, details: result };
   }
-  if (failures.every((error) => error.kind === 'rejected')) {
-    return { outcome: 'discard', reason: `${message}${keptText(run)}`, details: result };
+  if (failures.every((error) => error.kind === 'rejected' || error.kind === 'unusable')) {
+    return { outcome: 'discard', reason: message, details: result };
   }
   const isBlocked = failures.every((error) => error.kind !== 'unavailable');
-  const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
-  return {
-    outcome: 'failure',
-    kind: 'error',
-    message: `${message}${keptText(run)}`,
-    details: result,
-    retryInSeconds: isBlocked
-      ? BLOCKED_RETRY_SECONDS
-      : Math.min(Math.max(UNAVAILABLE_RETRY_SECONDS, asked), MAX_SNOOZE_SECONDS),
-  };
+  const retryInSeconds = isBlocked
+    ? BLOCKED_RETRY_SECONDS
+    : Math.min(Math.max(UNAVAILABLE_RETRY_SECONDS, asked), MAX_WAIT_SECONDS);
+  return { outcome: 'failure', kind: 'error', message, details: result, retryInSeconds };
 }
 
-function buildResult(run: RunReport): Json {
+/** Why a source failed, and for how long it has; null if it did not fail. */
+export function errorText(report: SourceReport, run: RunEnd): string | null {
+  const { error, completedSecondsAgo, label } = report;
+  if (error === null) return null;
+  const age = completedSecondsAgo ?? (run.now.getTime() - run.createdAt.getTime()) / 1000;
+  if (!(age > DAY_SECONDS)) return error.message;
+  const since = isoDay(new Date(run.now.getTime() - age * 1000));
+  const days = Math.round(age / DAY_SECONDS);
+  const start = completedSecondsAgo === null ? `the job was created on ${since}` : since;
+  return `${error.message}. ${label} has not answered this query to its end since ${start} (${days === 1 ? 'a day' : `${days} days`} ago)`;
+}
+
+function buildResult(run: RunEnd): Json {
   const note = buildNote(run);
   const sum = (pick: (report: SourceReport) => number) =>
     run.sources.reduce((total, report) => total + pick(report), 0);
   return {
+    // First, so that the summary of the run has room for it.
+    ...(note === null ? {} : { note }),
     new_papers: sum((report) => report.inserted),
     updated_papers: sum((report) => report.updated),
     unchanged_papers: sum((report) => report.unchanged),
     total_papers: run.totalPapers,
     search_queries: run.sources.map((report) => report.query),
-    errors: run.sources.flatMap((report) =>
-      [...report.warnings, ...(report.error === null ? [] : [report.error.message])].map(
-        (text) => `${report.source}: ${text}`,
-      ),
-    ),
+    errors: run.sources.flatMap((report) => {
+      const error = errorText(report, run);
+      const texts = error === null ? report.warnings : [...report.warnings, error];
+      return texts.map((text) => `${report.source}: ${text}`);
+    }),
     per_source: Object.fromEntries(run.sources.map((report) => [report.source, sourceResult(report)])),
     duration_seconds: Math.round(run.durationSeconds * 1000) / 1000,
     newest: newestPapers(run.sources),
-    ...(note === null ? {} : { note }),
   };
 }
 
@@ -99,14 +110,17 @@ function newestPapers(sources: readonly SourceReport[]): Json {
     .map((paper) => ({ title: paper.title, url: paper.url, published: paper.published }));
 }
 
-/** Says why there is nothing new, and what `max_papers` left behind. Null when there is nothing to explain. */
-function buildNote(run: RunReport): string | null {
+/** Says why there is nothing new, and what `max_papers` left behind. Null if there is nothing to explain. */
+function buildNote(run: RunEnd): string | null {
   const parts: string[] = [];
   const found = run.sources.reduce((total, report) => total + report.found, 0);
   const added = run.sources.reduce((total, report) => total + report.inserted, 0);
   const skipped = run.sources.reduce((total, report) => total + report.skipped, 0);
   const span = `${isoDay(run.window.from)} to ${isoDay(run.window.to)}`;
-  if (found === 0) parts.push(`no paper matched in ${span}`);
+  const failed = run.sources.filter((report) => report.error !== null);
+  if (found === 0 && failed.length === 0) parts.push(`no paper matched in ${span}`);
+  else if (found === 0)
+    parts.push(`no paper came from ${run.sources.map((report) => report.label).join(', ')}`);
   else if (added === 0) parts.push(`all ${found} papers found in ${span} were known already`);
   if (added === 0 && skipped > 0) {
     parts.push(
@@ -119,21 +133,21 @@ function buildNote(run: RunReport): string | null {
   for (const report of run.sources) {
     if (report.capped) {
       parts.push(
-        `${sourceLabel(report.source)} has ${report.totalResults} matches and max_papers took the newest ${report.found}`,
+        `${report.label} has ${report.totalResults} matches and max_papers took the newest ${report.found}`,
       );
     }
   }
   return parts.length === 0 ? null : parts.join('; ');
 }
 
-function snoozeSeconds(throttled: readonly SourceError[], random: number): number {
-  const asked = Math.max(0, ...throttled.map((error) => error.retryAfterSeconds ?? 0));
+/** When to come back: when the source says, else hours later. */
+function snoozeSeconds(asked: number, random: number): number {
+  if (asked > LONGEST_WAIT_SECONDS) return Math.min(asked, MAX_WAIT_SECONDS);
   // Spread, so that jobs which were throttled together do not come back together.
-  const spread = SNOOZE_SECONDS * (0.85 + 0.3 * random);
-  return Math.round(Math.min(Math.max(spread, asked), MAX_SNOOZE_SECONDS));
+  return Math.round(SNOOZE_SECONDS * (0.85 + 0.3 * random));
 }
 
-function keptText(run: RunReport): string {
-  const kept = run.sources.reduce((total, report) => total + report.inserted + report.updated, 0);
+function keptText(run: RunEnd): string {
+  const kept = run.sources.reduce((total, report) => total + report.found, 0);
   return kept === 0 ? '' : ` (${kept} papers that came before that are stored)`;
 }

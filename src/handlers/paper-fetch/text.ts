@@ -10,7 +10,7 @@ export function cleanText(text: string): string {
     .trim();
 }
 
-/** Like `cleanText`, but null for a text with nothing in it. */
+/** Clean text, or null if nothing is left of it. */
 export function cleanTextOrNull(text: string | null | undefined): string | null {
   const cleaned = cleanText(text ?? '');
   return cleaned === '' ? null : cleaned;
@@ -23,9 +23,21 @@ export function quoteStart(text: string, limit = 120): string {
   return characters.length > limit ? `${characters.slice(0, limit).join('')}…` : cleaned;
 }
 
-/** ISO 8601 in UTC, or null when `text` is no date. A date alone is taken as midnight UTC. */
+/** ISO 8601 in UTC, or null if `text` is not a date of the years 1 to 9999. A date alone is midnight UTC. */
 export function isoDate(text: string | null | undefined): string | null {
   if (text === null || text === undefined || text.trim() === '') return null;
   const time = Date.parse(text.trim());
-  return Number.isNaN(time) ? null : new Date(time).toISOString();
+  if (Number.isNaN(time)) return null;
+  const iso = new Date(time).toISOString();
+  // Other years are written with a sign, which Postgres refuses.
+  return /^\d{4}-/.test(iso) && !iso.startsWith('0000') ? iso : null;
+}
+
+/** Longer names are not categories, and Postgres cannot index them. */
+const MAX_NAME_LENGTH = 200;
+
+/** Clean names, each once, without those that are empty or too long for the index. */
+export function distinctNames(names: readonly string[]): string[] {
+  const clean = names.map(cleanText).filter((name) => name !== '' && name.length <= MAX_NAME_LENGTH);
+  return [...new Set(clean)];
 }

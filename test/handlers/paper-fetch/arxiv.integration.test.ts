@@ -101,7 +101,7 @@ describe('a run that works', () => {
     expect(dates).toEqual([...dates].sort().reverse());
     expect(test.progress).toEqual([{ done: 30, total: 30, note: 'arXiv: 30 papers read, 30 new' }]);
     expect(requests[0]?.headers).toMatchObject({
-      'user-agent': 'cloud-jobs/1.2.3 (paper_fetch; mailto:me@example.org)',
+      'user-agent': 'cloud-jobs/1.2.3 (+https://www.npmjs.com/package/cloud-jobs; mailto:me@example.org)',
       accept: 'application/atom+xml, application/xml;q=0.9, */*;q=0.1',
     });
   });
@@ -172,7 +172,8 @@ describe('a run that works', () => {
     });
     expect(resultOf(outcome).new_papers).toBe(30);
     const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-    expect(gaps).toHaveLength(2);
+    // The last page is full, so one more is asked for.
+    expect(gaps).toHaveLength(3);
     for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(145);
   });
 
@@ -238,11 +239,11 @@ describe('known papers', () => {
 
   it('stops where an earlier complete run has seen everything', async () => {
     const { handler, requests, test } = await runOnce({ papers, config });
-    expect(requests).toHaveLength(6);
+    expect(requests).toHaveLength(7);
     const result = resultOf(await handler(test.context));
     // Newer than 8 days is read again each time: papers come late to arXiv.
     expect(result).toMatchObject({ new_papers: 0, unchanged_papers: 400 });
-    expect(requests).toHaveLength(8);
+    expect(requests).toHaveLength(9);
   });
 
   it('reads to the end after a run that was cut off, though its first pages are known', async () => {
@@ -254,7 +255,7 @@ describe('known papers', () => {
     });
     expect(outcome).toMatchObject({ outcome: 'snooze', details: { new_papers: 800 } });
     isThrottled = false;
-    expect(resultOf(await handler(test.context))).toMatchObject({ new_papers: 400, unchanged_papers: 800 });
+    expect(resultOf(await handler(test.context))).toMatchObject({ new_papers: 400, total_papers: 1200 });
   });
 
   it('does not trust a run with a smaller window', async () => {
@@ -288,6 +289,7 @@ describe('throttled', () => {
       await seconds({ faultFor: always(sends(429, 'Rate exceeded.', { 'retry-after': '20000' })) }),
     ).toBe(20_000);
     expect(await seconds({ faultFor: always(sends(429, '', { 'retry-after': '9999999' })) })).toBe(86_400);
+    expect(await seconds({ faultFor: always(sends(429, '', { 'retry-after': '600' })) })).toBe(600);
     expect(await seconds({ faultFor: always(sends(200, 'Rate exceeded.')) })).toBe(10_800);
   });
 
@@ -325,9 +327,9 @@ describe('not available for a while', () => {
     [
       'an HTML page',
       htmlPage,
-      /^arXiv sent something that is no whole Atom feed: "<!DOCTYPE html> <html> <head><title>arXiv is down/,
+      /^arXiv sent something that is not a whole Atom feed: "<!DOCTYPE html> <html> <head><title>arXiv is down/,
     ],
-    ['broken XML', brokenXml, /no whole Atom feed: "<\?xml version="1.0"\?><feed/],
+    ['broken XML', brokenXml, /not a whole Atom feed: "<\?xml version="1.0"\?><feed/],
     ['a connection reset', resets, /^arXiv could not be reached: /],
     ['an empty page', emptyPage(30), /^arXiv sent an empty page at 0 of 30 papers/],
   ])('fails after %s four times, to be tried later', async (_name, fault, message) => {
@@ -361,7 +363,7 @@ describe('not available for a while', () => {
       const { outcome } = await runOnce({ faultFor: always(fault), deps: { requestTimeoutMs: 100 } });
       expect(outcome).toMatchObject({ outcome: 'failure', retryInSeconds: 1800 });
       expect(outcome.outcome === 'failure' && outcome.message).toMatch(
-        /no whole answer within 0.1 s \(tried 4 times\)/,
+        /no whole response within 0.1 s \(tried 4 times\)/,
       );
       await server?.close();
     }
@@ -408,12 +410,12 @@ describe('refused', () => {
   });
 
   it('notices that arXiv ran another query', async () => {
-    const { outcome, test } = await runOnce({ faultFor: always(rewritten(inventPapers(5, NOW))) });
+    const { outcome, test } = await runOnce({ faultFor: always(rewritten([])) });
     const [error] = resultOf(outcome).errors;
     expect(error).toMatch(
       /^arxiv: arXiv ran another query than the one sent: .*all:submittedDate:.* in place of all:"invented"/,
     );
-    expect(test.lines.join('\n')).toContain('ran another query');
+    expect(test.warnings).toEqual([expect.stringContaining('ran another query')]);
   });
 
   it('discards a job whose config cannot be used, before any request', async () => {

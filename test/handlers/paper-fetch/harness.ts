@@ -1,7 +1,6 @@
 import type { HandlerContext, HandlerOutcome } from '../../../src/handlers/handler.ts';
 import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
-import type { PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
-import { createPaperStore } from '../../../src/handlers/paper-fetch/supabase-store.ts';
+import { createPaperStore, type PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
 import type { Progress } from '../../../src/queue/job.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import type { TestProject } from '../../support/stack.ts';
@@ -63,19 +62,23 @@ export interface TestContext {
   readonly context: HandlerContext;
   readonly progress: Progress[];
   readonly lines: string[];
+  /** What the summary of the run shows. */
+  readonly warnings: string[];
   readonly secrets: string[];
   readonly controller: AbortController;
 }
 
-export function testContext(config: Json): TestContext {
+export function testContext(config: Json, createdAt = '2026-11-24T06:00:00Z'): TestContext {
   const controller = new AbortController();
   const progress: Progress[] = [];
   const lines: string[] = [];
+  const warnings: string[] = [];
   const secrets: string[] = [];
   return {
     controller,
     progress,
     lines,
+    warnings,
     secrets,
     context: {
       job: {
@@ -98,12 +101,12 @@ export function testContext(config: Json): TestContext {
         concurrency_key: null,
         run_at: '2026-11-24T06:00:00Z',
         scheduled_for: '2026-11-24T06:00:00Z',
-        created_at: '2026-11-24T06:00:00Z',
+        created_at: createdAt,
       },
       config,
       idempotencyKey: 'job:1',
       signal: controller.signal,
-      log: { line: (text) => lines.push(text), warning: (text) => lines.push(text) },
+      log: { line: (text) => lines.push(text), warning: (text) => warnings.push(text) },
       progress: (value) => progress.push(value),
       secret: (value) => secrets.push(value),
       redact: (text) => text,

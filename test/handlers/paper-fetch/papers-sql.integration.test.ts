@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Paper } from '../../../src/handlers/paper-fetch/paper.ts';
@@ -250,13 +251,31 @@ describe('cloud_jobs_upsert_papers', () => {
 
 describe('cloud_jobs_paper_query', () => {
   it('remembers the latest start of a complete run and never moves back', async () => {
-    expect(await store.secondsSinceComplete('arxiv:key')).toBeNull();
+    expect(await store.queryState('arxiv:key')).toEqual({ completedSecondsAgo: null, position: null });
     await store.markComplete('arxiv:key', 100);
     await store.markComplete('arxiv:key', 5000);
-    const seconds = await store.secondsSinceComplete('arxiv:key');
-    expect(seconds).toBeGreaterThanOrEqual(100);
-    expect(seconds).toBeLessThan(160);
-    expect(await store.secondsSinceComplete('arxiv:other')).toBeNull();
+    const { completedSecondsAgo } = await store.queryState('arxiv:key');
+    expect(completedSecondsAgo).toBeGreaterThanOrEqual(100);
+    expect(completedSecondsAgo).toBeLessThan(160);
+    expect((await store.queryState('arxiv:other')).completedSecondsAgo).toBeNull();
+  });
+
+  it('keeps a position until the query is read to its end', async () => {
+    const position = { query: 'q', cursor: '400', read: 400, kept: 390 };
+    await store.savePosition('arxiv:key', 50, { ...position, read: 200 });
+    await store.savePosition('arxiv:key', 60, position);
+    const state = await store.queryState('arxiv:key');
+    expect(state).toMatchObject({ completedSecondsAgo: null, position });
+    expect(state.position?.startedSecondsAgo).toBeGreaterThanOrEqual(60);
+    await store.markComplete('arxiv:key', 70);
+    expect(await store.queryState('arxiv:key')).toMatchObject({ position: null });
+    await store.savePosition('arxiv:key', 0, position);
+    expect((await store.queryState('arxiv:key')).completedSecondsAgo).toBeGreaterThanOrEqual(70);
+  });
+
+  it('refuses a position of more than 16 KiB', async () => {
+    const position = { query: randomBytes(20_000).toString('hex'), cursor: '', read: 0, kept: 0 };
+    await expect(store.savePosition('arxiv:key', 0, position)).rejects.toThrow('send at most 16384');
   });
 });
 

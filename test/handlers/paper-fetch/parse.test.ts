@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { renderErrorFeed, renderFeed } from '../../../scripts/demo/arxiv-feed.ts';
 import { inventPapers } from '../../../scripts/demo/arxiv-papers.ts';
 import { readArxivFeed } from '../../../src/handlers/paper-fetch/arxiv-feed.ts';
-import { retryAfter } from '../../../src/handlers/paper-fetch/http.ts';
 import { abstractText } from '../../../src/handlers/paper-fetch/openalex.ts';
-import { cleanText, quoteStart } from '../../../src/handlers/paper-fetch/text.ts';
+import { retryAfter } from '../../../src/handlers/paper-fetch/request.ts';
+import { cleanText, isoDate, quoteStart } from '../../../src/handlers/paper-fetch/text.ts';
 
 const now = new Date('2026-11-24T06:17:00Z');
 const feedOf = (papers: ReturnType<typeof inventPapers>, total = papers.length) =>
@@ -36,7 +36,7 @@ describe('readArxivFeed', () => {
         },
       ]),
     );
-    expect(answer).toMatchObject({ totalResults: 1, entryCount: 1, unreadable: [] });
+    expect(answer).toMatchObject({ totalResults: 1, entries: 1, odd: [] });
     expect(answer.title).toBe('arXiv Query: search_query=all:"x"&id_list=&start=0&max_results=200');
     expect(answer.papers).toEqual([
       {
@@ -113,12 +113,22 @@ describe('readArxivFeed', () => {
     expect(papersOf(feedOf(papers)).papers).toHaveLength(1);
   });
 
-  it('counts entries that lack an id, title or date, so that paging goes on past them', () => {
-    const body = feedOf(inventPapers(2, now)).replace(
+  it('counts and names entries without id, title or date', () => {
+    const body = feedOf(inventPapers(4, now)).replace(
       /http:\/\/arxiv.org\/abs\/\S+?</,
       'http://arxiv.org/abs/odd<',
     );
-    expect(papersOf(body)).toMatchObject({ entryCount: 2, unreadable: ['http://arxiv.org/abs/odd'] });
+    expect(papersOf(body)).toMatchObject({
+      entries: 4,
+      odd: [{ name: 'http://arxiv.org/abs/odd', problem: 'no arXiv id' }],
+    });
+  });
+
+  it('keeps the papers beside an error entry', () => {
+    const error = /<entry>.*<\/entry>/s.exec(renderErrorFeed('one entry is lost', now))?.[0] ?? '';
+    const answer = papersOf(feedOf(inventPapers(3, now)).replace('</feed>', `${error}</feed>`));
+    expect(answer).toMatchObject({ entries: 3, error: 'one entry is lost' });
+    expect(answer.papers).toHaveLength(3);
   });
 
   it.each([
@@ -143,10 +153,31 @@ describe('text', () => {
   it('puts an OpenAlex abstract in order', () => {
     expect(abstractText({ again: [3], and: [1], Round: [0], round: [2] })).toBe('Round and round again');
   });
-  it('reads Retry-After', () => {
-    expect(retryAfter('120', now)).toBe(120);
-    expect(retryAfter('Tue, 24 Nov 2026 06:18:00 GMT', now)).toBe(60);
-    expect(retryAfter('soon', now)).toBeNull();
-    expect(retryAfter(null, now)).toBeNull();
+  it.each([
+    ['120', 120],
+    [' 0 ', 0],
+    ['1.5', 2],
+    ['99999999999999999999', 1e20],
+    ['Tue, 24 Nov 2026 06:18:00 GMT', 60],
+    ['Tuesday, 24-Nov-26 06:18:00 GMT', 60],
+    ['Tue Nov 24 06:18:00 2026', 60],
+    ['Mon, 23 Nov 2026 06:18:00 GMT', 0],
+    ['soon', null],
+    ['-1', null],
+    ['', null],
+    ['2026-11-24', null],
+    [null, null],
+  ])('reads Retry-After: %s', (header, seconds) => {
+    expect(retryAfter(header, now)).toBe(seconds);
+  });
+  it.each([
+    ['2026-11-20', '2026-11-20T00:00:00.000Z'],
+    ['+099999-01-01', null],
+    ['-000001-01-01', null],
+    ['0000-01-01', null],
+    ['yesterday', null],
+    [null, null],
+  ])('reads the date %s', (text, iso) => {
+    expect(isoDate(text)).toBe(iso);
   });
 });
