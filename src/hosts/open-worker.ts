@@ -29,8 +29,8 @@ export interface Place {
 
 /** What is secret in this process, and how it is hidden. */
 export interface Secrets {
-  /** Hides `value` from now on. */
-  add(value: string): void;
+  /** Hides `value` from now on. Returns false if it is too long to be hidden. */
+  add(value: string): boolean;
   redact(text: string): string;
   redactJson<T>(value: T): T;
 }

@@ -1,39 +1,45 @@
-import { stripVTControlCharacters } from 'node:util';
+/**
+ * Makes untrusted text safe to print, in time linear in its length. The runner takes a line for a command if it starts
+ * with `::name` after white space or holds `##[name]` anywhere, and splits lines at CR, LF and CRLF. Its comparisons
+ * depend on the culture and ignore characters without a width, so these are ignored here as well.
+ * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
+ */
 
 /** The most characters of one line that are printed. */
 export const LINE_LIMIT = 16_384;
 
-/**
- * Text that nobody vouches for, as lines that are safe in the runner's log: none of them is a command, none hides
- * or reorders what it says, none is longer than 16,384 characters and a mark.
- *
- * The runner takes a line for a command when it starts with `::name` after white space, or holds `##[name]`
- * anywhere; it splits lines at CR, LF and CRLF. Both comparisons depend on its culture, and there characters
- * without a width of their own count for nothing, so they are looked through here as well.
- * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
- */
+/** Lines of which none is a command, none hides or reorders what it says, and none is longer than `LINE_LIMIT` and a mark. */
 export function disarmLines(text: string): string[] {
   return splitLines(text).map((line) => cut(breakCommands(visible(bound(line)))));
 }
 
-/** `disarmLines`, joined by line feeds. */
+/** Does the same and joins the lines by line feeds. */
 export function disarm(text: string): string {
   return disarmLines(text).join('\n');
 }
 
-/** Splits where the runner does. */
+/** Splits text where the runner does. */
 export function splitLines(text: string): string[] {
   return text.split(/\r\n|\r|\n/);
 }
 
 /**
- * The text with nothing hidden in it: terminal sequences taken out; control characters, invisible characters and
- * those that turn the direction of text written out. Line feeds and tabs stay, and so do the joiners inside emoji
- * and words. What is left can be stored by Postgres (no NUL, no half surrogate).
+ * Terminal sequences: strings with an end (such as the address of a link), control sequences, and two-character ones.
+ * A string stops before the next introducer, so that no character is looked at by more than one attempt to match.
+ * Source: ECMA-48, 5.4 and 8.3.
+ */
+const TERMINAL_SEQUENCE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  /(?:\u001b[PX\]^_]|[\u0090\u0098\u009d-\u009f])[^\n\u0007\u001b\u0090\u0098\u009b-\u009f]*(?:\u0007|\u001b\\|\u009c)|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[ -/]*[0-~]/g;
+
+/**
+ * Removes terminal sequences and writes out control characters, invisible characters and those that turn the direction
+ * of text. Line feeds and tabs stay, and so do the joiners inside emoji and words. Postgres can store the result.
  */
 export function visible(text: string): string {
   return (
-    stripVTControlCharacters(text)
+    text
+      .replace(TERMINAL_SEQUENCE, '')
       .toWellFormed()
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
       .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
@@ -51,12 +57,12 @@ const LINE_START =
 const ANYWHERE =
   /(#[\p{M}\p{Default_Ignorable_Code_Point}]*#[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=\[)/gu;
 
-/** A space in the middle: the reader still sees what it was. */
+/** Puts a space inside a command, so that the reader still sees what it was. */
 function breakCommands(line: string): string {
   return line.replace(LINE_START, '$1 ').replace(ANYWHERE, '$1 ');
 }
 
-/** Keeps the work on a line of any length small. Four times the limit: writing characters out makes it longer. */
+/** Bounds the work on a line. To four times the limit, since removing sequences makes a line shorter. */
 function bound(line: string): string {
   return line.length > LINE_LIMIT * 4 ? line.slice(0, LINE_LIMIT * 4) + TOO_LONG : line;
 }

@@ -9,7 +9,8 @@ import type { Ending } from './settle.ts';
 export interface AttemptDeps {
   readonly handler: Handler;
   readonly output: JobOutput;
-  readonly secret: (value: string) => void;
+  /** Masks a value from now on. Returns false if it is too long to be hidden. */
+  readonly secret: (value: string) => boolean;
   readonly redact: (text: string) => string;
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number;
@@ -77,6 +78,11 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
     );
   }
 
+  const warn = (text: string): void => {
+    deps.output.line(`warning: ${text}`);
+    if (warnings.length < MAX_WARNINGS) warnings.push(keepStart(deps.redact(text), MAX_WARNING_BYTES));
+  };
+
   const handled = (async (): Promise<HandlerOutcome> => {
     try {
       return await deps.handler({
@@ -86,17 +92,15 @@ export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
         signal: controller.signal,
         log: {
           line: (text) => deps.output.line(text),
-          warning: (text) => {
-            deps.output.line(`warning: ${text}`);
-            if (warnings.length < MAX_WARNINGS)
-              warnings.push(keepStart(deps.redact(text), MAX_WARNING_BYTES));
-          },
+          warning: warn,
         },
         progress: (value) => {
           progress = value;
           unsent = true;
         },
-        secret: deps.secret,
+        secret: (value) => {
+          if (!deps.secret(value)) warn(`A secret of ${value.length} characters is too long to be hidden.`);
+        },
         redact: deps.redact,
       });
     } catch (error) {

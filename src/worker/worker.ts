@@ -45,8 +45,8 @@ export interface WorkerDeps {
   readonly openOutput: (job: ClaimedJob) => JobOutput;
   readonly redact: (text: string) => string;
   readonly redactJson: (value: Json) => Json;
-  /** Masks a value from now on. */
-  readonly secret: (value: string) => void;
+  /** Masks a value from now on. Returns false if it is too long to be hidden. */
+  readonly secret: (value: string) => boolean;
   /** Keeps a result too large for its row; returns the file's absolute path. */
   readonly spill: (executionId: string, text: string) => Promise<string>;
   readonly warn: (message: string) => void;

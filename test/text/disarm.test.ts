@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { disarm, disarmLines, LINE_LIMIT, visible } from '../../src/text/disarm.ts';
 import { commandsIn } from '../support/runner-commands.ts';
 
-test('the parser of this test finds what the runner would', () => {
+it('is checked by a parser that finds what the runner would', () => {
   for (const line of [
     '::error::x',
     '  ::set-output name=a::b',
@@ -21,7 +21,7 @@ test('the parser of this test finds what the runner would', () => {
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 describe('disarm', () => {
-  test.each([
+  it.each([
     ['::error::boom', ': :error::boom'],
     ['  ::set-output name=a::b', '  : :set-output name=a::b'],
     ['\ufeff::add-mask::a', '<U+FEFF>::add-mask::a'],
@@ -42,7 +42,7 @@ describe('disarm', () => {
     ['std::vector<int> and a::b', 'std::vector<int> and a::b'],
   ])('%j', (text, wanted) => expect(disarm(text)).toBe(wanted));
 
-  test('cuts a line that is far too long', () => {
+  it('cuts a line that is too long', () => {
     const [line] = disarmLines('x'.repeat(10_000_000));
     expect(line?.length).toBeLessThan(LINE_LIMIT + 50);
     expect(line).toMatch(/… \(line cut\)$/);
@@ -95,7 +95,7 @@ describe('disarm', () => {
     )
     .map((parts) => parts.join(''));
 
-  test('property: no line is a command any more', () => {
+  it('leaves no line that is a command, whatever the text', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(commandsIn(disarm(text))).toEqual([]);
@@ -104,7 +104,7 @@ describe('disarm', () => {
     );
   });
 
-  test('property: doing it twice changes nothing', () => {
+  it('changes nothing when it is done twice', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(disarm(disarm(text))).toBe(disarm(text));
@@ -113,7 +113,7 @@ describe('disarm', () => {
     );
   });
 
-  test('property: no control character but tab and line feed is left, and the text can be stored', () => {
+  it('leaves text that can be stored, with tab and line feed as its only controls', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(visible(text)).not.toMatch(HIDDEN);
@@ -121,5 +121,24 @@ describe('disarm', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it.each([
+    '\u001b]',
+    '\u009d',
+    '\u001b[0',
+    '\u009b;',
+    '\u001bP',
+    '\u001b(',
+    '\u202e',
+    '#\u0301',
+    '\u001b]8;;x',
+  ])('takes linear time for %j repeated to 1 MB', (unit) => {
+    const text = unit.repeat(1_000_000 / unit.length);
+    const started = performance.now();
+    visible(text);
+    disarm(text);
+    // Quadratic time would be minutes.
+    expect(performance.now() - started).toBeLessThan(15_000);
   });
 });

@@ -24,7 +24,7 @@ const piece = fc.oneof(
 );
 const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
 
-it('property: whoever parses it gets the same value; the runner and a terminal get nothing to obey', () => {
+it('parses to the same value and holds nothing for a terminal to obey', () => {
   fc.assert(
     fc.property(fc.dictionary(text, fc.oneof(text, fc.array(text))), (value) => {
       const out = jsonText(value);
@@ -36,6 +36,6 @@ it('property: whoever parses it gets the same value; the runner and a terminal g
   );
 });
 
-it('what is in no need of it stays as it is', () => {
+it('leaves harmless text as it is', () => {
   expect(jsonText({ name: 'Ünïcode 😀 # [x] #1' })).toBe('{\n  "name": "Ünïcode 😀 # [x] #1"\n}');
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { createRedactor } from '../../src/text/redact.ts';
+import { describe, expect, it } from 'vitest';
+import { createRedactor, SECRET_LIMIT, SECRETS_LIMIT } from '../../src/text/redact.ts';
 
 const secretText = fc
   .string({ unit: 'grapheme', minLength: 6, maxLength: 40 })
@@ -12,8 +12,8 @@ function redactorOf(...secrets: string[]) {
   return redactor;
 }
 
-describe('a registered secret', () => {
-  test('is hidden as it is and as encoders write it', () => {
+describe('registered secret', () => {
+  it('is hidden as it is and as encoders write it', () => {
     const secret = 'pä"ss w/ord+1';
     const { redact } = redactorOf(secret);
     for (const form of [
@@ -30,7 +30,7 @@ describe('a registered secret', () => {
     }
   });
 
-  test('is hidden in base64 of a text around it', () => {
+  it('is hidden in the base64 of a text around it', () => {
     const secret = 'correct horse battery';
     const { redact } = redactorOf(secret);
     for (const before of ['', 'a', 'ab', 'abc', 'user:']) {
@@ -42,22 +42,22 @@ describe('a registered secret', () => {
     }
   });
 
-  test('of many lines is hidden line by line too', () => {
+  it('of many lines is hidden line by line too', () => {
     const { redact } = redactorOf('-----BEGIN-----\nabcdefgh\r\n  ijklmnop\n-----END-----');
     expect(redact('x abcdefgh y')).toBe('x *** y');
     expect(redact('ijklmnop')).toBe('***');
   });
 
-  test('that overlaps another leaves nothing of either', () => {
+  it('that overlaps another leaves nothing of either', () => {
     const { redact } = redactorOf('abcdefgh', 'efghijkl');
     expect(redact('1abcdefghijkl2')).toBe('1***2');
   });
 
-  test('longer than another that it begins with is hidden whole', () => {
+  it('is hidden whole if it begins with another', () => {
     expect(redactorOf('abcdef', 'abcdefghi').redact('abcdefghi')).toBe('***');
   });
 
-  test('is told to the runner once, with its lines', () => {
+  it('is masked once, with its lines', () => {
     const masked: string[] = [];
     const redactor = createRedactor((value) => masked.push(value));
     redactor.add('first-line\nsecond-line');
@@ -67,7 +67,7 @@ describe('a registered secret', () => {
     expect(masked).toEqual(['first-line\nsecond-line', 'first-line', 'second-line']);
   });
 
-  test('property: nothing of it is left, wherever it stands', () => {
+  it('leaves nothing, wherever it stands', () => {
     fc.assert(
       fc.property(
         fc.array(secretText, { minLength: 1, maxLength: 3 }),
@@ -82,14 +82,13 @@ describe('a registered secret', () => {
     );
   });
 
-  test('property: text without a secret stays as it is', () => {
+  it('leaves text without it as it is', () => {
     fc.assert(
       fc.property(
         secretText,
         fc.string({ unit: fc.constantFrom('0', '1', ' ', '\n'), maxLength: 60 }),
         (secret, text) => {
           fc.pre(!/^[01\s]*$/.test(secret));
-          // Base64 of a secret could be all zeros and ones only by a miracle.
           expect(redactorOf(secret).redact(text)).toBe(text);
         },
       ),
@@ -97,9 +96,9 @@ describe('a registered secret', () => {
   });
 });
 
-describe('what looks like a secret', () => {
+describe('text that looks like a secret', () => {
   const { redact } = createRedactor();
-  test.each([
+  it.each([
     ['key sb_secret_abcDEF123_-x.', 'key ***.'],
     ['Bearer eyJhbGciOi.eyJyb2xlIjoi.c2lnbmF0dXJl end', 'Bearer *** end'],
     [`ghp_${'a'.repeat(36)}!`, '***!'],
@@ -107,18 +106,18 @@ describe('what looks like a secret', () => {
     [`sbp_${'0'.repeat(40)}`, '***'],
     ['postgres://postgres:hunter2@db:5432/x', 'postgres://postgres:***@db:5432/x'],
     ['https://user:p@ss@host/path', 'https://user:***@host/path'],
-  ])('%s', (text, wanted) => expect(redact(text)).toBe(wanted));
+  ])('%s is hidden', (text, wanted) => expect(redact(text)).toBe(wanted));
 
-  test.each([
+  it.each([
     'sb_secret_',
     'eyJust a word.',
     'http://host:8080/path?mail=a@b',
     'user@host',
     'a ghp_ b',
     'https://host/:x@y',
-  ])('but not %s', (text) => expect(redact(text)).toBe(text));
+  ])('%s is left alone', (text) => expect(redact(text)).toBe(text));
 
-  test('takes time that grows with the text, not with its square', () => {
+  it('takes linear time', () => {
     for (const unit of [
       'eyJ',
       'eyJaaaaa-',
@@ -138,7 +137,7 @@ describe('what looks like a secret', () => {
 });
 
 describe('redactJson', () => {
-  test('goes into values, keys and lists, and keeps the shape', () => {
+  it('goes into values, keys and lists, and keeps the shape', () => {
     const { redactJson } = redactorOf('topsecret');
     expect(redactJson({ a: ['x topsecret', 1, null, true], topsecret1: { b: 'topsecret' } })).toEqual({
       a: ['x ***', 1, null, true],
@@ -146,7 +145,7 @@ describe('redactJson', () => {
     });
   });
 
-  test('property: the same as redacting each string', () => {
+  it('keeps every value without a secret', () => {
     const { redactJson } = redactorOf('topsecret');
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
@@ -156,11 +155,63 @@ describe('redactJson', () => {
   });
 });
 
-test('what is nested too deeply is left out, whatever it holds, and the rest stays', () => {
+it('leaves out what is nested too deeply and keeps the rest', () => {
   const { redactJson } = redactorOf('a-secret-of-mine');
   const deep = JSON.parse(`${'['.repeat(20_000)}"a-secret-of-mine"${']'.repeat(20_000)}`);
   const out = JSON.stringify(redactJson({ deep, flat: ['a-secret-of-mine', 1] }));
   expect(out).toContain('"flat":["***",1]');
   expect(out).toContain('nested too deeply');
   expect(out).not.toContain('secret');
+});
+
+describe('many and long secrets', () => {
+  const timed = (work: () => void): number => {
+    const started = performance.now();
+    work();
+    return performance.now() - started;
+  };
+
+  it('costs little with 20,000 of them', { timeout: 60_000 }, () => {
+    const { add, redact } = createRedactor();
+    const secrets = Array.from({ length: 20_000 }, (_, n) => `sk_live_${n}_${'x'.repeat(n % 40)}`);
+    expect(
+      timed(() => {
+        for (const secret of secrets) {
+          expect(add(secret)).toBe(true);
+          // Printed between two of them, as jobs do.
+          expect(redact(`using ${secret} now`)).toBe('using *** now');
+        }
+      }),
+    ).toBeLessThan(20_000);
+    const text = secrets.join(' and ');
+    expect(timed(() => redact(text))).toBeLessThan(10_000);
+    expect(redact(text)).not.toMatch(/sk_live|x/);
+  });
+
+  it('hides a long secret whole, in pieces, and in base64', () => {
+    const { add, redact } = createRedactor();
+    const secret = Array.from({ length: 5_000 }, (_, n) => String.fromCharCode(33 + ((n * n) % 90))).join('');
+    add(secret);
+    expect(redact(`a ${secret} b`)).toBe('a *** b');
+    expect(redact(JSON.stringify(secret))).toBe('"***"');
+    expect(redact(`a ${Buffer.from(secret).toString('base64')} b`)).toMatch(/^a \S{0,4}\*{3}\S{0,4} b$/);
+  });
+
+  it('refuses a secret of 500 MB, and more than fits, without work', () => {
+    const { add, redact } = createRedactor();
+    expect(timed(() => expect(add('x'.repeat(500_000_000))).toBe(false))).toBeLessThan(1_000);
+    for (let n = 0; n < SECRETS_LIMIT / SECRET_LIMIT; n++)
+      expect(add(String.fromCharCode(97 + n).repeat(SECRET_LIMIT))).toBe(true);
+    expect(add('one-too-many')).toBe(false);
+    expect(redact('one-too-many')).toBe('one-too-many');
+  });
+
+  it('ends in linear time for secrets made to be slow', { timeout: 60_000 }, () => {
+    const { add, redact } = createRedactor();
+    for (let n = 6; n < 256; n++) add(`${'a'.repeat(n)}b`);
+    const text = 'a'.repeat(1_000_000);
+    expect(timed(() => redact(text))).toBeLessThan(20_000);
+    // What it has no time to look through is hidden.
+    expect(redact(`${text}secret`)).not.toContain('secret');
+  });
 });

@@ -49,7 +49,7 @@ function workerOn(
       openOutput: () => new JobOutput('', SILENT),
       redact: (text) => text.replaceAll('hunter2', '***'),
       redactJson: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter2', '***')),
-      secret: () => {},
+      secret: () => true,
       spill: async (id) => `/results/${id}.json`,
       warn: (message) => warnings.push(message),
       newId: () => randomUUID(),

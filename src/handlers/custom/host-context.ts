@@ -9,6 +9,8 @@ import { asJson } from './json-result.ts';
 const MAX_TEXT = 262_144;
 /** The redactor leaves shorter values alone: they are words. */
 const SHORTEST_SECRET = 6;
+/** A longer value would not travel as one line of output. */
+const LONGEST_SECRET = 65_536;
 const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
 /** Progress travels at most this often, however often it is reported. */
 const PROGRESS_EVERY_MS = 100;
@@ -55,6 +57,11 @@ export function createContext(options: ContextOptions): RunningContext {
     progress: (done: number, total?: number, note?: string) => progress.report(asProgress(done, total, note)),
     secret: (value: string) => {
       if (typeof value !== 'string') throw new TypeError(`context.secret takes text, not ${typeof value}.`);
+      if (value.length > LONGEST_SECRET) {
+        throw new RangeError(
+          `context.secret takes at most ${LONGEST_SECRET} characters, not ${value.length}. Pass the parts that are secret.`,
+        );
+      }
       if (value !== '') options.sendSecret(value);
       if (value.trim().length < SHORTEST_SECRET) {
         process.stderr.write(
