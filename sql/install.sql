@@ -94,6 +94,7 @@ drop function if exists public.cloud_jobs_create(text, text, jsonb, text, intege
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
+drop function if exists public.cloud_jobs_list(text, text, text, text, integer, text);
 
 -- ==== functions/new-id ==========================================================================
 
@@ -297,6 +298,12 @@ create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_ke
 -- Lists show the newest first (rows of the first schema may have no created_at); pruning takes finished jobs by age.
 create index if not exists cloud_jobs_created_at
   on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
+-- The few of a large table that people look for: what failed, what is disabled, and what recurs.
+create index if not exists cloud_jobs_failed_disabled
+  on public.cloud_jobs (status, coalesce(created_at, '-infinity'::timestamptz), job_id)
+  where status in ('failed', 'disabled');
+create index if not exists cloud_jobs_recurring
+  on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id) where schedule is not null;
 create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
   where status in ('success', 'failed') and finished_at is not null;
 
@@ -911,6 +918,83 @@ as $$
   from relation
 $$;
 
+-- ==== functions/bulk ============================================================================
+
+-- Does one thing to all jobs that match a filter (cloud_jobs_condition), in batches: call it with the "next" of the reply
+-- as before_param while "next" is not null. Each job is done at most once, newest first.
+--
+-- action: retry | cancel | disable | enable | delete. Only jobs that it makes sense for are taken: retry takes finished jobs
+-- and makes waiting ones due, cancel takes waiting one-off and running jobs, disable takes waiting and running recurring
+-- ones, enable takes disabled ones, and delete takes all that do not run.
+--
+-- options, for retry: {"per_minute": n} spreads the jobs, n a minute from "after" jobs on (the sum of "changed" so far);
+-- {"config": {...}} is merged into the config of each.
+--
+-- With dry_run (the default) nothing is changed. Reply: {"v", "now", "matched", "changed", "refused": [{"job_id", "reason"}],
+-- "next"}; matched counts the jobs of this batch, and refused lists the first 20 that could not be done, such as a job whose
+-- unique key is taken. Locks the job rows one by one, newest first; a repeat of a batch finds its jobs done already.
+create or replace function public.cloud_jobs_bulk(
+  action_param text, filter_param jsonb, dry_run_param boolean default true, limit_param integer default 500,
+  before_param text default null, options_param jsonb default '{}')
+returns jsonb
+language plpgsql
+set search_path = ''
+set jit = off
+as $$
+declare
+  eligible constant text := case action_param
+    when 'retry' then $c$(j.status in ('success', 'failed') or j.status = 'waiting' and j.run_at > now())$c$
+    when 'cancel' then $c$(j.status = 'locked' and j.cancel_requested_at is null or j.status = 'waiting' and j.schedule is null)$c$
+    when 'disable' then $c$(j.status = 'waiting' or j.status = 'locked' and j.schedule is not null and j.disable_requested_at is null)$c$
+    when 'enable' then $c$(j.status = 'disabled' or j.disable_requested_at is not null)$c$
+    when 'delete' then $c$j.status <> 'locked'$c$
+  end;
+  per_minute constant double precision := options_param->>'per_minute';
+  merged constant jsonb := options_param->'config';
+  position integer := coalesce((options_param->>'after')::integer, 0);
+  found record;
+  id text;
+  answer jsonb;
+  changed integer := 0;
+  refused jsonb := '[]';
+begin
+  if eligible is null then
+    perform public.cloud_jobs_refuse(400, format('action_param is %s.', coalesce(to_json(left(action_param, 80))::text, 'null')), 'Use retry, cancel, disable, enable or delete.');
+  end if;
+  if options_param - array['per_minute', 'config', 'after'] <> '{}' or (options_param <> '{}' and action_param <> 'retry') then
+    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'Only retry takes options: per_minute, config and after.');
+  end if;
+  if per_minute <= 0 or (merged is not null and jsonb_typeof(merged) <> 'object') then
+    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'per_minute is a number above 0, and config an object.');
+  end if;
+  found := public.cloud_jobs_find(filter_param, limit_param, before_param, eligible);
+  if not dry_run_param then
+    foreach id in array found.job_ids loop
+      answer := case action_param
+        when 'retry' then public.cloud_jobs_retry(id)
+        when 'cancel' then public.cloud_jobs_cancel(id)
+        when 'disable' then public.cloud_jobs_disable(id)
+        when 'enable' then public.cloud_jobs_enable(id)
+        when 'delete' then public.cloud_jobs_delete(id)
+      end;
+      if (answer->>'changed')::boolean then
+        if merged is not null or per_minute is not null then
+          update public.cloud_jobs j set config = j.config || coalesce(merged, '{}'),
+            run_at = case when per_minute is null then j.run_at else j.run_at + make_interval(secs => position * 60 / per_minute) end
+          where j.job_id = id and j.status = 'waiting';
+        end if;
+        changed := changed + 1;
+        position := position + 1;
+      elsif not (answer->>'applied')::boolean and jsonb_array_length(refused) < 20 then
+        refused := refused || jsonb_build_object('job_id', id, 'reason', answer->>'reason');
+      end if;
+    end loop;
+  end if;
+  return jsonb_build_object('v', 1, 'now', now(), 'matched', cardinality(found.job_ids), 'changed', changed,
+    'refused', refused, 'next', found.next);
+end
+$$;
+
 -- ==== functions/cancel ==========================================================================
 
 -- Cancels a job.
@@ -1180,6 +1264,142 @@ begin
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param
       or public.cloud_jobs_due(queues_param, job_types_param));
+end
+$$;
+
+-- ==== functions/condition =======================================================================
+
+-- Turns a filter of jobs into SQL conditions on public.cloud_jobs j, for cloud_jobs_find and cloud_jobs_count.
+--
+-- filter: {"status", "state": "due" | "scheduled" | "blocked" | "running", "recurring": true, "job_ids": [...], "queue",
+-- "job_type", "name", "name_contains", "handler", "error", "failure_kind", "config_contains": {...}, "created_after",
+-- "created_before", "finished_after", "finished_before"}. Every field is optional, and all that are given must match.
+--
+-- kind: conditions that an index answers. search: the others, which look at each row. Values are quoted as literals, so the
+-- planner sees them and nothing in them becomes SQL.
+create or replace function public.cloud_jobs_condition(filter_param jsonb, out kind text, out search text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  filter constant jsonb := jsonb_strip_nulls(coalesce(filter_param, '{}'));
+  kinds text[] := '{}';
+  searches text[] := '{}';
+  field record;
+begin
+  if jsonb_typeof(filter) <> 'object' then
+    perform public.cloud_jobs_refuse(400, 'The filter is not an object.', 'Pass a JSON object, such as {"status": "failed"}.');
+  end if;
+  for field in select key as name, value, value #>> '{}' as text, jsonb_typeof(value) as type from jsonb_each(filter) loop
+    if field.type <> (case field.name when 'recurring' then 'boolean' when 'job_ids' then 'array'
+      when 'config_contains' then 'object' else 'string' end)
+    then
+      perform public.cloud_jobs_refuse(400, format('The field %s of the filter has the type %s.', field.name, field.type),
+        'See the SQL reference for what each field takes.');
+    end if;
+    case field.name
+      when 'status' then
+        if field.text not in ('waiting', 'locked', 'success', 'failed', 'disabled') then
+          perform public.cloud_jobs_refuse(400, format('There is no status %s.', to_json(left(field.text, 80))), 'Use waiting, locked, success, failed or disabled.');
+        end if;
+        kinds := kinds || format('j.status = %L', field.text);
+      when 'state' then
+        kinds := kinds || case field.text
+          when 'due' then $c$j.status = 'waiting' and not j.blocked and j.run_at <= now()$c$
+          when 'scheduled' then $c$j.status = 'waiting' and j.run_at > now()$c$
+          when 'blocked' then $c$j.status = 'waiting' and j.blocked$c$
+          when 'running' then $c$j.status = 'locked'$c$
+        end;
+        if kinds[cardinality(kinds)] is null then
+          perform public.cloud_jobs_refuse(400, format('There is no state %s.', to_json(left(field.text, 80))), 'Use due, scheduled, blocked or running.');
+        end if;
+      when 'recurring' then
+        kinds := kinds || format('j.schedule is %s null', case when field.value::boolean then 'not' else '' end);
+      when 'job_ids' then
+        kinds := kinds || format('j.job_id = any (%L::text[])', array(select jsonb_array_elements_text(field.value)));
+      when 'queue' then searches := searches || format('j.queue = %L', field.text);
+      when 'job_type' then searches := searches || format('j.job_type = %L', field.text);
+      when 'name' then searches := searches || format('j.name = %L', field.text);
+      when 'name_contains' then searches := searches || format('strpos(lower(j.name), lower(%L)) > 0', field.text);
+      when 'handler' then searches := searches || format($c$j.config->>'handler' = %L$c$, field.text);
+      when 'error' then searches := searches || format('strpos(lower(j.error_message), lower(%L)) > 0', field.text);
+      when 'failure_kind' then
+        searches := searches || format('exists (select from public.cloud_job_executions e where e.job_id = j.job_id
+          and e.occurrence = j.occurrence and e.failure_kind = %L)', field.text);
+      when 'config_contains' then searches := searches || format('j.config @> %L', field.value);
+      when 'created_after', 'created_before', 'finished_after', 'finished_before' then
+        begin
+          perform field.text::timestamptz;
+        exception when others then
+          perform public.cloud_jobs_refuse(400, format('The field %s of the filter is %s, which is not a time.', field.name, to_json(left(field.text, 80))),
+            'Write a time with its zone, such as 2030-01-31T09:30:00Z.');
+        end;
+        searches := searches || format('j.%I %s %L::timestamptz', split_part(field.name, '_', 1) || '_at',
+          case when field.name like '%after' then '>=' else '<' end, field.text);
+      else
+        perform public.cloud_jobs_refuse(400, format('The filter has the unknown field %s.', to_json(left(field.name, 80))), 'See the SQL reference for its fields.');
+    end case;
+  end loop;
+  kind := coalesce(array_to_string(kinds, ' and '), '');
+  search := coalesce(array_to_string(searches, ' and '), '');
+end
+$$;
+
+-- ==== functions/count ===========================================================================
+
+-- Counts the jobs that match a filter (cloud_jobs_condition), by status.
+--
+-- Reply: {"v", "now", "by_status": {status: {"count", "capped", "estimated"}}, "searched_to"}. Counting stops at 10,000
+-- (capped). If the filter asks for nothing but a status, more successes than that are estimated from the statistics of the
+-- table. Conditions that no index answers are tried on the newest 100,000 jobs, back to searched_to. Changes nothing.
+create or replace function public.cloud_jobs_count(filter_param jsonb default '{}')
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+  most constant integer := 10000;
+  window_size constant integer := 100000;
+  condition record := public.cloud_jobs_condition(filter_param);
+  base text := 'from public.cloud_jobs j where true';
+  status text;
+  n bigint;
+  others bigint := 0;
+  estimate bigint;
+  by_status jsonb := '{}';
+  searched_to timestamptz;
+begin
+  if condition.kind <> '' then
+    base := base || ' and ' || condition.kind;
+  end if;
+  if condition.search = '' then
+    foreach status in array array['waiting', 'locked', 'failed', 'disabled', 'success'] loop
+      execute format('select count(*) from (select %s and j.status = %L limit %s) c', base, status, most + 1) into n;
+      estimate := null;
+      if n > most and status = 'success' and condition.kind in ('', $c$j.status = 'success'$c$) then
+        select greatest(n, c.reltuples::bigint - others) into estimate from pg_catalog.pg_class c where c.oid = 'public.cloud_jobs'::regclass;
+      end if;
+      others := others + n;
+      by_status := by_status || jsonb_build_object(status, jsonb_build_object('count', coalesce(estimate, least(n, most)),
+        'capped', n > most and estimate is null, 'estimated', estimate is not null));
+    end loop;
+  else
+    base := base || $c$ order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc$c$;
+    execute format($q$
+      select coalesce(jsonb_object_agg(s.status, jsonb_build_object('count', s.n, 'capped', false, 'estimated', false)), '{}')
+      from (select j.status, count(*) as n from (select j.* %s limit %s) j where %s group by j.status) s $q$,
+      base, window_size, condition.search)
+    into by_status;
+    execute format('select j.created_at %s offset %s limit 1', base, window_size - 1) into searched_to;
+    by_status := (
+      select jsonb_object_agg(s, '{"count": 0, "capped": false, "estimated": false}'::jsonb)
+      from unnest(array['waiting', 'locked', 'failed', 'disabled', 'success']) s) || by_status;
+  end if;
+  return jsonb_build_object('v', 1, 'now', now(), 'by_status', by_status, 'searched_to', searched_to);
 end
 $$;
 
@@ -2020,6 +2240,71 @@ begin
 end
 $$;
 
+-- ==== functions/find ============================================================================
+
+-- Finds jobs that match a filter (cloud_jobs_condition), newest first: one page of them.
+--
+-- more_param is a further condition on j. before_param is the "next" of the page before. Conditions that no index answers
+-- are tried on at most 100,000 jobs a page; searched_to is the age that this page got to, if it stopped there.
+create or replace function public.cloud_jobs_find(
+  filter_param jsonb, limit_param integer, before_param text default null, more_param text default 'true',
+  out job_ids text[], out next text, out searched_to timestamptz)
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+  most constant integer := 100000;
+  condition record := public.cloud_jobs_condition(filter_param);
+  wanted text := more_param;
+  base text;
+  last record;
+begin
+  if limit_param is null or limit_param not between 1 and 1000 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
+  end if;
+  base := 'from public.cloud_jobs j where true';
+  if condition.kind <> '' then
+    base := base || ' and ' || condition.kind;
+  end if;
+  if before_param is not null then
+    begin
+      base := base || format($c$ and (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (%L::timestamptz, %L)$c$,
+        split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1));
+    exception when invalid_datetime_format or datetime_field_overflow then
+      perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
+    end;
+  end if;
+  base := base || $c$ order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc$c$;
+  if condition.search <> '' then
+    wanted := condition.search || ' and ' || wanted;
+  end if;
+
+  execute format($q$
+    select array_agg(found.job_id order by found.position) filter (where found.position <= %2$s),
+      max(found.created || '|' || found.job_id) filter (where found.position = %2$s and found.total > %2$s)
+    from (
+      select j.job_id, j.created, row_number() over (order by j.created desc, j.job_id desc) as position, count(*) over () as total
+      from (select j.*, coalesce(j.created_at, '-infinity'::timestamptz) as created %1$s limit %3$s) j
+      where %4$s
+      limit %2$s + 1
+    ) found $q$, base, limit_param, most, wanted)
+  into job_ids, next;
+
+  -- Fewer than asked for: the end of the table, or only that of what one page may look at.
+  if next is null and wanted <> 'true' then
+    execute format($q$select coalesce(j.created_at, '-infinity'::timestamptz) as created, j.job_id %s offset %s limit 1$q$, base, most - 1) into last;
+    if last.job_id is not null then
+      next := last.created || '|' || last.job_id;
+      searched_to := last.created;
+    end if;
+  end if;
+  job_ids := coalesce(job_ids, '{}');
+end
+$$;
+
 -- ==== functions/finish ==========================================================================
 
 -- Ends attempts and, in the same call, claims the next jobs.
@@ -2177,55 +2462,24 @@ from public.cloud_jobs;
 
 -- ==== functions/list ============================================================================
 
--- Lists jobs, newest first.
+-- Lists jobs that match a filter, newest first: select cloud_jobs_list('{"status": "failed"}').
 --
--- before_param is the "next" of the previous page. Reply: {"v", "now", "jobs": [...], "next"}. Changes nothing.
+-- The fields of a filter are those of cloud_jobs_condition. before_param is the "next" of the page before.
+-- Reply: {"v", "now", "jobs": [...], "next", "searched_to"}; with searched_to the page looked at its share of old jobs and
+-- stopped there, and "next" goes on. Changes nothing.
 create or replace function public.cloud_jobs_list(
-  status_param text default null, job_type_param text default null, queue_param text default null,
-  name_param text default null, limit_param integer default 50, before_param text default null)
+  filter_param jsonb default '{}', limit_param integer default 50, before_param text default null)
 returns jsonb
-language plpgsql
+language sql
 stable
 set search_path = ''
-set plan_cache_mode = force_custom_plan
 as $$
-declare
-  jobs jsonb;
-  next text;
-  before_created timestamptz;
-  before_id text;
-begin
-  if limit_param is null or limit_param not between 1 and 1000 then
-    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 1000.');
-  end if;
-  if before_param is not null then
-    if before_param !~ '^[^|]+\|.+$' then
-      perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
-    end if;
-    before_created := split_part(before_param, '|', 1)::timestamptz;
-    before_id := substr(before_param, strpos(before_param, '|') + 1);
-  end if;
-  select jsonb_agg(public.cloud_jobs_row(page.job) order by page.position) filter (where page.position <= limit_param),
-    max(page.created || '|' || (page.job).job_id) filter (where page.position = limit_param and page.total > limit_param)
-  into jobs, next
-  from (
-    select found.job, found.created, row_number() over (order by found.created desc, (found.job).job_id desc) as position,
-      count(*) over () as total
-    from (
-      select j as job, coalesce(j.created_at, '-infinity'::timestamptz) as created
-      from public.cloud_jobs j
-      where (status_param is null or j.status = status_param)
-        and (job_type_param is null or j.job_type = job_type_param)
-        and (queue_param is null or j.queue = queue_param)
-        and (name_param is null or j.name = name_param)
-        and (before_param is null
-          or (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (before_created, before_id))
-      order by coalesce(j.created_at, '-infinity'::timestamptz) desc, j.job_id desc
-      limit limit_param + 1
-    ) found
-  ) page;
-  return jsonb_build_object('v', 1, 'now', now(), 'jobs', coalesce(jobs, '[]'::jsonb), 'next', next);
-end
+  select jsonb_build_object('v', 1, 'now', now(), 'next', found.next, 'searched_to', found.searched_to,
+    'jobs', (
+      select coalesce(jsonb_agg(public.cloud_jobs_row(j) order by id.position), '[]'::jsonb)
+      from unnest(found.job_ids) with ordinality as id (job_id, position)
+      join public.cloud_jobs j on j.job_id = id.job_id))
+  from public.cloud_jobs_find(filter_param, limit_param, before_param) found
 $$;
 
 -- ==== functions/lock-held =======================================================================
@@ -2971,7 +3225,7 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
+    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'handler', job.config->>'handler', 'status', job.status, 'queue', job.queue,
     'priority', job.priority, 'run_at', job.run_at, 'due', job.status = 'waiting' and job.run_at <= now(),
     'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
@@ -3424,6 +3678,60 @@ begin
     last_type := lane.job_type;
   end loop;
   return unblocked;
+end
+$$;
+
+-- ==== functions/update ==========================================================================
+
+-- Changes a job that does not run.
+--
+-- changes: {"name", "config", "description", "priority", "run_at", "queue", "max_retries", "timeout_seconds", "schedule",
+-- "timezone", "missed", "missed_grace_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
+-- schedule moves the job to its next occurrence. Locks the job row. A repeat changes nothing.
+create or replace function public.cloud_jobs_update(job_id_param text, changes_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known constant text[] := array['name', 'config', 'description', 'priority', 'run_at', 'queue', 'max_retries',
+    'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+  job public.cloud_jobs;
+  changed public.cloud_jobs;
+begin
+  if jsonb_typeof(changes_param) is distinct from 'object' or changes_param = '{}' then
+    perform public.cloud_jobs_refuse(400, 'changes_param holds no change.', 'Pass a JSON object with what to change, such as {"priority": -10}.');
+  end if;
+  if changes_param - known <> '{}' then
+    perform public.cloud_jobs_refuse(400, format('changes_param has the unknown key %s.', (select to_json(min(k)) from jsonb_object_keys(changes_param - known) k)),
+      'These can be changed: ' || array_to_string(known, ', ') || '.');
+  end if;
+  select * into job from public.cloud_jobs where job_id = job_id_param for update;
+  if not found then
+    return public.cloud_jobs_answer(job_id_param, null, false, false, 'There is no job with this id.');
+  elsif job.status = 'locked' then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Change it when it has ended.');
+  end if;
+  -- The same checks as for a new job.
+  perform public.cloud_jobs_check_items(jsonb_build_array(jsonb_strip_nulls(
+    jsonb_build_object('name', job.name, 'job_type', job.job_type, 'schedule', job.schedule, 'timezone', job.timezone)
+    || changes_param)));
+  changed := jsonb_populate_record(job, changes_param);
+  if changed is not distinct from job then
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false);
+  end if;
+  begin
+    update public.cloud_jobs set name = changed.name, config = coalesce(changed.config, '{}'), description = changed.description,
+      priority = changed.priority, run_at = changed.run_at, queue = changed.queue, max_retries = changed.max_retries,
+      timeout_seconds = changed.timeout_seconds, schedule = changed.schedule,
+      timezone = case when changed.schedule is not null then coalesce(changed.timezone, 'UTC') end,
+      missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds
+    where job_id = job_id_param;
+  exception when unique_violation then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'An unfinished job of that queue has the same unique key.');
+  end;
+  return public.cloud_jobs_answer(job_id_param, job.status, true, true);
 end
 $$;
 

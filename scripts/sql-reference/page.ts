@@ -49,13 +49,26 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
   [
     'Change a job',
     'Each answers `{"v", "job_id", "status", "applied", "changed", "reason"}`; asking twice is no error.',
-    ['cloud_jobs_cancel', 'cloud_jobs_retry', 'cloud_jobs_disable', 'cloud_jobs_enable', 'cloud_jobs_delete'],
+    [
+      'cloud_jobs_cancel',
+      'cloud_jobs_retry',
+      'cloud_jobs_disable',
+      'cloud_jobs_enable',
+      'cloud_jobs_delete',
+      'cloud_jobs_update',
+    ],
+  ],
+  [
+    'Change many jobs',
+    'A filter names the jobs; `cloud_jobs_condition` has its fields.',
+    ['cloud_jobs_bulk', 'cloud_jobs_condition'],
   ],
   [
     'Look',
     'They change nothing.',
     [
       'cloud_jobs_list',
+      'cloud_jobs_count',
       'cloud_jobs_show',
       'cloud_jobs_stats',
       'cloud_jobs_doctor',

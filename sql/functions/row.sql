@@ -6,7 +6,7 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
+    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'handler', job.config->>'handler', 'status', job.status, 'queue', job.queue,
     'priority', job.priority, 'run_at', job.run_at, 'due', job.status = 'waiting' and job.run_at <= now(),
     'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,

@@ -25,6 +25,12 @@ create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_ke
 -- Lists show the newest first (rows of the first schema may have no created_at); pruning takes finished jobs by age.
 create index if not exists cloud_jobs_created_at
   on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
+-- The few of a large table that people look for: what failed, what is disabled, and what recurs.
+create index if not exists cloud_jobs_failed_disabled
+  on public.cloud_jobs (status, coalesce(created_at, '-infinity'::timestamptz), job_id)
+  where status in ('failed', 'disabled');
+create index if not exists cloud_jobs_recurring
+  on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id) where schedule is not null;
 create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished_at)
   where status in ('success', 'failed') and finished_at is not null;
 

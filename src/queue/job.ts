@@ -59,6 +59,8 @@ export const jobRow = z.object({
   job_id: z.string(),
   name: z.string(),
   job_type: z.string(),
+  /** Of a custom job. */
+  handler: z.string().nullish(),
   status: z.enum(JOB_STATUSES),
   queue: z.string(),
   priority: z.number(),

@@ -1,16 +1,21 @@
 import { z } from 'zod';
 import { QueueError } from './errors.ts';
+import type { BulkAction, JobChanges, JobFilter } from './filter.ts';
 import type { Progress } from './job.ts';
 import {
   type ApplyReply,
   applyReply,
   type BacklogReply,
   type BloatReply,
+  type BulkReply,
   backlogReply,
   bloatReply,
+  bulkReply,
   CLIENT_SCHEMA,
   type ClaimReply,
+  type CountReply,
   claimReply,
+  countReply,
   type DoctorReply,
   doctorReply,
   type EnqueueReply,
@@ -96,6 +101,21 @@ export interface ListFilter {
   readonly before?: string;
 }
 
+export interface BulkOptions {
+  /** Counts, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Jobs of one batch, 1 to 1,000. */
+  readonly limit: number;
+  /** The `next` of the batch before. */
+  readonly before?: string;
+  /** For `retry`: jobs that become due in each minute. */
+  readonly perMinute?: number;
+  /** For `retry` with `perMinute`: jobs of the batches before. */
+  readonly after?: number;
+  /** For `retry`: merged into the config of each. */
+  readonly config?: Json;
+}
+
 export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
@@ -136,7 +156,15 @@ export interface Queue {
     how: { readonly prune: boolean; readonly dryRun: boolean },
   ): Promise<ApplyReply>;
   verb(verb: JobVerb, jobId: string): Promise<VerbReply>;
+  /** Changes a job that does not run. */
+  update(jobId: string, changes: JobChanges): Promise<VerbReply>;
+  /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
+  bulk(action: BulkAction, filter: JobFilter, how: BulkOptions): Promise<BulkReply>;
   list(filter: ListFilter): Promise<ListReply>;
+  /** One page of the jobs that match, newest first. */
+  search(filter: JobFilter, limit: number, before?: string): Promise<ListReply>;
+  /** How many jobs match, by status; capped or estimated where the reply says so. */
+  count(filter: JobFilter): Promise<CountReply>;
   show(jobId: string, executions?: number): Promise<ShowReply>;
   stats(queue?: string): Promise<StatsReply>;
   doctor(): Promise<DoctorReply>;
@@ -270,19 +298,43 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         applyReply,
       ),
     verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
+    update: (jobId, changes) =>
+      explained('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
+    bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) =>
+      explained(
+        'cloud_jobs_bulk',
+        {
+          action_param: action,
+          filter_param: filter,
+          dry_run_param: dryRun,
+          limit_param: limit,
+          before_param: before,
+          options_param: { per_minute: perMinute, after: perMinute && after, config },
+        },
+        bulkReply,
+      ),
     list: (filter) =>
       explained(
         'cloud_jobs_list',
         {
-          status_param: filter.status,
-          job_type_param: filter.jobType,
-          queue_param: filter.queue,
-          name_param: filter.name,
+          filter_param: {
+            status: filter.status,
+            job_type: filter.jobType,
+            queue: filter.queue,
+            name: filter.name,
+          },
           limit_param: filter.limit,
           before_param: filter.before,
         },
         listReply,
       ),
+    search: (filter, limit, before) =>
+      explained(
+        'cloud_jobs_list',
+        { filter_param: filter, limit_param: limit, before_param: before },
+        listReply,
+      ),
+    count: (filter) => explained('cloud_jobs_count', { filter_param: filter }, countReply),
     show: (jobId, executions) =>
       explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
     stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),

@@ -91,8 +91,41 @@ export const listReply = z.object({
   jobs: z.array(jobRow),
   /** Pass as `before` to get the next page; null on the last. */
   next: z.string().nullable(),
+  /** How far back this page looked, if it stopped before it was full. */
+  searched_to: instant.nullish(),
 });
 export type ListReply = z.infer<typeof listReply>;
+
+export const countReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  by_status: z.record(
+    z.enum(JOB_STATUSES),
+    z.object({
+      count: z.number(),
+      /** There are more than `count`. */
+      capped: z.boolean(),
+      /** `count` comes from the statistics of the table. */
+      estimated: z.boolean(),
+    }),
+  ),
+  /** How far back the count went, if not to the oldest job. */
+  searched_to: instant.nullable(),
+});
+export type CountReply = z.infer<typeof countReply>;
+
+export const bulkReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  /** Jobs of this batch that the action makes sense for. */
+  matched: z.number(),
+  changed: z.number(),
+  /** The first 20 that could not be changed. */
+  refused: z.array(z.object({ job_id: z.string(), reason: z.string().nullable() })),
+  /** Pass as `before` to do the next batch; null after the last. */
+  next: z.string().nullable(),
+});
+export type BulkReply = z.infer<typeof bulkReply>;
 
 export const showReply = z.object({
   v: z.literal(1),

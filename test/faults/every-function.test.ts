@@ -141,6 +141,17 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
           },
         ),
     },
+    {
+      fn: 'cloud_jobs_update',
+      unlike: 'it says that there was nothing left to change',
+      call: ({ queue }) => queue.update('g', { priority: 7 }),
+    },
+    {
+      fn: 'cloud_jobs_bulk',
+      unlike: 'there was nothing left to change',
+      call: ({ queue }) => queue.bulk('disable', { job_ids: ['g'] }, { dryRun: false, limit: 10 }),
+    },
+    { fn: 'cloud_jobs_count', call: ({ queue }) => queue.count({}) },
     { fn: 'cloud_jobs_list', call: ({ queue }) => queue.list(EVERYTHING) },
     { fn: 'cloud_jobs_show', call: ({ queue }) => queue.show('a', 5) },
     { fn: 'cloud_jobs_stats', call: ({ queue }) => queue.stats() },

@@ -164,7 +164,12 @@ describe('list', () => {
       ids.slice(0, 5),
     ]);
     const page = async (more: object) =>
-      listReply.parse(await call(project, 'cloud_jobs_list', { queue_param: q.queue, ...more }));
+      listReply.parse(
+        await call(project, 'cloud_jobs_list', {
+          ...more,
+          filter_param: { queue: q.queue, ...('filter_param' in more ? (more.filter_param as object) : {}) },
+        }),
+      );
     const seen: string[] = [];
     let next: string | null = null;
     do {
@@ -179,9 +184,9 @@ describe('list', () => {
       ...newest(ids.slice(10, 17)),
     ]);
     expect((await page({ limit_param: 23 })).next).toBeNull();
-    expect((await page({ name_param: 'odd' })).jobs).toHaveLength(11);
-    expect((await page({ status_param: 'locked' })).jobs).toEqual([]);
-    expect((await page({ job_type_param: 'maintenance' })).jobs).toEqual([]);
+    expect((await page({ filter_param: { name: 'odd' } })).jobs).toHaveLength(11);
+    expect((await page({ filter_param: { status: 'locked' } })).jobs).toEqual([]);
+    expect((await page({ filter_param: { job_type: 'maintenance' } })).jobs).toEqual([]);
   });
 
   it.each([
