@@ -29,11 +29,11 @@ const check = process.argv.includes('--check');
 const target = check ? mkdtempSync(join(tmpdir(), 'cloud-jobs-dist-')) : join(root, 'dist');
 rmSync(join(root, 'lib'), { recursive: true, force: true });
 run('typescript/bin/tsc', root, '-p', 'tsconfig.build.json');
-chmodSync(join(root, 'lib/src/hosts/command-line-main.js'), 0o755);
+chmodSync(join(root, 'lib/src/hosts/command-line.js'), 0o755);
 if (!check) rmSync(target, { recursive: true, force: true });
 const bundle = (module: string, to: string): void =>
   run('@vercel/ncc/dist/ncc/cli.js', root, 'build', module, '-o', to, '-q');
-bundle(join(root, 'lib/src/hosts/github-action-main.js'), target);
+bundle(join(root, 'lib/src/hosts/github-action.js'), target);
 bundle(join(root, 'lib/src/handlers/custom/host.js'), join(target, 'host'));
 writeFileSync(join(target, 'licenses.txt'), licences(root));
 

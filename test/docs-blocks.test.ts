@@ -68,10 +68,7 @@ it('that calls the command line does what it says', async () => {
     const script = code
       .replaceAll('https://<project>.supabase.co', project.url)
       .replaceAll('sb_secret_...', project.secretKey)
-      .replaceAll(
-        'npx cloud-jobs',
-        `"${process.execPath}" "${join(ROOT, 'src/hosts/command-line-main.ts')}"`,
-      );
+      .replaceAll('npx cloud-jobs', `"${process.execPath}" "${join(ROOT, 'src/hosts/command-line.ts')}"`);
     const env = { ...process.env, SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey };
     // Throws, with what was said, unless it ends with 0.
     const { stdout } = await promisify(execFile)('bash', ['-e', '-c', script], { cwd: folder.folder, env });

@@ -12,9 +12,8 @@ import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}`, publishableKey: null };
 const jobsOf = async (text: string) => {
-  const { jobs, problems } = await readJobsFile(text, 'jobs.yml', connection, (value) => value);
+  const { jobs, problems } = await readJobsFile(text, 'jobs.yml', (value) => value);
   expect(problems).toEqual([]);
   return jobs.map(({ job }) => job);
 };

@@ -10,7 +10,6 @@ import {
 } from '../../scripts/runner/environment.ts';
 import { runStep } from '../../scripts/runner/step.ts';
 import { runAction } from '../../src/hosts/github-action.ts';
-import { VERSION } from '../../src/version.ts';
 import type { Place } from './place.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -75,8 +74,6 @@ export function openRunner(place: Place, packaged: boolean): Runner {
           },
           stop: new AbortController().signal,
           bundleDir: BUNDLE,
-          tempDir: files.temp,
-          version: VERSION,
         }).finally(() => {
           process.stdout.write = write;
         });

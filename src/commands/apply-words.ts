@@ -1,5 +1,5 @@
 import { moment } from '../text/format.ts';
-import type { Answer } from './answer.ts';
+import type { ApplyResult } from './apply.ts';
 
 const VERBS = {
   create: ['created', 'to create'],
@@ -11,7 +11,7 @@ const VERBS = {
 } as const;
 
 /** `Applied: 2 created, 1 updated, 5 unchanged.` */
-export function applyVerdict({ reply }: Extract<Answer, { command: 'apply' }>): string {
+export function applyVerdict({ reply }: Pick<ApplyResult, 'reply'>): string {
   const counts = (Object.keys(VERBS) as (keyof typeof VERBS)[]).flatMap((action) => {
     const count = reply.jobs.filter((job) => job.action === action).length;
     return count === 0 ? [] : [`${count} ${VERBS[action][reply.dry_run ? 1 : 0]}`];
@@ -31,7 +31,7 @@ export interface ApplyRow {
   readonly changes: readonly string[];
 }
 
-export function applyRows({ reply }: Extract<Answer, { command: 'apply' }>, now: Date): ApplyRow[] {
+export function applyRows({ reply }: Pick<ApplyResult, 'reply'>, now: Date): ApplyRow[] {
   return reply.jobs.map((job) => ({
     key: job.key,
     action: job.action,

@@ -1,38 +1,70 @@
-import type { Queue } from '../queue/queue.ts';
-import { type Answer, CommandError } from './answer.ts';
-import type { CheckByHandlers } from './create.ts';
+import { z } from 'zod';
+import type { ApplyReply } from '../queue/replies.ts';
+import { textTable } from '../text/table.ts';
+import { CommandError } from './answer.ts';
+import { applyRows, applyVerdict } from './apply-words.ts';
+import { type CommandContext, defineCommand } from './command.ts';
+import { handlersToCheck, text as textField, yesOrNo } from './fields.ts';
 import { fault, readJobsFile } from './jobs-file.ts';
-import type { ApplyOptions } from './option-types.ts';
 
-export interface ApplyDeps {
-  readonly queue: Queue;
-  /** Reads a file of the workspace as UTF-8. @throws the file system's error */
-  readonly readFile: (path: string) => Promise<string>;
-  /** `owner/repository`, or null outside of GitHub. */
-  readonly repository: string | null;
-  readonly redact: (text: string) => string;
-  readonly checkByHandlers: CheckByHandlers;
+const applyInput = z.object({
+  file: textField(4096)
+    .prefault('.github/cloud-jobs/jobs.yml')
+    .describe('The jobs file, with the recurring jobs of this repository.'),
+  prune: yesOrNo().prefault('false').describe('Disable jobs that came from this file and are gone from it.'),
+  dryRun: yesOrNo().prefault('false').describe('Show the plan, and change nothing.'),
+  handlers: handlersToCheck,
+});
+type ApplyInput = z.output<typeof applyInput>;
+
+export interface ApplyResult {
+  readonly command: 'apply';
+  readonly source: string;
+  readonly reply: ApplyReply;
 }
+
+export const apply = defineCommand({
+  name: 'apply',
+  about: 'Make the recurring jobs what a jobs file says.',
+  input: applyInput,
+  run: applyFile,
+  json: ({ reply }) => reply,
+  text: (result, now) =>
+    [
+      applyVerdict(result),
+      textTable(
+        ['Key', 'Action', 'Runs', 'Changes'],
+        applyRows(result, now).map(({ key, action, runs, changes }) => [
+          key,
+          action,
+          runs,
+          changes.join('\n'),
+        ]),
+      ),
+    ].join('\n'),
+});
 
 /**
  * Makes the recurring jobs in the database what the jobs file says. Everything is checked before anything is changed.
  * @throws CommandError with all that is wrong with the file
  */
-export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Answer> {
-  const { file, prune, dryRun, connection } = options;
+async function applyFile(
+  { file, prune, dryRun, handlers: folder }: ApplyInput,
+  context: CommandContext,
+): Promise<ApplyResult> {
   let text: string;
   try {
-    text = await deps.readFile(file);
+    text = await context.readFile(file);
   } catch (cause) {
     throw new CommandError(
       `The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`,
       { cause },
     );
   }
-  const read = await readJobsFile(text, file, connection, deps.redact);
-  const unfit = await deps.checkByHandlers(
+  const read = await readJobsFile(text, file, context.redact);
+  const unfit = await context.checkByHandlers(
     read.jobs.map(({ job }) => ({ type: job.job_type, config: job.config ?? {} })),
-    options.handlers,
+    folder,
   );
   const problems = [
     ...read.problems,
@@ -42,6 +74,6 @@ export async function apply(options: ApplyOptions, deps: ApplyDeps): Promise<Ans
   ];
   if (problems.length > 0) throw fault(file, problems);
   const jobs = read.jobs.map(({ job }) => job);
-  const source = `${deps.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
-  return { command: 'apply', source, reply: await deps.queue.apply(source, jobs, { prune, dryRun }) };
+  const source = `${context.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
+  return { command: 'apply', source, reply: await context.queue.apply(source, jobs, { prune, dryRun }) };
 }

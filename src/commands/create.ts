@@ -1,79 +1,146 @@
-import { checkConfig } from '../handlers/index.ts';
-import type { NewJob, Queue } from '../queue/queue.ts';
-import type { Json } from '../queue/types.ts';
-import { type Answer, CommandError } from './answer.ts';
-import type { CreateOptions, Recurrence } from './option-types.ts';
+import { z } from 'zod';
+import { checkConfig, JOB_TYPE_NAMES } from '../handlers/index.ts';
+import type { NewJob } from '../queue/queue.ts';
+import { MISSED } from '../queue/types.ts';
+import { scheduleFaults } from '../schedule/schedule-fault.ts';
+import { CommandError } from './answer.ts';
+import { defineCommand } from './command.ts';
+import {
+  config,
+  handlersToCheck,
+  jobType,
+  minutes,
+  oneOf,
+  queueName,
+  secondsOf,
+  text,
+  wholeNumber,
+} from './fields.ts';
+import { runAtSchema } from './run-at.ts';
 
-/**
- * Adds a job. Its config is checked for what its type needs, so that a typo is told now and not by a failed run.
- * @throws CommandError when the config does not fit the job type
- */
-export async function create(
-  options: CreateOptions,
-  queue: Queue,
-  checkByHandlers: CheckByHandlers,
-): Promise<Answer> {
-  const job = newJob(options);
-  const [problem] = await checkByHandlers(
-    [{ type: options.jobType, config: options.config }],
-    options.handlers,
-  );
-  if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
-  const reply = await queue.enqueue([job]);
-  const added = reply.jobs[0];
-  if (!added)
-    throw new CommandError('The database took the job but named none. This is a defect: please report it.');
-  return { command: 'create', jobId: added.job_id, name: options.name, created: added.created };
+export const createInput = z
+  .object({
+    name: text(500).describe('Name of the job, such as "Nightly report".'),
+    jobType: jobType().describe(`Type of the job: ${JOB_TYPE_NAMES.join(', ')}.`),
+    config: config()
+      .prefault('{}')
+      .describe('What the job needs, as a JSON object, such as {"handler": "report"}. At most 256 KiB.'),
+    description: text(10_000).prefault('').describe('A note for people.'),
+    maxRetries: wholeNumber(0, 100)
+      .optional()
+      .describe('Attempts after the first one that fails, 0 to 100. Default: 3.'),
+    priority: wholeNumber(-100, 100).prefault('0').describe('-100 to 100; smaller runs first.'),
+    runAt: runAtSchema()
+      .optional()
+      .describe(
+        'When the job is due: a time with zone (2026-12-24T18:00:00Z), or a delay (90m, in 2h). Default: now.',
+      ),
+    queue: queueName().prefault('default').describe('Queue of the job.'),
+    uniqueKey: text(500)
+      .optional()
+      .describe('Names one unfinished job of its queue; creating the same key again adds nothing.'),
+    concurrencyKey: text(500)
+      .optional()
+      .describe('At most one job with the same key runs at a time, over all workers and queues.'),
+    timeoutMinutes: minutes(0, 360)
+      .optional()
+      .describe('The longest that one attempt may take. Default: no limit of its own.'),
+    schedule: text(500)
+      .optional()
+      .describe(
+        'Makes the job recurring: a cron expression of five fields, such as "30 6 * * 1-5", or @hourly, @daily, @weekly, @monthly, @yearly.',
+      ),
+    timezone: text(100)
+      .optional()
+      .describe('IANA time zone of the schedule, such as Europe/Berlin. Default: UTC.'),
+    missed: oneOf(MISSED)
+      .optional()
+      .describe(
+        'What becomes of occurrences that no run started in time: once (late by one or by fifty, it runs once; the default), skip (those later than the grace are recorded as skipped), all (each, oldest first, the newest hundred at most).',
+      ),
+    missedGraceMinutes: minutes(0, 525_600)
+      .optional()
+      .describe('How late an occurrence may start with missed: skip. Default: 15.'),
+    handlers: handlersToCheck,
+  })
+  .superRefine((input, context) => {
+    const { schedule, timezone = 'UTC', missed, missedGraceMinutes: grace } = input;
+    const fail = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
+    if (schedule === undefined) {
+      for (const [name, value] of [
+        ['timezone', input.timezone],
+        ['missed', missed],
+        ['missed-grace-minutes', grace],
+      ] as const) {
+        if (value !== undefined) fail(`\`${name}\` is for recurring jobs. Give \`schedule\` too.`);
+      }
+      return;
+    }
+    for (const { part, reason } of scheduleFaults(schedule, timezone)) fail(reason, part);
+    if (grace !== undefined && missed !== 'skip') fail('`missed-grace-minutes` goes with `missed` skip.');
+  });
+export type CreateInput = z.output<typeof createInput>;
+
+export interface CreateResult {
+  readonly command: 'create';
+  readonly jobId: string;
+  readonly name: string;
+  readonly created: boolean;
 }
 
-/**
- * The job that the options describe.
- * @throws Error that says what is wrong with the config
- */
-export function newJob(options: CreateOptions): NewJob {
-  const keyOfType = checkConfig(options.jobType, options.config);
-  const concurrencyKey = options.concurrencyKey ?? keyOfType;
-  return {
-    name: options.name,
-    job_type: options.jobType,
-    config: options.config,
-    description: options.description,
-    priority: options.priority,
-    queue: options.queue,
-    ...(options.maxRetries === null ? {} : { max_retries: options.maxRetries }),
-    ...(options.runAt === null
-      ? {}
-      : 'instant' in options.runAt
-        ? { run_at: options.runAt.instant }
-        : { delay_seconds: options.runAt.delaySeconds }),
-    ...(options.uniqueKey === null ? {} : { unique_key: options.uniqueKey }),
-    ...(concurrencyKey === null ? {} : { concurrency_key: concurrencyKey }),
-    ...recurrenceColumns(options.recurrence),
-    ...(options.timeoutSeconds === null
-      ? {}
-      : { timeout_seconds: Math.max(1, Math.round(options.timeoutSeconds)) }),
-  };
-}
+export const create = defineCommand({
+  name: 'create',
+  about: 'Add a job.',
+  input: createInput,
+  run: async (input, { queue, checkByHandlers }): Promise<CreateResult> => {
+    const job = newJob(input);
+    const [problem] = await checkByHandlers([{ type: input.jobType, config: input.config }], input.handlers);
+    if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
+    const reply = await queue.enqueue([job]);
+    const added = reply.jobs[0];
+    if (!added)
+      throw new CommandError('The database took the job but named none. This is a defect: please report it.');
+    return { command: 'create', jobId: added.job_id, name: input.name, created: added.created };
+  },
+  json: ({ jobId, created }) => ({ job_id: jobId, created }),
+  text: ({ created, name, jobId }) =>
+    created
+      ? `Created ${name}: ${jobId}`
+      : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+});
 
 /**
- * Checks the configs of jobs by the schemas of their handlers, if those are on this machine.
- * @returns for each what is wrong with it, or null
+ * The job that the input describes.
+ * @throws Error that says what is wrong with the config, so that a typo is reported before the job runs
  */
-export type CheckByHandlers = (
-  jobs: readonly { readonly type: string; readonly config: Json }[],
-  handlers: string | null,
-) => Promise<readonly (string | null)[]>;
-
-/** The columns of a job that say when it recurs. */
-function recurrenceColumns(
-  recurrence: Recurrence | null,
-): Pick<NewJob, 'schedule' | 'timezone' | 'missed' | 'missed_grace_seconds'> {
-  if (recurrence === null) return {};
-  const { schedule, timezone, missed, missedGraceSeconds } = recurrence;
-  return {
-    schedule,
-    timezone,
-    missed,
-    ...(missedGraceSeconds === null ? {} : { missed_grace_seconds: missedGraceSeconds }),
-  };
+export function newJob(input: CreateInput): NewJob {
+  const { runAt, schedule } = input;
+  const keyOfType = checkConfig(input.jobType, input.config);
+  return dropUndefined({
+    name: input.name,
+    job_type: input.jobType,
+    config: input.config,
+    description: input.description,
+    priority: input.priority,
+    queue: input.queue,
+    max_retries: input.maxRetries,
+    run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
+    delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
+    unique_key: input.uniqueKey,
+    concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
+    timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
+    ...(schedule !== undefined && {
+      schedule,
+      timezone: input.timezone ?? 'UTC',
+      missed: input.missed ?? 'once',
+      missed_grace_seconds:
+        input.missedGraceMinutes === undefined ? undefined : secondsOf(input.missedGraceMinutes),
+    }),
+  });
 }
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** A key that is not given is left to the default of the database. */
+const dropUndefined = <T extends object>(value: T): Defined<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;

@@ -1,7 +1,7 @@
 import type { DoctorReply, WakeState } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { duration, moment, plural } from '../text/format.ts';
-import type { Check } from './answer.ts';
+import type { Check } from './doctor.ts';
 import type { GitHub } from './github-repository.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, switchOff } from './liveness.ts';
 import { gapsOf } from './tick-gaps.ts';

@@ -1,16 +1,16 @@
+import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { NewJob } from '../queue/queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { jsonFault } from '../text/json-fault.ts';
+import { nearest } from '../text/nearest.ts';
 import { CommandError } from './answer.ts';
-import type { Connection } from './connection.ts';
-import { newJob } from './create.ts';
-import type { Door } from './door.ts';
-import { nearest, type OptionName, USED } from './option-names.ts';
-import { OptionsError, type RawOptions, readOptions } from './options.ts';
+import { create, newJob } from './create.ts';
+import type { InputNaming } from './naming.ts';
+import { inputNames, readFields } from './read-fields.ts';
 
 /** What a job in the file may say: what create takes, without what the file's own form says. */
-const NOT_OF_A_JOB: readonly OptionName[] = ['unique-key', 'run-at', 'handlers'];
-const KEYS = USED.create.filter((name) => !NOT_OF_A_JOB.includes(name));
+const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'run-at', 'handlers'];
+const keysOfAJob = (): string[] => inputNames(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 
 /** A job of the file, and where it is: `key (line 5)`. */
@@ -29,11 +29,8 @@ export interface FileJob {
 export async function readJobsFile(
   text: string,
   file: string,
-  connection: Connection,
   redact: (text: string) => string,
 ): Promise<{ readonly jobs: readonly FileJob[]; readonly problems: readonly string[] }> {
-  // Loaded here, since no other command needs it.
-  const { LineCounter, parseDocument, isMap, isScalar, visit } = await import('yaml');
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source = text.split(/\r\n|\n|\r/);
@@ -76,7 +73,7 @@ export async function readJobsFile(
   for (const [key, value] of entries) {
     const place = `${key}${lineOf(key)}`;
     const found: string[] = [];
-    const job = readJob(key, value, connection, redact, found);
+    const job = readJob(key, value, redact, found);
     if (job !== null && found.length === 0) jobs.push({ place, job });
     problems.push(...found.map((problem) => `${place}: ${problem}`));
   }
@@ -87,7 +84,6 @@ export async function readJobsFile(
 function readJob(
   key: string,
   value: unknown,
-  connection: Connection,
   redact: (text: string) => string,
   problems: string[],
 ): NewJob | null {
@@ -95,14 +91,15 @@ function readJob(
     problems.push('it is not a list of "name: value" pairs');
     return null;
   }
+  const keys = keysOfAJob();
   const raw: Record<string, string> = {};
   for (const [name, given] of Object.entries(value)) {
     // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
     const unfit = name === 'config' ? jsonFault(given) : null;
     const text = unfit === null ? asText(name, given) : null;
-    if (!(KEYS as readonly string[]).includes(name)) {
-      const near = nearest(name, KEYS);
-      const hint = near === null ? `Known are: ${KEYS.join(', ')}` : `Did you mean ${near}?`;
+    if (!keys.includes(name)) {
+      const near = nearest(name, keys);
+      const hint = near === null ? `Known are: ${keys.join(', ')}` : `Did you mean ${near}?`;
       problems.push(`"${name}" is not known here. ${hint}`);
     } else if (unfit !== null) {
       problems.push(`its config ${unfit}`);
@@ -121,25 +118,21 @@ function readJob(
     // What only a schedule makes sense of would be told as a problem of its own.
     raw.schedule = '@daily';
   }
-  const options: RawOptions = {
-    name: key,
-    ...raw,
-    command: 'create',
-    'unique-key': key,
-    'supabase-url': connection.url,
-    'supabase-key': connection.key,
-    'supabase-publishable-key': connection.publishableKey ?? undefined,
-  };
+  const given = new Map(
+    Object.entries({ name: key, ...raw, 'unique-key': key }).filter(([, text]) => text.trim() !== ''),
+  );
+  const read = readFields(create, given, { ...NAMING, redact });
+  problems.push(...read.problems.map(redact));
+  if (read.problems.length > 0) return null;
   try {
-    const read = readOptions(options, { ...DOOR, redact });
-    if (read.options.command === 'create') return newJob(read.options);
+    return newJob(read.input);
   } catch (error) {
-    problems.push(...(error instanceof OptionsError ? error.problems : [describeError(error)]));
+    problems.push(describeError(error));
+    return null;
   }
-  return null;
 }
 
-const DOOR: Omit<Door, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
+const NAMING: Omit<InputNaming, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
 
 /** A value as the text that the same input of the action would have; null where it has none. */
 function asText(name: string, value: unknown): string | null {

@@ -1,7 +1,7 @@
 import { duration, plural } from '../text/format.ts';
 
-/** Without a worker for longer is worth a warning, unless the caller says otherwise. */
-export const SILENCE_SECONDS = 6 * 3600;
+/** A longer time without any worker is worth a warning, unless the caller says otherwise. */
+export const SILENCE_MINUTES = 360;
 
 const DAY_SECONDS = 86_400;
 /**

@@ -1,15 +1,12 @@
 import type { Arrival } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
+import type { CommandContext } from './command.ts';
 import type { GitHub } from './github-repository.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, silence, switchOff } from './liveness.ts';
-import type { RunOptions } from './option-types.ts';
+import type { RunInput } from './run.ts';
 import { gapsOf } from './tick-gaps.ts';
 
-export interface RunWarningsDeps {
-  readonly now: () => Date;
-  readonly github: (token: string | null) => GitHub | null;
-  readonly warn: (message: string) => void;
-}
+type RunWarningsDeps = Pick<CommandContext, 'now' | 'github' | 'warn'>;
 
 /**
  * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
@@ -18,7 +15,7 @@ export interface RunWarningsDeps {
  * @param arrival what the database knew before this run
  */
 export async function runWarnings(
-  options: Pick<RunOptions, 'silenceSeconds' | 'keepalive' | 'githubToken'>,
+  input: Pick<RunInput, 'silenceMinutes' | 'keepalive' | 'githubToken'>,
   trigger: string | null,
   arrival: Arrival | null,
   deps: RunWarningsDeps,
@@ -26,7 +23,7 @@ export async function runWarnings(
   const warnings: string[] = [];
   if (arrival?.last_seen_at) {
     const seconds = (Date.parse(arrival.now) - Date.parse(arrival.last_seen_at)) / 1000;
-    const silent = silence(seconds, options.silenceSeconds);
+    const silent = silence(seconds, input.silenceMinutes * 60);
     if (silent) warnings.push(`${silent} ${LATE_ADVICE}`);
   }
   const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
@@ -34,8 +31,8 @@ export async function runWarnings(
     const gaps = await gapsOf(schedule, arrival.ticks);
     if (gaps?.late) warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
   }
-  const github = deps.github(options.githubToken);
-  if (github) warnings.push(...(await gitHubWarnings(github, options.keepalive, deps)));
+  const github = deps.github(input.githubToken);
+  if (github) warnings.push(...(await gitHubWarnings(github, input.keepalive, deps)));
   return warnings;
 }
 

@@ -1,31 +1,29 @@
-import type { Door } from '../commands/door.ts';
-import { type RawOptions, type ReadOptions, readOptions } from '../commands/options.ts';
+import type { InputNaming } from '../commands/naming.ts';
+import { type Call, type RawInput, readInput } from '../commands/read-input.ts';
 import { createRedactor } from '../text/redact.ts';
-
-export type ParsedInputs = ReadOptions;
 
 const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;
 
 /**
  * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
  * kept. The runner passes an empty text for each input of action.yml that nobody set.
- * @throws OptionsError that lists every problem; it never holds the key.
+ * @throws InputError that lists every problem; it never holds the key.
  */
-export function readInputs(env: Readonly<Record<string, string | undefined>>): ParsedInputs {
+export function readInputs(env: Readonly<Record<string, string | undefined>>): Call {
   const redactor = createRedactor();
   redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
   redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
-  const door: Door = {
+  const naming: InputNaming = {
     label: (name) => `\`${name}\``,
     noun: 'input',
     missing: (name) =>
       `Pass it by \`with:\`, from a secret. If the workflow does: the secret ${SECRETS[name]} is not set in this repository, or the workflow runs from a fork, which gets no secrets.`,
     redact: redactor.redact,
   };
-  return readOptions(rawInputs(env), door);
+  return readInput(rawInputs(env), naming);
 }
 
-function rawInputs(env: Readonly<Record<string, string | undefined>>): RawOptions {
+function rawInputs(env: Readonly<Record<string, string | undefined>>): RawInput {
   return Object.fromEntries(
     Object.entries(env)
       .filter(([name]) => name.toUpperCase().startsWith('INPUT_'))

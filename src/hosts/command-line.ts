@@ -1,50 +1,32 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
-import { Command } from 'commander';
-import { answerText } from '../commands/answer-text.ts';
-import { execute, exitCodeOf } from '../commands/execute.ts';
-import { openGitHub } from '../commands/github-repository.ts';
-import { COMMANDS, type CommandName, type OptionName, USED } from '../commands/option-names.ts';
-import { readOptions } from '../commands/options.ts';
-import { checkByHandlers, JOB_TYPE_NAMES } from '../handlers/index.ts';
-import { openQueue } from '../queue/open-queue.ts';
+import { Command, Option } from 'commander';
+import type { Command as Verb } from '../commands/command.ts';
+import { kindOf, withDefault } from '../commands/describe-input.ts';
+import { COMMANDS } from '../commands/index.ts';
+import { inputName, labelled } from '../commands/naming.ts';
+import { readInput } from '../commands/read-input.ts';
+import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { describeError } from '../text/describe-error.ts';
 import { disarm } from '../text/disarm.ts';
 import { jsonText } from '../text/json-text.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
-import { JobOutput } from '../worker/job-output.ts';
-import { answerData } from './answer-data.ts';
-import { withoutKey } from './handler-env.ts';
-import { openWorker } from './open-worker.ts';
+import { createContext } from './create-worker.ts';
 import { createTerminalLog } from './terminal-log.ts';
+
+/** The command `cloud-jobs` in a terminal or from cron: options become input, the answer text or JSON. */
+
+type Env = Readonly<Record<string, string | undefined>>;
+type Given = Readonly<Record<string, string | boolean>>;
 
 const HOST_SCRIPT = fileURLToPath(
   new URL(`../handlers/custom/host${extname(import.meta.url)}`, import.meta.url),
 );
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-const ABOUT: Readonly<Record<CommandName, string>> = {
-  run: 'claim and execute what is due, until nothing is',
-  plan: 'say how many workers are worth starting',
-  create: 'add a job',
-  apply: 'make the recurring jobs what a jobs file says',
-  list: 'list jobs, newest first',
-  show: 'show one job with its executions',
-  stats: 'count jobs by queue and status',
-  cancel: 'cancel a job; a running one is stopped at its next heartbeat',
-  retry: 'run a finished job again, or a waiting one now',
-  enable: 'put a disabled job back',
-  disable: 'take a job out until it is enabled',
-  delete: 'delete a job and its history',
-  doctor: 'check url, key, schema, grants and clock, and say what to do',
-};
-const FLAGS: ReadonlySet<OptionName> = new Set(['dry-run', 'prune', 'keepalive']);
+const NAMING = { label: (name: string) => `--${name}`, noun: 'option' } as const;
 
 const EXAMPLES = `
 Examples:
@@ -57,53 +39,25 @@ The project comes from --supabase-url and --supabase-key, or SUPABASE_URL and SU
 (or SUPABASE_SERVICE_ROLE_KEY) in the environment or in .env.`;
 
 /** One call of the command line. @returns the exit code */
-export async function runTerminal(argv: readonly string[], env: Env): Promise<number> {
+export async function runCommandLine(argv: readonly string[], env: Env): Promise<number> {
   let code = 0;
   const program = new Command('cloud-jobs')
     .description('A durable job queue: jobs live in your Supabase project, GitHub Actions runs execute them.')
     .version(VERSION)
     .addHelpText('after', EXAMPLES)
-    // It quotes what was typed, or what a script put there.
+    // An error quotes what was typed, or what a script put there.
     .configureOutput({ outputError: (text, write) => write(disarm(text)) })
     .exitOverride();
-  for (const name of COMMANDS) {
-    const command = program
-      .command(name)
-      .description(ABOUT[name])
-      .option('--supabase-url <url>', 'project URL; default: SUPABASE_URL')
-      .option('--supabase-key <key>', 'secret key; default: SUPABASE_SECRET_KEY')
-      .option('--supabase-publishable-key <key>', 'public key, beside a token of a role that may do less')
-      .option('--json', 'print JSON');
-    for (const option of USED[name])
-      command.option(FLAGS.has(option) ? `--${option}` : `--${option} <value>`);
-    command.action(async (given: Record<string, string | boolean>) => {
-      code = await call(name, given, env);
+  for (const verb of COMMANDS) {
+    commandOf(verb).action(async (...args: unknown[]) => {
+      code = await call(verb, givenBy(verb, args), env);
     });
   }
-  program
-    .command('dev')
-    .description('start a local stack: Postgres and PostgREST that behave as a Supabase project')
-    .option('--data <dir>', 'keep the database here between starts')
-    .option('--port <n>', 'port of the project URL')
-    .action(async (given: { data?: string; port?: string }) => {
-      if (given.port !== undefined && !/^\d{1,5}$/.test(given.port)) {
-        process.stderr.write(
-          `--port is ${disarm(JSON.stringify(given.port))}, and must be a number from 1 to 65535.\n`,
-        );
-        code = 1;
-        return;
-      }
-      const { runStack } = await import('../../local-supabase/stack.ts');
-      const stop = stopSignal();
-      code = await runStack(
-        { ...(given.data ? { data: given.data } : {}), ...(given.port ? { port: Number(given.port) } : {}) },
-        {
-          out: (line) => process.stdout.write(`${line}\n`),
-          err: (line) => process.stderr.write(`${line}\n`),
-          signal: stop,
-        },
-      );
-    });
+  program.addCommand(
+    devCommand((ended) => {
+      code = ended;
+    }),
+  );
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -112,9 +66,49 @@ export async function runTerminal(argv: readonly string[], env: Env): Promise<nu
     throw error;
   }
   return code;
+
+  function commandOf(verb: Verb): Command {
+    const command = program.command(verb.name).description(verb.about);
+    for (const [field, schema] of Object.entries(verb.input.shape)) {
+      const text = labelled(withDefault(schema), NAMING);
+      if (field === verb.positional) {
+        command.argument(kindOf(schema).type === 'list' ? '[id...]' : '[id]', text);
+        command.addOption(new Option(`--${inputName(field)} <id>`, text).hideHelp());
+      } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
+    }
+    return command
+      .option('--supabase-url <url>', 'Project URL. Default: SUPABASE_URL.')
+      .option('--supabase-key <key>', 'Secret key. Default: SUPABASE_SECRET_KEY.')
+      .option('--supabase-publishable-key <key>', 'Public key, beside a token of a role that may do less.')
+      .option('--json', 'Print JSON.');
+  }
 }
 
-async function call(name: CommandName, given: Record<string, string | boolean>, own: Env): Promise<number> {
+function placeholder({ type, values }: ReturnType<typeof kindOf>): string {
+  switch (type) {
+    case 'boolean':
+      return '';
+    case 'integer':
+    case 'float':
+      return ' <n>';
+    case 'list':
+      return ' <a,b>';
+    case 'enum':
+      return ` <${values?.join('|')}>`;
+    default:
+      return ' <text>';
+  }
+}
+
+/** What commander hands to an action: the positional argument, if there is one, and the options. */
+function givenBy(verb: Verb, args: readonly unknown[]): Given {
+  if (verb.positional === undefined) return args[0] as Given;
+  const [ids, options] = args as [string | readonly string[] | undefined, Given];
+  const given = typeof ids === 'string' ? ids : (ids ?? []).join(',');
+  return given === '' ? options : { ...options, [verb.positional]: given };
+}
+
+async function call(verb: Verb, given: Given, own: Env): Promise<number> {
   const redactor = createRedactor(undefined, JOB_TYPE_NAMES);
   const log = createTerminalLog({
     write: (line) => process.stderr.write(line),
@@ -123,95 +117,111 @@ async function call(name: CommandName, given: Record<string, string | boolean>, 
   });
   try {
     const env = loadEnv(own);
-    const { json, ...rest } = given;
+    const { json, ...options } = given;
     const raw: Record<string, string | undefined> = {
       'supabase-url': env.SUPABASE_URL,
       'supabase-key': env.SUPABASE_SECRET_KEY || env.SUPABASE_SERVICE_ROLE_KEY,
-      command: name,
-      // Doctor alone asks GitHub unbidden: a run would spend the token's requests on every call.
-      ...(name === 'doctor' ? { 'github-token': env.GITHUB_TOKEN } : {}),
+      command: verb.name,
+      // Only doctor asks GitHub without being told to: a run would spend the token's requests on every call.
+      ...(verb.name === 'doctor' && { 'github-token': env.GITHUB_TOKEN }),
+      ...Object.fromEntries(Object.entries(options).map(([key, value]) => [inputName(key), String(value)])),
     };
-    for (const [key, value] of Object.entries(rest)) {
-      raw[key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)] = String(value);
-    }
     redactor.add(raw['supabase-key'] ?? '');
     redactor.add(raw['github-token'] ?? '');
-    const { options, warnings } = readOptions(raw, {
-      label: (option) => `--${option}`,
-      noun: 'option',
-      missing: (option) =>
-        option === 'supabase-url'
-          ? 'Give it, or set SUPABASE_URL in the environment or in .env.'
-          : 'Give it, or set SUPABASE_SECRET_KEY in the environment or in .env.',
+    const { input, connection, warnings } = readInput(raw, {
+      ...NAMING,
+      missing: (name) => `Give it, or set ${VARIABLES[name]} in the environment or in .env.`,
       redact: redactor.redact,
     });
     for (const warning of warnings) log.warning(warning);
-    const forHandlers = withoutKey(env, options.connection.key);
-    const opened = openQueue(options.connection, VERSION);
-    const answer = await execute(options, {
-      queue: opened.queue,
-      readFile: (path) => readFile(path, 'utf8'),
-      repository: null,
-      redact: redactor.redact,
-      checkByHandlers: (jobs, folder) =>
-        checkByHandlers(jobs, {
-          folder,
-          env: forHandlers,
-          hostScript: HOST_SCRIPT,
-          scratchDir: join(tmpdir(), 'cloud-jobs'),
-        }),
-      now: () => new Date(),
-      warn: log.warning,
-      github: (token) => openGitHub(token, env),
-      planner: async () => null,
-      openWorker: (run) =>
-        openWorker(
-          run,
-          {
-            env: forHandlers,
-            scratchDir: join(tmpdir(), 'cloud-jobs'),
-            repository: null,
-            runId: null,
-            runAttempt: null,
-            runUrl: null,
-            trigger: null,
-            hostScript: HOST_SCRIPT,
-            version: VERSION,
-          },
-          {
-            ...opened,
-            openOutput: (job) => new JobOutput(job.name, log),
-            secrets: redactor,
-            warn: log.warning,
-            stop: stopSignal(),
-          },
-        ),
-    });
-    // Secrets are taken out of the data: in the finished text they are escaped or cut, and not found any more.
+    const host = { env, hostScript: HOST_SCRIPT, workspace: '.', log, redactor, stop: stopSignal(log.info) };
+    const answer = await verb.run(input, await createContext(host, connection));
+    // Secrets are taken out of the data: in the finished text they are escaped or cut, and would not be found.
     const safe = redactor.redactJson(answer);
-    process.stdout.write(`${json ? jsonText(answerData(safe)) : disarm(answerText(safe, new Date()))}\n`);
-    return exitCodeOf(answer, options.command === 'run' ? options.failOn : 'failed');
+    await print(json ? jsonText(verb.json(safe)) : disarm(verb.text(safe, new Date())));
+    return verb.exitCode?.(answer, input) ?? 0;
   } catch (error) {
     log.error(describeError(error));
     return 1;
   }
 }
 
-/** `.env` beside the caller adds what the environment lacks, or has as nothing (a secret of CI that is not set). */
+const VARIABLES = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;
+
+/** Resolves when the text is out. @throws Error if it cannot be written, as on a full disk */
+async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const ended = (cause?: Error | null): void => {
+      // The reader wanted no more: `cloud-jobs list | head`.
+      if (!cause || ('code' in cause && cause.code === 'EPIPE')) resolve();
+      else reject(new Error('The answer could not be written to the standard output.', { cause }));
+    };
+    process.stdout.once('error', ended);
+    process.stdout.write(`${text}\n`, ended);
+  });
+}
+
+/** `.env` in the working folder adds what the environment lacks, or has as an empty text (a secret of CI that is not set). */
 function loadEnv(env: Env): Env {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   try {
-    return { ...parseEnv(readFileSync('.env', 'utf8')), ...given };
+    return { ...parseEnv(decode(readFileSync('.env'))), ...given };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    // A folder of this name is somebody's virtual environment.
+    // A folder of this name is a virtual environment of Python.
     if (code === 'ENOENT' || code === 'EISDIR') return given;
     throw new Error(`The file .env in ${process.cwd()} cannot be read.`, { cause: error });
   }
 }
 
-function stopSignal(): AbortSignal {
+/** Editors of Windows begin a file with a byte-order mark, and its shell writes UTF-16. */
+function decode(bytes: Buffer): string {
+  const encoding =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8';
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/** Aborts with the first Ctrl-C or SIGTERM. */
+function stopSignal(say: (text: string) => void): AbortSignal {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  process.on('SIGINT', () => {
+    if (!stop.signal.aborted) say('Stopping, because you pressed Ctrl-C.');
+    stop.abort();
+  });
+  process.on('SIGTERM', () => stop.abort());
   return stop.signal;
 }
+
+function devCommand(end: (code: number) => void): Command {
+  return new Command('dev')
+    .description('Start a local stack: Postgres and PostgREST that behave as a Supabase project.')
+    .option('--data <dir>', 'Keep the database in this folder between starts.')
+    .option('--port <n>', 'Port of the project URL.')
+    .exitOverride()
+    .action(async ({ data, port }: { data?: string; port?: string }) => {
+      if (port !== undefined && !/^\d{1,5}$/.test(port)) {
+        const shown = disarm(JSON.stringify(port));
+        process.stderr.write(`--port is ${shown}, and must be a number from 1 to 65535.\n`);
+        return end(1);
+      }
+      // Loaded only here: the package has no database with it.
+      const { runStack } = await import('../../local-supabase/stack.ts');
+      end(
+        await runStack(
+          { ...(data ? { data } : {}), ...(port ? { port: Number(port) } : {}) },
+          {
+            out: (line) => process.stdout.write(`${line}\n`),
+            err: (line) => process.stderr.write(`${line}\n`),
+            signal: stopSignal(() => {}),
+          },
+        ),
+      );
+    });
+}
+
+// False if a test imports this file; undefined on a Node that does not know it yet.
+if (import.meta.main !== false) process.exit(await runCommandLine(process.argv, process.env));

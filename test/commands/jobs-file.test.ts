@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { readJobsFile } from '../../src/commands/jobs-file.ts';
 
-const connection = { url: 'http://127.0.0.1:1', key: `sb_secret_${'x'.repeat(20)}`, publishableKey: null };
-const read = (text: string) => readJobsFile(text, 'jobs.yml', connection, (value) => value);
+const read = (text: string) => readJobsFile(text, 'jobs.yml', (value) => value);
 
 it('a schedule without quotes, the commonest mistake, is told once and with what to write', async () => {
   await expect(read('jobs:\n  a:\n    job-type: maintenance\n    schedule: */5 * * * *\n')).rejects.toThrow(

@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { drawn } from '../../scripts/mutations/draw.ts';
-import { COMMANDS, type CommandName, USED } from '../../src/commands/option-names.ts';
+import type { Command } from '../../src/commands/command.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
+import { inputNames } from '../../src/commands/read-fields.ts';
 import { call } from '../sql/support.ts';
 import { expectHarmless, expectHarmlessText, expectNoSecret } from '../support/harmless.ts';
 import { FILE_NAMES, hostile, UNSTORABLE } from '../support/hostile-texts.ts';
@@ -264,7 +266,7 @@ const terminal = (args: readonly string[]): Promise<{ code: unknown; out: string
   new Promise((resolve) =>
     execFile(
       process.execPath,
-      [fileURLToPath(new URL('../../src/hosts/command-line-main.ts', import.meta.url)), ...args],
+      [fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url)), ...args],
       {
         env: {
           PATH: process.env.PATH,
@@ -407,6 +409,6 @@ function bomb(levels: number): string {
 }
 
 /** A command with the text in all its inputs; where handlers are, it finds none of ours. */
-function withAll(command: CommandName, text: string): Record<string, string> {
-  return { command, ...Object.fromEntries(USED[command].map((name) => [name, text])) };
+function withAll(command: Command, text: string): Record<string, string> {
+  return { command: command.name, ...Object.fromEntries(inputNames(command).map((name) => [name, text])) };
 }

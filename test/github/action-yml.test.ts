@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { COMMANDS, OPTIONS, USED } from '../../src/commands/options.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
+import { inputNames } from '../../src/commands/read-fields.ts';
 import { OUTPUTS } from '../../src/github/outputs.ts';
 
 interface Manifest {
@@ -14,32 +17,34 @@ interface Manifest {
 
 const manifest: Manifest = parse(readFileSync(new URL('../../action.yml', import.meta.url), 'utf8'));
 
-test('action.yml has the inputs that the code reads, in the same order', () => {
-  expect(Object.keys(manifest.inputs)).toEqual([...OPTIONS]);
-});
+describe('action.yml', () => {
+  it('is what the schemas of the commands say, as are the types and the reference', () => {
+    const script = fileURLToPath(new URL('../../scripts/build-inputs.ts', import.meta.url));
+    execFileSync(process.execPath, [script, '--check'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  });
 
-test('action.yml has the outputs that the code writes', () => {
-  expect(Object.keys(manifest.outputs).sort()).toEqual([...OUTPUTS].sort());
-});
+  it('has the outputs that the code writes', () => {
+    expect(Object.keys(manifest.outputs).sort()).toEqual([...OUTPUTS].sort());
+  });
 
-test('each input but the first three says which commands read it', () => {
-  for (const name of OPTIONS.slice(3)) {
-    const description = manifest.inputs[name]?.description ?? '';
-    const users = COMMANDS.filter((command) => USED[command].includes(name));
-    for (const user of users) expect(description, name).toMatch(new RegExp(`\\b${user}\\b`));
-  }
-});
+  it('says of each input which commands read it', () => {
+    for (const command of COMMANDS) {
+      for (const name of inputNames(command))
+        expect(manifest.inputs[name]?.description, name).toMatch(new RegExp(`\\b${command.name}\\b`));
+    }
+  });
 
-test('no default is declared: the runner would pass it to every command, which would have to ignore it', () => {
-  for (const [name, input] of Object.entries(manifest.inputs)) expect(input.default, name).toBeUndefined();
-});
+  it('declares no default, which the runner would pass to every command', () => {
+    for (const [name, input] of Object.entries(manifest.inputs)) expect(input.default, name).toBeUndefined();
+  });
 
-test('only the two that every command needs are required', () => {
-  const required = Object.keys(manifest.inputs).filter((name) => manifest.inputs[name]?.required);
-  expect(required).toEqual(['supabase-url', 'supabase-key']);
-});
+  it('requires only the two inputs that every command needs', () => {
+    const required = Object.keys(manifest.inputs).filter((name) => manifest.inputs[name]?.required);
+    expect(required).toEqual(['supabase-url', 'supabase-key']);
+  });
 
-test('it runs the bundle on Node 24, and fits the marketplace', () => {
-  expect(manifest.runs).toEqual({ using: 'node24', main: 'dist/index.js' });
-  expect(manifest.description.length).toBeLessThanOrEqual(125);
+  it('runs the bundle on Node 24, and fits the marketplace', () => {
+    expect(manifest.runs).toEqual({ using: 'node24', main: 'dist/index.js' });
+    expect(manifest.description.length).toBeLessThanOrEqual(125);
+  });
 });

@@ -210,7 +210,7 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
     {
       command: 'verb',
       verb: 'cancel',
-      reply: { v: 1, job_id: text, status: text, applied: false, changed: false, reason: text },
+      replies: [{ v: 1, job_id: text, status: text, applied: false, changed: false, reason: text }],
     },
     { command: 'doctor', checks: [{ name: text, state: 'bad', found: text, advice: text }] },
   ),

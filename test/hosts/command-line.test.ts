@@ -7,10 +7,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installExtensions } from '../support/extensions.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-/** The source, or what the npm package has: `CLOUD_JOBS_CLI=$PWD/lib/src/hosts/command-line-main.js`. */
+/** The source, or what the npm package has: `CLOUD_JOBS_CLI=$PWD/lib/src/hosts/command-line.js`. */
 const CLI =
-  process.env.CLOUD_JOBS_CLI ??
-  fileURLToPath(new URL('../../src/hosts/command-line-main.ts', import.meta.url));
+  process.env.CLOUD_JOBS_CLI ?? fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let folder: string;
 
@@ -165,7 +164,7 @@ it('an option out of its range is refused, and not cut to fit', async () => {
   const shown = await run('show', '--name', 'x', '--limit', '1000');
   expect(shown).toMatchObject({
     code: 1,
-    err: expect.stringContaining('--limit is 1000, but show takes 1 to 200.'),
+    err: expect.stringContaining('--limit is "1000": it must be a whole number from 1 to 200.'),
   });
   const dev = await run('dev', '--port', 'abc');
   expect(dev).toMatchObject({ code: 1, err: '--port is "abc", and must be a number from 1 to 65535.\n' });

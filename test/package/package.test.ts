@@ -89,7 +89,7 @@ describe('the packed package', () => {
         [
           'LICENSE',
           'README.md',
-          'lib/src/hosts/command-line-main.js',
+          'lib/src/hosts/command-line.js',
           'lib/src/index.d.ts',
           'sql/install.sql',
         ].map((name) => `package/${name}`),

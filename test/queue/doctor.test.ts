@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { doctor } from '../../src/commands/doctor.ts';
+import { examine } from '../../src/commands/doctor.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import { INSTALL } from '../sql/support.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
@@ -12,7 +12,7 @@ afterAll(() => project?.stop());
 
 async function checked(name: string, key = project.secretKey) {
   const { queue } = openQueue({ url: project.url, key, publishableKey: null }, 'test');
-  const checks = await doctor(queue, () => new Date(), 3600, null);
+  const checks = await examine(queue, () => new Date(), 3600, null);
   return checks.find((check) => check.name === name);
 }
 
@@ -39,15 +39,15 @@ describe('doctor sees what lets strangers in, and install.sql mends it', () => {
     ],
     ['a function for all', 'grant execute on function cloud_jobs_claim to public', 'bad', 'cloud_jobs_claim'],
   ])('%s', async (_, opening, state, found) => {
-    expect(await checked('Strangers')).toMatchObject({ state: 'good' });
+    expect(await checked('Public access')).toMatchObject({ state: 'good' });
     await project.asPostgres(opening);
-    expect(await checked('Strangers')).toMatchObject({
+    expect(await checked('Public access')).toMatchObject({
       state,
       found: expect.stringContaining(found),
       advice: expect.stringContaining('Run sql/install.sql again'),
     });
     await project.asPostgres(INSTALL);
-    expect(await checked('Strangers')).toMatchObject({ state: 'good' });
+    expect(await checked('Public access')).toMatchObject({ state: 'good' });
   });
 
   it('and what keeps the worker out', async () => {

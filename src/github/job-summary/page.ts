@@ -1,5 +1,6 @@
-import type { Answer, Check } from '../../commands/answer.ts';
+import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
+import type { Check } from '../../commands/doctor.ts';
 import { plural } from '../../text/format.ts';
 import { block, small, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
@@ -68,8 +69,13 @@ function sections(answer: Answer, now: Date): Section[] {
       return statsPage(answer.reply);
     case 'verb':
       return [
-        `### ${answer.verb}: ${answer.reply.applied ? 'done' : 'not done'}`,
-        `Job <code>${words(answer.reply.job_id)}</code> is ${words(answer.reply.status ?? 'not there')}.${answer.reply.reason ? ` ${words(answer.reply.reason, 400)}` : ''}`,
+        `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
+        answer.replies
+          .map(
+            ({ job_id: id, status, reason }) =>
+              `Job <code>${words(id)}</code> is ${words(status ?? 'not there')}.${reason ? ` ${words(reason, 400)}` : ''}`,
+          )
+          .join('\n\n'),
       ];
     case 'doctor':
       return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];

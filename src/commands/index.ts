@@ -1,0 +1,79 @@
+import { nearest } from '../text/nearest.ts';
+import { apply } from './apply.ts';
+import { cancel } from './cancel.ts';
+import type { Command } from './command.ts';
+import { create } from './create.ts';
+import { deleteJobs } from './delete.ts';
+import { disable } from './disable.ts';
+import { doctor } from './doctor.ts';
+import { enable } from './enable.ts';
+import { list } from './list.ts';
+import { plan } from './plan.ts';
+import { retry } from './retry.ts';
+import { run } from './run.ts';
+import { show } from './show.ts';
+import { stats } from './stats.ts';
+
+/** The commands of the action and of the terminal, in the order of `--help`. */
+export const COMMANDS: readonly Command[] = [
+  run,
+  plan,
+  create,
+  apply,
+  list,
+  show,
+  stats,
+  cancel,
+  retry,
+  enable,
+  disable,
+  deleteJobs,
+  doctor,
+];
+
+export const commandOf = (name: string): Command | null =>
+  COMMANDS.find((command) => command.name === name) ?? null;
+
+/** Words that people use for a command that has another name here. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  add: 'create',
+  new: 'create',
+  insert: 'create',
+  enqueue: 'create',
+  start: 'run',
+  work: 'run',
+  execute: 'run',
+  process: 'run',
+  ls: 'list',
+  jobs: 'list',
+  get: 'show',
+  describe: 'show',
+  info: 'show',
+  statistics: 'stats',
+  status: 'stats',
+  stop: 'cancel',
+  abort: 'cancel',
+  rerun: 'retry',
+  requeue: 'retry',
+  pause: 'disable',
+  resume: 'enable',
+  remove: 'delete',
+  rm: 'delete',
+  scale: 'plan',
+  matrix: 'plan',
+  check: 'doctor',
+  test: 'doctor',
+};
+
+/** The command that was probably meant by an unknown word, or null. */
+export function nearestCommand(word: string): string | null {
+  const lower = word.toLowerCase();
+  const synonym = Object.hasOwn(SYNONYMS, lower) ? SYNONYMS[lower] : undefined;
+  return (
+    synonym ??
+    nearest(
+      lower,
+      COMMANDS.map(({ name }) => name),
+    )
+  );
+}

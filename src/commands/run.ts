@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import type { PeekReply } from '../queue/replies.ts';
+import { plural } from '../text/format.ts';
+import type { RunReport } from '../worker/report.ts';
+import { verdict } from '../worker/verdict.ts';
+import { runWorker } from '../worker/worker.ts';
+import { type CommandContext, defineCommand } from './command.ts';
+import {
+  githubToken,
+  handlers,
+  jobTypes,
+  minutes,
+  oneOf,
+  queues,
+  secondsOf,
+  silenceMinutes,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './fields.ts';
+import { jobTable } from './job-table.ts';
+import { runWarnings } from './run-warnings.ts';
+
+const DRY_RUN_JOBS = 100;
+
+export const runInput = z
+  .object({
+    queues,
+    jobTypes,
+    maxJobs: wholeNumber(1, 100_000)
+      .optional()
+      .describe('Stop claiming after this many jobs, 1 to 100000. Default: no limit.'),
+    concurrency: wholeNumber(1, 64).prefault('4').describe('Jobs at the same time, 1 to 64.'),
+    lockMinutes: minutes(0.5, 60)
+      .prefault('5')
+      .describe('How long a job stays locked when its worker dies. Locks are renewed while jobs run.'),
+    timeBudgetMinutes: minutes(0.1, 350)
+      .prefault('50')
+      .describe('Stop claiming after this time; jobs that run may end.'),
+    lingerMinutes: minutes(0, 350)
+      .optional()
+      .describe(
+        'Keep asking for this long after the queue ran empty, in growing pauses of one request each, to bridge ticks that do not come. The minutes are billed. Default: end at once.',
+      ),
+    instanceId: text(200)
+      .optional()
+      .describe('Name of this worker; no other may have it. Default: made from repository and run.'),
+    handlers: handlers.describe('Folder with the handlers of custom jobs. Default: .github/cloud-jobs.'),
+    dryRun: yesOrNo().prefault('false').describe('Show what would be claimed, and claim nothing.'),
+    failOn: oneOf(['failed', 'any', 'never'])
+      .prefault('failed')
+      .describe(
+        'When the call fails: failed (a job failed for good), any (also an attempt that will be retried), never.',
+      ),
+    silenceMinutes,
+    keepalive: yesOrNo()
+      .prefault('false')
+      .describe(
+        'Enable the workflow that runs, each time, so that GitHub does not switch its schedule off after 60 days. Needs `github-token` with actions: write.',
+      ),
+    githubToken: githubToken.describe(
+      'Warn about the 60 days after which GitHub switches schedules off. The token of the job (github.token) will do.',
+    ),
+  })
+  .refine(({ keepalive, githubToken: token }) => !keepalive || token !== undefined, {
+    message:
+      '`keepalive` needs `github-token`: pass the token of the job (github.token), and give the job permissions: actions: write.',
+  });
+export type RunInput = z.output<typeof runInput>;
+
+export type RunResult =
+  | {
+      readonly command: 'run';
+      readonly report: RunReport;
+      /** What is wrong around the run: ticks that come late, a long silence, a schedule about to be switched off. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly command: 'dry-run'; readonly peek: PeekReply };
+
+export const run = defineCommand({
+  name: 'run',
+  about: 'Claim and execute what is due, until nothing is.',
+  input: runInput,
+  run: async (input, context): Promise<RunResult> =>
+    input.dryRun
+      ? {
+          command: 'dry-run',
+          peek: await context.queue.peek(input.queues, input.jobTypes, DRY_RUN_JOBS),
+        }
+      : await work(input, context),
+  text: (result, now) =>
+    result.command === 'run'
+      ? runText(result.report, result.warnings ?? [])
+      : `${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now)}`,
+  json: (result) => (result.command === 'run' ? result.report : result.peek),
+  exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
+});
+
+async function work(input: RunInput, context: CommandContext): Promise<RunResult> {
+  await using worker = context.openWorker(input);
+  const report = await runWorker(
+    {
+      instanceId: worker.instanceId,
+      queues: input.queues,
+      jobTypes: input.jobTypes,
+      concurrency: input.concurrency,
+      maxJobs: input.maxJobs ?? null,
+      lockSeconds: secondsOf(input.lockMinutes),
+      timeBudgetSeconds: secondsOf(input.timeBudgetMinutes),
+      lingerSeconds: input.lingerMinutes === undefined ? 0 : secondsOf(input.lingerMinutes),
+      runUrl: worker.runUrl,
+      trigger: worker.trigger,
+    },
+    worker.deps,
+  );
+  return {
+    command: 'run',
+    report,
+    warnings: await runWarnings(input, worker.trigger, report.arrival, context),
+  };
+}
+
+function failed(report: RunReport, failOn: RunInput['failOn']): boolean {
+  if (report.stopCause === 'error') return true;
+  if (failOn === 'never') return false;
+  if (report.failed > 0) return true;
+  return (
+    failOn === 'any' &&
+    report.executions.some(
+      ({ failureKind: kind }) => kind !== null && kind !== 'released' && kind !== 'snoozed',
+    )
+  );
+}
+
+function runText(report: RunReport, warnings: readonly string[]): string {
+  return [
+    ...report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`),
+    ...warnings.map((warning) => `Warning: ${warning}`),
+    `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining.`,
+  ].join('\n');
+}

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { v7 as uuid7 } from 'uuid';
+import type { CommandContext, OpenedWorker } from '../commands/command.ts';
+import type { Connection } from '../commands/connection.ts';
+import { openGitHub } from '../commands/github-repository.ts';
+import type { RunInput } from '../commands/run.ts';
+import { triggerOf } from '../github/trigger.ts';
+import { checkByHandlers, openHandlers } from '../handlers/index.ts';
+import type { HandlerPlace } from '../handlers/job-type.ts';
+import { type OpenQueue, openQueue } from '../queue/open-queue.ts';
+import type { Log } from '../text/log.ts';
+import type { Redactor } from '../text/redact.ts';
+import { VERSION } from '../version.ts';
+import { JobOutput } from '../worker/job-output.ts';
+
+/**
+ * What a command and a worker need, made in one place for every host. A host brings its environment, its log and its
+ * signal to stop, and writes what the command answers where its users look.
+ */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The file that child processes of JavaScript handlers run. */
+  readonly hostScript: string;
+  /** Relative paths of users start here. */
+  readonly workspace: string;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Aborts when the host wants the worker to end. */
+  readonly stop: AbortSignal;
+}
+
+/** Where a run happens, as GitHub's variables say; nulls outside of GitHub. */
+interface RunPlace {
+  readonly repository: string | null;
+  readonly runUrl: string | null;
+  readonly trigger: string | null;
+  readonly instanceId: string;
+}
+
+export async function createContext(host: Host, connection: Connection): Promise<CommandContext> {
+  const { env, log, redactor } = host;
+  const opened = openQueue(connection, VERSION);
+  const place = await runPlace(env);
+  const scratchDir = () => openScratch(env.RUNNER_TEMP || tmpdir());
+  const handlerPlace = (folder: string | undefined): HandlerPlace => ({
+    folder: folder ?? null,
+    env: withoutKey(env, connection.key),
+    hostScript: host.hostScript,
+    scratchDir: scratchDir(),
+  });
+  return {
+    queue: opened.queue,
+    readFile: (path) => readFile(resolve(host.workspace, path), 'utf8'),
+    repository: place.repository,
+    redact: redactor.redact,
+    checkByHandlers: (jobs, folder) => checkByHandlers(jobs, handlerPlace(folder)),
+    now: () => new Date(),
+    warn: (message) => log.warning(message),
+    github: (token) => openGitHub(token ?? null, env),
+    planner: place.runUrl === null ? null : place,
+    openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
+  };
+}
+
+function createWorker(
+  input: RunInput,
+  host: Host,
+  place: RunPlace,
+  opened: OpenQueue,
+  handlerPlace: HandlerPlace,
+): OpenedWorker {
+  const { log, redactor } = host;
+  const handlers = openHandlers({
+    ...handlerPlace,
+    version: VERSION,
+    queue: opened.queue,
+    callFunction: opened.callFunction,
+  });
+  return {
+    instanceId: input.instanceId ?? place.instanceId,
+    runUrl: place.runUrl,
+    trigger: place.trigger,
+    deps: {
+      queue: opened.queue,
+      requests: opened.requests,
+      handlers: handlers.byType,
+      openOutput: (job) =>
+        new JobOutput(`${job.name} (attempt ${job.attempt} of ${job.max_retries + 1})`, log),
+      redact: redactor.redact,
+      redactJson: redactor.redactJson,
+      secret: redactor.add,
+      spill: (executionId, text) => spill(join(handlerPlace.scratchDir, 'results'), executionId, text),
+      warn: (message) => log.warning(message),
+      newId: () => uuid7(),
+      now: () => performance.now(),
+      stop: host.stop,
+    },
+    [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
+  };
+}
+
+async function runPlace(env: Host['env']): Promise<RunPlace> {
+  const repository = env.GITHUB_REPOSITORY || null;
+  const run = env.GITHUB_RUN_ID || null;
+  const attempt = env.GITHUB_RUN_ATTEMPT || null;
+  const server = env.GITHUB_SERVER_URL || 'https://github.com';
+  const page = `${server}/${repository}/actions/runs/${run}${attempt ? `/attempts/${attempt}` : ''}`;
+  // A name that is used again would renew the locks of jobs that its first worker no longer runs.
+  const id = [repository ?? 'local', run, attempt, randomBytes(6).toString('hex')];
+  return {
+    repository,
+    runUrl: repository && run ? page : null,
+    trigger: await triggerOf(env),
+    instanceId: id.filter((part) => part !== null).join('/'),
+  };
+}
+
+/** Keeps a result that is too large for its row in a file that only this user can read. */
+async function spill(folder: string, executionId: string, text: string): Promise<string> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, `${executionId}.json`);
+  try {
+    await writeFile(file, text, { mode: 0o600 });
+  } catch (error) {
+    // On a full disk: half a result would pass for a whole one, and keep the disk full.
+    await rm(file, { force: true }).catch(() => {});
+    throw error;
+  }
+  return file;
+}
+
+/** The folder for files of jobs. It belongs to one user: others could put files into it, or be locked out of it. */
+function openScratch(parent: string): string {
+  const user = process.getuid?.();
+  const folder = join(parent, user === undefined ? 'cloud-jobs' : `cloud-jobs-${user}`);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const found = lstatSync(folder);
+    if (found.isDirectory() && (user === undefined || found.uid === user)) return folder;
+  } catch {
+    // Another user's file or link of this name.
+  }
+  return mkdtempSync(join(parent, 'cloud-jobs-'));
+}
+
+/** Where people keep the key of the project. */
+const KEY_NAMES: ReadonlySet<string> = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
+
+/** The environment without the key of the project, whatever the variable is called: only the worker may have it. */
+function withoutKey(env: Host['env'], key: string): Host['env'] {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (key === '' || value?.trim() !== key),
+    ),
+  );
+}
