@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '../local-supabase/postgres.ts';
 import { createProject } from '../local-supabase/project.ts';
-import { startArxivServer } from './demo/arxiv-server.ts';
-import { runStep } from './runner/step.ts';
+import { startArxivServer } from '../test/support/arxiv/server.ts';
+import { runStep } from '../test/support/runner/step.ts';
 
 const live = process.argv.includes('--live');
 const say = (text: string): void => console.log(text);

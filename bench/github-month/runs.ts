@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runAction } from '../../src/hosts/github-action.ts';
 import {
   inputVariables,
   makeStepFiles,
   readManifest,
   runnerVariables,
-} from '../../scripts/runner/environment.ts';
-import { runStep } from '../../scripts/runner/step.ts';
-import { runAction } from '../../src/hosts/github-action.ts';
+} from '../../test/support/runner/environment.ts';
+import { runStep } from '../../test/support/runner/step.ts';
 import type { Place } from './place.ts';
 
 const ROOT = new URL('../../', import.meta.url);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startArxivServer } from '../../scripts/demo/arxiv-server.ts';
+import { startArxivServer } from '../support/arxiv/server.ts';
 import { runStep, startStep, until } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 

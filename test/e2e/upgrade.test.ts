@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import type { Step } from '../../scripts/runner/step.ts';
 import { CLIENT_SCHEMA } from '../../src/queue/replies.ts';
 import { INSTALL } from '../sql/support.ts';
 import { unpackPrevious } from '../support/previous.ts';
+import type { Step } from '../support/runner/step.ts';
 import { runStep, startStep, until } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { makeWorkspace } from '../support/workspace.ts';

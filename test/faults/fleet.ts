@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Step, startStep } from '../../scripts/runner/step.ts';
+import { type Step, startStep } from '../support/runner/step.ts';
 import type { Arena } from './arena.ts';
 import type { Span, WorkerRecord } from './evidence.ts';
 import { ROUGH_QUEUE } from './producer.ts';

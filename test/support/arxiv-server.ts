@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { renderErrorFeed, renderFeed } from '../../scripts/demo/arxiv-feed.ts';
-import { type InventedPaper, inventPapers } from '../../scripts/demo/arxiv-papers.ts';
+import { renderErrorFeed, renderFeed } from './arxiv/feed.ts';
+import { type InventedPaper, inventPapers } from './arxiv/papers.ts';
 import {
   type ArxivRequest,
   type ArxivServer,
@@ -8,7 +8,7 @@ import {
   sendFeed,
   sendText,
   startArxivServer,
-} from '../../scripts/demo/arxiv-server.ts';
+} from './arxiv/server.ts';
 
 export type { ArxivRequest, ArxivServer, InventedPaper };
 export { inventPapers, startArxivServer };

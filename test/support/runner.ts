@@ -1,4 +1,4 @@
-export { runStep, type StepResult, startStep } from '../../scripts/runner/step.ts';
+export { runStep, type StepResult, startStep } from './runner/step.ts';
 
 /** Resolves when `look` gives something other than undefined or false; fails after `seconds`. */
 export async function until<T>(

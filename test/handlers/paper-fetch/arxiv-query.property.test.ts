@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readQuery } from '../../../scripts/demo/arxiv-match.ts';
-import { inventPapers } from '../../../scripts/demo/arxiv-papers.ts';
 import {
   arxivPageUrl,
   arxivSearchQuery,
@@ -9,6 +7,8 @@ import {
 } from '../../../src/handlers/paper-fetch/arxiv-query.ts';
 import { KeywordError, readKeywords } from '../../../src/handlers/paper-fetch/keywords.ts';
 import { announcementGap, fetchWindow } from '../../../src/handlers/paper-fetch/window.ts';
+import { readQuery } from '../../support/arxiv/match.ts';
+import { inventPapers } from '../../support/arxiv/papers.ts';
 
 const now = new Date('2026-11-24T06:17:00Z');
 const window = fetchWindow(now, 7);

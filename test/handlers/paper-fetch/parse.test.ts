@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { renderErrorFeed, renderFeed } from '../../../scripts/demo/arxiv-feed.ts';
-import { inventPapers } from '../../../scripts/demo/arxiv-papers.ts';
 import { readArxivFeed } from '../../../src/handlers/paper-fetch/arxiv-feed.ts';
 import { abstractText } from '../../../src/handlers/paper-fetch/openalex.ts';
 import { retryAfter } from '../../../src/handlers/paper-fetch/request.ts';
 import { cleanText, isoDate, quoteStart } from '../../../src/handlers/paper-fetch/text.ts';
+import { renderErrorFeed, renderFeed } from '../../support/arxiv/feed.ts';
+import { inventPapers } from '../../support/arxiv/papers.ts';
 
 const now = new Date('2026-11-24T06:17:00Z');
 const feedOf = (papers: ReturnType<typeof inventPapers>, total = papers.length) =>

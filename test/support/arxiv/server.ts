@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
-import { renderErrorFeed, renderFeed } from './arxiv-feed.ts';
-import { QueryError, readQuery } from './arxiv-match.ts';
-import { type InventedPaper, inventPapers } from './arxiv-papers.ts';
+import { renderErrorFeed, renderFeed } from './feed.ts';
+import { QueryError, readQuery } from './match.ts';
+import { type InventedPaper, inventPapers } from './papers.ts';
 
 export interface ArxivRequest {
   readonly query: string;

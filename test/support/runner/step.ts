@@ -15,7 +15,7 @@ import {
 import { shownLog } from './log.ts';
 import { killAll, trackedProcesses } from './processes.ts';
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../../../', import.meta.url);
 const MANIFEST = readManifest(new URL('action.yml', ROOT));
 
 /** From being asked to stop to SIGTERM, and from there to the end, in milliseconds. Source: actions/runner, ProcessInvoker.cs. */

@@ -1,4 +1,4 @@
-import type { InventedPaper } from './arxiv-papers.ts';
+import type { InventedPaper } from './papers.ts';
 
 type Test = (paper: InventedPaper) => boolean;
 

@@ -1,4 +1,4 @@
-import type { InventedPaper } from './arxiv-papers.ts';
+import type { InventedPaper } from './papers.ts';
 
 export interface FeedPage {
   readonly papers: readonly InventedPaper[];

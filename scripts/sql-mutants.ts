@@ -1,0 +1,194 @@
+/** The deliberate faults of `npm run mutate:sql`: fences, guards, limits and rights of the schema. */
+export interface Mutant {
+  /** The function whose text is changed, or the file below sql/ if it is not a function. */
+  readonly place: string;
+  /** The clause that is removed; it occurs exactly once in the function, whatever its line breaks. */
+  readonly clause: string;
+  /** What takes its place. */
+  readonly put: string;
+  /** A test file below test/ that must fail; a `*` stands for any text. */
+  readonly test: string;
+}
+
+const mutants = (
+  place: string,
+  test: string,
+  ...clauses: readonly (string | readonly [clause: string, put: string])[]
+): Mutant[] =>
+  clauses.map((text) => {
+    const [clause, put] = typeof text === 'string' ? [text, ''] : text;
+    return { place, clause, put, test: `${test}*.test.ts` };
+  });
+
+export const SQL_MUTANTS: readonly Mutant[] = [
+  // Fences: only the execution that holds the lock ends, renews or repeats an attempt.
+  ...mutants(
+    'cloud_jobs_end_attempts',
+    'sql/requests',
+    "and c.status = 'locked'",
+    'and c.locked_by is not distinct from item.instance_id',
+    'and c.locked_execution_id is not distinct from item.execution_id',
+    'and item.turn = 1',
+    [
+      'case when lost_param then i.instance_id else instance_id_param end',
+      'coalesce(i.instance_id, instance_id_param)',
+    ],
+    [`if reply @> '[{"applied": false}]' then`, 'if false then'],
+  ),
+  ...mutants(
+    'cloud_jobs_end_successes',
+    'sql/requests',
+    'c.locked_execution_id = item.execution_id and',
+    'and c.locked_by = instance_id_param',
+    "and coalesce(c.status, '') = 'locked'",
+    'i.turn = 1 and',
+  ),
+  ...mutants('cloud_jobs_end_successes', 'schedule/recurring', 'and c.schedule is null'),
+  ...mutants(
+    'cloud_jobs_renew',
+    'sql/requests',
+    'and c.locked_execution_id = item.execution_id',
+    "and c.status = 'locked'",
+    ["octet_length((item->'progress')::text) > 16384", 'false'],
+  ),
+  ...mutants(
+    'cloud_jobs_claim',
+    'sql/requests',
+    [
+      "exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001')",
+      'false',
+    ],
+    "and j.locked_by = instance_id_param and j.status = 'locked'",
+  ),
+  ...mutants(
+    'cloud_jobs_claim',
+    'sql/races',
+    "perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));",
+    [
+      "and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;\n  else",
+      ';\n  else',
+    ],
+  ),
+  // Row locks.
+  ...mutants('cloud_jobs_finish', 'sql/races', [
+    'perform public.cloud_jobs_lock_held(instance_id_param, items_param);',
+    'null;',
+  ]),
+  ...mutants('cloud_jobs_end_successes', 'sql/races', 'order by e.job_id'),
+  ...mutants('cloud_jobs_renew', 'sql/races', 'for update of c'),
+  ...mutants('cloud_jobs_prune', 'sql/races', ['perform pg_advisory_xact_lock(', 'perform (']),
+  ...mutants('cloud_jobs_skip_missed', 'sql/races', [
+    'not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key))',
+    'false',
+  ]),
+  // The state machine.
+  ...mutants(
+    'cloud_jobs_end_attempts',
+    'sql/attempts',
+    "when was_cancelled then 'cancelled'",
+    [
+      "when outcome in ('failure', 'lost') and attempts_left then 'retry'",
+      "when outcome <> 'discard' then 'retry'",
+    ],
+    ['coalesce(c.current_retries, 0) + 1', 'c.current_retries'],
+    ['least(21600, ', '('],
+    ' * (0.8 + 0.4 * random())',
+    'locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,',
+    "when outcome in ('snooze', 'release') then 'again'",
+  ),
+  ...mutants('cloud_jobs_end_attempts', 'schedule/recurring', [
+    "when disable_wanted and schedule is not null then 'disabled'",
+    '',
+  ]),
+  ...mutants(
+    'cloud_jobs_expire',
+    'sql/requests',
+    'and c.job_type = t.job_type and c.lock_expires_at < now()',
+  ),
+  ...mutants(
+    'cloud_jobs_pick',
+    'sql/attempts',
+    ['and c.run_at <= now() and (c.lock_expires_at is null', 'and (c.lock_expires_at is null'],
+    ['c.queue = lane.queue and', ''],
+  ),
+  ...mutants(
+    'cloud_jobs_pick',
+    'sql/keys',
+    [
+      "not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')",
+      'true',
+    ],
+    ['order by c.position limit 1', 'order by c.position'],
+  ),
+  ...mutants('tables/indexes.sql', 'sql/keys', [
+    'create unique index if not exists cloud_jobs_concurrency_key on',
+    'create index if not exists cloud_jobs_concurrency_key on',
+  ]),
+  ...mutants('tables/indexes.sql', 'sql/enqueue', [
+    'create unique index if not exists cloud_jobs_unique_key on',
+    'create index if not exists cloud_jobs_unique_key on',
+  ]),
+  // Guards of what people ask for.
+  ...mutants('cloud_jobs_delete', 'sql/jobs', ["elsif job.status = 'locked' and", 'elsif false and']),
+  ...mutants(
+    'cloud_jobs_retry',
+    'sql/jobs',
+    ["job.status not in ('failed', 'success')", 'false'],
+    ['if job.unique_key is not null then', 'if false then'],
+  ),
+  ...mutants(
+    'cloud_jobs_prune',
+    'sql/jobs',
+    "e.status <> 'running' and",
+    'and j.schedule is null',
+    "j.status in ('success', 'failed') and",
+  ),
+  // Limits.
+  ...mutants(
+    'cloud_jobs_finish',
+    'sql/requests',
+    ["octet_length((item->'result')::text) > 262144", 'false'],
+    ["octet_length(item->>'error') > 65536", 'false'],
+    ["octet_length(item->>'output') > 65536", 'false'],
+    ["'snooze', 'release')\n      or", "'snooze', 'release', 'lost')\n      or"],
+  ),
+  ...mutants(
+    'cloud_jobs_check_claim',
+    'sql/requests',
+    ["coalesce(instance_id_param, '') = ''", 'false'],
+    ["client_schema_param < (version->>'requires')::integer", 'false'],
+    ['or limit_param not between 1 and 1000', ''],
+  ),
+  ...mutants('cloud_jobs_check_items', 'sql/enqueue', [
+    "octet_length((i.item->'config')::text) > 262144",
+    'false',
+  ]),
+  // Rights.
+  ...mutants(
+    'tables/row-security.sql',
+    'sql/advisors',
+    'alter table public.cloud_jobs enable row level security;',
+  ),
+  ...mutants(
+    'install/access.sql',
+    'sql/security',
+    "execute format('revoke all on %s from public, anon, authenticated', object.name);",
+    [
+      "'revoke all on function %s from public, anon, authenticated'",
+      "'revoke all on function %s from public'",
+    ],
+    ["'revoke all on function %s from public, anon, authenticated'", "'revoke all on function %s from anon'"],
+  ),
+  ...mutants('cloud_jobs_check_claim', 'sql/roles', 'perform public.cloud_jobs_check_queues(queues_param);'),
+  ...mutants('cloud_jobs_check_queues', 'sql/roles', [
+    '(queues_param <@ allowed) is not true',
+    'not queues_param <@ allowed',
+  ]),
+  ...mutants('cloud_jobs_enqueue', 'sql/roles', [`items_param @> '[{"job_type": "maintenance"}]'`, 'false']),
+  ...mutants(
+    'optional/worker-role.sql',
+    'sql/roles',
+    ['public.cloud_jobs_version,', 'public.cloud_jobs_version, public.cloud_jobs_list,'],
+    ["else '{}'::text[]", 'else null'],
+  ),
+];
