@@ -11,6 +11,7 @@ const TABLES = [
   'executions',
   'indexes',
   'workers',
+  'queues',
   'papers',
   'finished-at',
   'concurrency-keys',

@@ -340,6 +340,32 @@ create table if not exists public.cloud_job_workers (
 alter table public.cloud_job_workers enable row level security;
 create index if not exists cloud_job_workers_seen_at on public.cloud_job_workers (seen_at);
 
+-- ==== tables/queues =============================================================================
+
+-- What a queue may do. A queue without a row here has no limits; rows appear when a setting is first made.
+create table if not exists public.cloud_jobs_queues (
+  queue                   text primary key check (length(queue) between 1 and 100),
+  -- No job of a paused queue is started. Running ones go on.
+  paused                  boolean not null default false,
+  -- No job is started before this time: a pause that ends by itself.
+  cool_down_until         timestamptz,
+  -- Why the queue is paused or cools down, for people.
+  reason                  text check (length(reason) <= 500),
+  -- At most this many jobs run at the same time, on all workers together.
+  max_running             integer check (max_running between 1 and 100000),
+  -- At most rate_limit starts in any rate_period_seconds.
+  rate_limit              integer check (rate_limit between 1 and 1000000),
+  rate_period_seconds     integer check (rate_period_seconds between 1 and 604800),
+  -- The longest that an attempt of a job without a timeout of its own may take.
+  default_timeout_seconds integer check (default_timeout_seconds between 1 and 9999999),
+  -- The starts in each tenth of a period, the newest first, and the tenth that the newest stands for.
+  rate_starts             integer[] not null default '{}',
+  rate_slot               bigint not null default 0,
+  updated_at              timestamptz not null default now(),
+  constraint cloud_jobs_queues_rate check ((rate_limit is null) = (rate_period_seconds is null))
+);
+alter table public.cloud_jobs_queues enable row level security;
+
 -- ==== tables/papers =============================================================================
 
 -- The papers that the `paper_fetch` handler stores: a new table, or that of a client of the first schema brought up to
@@ -829,7 +855,7 @@ $$;
 
 -- How much work is due in each queue, and how many jobs could run at the same time.
 --
--- Jobs with the same concurrency key run one at a time. Jobs of dead workers count. Counts up to 10000 for each queue and
+-- Jobs with the same concurrency key run one at a time, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
 -- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
 create or replace function public.cloud_jobs_backlog(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
@@ -840,7 +866,8 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
   select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
-    'queue', q.queue, 'due', backlog.due, 'side_by_side', backlog.side_by_side) order by q.position), '[]'::jsonb))
+    'queue', q.queue, 'due', backlog.due, 'side_by_side', least(backlog.side_by_side, (
+      select public.cloud_jobs_queue_room(s) from public.cloud_jobs_queues s where s.queue = q.queue))) order by q.position), '[]'::jsonb))
   from (
     select queue, min(position) as position
     from unnest(queues_param) with ordinality as given (queue, position) group by queue
@@ -1219,7 +1246,7 @@ begin
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param);
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
-    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    picked := public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param);
     with locked as (
       update public.cloud_jobs j set
         status = 'locked',
@@ -1248,7 +1275,8 @@ begin
     select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
       coalesce(j.description, '') as description, j.queue, j.priority,
       coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
-      coalesce(j.max_retries, 3) as max_retries, j.occurrence, j.timeout_seconds, j.schedule, j.timezone,
+      coalesce(j.max_retries, 3) as max_retries, j.occurrence,
+      coalesce(j.timeout_seconds, (select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds, j.schedule, j.timezone,
       case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
       j.unique_key, j.concurrency_key, j.run_at,
       -- A row of the seed may have none.
@@ -1263,7 +1291,7 @@ begin
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param
-      or public.cloud_jobs_due(queues_param, job_types_param));
+      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param));
 end
 $$;
 
@@ -2427,7 +2455,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   -- Called once: in a condition, a function that locks rows is called again for each row of the table.
-  picked constant text[] := public.cloud_jobs_pick('{default}', '{paper_fetch,maintenance,custom}', 1);
+  picked constant text[] := public.cloud_jobs_pick_within_limits('{default}', '{paper_fetch,maintenance,custom}', 1);
 begin
   return query
   update public.cloud_jobs j set
@@ -2960,6 +2988,51 @@ begin
 end
 $$;
 
+-- ==== functions/pick-within-limits ==============================================================
+
+-- cloud_jobs_pick, within the limits of the queues.
+--
+-- Jobs of limited queues come first, since they have less room than the others. Locks the settings of the limited queues
+-- named, in order, so that two claims never share the same room.
+create or replace function public.cloud_jobs_pick_within_limits(queues_param text[], job_types_param text[], limit_param integer)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  settings public.cloud_jobs_queues;
+  free text[] := queues_param;
+  room bigint;
+  taken text[];
+  picked text[] := '{}';
+begin
+  for settings in
+    select s.* from public.cloud_jobs_queues s
+    where s.queue = any (queues_param)
+      and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null)
+    order by s.queue
+    for update
+  loop
+    free := array_remove(free, settings.queue);
+    room := least(public.cloud_jobs_queue_room(settings), limit_param - cardinality(picked));
+    continue when room = 0;
+    taken := public.cloud_jobs_pick(array[settings.queue], job_types_param, room::integer);
+    picked := picked || taken;
+    if settings.rate_limit is not null and cardinality(taken) > 0 then
+      update public.cloud_jobs_queues s set rate_slot = slot.now,
+        rate_starts = array[slot.starts[1] + cardinality(taken)] || slot.starts[2:]
+      from (select public.cloud_jobs_rate_slot(settings) as now,
+        public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings)) as starts) slot
+      where s.queue = settings.queue;
+    end if;
+  end loop;
+  if cardinality(free) > 0 and cardinality(picked) < limit_param then
+    picked := picked || public.cloud_jobs_pick(free, job_types_param, limit_param - cardinality(picked));
+  end if;
+  return picked;
+end
+$$;
+
 -- ==== functions/plan ============================================================================
 
 -- The backlog, for a run that plans workers.
@@ -3041,6 +3114,130 @@ begin
   return jsonb_build_object('v', 1, 'executions', executions, 'jobs', jobs,
     'more', executions >= limit_param or jobs >= limit_param);
 end
+$$;
+
+-- ==== functions/queue-room ======================================================================
+
+-- The starts of a queue within its rate period, by tenths of a period, moved on to now. Newest first.
+create or replace function public.cloud_jobs_recent_starts(settings public.cloud_jobs_queues, slot_param bigint)
+returns integer[]
+language sql
+immutable
+set search_path = ''
+as $$
+  -- Eleven slots: the newest is not full yet, so the oldest still counts in part.
+  select array(
+    select case when age - (slot_param - settings.rate_slot) >= 0
+      then coalesce(settings.rate_starts[age - (slot_param - settings.rate_slot) + 1], 0) else 0 end
+    from generate_series(0, 10) as age
+    order by age)
+$$;
+
+-- How many jobs of a queue may be started now, for its pause, its cool-down, its max_running and its rate: 0 or more, or null
+-- for no limit.
+create or replace function public.cloud_jobs_queue_room(settings public.cloud_jobs_queues)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  room bigint;
+  running bigint;
+begin
+  if settings.paused or settings.cool_down_until > now() then
+    return 0;
+  end if;
+  if settings.max_running is not null then
+    select count(*) into running from (
+      select from public.cloud_jobs j where j.queue = settings.queue and j.status = 'locked' limit settings.max_running) j;
+    room := settings.max_running - running;
+  end if;
+  if settings.rate_limit is not null then
+    room := least(room, settings.rate_limit - (
+      select sum(n) from unnest(public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings))) n));
+  end if;
+  return greatest(room, 0);
+end
+$$;
+
+-- The number of the current tenth of a queue's rate period. A transaction that began before another's is not earlier here.
+create or replace function public.cloud_jobs_rate_slot(settings public.cloud_jobs_queues)
+returns bigint
+language sql
+stable
+set search_path = ''
+as $$
+  select greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot)
+$$;
+
+-- The queues of a list in which a job may be started now. Changes nothing.
+create or replace function public.cloud_jobs_open_queues(queues_param text[])
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select array(
+    select q.queue
+    from unnest(queues_param) with ordinality as q (queue, position)
+    where not exists (
+      select from public.cloud_jobs_queues s where s.queue = q.queue and public.cloud_jobs_queue_room(s) = 0)
+    order by q.position)
+$$;
+
+-- ==== functions/queues ==========================================================================
+
+-- The queues that have unfinished jobs or settings, with their depth and limits.
+--
+-- Reply: {"v", "now", "queues": [{"queue", "due", "due_is_capped", "running", "oldest_due_seconds", "paused",
+-- "cool_down_until", "reason", "max_running", "rate_limit", "rate_period_seconds", "rate_used",
+-- "default_timeout_seconds"}]}. due counts up to 10,000 and stops there (due_is_capped). Changes nothing.
+create or replace function public.cloud_jobs_queue_list()
+returns jsonb
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
+as $$
+  -- The names in use, found by jumping from one to the next through the indexes of waiting and locked jobs.
+  with recursive waiting (queue) as (
+    select min(j.queue) from public.cloud_jobs j where j.status = 'waiting' and not j.blocked
+    union all
+    select (select min(j.queue) from public.cloud_jobs j where j.status = 'waiting' and not j.blocked and j.queue > waiting.queue)
+    from waiting where waiting.queue is not null
+  ),
+  locked (queue) as (
+    select min(j.queue) from public.cloud_jobs j where j.status = 'locked'
+    union all
+    select (select min(j.queue) from public.cloud_jobs j where j.status = 'locked' and j.queue > locked.queue)
+    from locked where locked.queue is not null
+  ),
+  named as (
+    select queue from waiting union select queue from locked union select queue from public.cloud_jobs_queues
+  )
+  select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
+    'queue', named.queue, 'due', least(due.n, 10000), 'due_is_capped', due.n > 10000, 'running', running.n,
+    'oldest_due_seconds', extract(epoch from now() - due.oldest),
+    'paused', coalesce(s.paused, false), 'cool_down_until', case when s.cool_down_until > now() then s.cool_down_until end,
+    'reason', s.reason, 'max_running', s.max_running, 'rate_limit', s.rate_limit, 'rate_period_seconds', s.rate_period_seconds,
+    'rate_used', case when s.rate_limit is not null then
+      (select sum(n) from unnest(public.cloud_jobs_recent_starts(s, public.cloud_jobs_rate_slot(s))) n) end,
+    'default_timeout_seconds', s.default_timeout_seconds) order by named.queue), '[]'::jsonb))
+  from named
+  left join public.cloud_jobs_queues s on s.queue = named.queue
+  cross join lateral (
+    select count(*) as n, min(j.run_at) as oldest from (
+      select j.run_at from public.cloud_jobs j
+      where j.queue = named.queue and j.status = 'waiting' and not j.blocked and j.run_at <= now() limit 10001) j) due
+  cross join lateral (
+    select count(*) as n from public.cloud_jobs j where j.queue = named.queue and j.status = 'locked') running
+  where named.queue is not null
 $$;
 
 -- ==== functions/refuse ==========================================================================
@@ -3338,6 +3535,73 @@ begin
         group by public.cloud_jobs_run_of(w.run_url)
         order by began desc limit 13
       ) tick));
+end
+$$;
+
+-- ==== functions/set-queue =======================================================================
+
+-- Changes the settings of a queue: select cloud_jobs_set_queue('reports', '{"max_running": 5}').
+--
+-- changes: {"paused", "reason", "cool_down_seconds", "max_running", "rate_limit", "rate_period_seconds",
+-- "default_timeout_seconds"}. Null takes a limit away; what is left out stays. Locks the settings of the queue. A repeat
+-- changes nothing, but a cool-down starts anew. Reply: {"v", "queue"}.
+create or replace function public.cloud_jobs_set_queue(queue_param text, changes_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known constant text[] := array['paused', 'reason', 'cool_down_seconds', 'max_running', 'rate_limit',
+    'rate_period_seconds', 'default_timeout_seconds'];
+  settings public.cloud_jobs_queues;
+  wrong text;
+begin
+  if queue_param is null or length(queue_param) > 100 or queue_param !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$' then
+    perform public.cloud_jobs_refuse(400, format('queue_param is %s.', coalesce(to_json(left(queue_param, 80))::text, 'null')),
+      'The name of a queue has 1 to 100 letters, digits and . _ : / -.');
+  end if;
+  if jsonb_typeof(changes_param) is distinct from 'object' or changes_param = '{}' or changes_param - known <> '{}' then
+    perform public.cloud_jobs_refuse(400, format('changes_param is %s.', left(changes_param::text, 200)),
+      'These can be set: ' || array_to_string(known, ', ') || '.');
+  end if;
+  select format('%s is %s', c.key, left(c.value::text, 80)) into wrong
+  from jsonb_each(changes_param) c
+  where case c.key
+    when 'paused' then jsonb_typeof(c.value) <> 'boolean'
+    when 'reason' then jsonb_typeof(c.value) not in ('string', 'null') or length(c.value #>> '{}') > 500
+    when 'cool_down_seconds' then jsonb_typeof(c.value) <> 'null' and (jsonb_typeof(c.value) <> 'number' or (c.value #>> '{}')::numeric not between 0 and 2592000)
+    else jsonb_typeof(c.value) <> 'null' and (jsonb_typeof(c.value) <> 'number' or c.value #>> '{}' !~ '^\d{1,7}$'
+      or (c.value #>> '{}')::integer not between 1 and case c.key when 'max_running' then 100000 when 'rate_limit' then 1000000
+        when 'rate_period_seconds' then 604800 else 9999999 end)
+  end
+  limit 1;
+  if found then
+    perform public.cloud_jobs_refuse(400, wrong || '.', 'paused is true or false, reason a text of up to 500 characters, and the others whole numbers above 0, or null for no limit.');
+  end if;
+
+  insert into public.cloud_jobs_queues (queue) values (queue_param) on conflict do nothing;
+  select * into settings from public.cloud_jobs_queues where queue = queue_param for update;
+  settings := jsonb_populate_record(settings, changes_param - 'cool_down_seconds');
+  if changes_param ? 'rate_limit' and settings.rate_limit is null then
+    settings.rate_period_seconds := null;
+  elsif settings.rate_limit is not null then
+    settings.rate_period_seconds := coalesce(settings.rate_period_seconds, 60);
+  end if;
+  if changes_param ? 'cool_down_seconds' then
+    settings.cool_down_until := now() + make_interval(secs => (changes_param->>'cool_down_seconds')::double precision);
+  end if;
+  -- The reason belongs to a pause.
+  if not settings.paused and (settings.cool_down_until > now()) is not true then
+    settings.reason := null;
+  end if;
+  update public.cloud_jobs_queues s set paused = settings.paused, reason = settings.reason, cool_down_until = settings.cool_down_until,
+    max_running = settings.max_running, rate_limit = settings.rate_limit, rate_period_seconds = settings.rate_period_seconds,
+    default_timeout_seconds = settings.default_timeout_seconds, updated_at = now(),
+    -- Another period cuts time into other tenths, so counting starts anew.
+    rate_starts = case when s.rate_period_seconds is distinct from settings.rate_period_seconds then '{}' else s.rate_starts end,
+    rate_slot = case when s.rate_period_seconds is distinct from settings.rate_period_seconds then 0 else s.rate_slot end
+  where s.queue = queue_param;
+  return jsonb_build_object('v', 1, 'queue', queue_param);
 end
 $$;
 
@@ -4009,7 +4273,7 @@ begin
     select format('table public.%I', c.relname) as name, c.relkind
     from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_schema', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_jobs_schema', 'job_statistics')
   loop
     execute format('revoke all on %s from public, anon, authenticated', object.name);
     execute format('grant %s on %s to service_role',

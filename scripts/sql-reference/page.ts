@@ -64,6 +64,11 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
     ['cloud_jobs_bulk', 'cloud_jobs_condition'],
   ],
   [
+    'Control a queue',
+    'Pause it, or limit how many of its jobs run and how fast they start.',
+    ['cloud_jobs_set_queue', 'cloud_jobs_queue_list'],
+  ],
+  [
     'Look',
     'They change nothing.',
     [

@@ -1,6 +1,6 @@
 -- How much work is due in each queue, and how many jobs could run at the same time.
 --
--- Jobs with the same concurrency key run one at a time. Jobs of dead workers count. Counts up to 10000 for each queue and
+-- Jobs with the same concurrency key run one at a time, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
 -- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
 create or replace function public.cloud_jobs_backlog(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
@@ -11,7 +11,8 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
   select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
-    'queue', q.queue, 'due', backlog.due, 'side_by_side', backlog.side_by_side) order by q.position), '[]'::jsonb))
+    'queue', q.queue, 'due', backlog.due, 'side_by_side', least(backlog.side_by_side, (
+      select public.cloud_jobs_queue_room(s) from public.cloud_jobs_queues s where s.queue = q.queue))) order by q.position), '[]'::jsonb))
   from (
     select queue, min(position) as position
     from unnest(queues_param) with ordinality as given (queue, position) group by queue

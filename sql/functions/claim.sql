@@ -96,7 +96,7 @@ begin
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param);
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
-    picked := public.cloud_jobs_pick(queues_param, job_types_param, limit_param);
+    picked := public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param);
     with locked as (
       update public.cloud_jobs j set
         status = 'locked',
@@ -125,7 +125,8 @@ begin
     select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
       coalesce(j.description, '') as description, j.queue, j.priority,
       coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
-      coalesce(j.max_retries, 3) as max_retries, j.occurrence, j.timeout_seconds, j.schedule, j.timezone,
+      coalesce(j.max_retries, 3) as max_retries, j.occurrence,
+      coalesce(j.timeout_seconds, (select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds, j.schedule, j.timezone,
       case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
       j.unique_key, j.concurrency_key, j.run_at,
       -- A row of the seed may have none.
@@ -140,6 +141,6 @@ begin
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param
-      or public.cloud_jobs_due(queues_param, job_types_param));
+      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param));
 end
 $$;

@@ -137,7 +137,7 @@ as $$
       select from public.cloud_job_workers k
       where k.seen_at > now() - interval '90 seconds' and w.queue = any (k.queues))
     and (
-      public.cloud_jobs_due(array[w.queue], w.job_types)
+      public.cloud_jobs_due(public.cloud_jobs_open_queues(array[w.queue]), w.job_types)
       or exists (
         select from unnest(w.job_types) as t (job_type)
         cross join lateral (

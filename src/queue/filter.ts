@@ -46,3 +46,19 @@ export const jobChanges = z.strictObject({
   timezone: z.string().optional(),
 });
 export type JobChanges = z.output<typeof jobChanges>;
+
+/** The settings of a queue that can be changed. Null takes a limit away. */
+export const queueChanges = z.strictObject({
+  paused: z.boolean().optional(),
+  /** Why it is paused or cools down, for people. */
+  reason: z.string().max(500).nullable().optional(),
+  /** Starts no job for so long. */
+  cool_down_seconds: z.number().min(0).nullable().optional(),
+  /** Jobs that run at the same time, on all workers together. */
+  max_running: z.number().int().min(1).nullable().optional(),
+  /** Starts in any `rate_period_seconds`. */
+  rate_limit: z.number().int().min(1).nullable().optional(),
+  rate_period_seconds: z.number().int().min(1).nullable().optional(),
+  default_timeout_seconds: z.number().int().min(1).nullable().optional(),
+});
+export type QueueChanges = z.output<typeof queueChanges>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { QueueError } from './errors.ts';
-import type { BulkAction, JobChanges, JobFilter } from './filter.ts';
+import type { BulkAction, JobChanges, JobFilter, QueueChanges } from './filter.ts';
 import type { Progress } from './job.ts';
 import {
   type ApplyReply,
@@ -28,10 +28,14 @@ import {
   type PruneReply,
   peekReply,
   pruneReply,
+  type QueuesReply,
+  queuesReply,
   type RenewReply,
   renewReply,
+  type SetQueueReply,
   type ShowReply,
   type StatsReply,
+  setQueueReply,
   showReply,
   statsReply,
   type VerbReply,
@@ -167,6 +171,9 @@ export interface Queue {
   count(filter: JobFilter): Promise<CountReply>;
   show(jobId: string, executions?: number): Promise<ShowReply>;
   stats(queue?: string): Promise<StatsReply>;
+  /** The queues with unfinished jobs or settings, with their depth and limits. */
+  queues(): Promise<QueuesReply>;
+  setQueue(queue: string, changes: QueueChanges): Promise<SetQueueReply>;
   doctor(): Promise<DoctorReply>;
   /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
   peek(
@@ -337,6 +344,9 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
     count: (filter) => explained('cloud_jobs_count', { filter_param: filter }, countReply),
     show: (jobId, executions) =>
       explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
+    queues: () => explained('cloud_jobs_queue_list', {}, queuesReply),
+    setQueue: (queue, changes) =>
+      explained('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
     stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
     doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
     peek: (queues, jobTypes, limit, patience) =>

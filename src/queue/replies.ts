@@ -127,6 +127,34 @@ export const bulkReply = z.object({
 });
 export type BulkReply = z.infer<typeof bulkReply>;
 
+export const queuesReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  queues: z.array(
+    z.object({
+      queue: z.string(),
+      due: z.number(),
+      /** More are due than `due`. */
+      due_is_capped: z.boolean(),
+      running: z.number(),
+      oldest_due_seconds: z.number().nullable(),
+      paused: z.boolean(),
+      cool_down_until: instant.nullable(),
+      reason: z.string().nullable(),
+      max_running: z.number().nullable(),
+      rate_limit: z.number().nullable(),
+      rate_period_seconds: z.number().nullable(),
+      /** Starts within the last period. */
+      rate_used: z.number().nullable(),
+      default_timeout_seconds: z.number().nullable(),
+    }),
+  ),
+});
+export type QueuesReply = z.infer<typeof queuesReply>;
+
+export const setQueueReply = z.object({ v: z.literal(1), queue: z.string() });
+export type SetQueueReply = z.infer<typeof setQueueReply>;
+
 export const showReply = z.object({
   v: z.literal(1),
   now: instant,

@@ -151,6 +151,8 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
       unlike: 'there was nothing left to change',
       call: ({ queue }) => queue.bulk('disable', { job_ids: ['g'] }, { dryRun: false, limit: 10 }),
     },
+    { fn: 'cloud_jobs_set_queue', call: ({ queue }) => queue.setQueue('other', { paused: true }) },
+    { fn: 'cloud_jobs_queue_list', call: ({ queue }) => queue.queues() },
     { fn: 'cloud_jobs_count', call: ({ queue }) => queue.count({}) },
     { fn: 'cloud_jobs_list', call: ({ queue }) => queue.list(EVERYTHING) },
     { fn: 'cloud_jobs_show', call: ({ queue }) => queue.show('a', 5) },

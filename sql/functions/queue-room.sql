@@ -1,0 +1,70 @@
+-- The starts of a queue within its rate period, by tenths of a period, moved on to now. Newest first.
+create or replace function public.cloud_jobs_recent_starts(settings public.cloud_jobs_queues, slot_param bigint)
+returns integer[]
+language sql
+immutable
+set search_path = ''
+as $$
+  -- Eleven slots: the newest is not full yet, so the oldest still counts in part.
+  select array(
+    select case when age - (slot_param - settings.rate_slot) >= 0
+      then coalesce(settings.rate_starts[age - (slot_param - settings.rate_slot) + 1], 0) else 0 end
+    from generate_series(0, 10) as age
+    order by age)
+$$;
+
+-- How many jobs of a queue may be started now, for its pause, its cool-down, its max_running and its rate: 0 or more, or null
+-- for no limit.
+create or replace function public.cloud_jobs_queue_room(settings public.cloud_jobs_queues)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  room bigint;
+  running bigint;
+begin
+  if settings.paused or settings.cool_down_until > now() then
+    return 0;
+  end if;
+  if settings.max_running is not null then
+    select count(*) into running from (
+      select from public.cloud_jobs j where j.queue = settings.queue and j.status = 'locked' limit settings.max_running) j;
+    room := settings.max_running - running;
+  end if;
+  if settings.rate_limit is not null then
+    room := least(room, settings.rate_limit - (
+      select sum(n) from unnest(public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings))) n));
+  end if;
+  return greatest(room, 0);
+end
+$$;
+
+-- The number of the current tenth of a queue's rate period. A transaction that began before another's is not earlier here.
+create or replace function public.cloud_jobs_rate_slot(settings public.cloud_jobs_queues)
+returns bigint
+language sql
+stable
+set search_path = ''
+as $$
+  select greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot)
+$$;
+
+-- The queues of a list in which a job may be started now. Changes nothing.
+create or replace function public.cloud_jobs_open_queues(queues_param text[])
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select array(
+    select q.queue
+    from unnest(queues_param) with ordinality as q (queue, position)
+    where not exists (
+      select from public.cloud_jobs_queues s where s.queue = q.queue and public.cloud_jobs_queue_room(s) = 0)
+    order by q.position)
+$$;

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { backlogReply, queuesReply } from '../../src/queue/replies.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { call, onConnections, queueOf } from './support.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project?.stop());
+
+const set = (queue: string, changes: object) =>
+  call(project, 'cloud_jobs_set_queue', { queue_param: queue, changes_param: changes });
+const lineOf = async (queue: string) =>
+  queuesReply.parse(await call(project, 'cloud_jobs_queue_list')).queues.find((line) => line.queue === queue);
+const jobs = (count: number) => Array.from({ length: count }, () => ({}));
+/** Moves the recorded starts of a queue into the past, as if that much time had gone by. */
+const later = (queue: string, slots: number) =>
+  project.sql('update cloud_jobs_queues set rate_slot = rate_slot - $2 where queue = $1', [queue, slots]);
+
+describe('a paused queue', () => {
+  it('starts nothing, is not asked for more, and goes on when it is resumed', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(3));
+    await set(q.queue, { paused: true, reason: 'deploy' });
+    expect(await q.claim('w', 10)).toMatchObject({ jobs: [], more: false });
+    expect(await lineOf(q.queue)).toMatchObject({ paused: true, reason: 'deploy', due: 3 });
+    await set(q.queue, { paused: false });
+    expect((await q.claim('w', 10)).jobs).toHaveLength(3);
+    expect(await lineOf(q.queue)).toMatchObject({ paused: false, reason: null, running: 3 });
+  });
+
+  it('lets running jobs end, and the other queues of a claim go on', async () => {
+    const q = queueOf(project);
+    const other = queueOf(project);
+    await q.add(...jobs(2));
+    await other.add(...jobs(2));
+    const job = await q.take('w');
+    await set(q.queue, { paused: true });
+    expect(await q.end('w', job.execution_id, 'success')).toMatchObject({ applied: true });
+    const claimed = await q.claim('w', 10, { queues_param: [q.queue, other.queue] });
+    expect(claimed.jobs.map((one) => one.queue)).toEqual([other.queue, other.queue]);
+  });
+
+  it('plans no workers', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(3));
+    await set(q.queue, { paused: true });
+    const { queues } = backlogReply.parse(
+      await call(project, 'cloud_jobs_backlog', { queues_param: [q.queue] }),
+    );
+    expect(queues).toEqual([{ queue: q.queue, due: 3, side_by_side: 0 }]);
+  });
+});
+
+it('a cool-down ends by itself', async () => {
+  const q = queueOf(project);
+  await q.addOne();
+  await set(q.queue, { cool_down_seconds: 600, reason: 'The other side answers 429.' });
+  expect((await q.claim('w')).jobs).toEqual([]);
+  expect((await lineOf(q.queue))?.cool_down_until).not.toBeNull();
+  await project.sql(
+    `update cloud_jobs_queues set cool_down_until = now() - interval '1 s' where queue = $1`,
+    [q.queue],
+  );
+  expect((await q.claim('w')).jobs).toHaveLength(1);
+});
+
+describe('max_running', () => {
+  it('counts the jobs of all workers, and frees a place when one ends', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(5));
+    await set(q.queue, { max_running: 2 });
+    const { jobs: first } = await q.claim('one', 10);
+    expect(first).toHaveLength(2);
+    expect(await q.claim('two', 10)).toMatchObject({ jobs: [], more: false });
+    await q.end('one', first[0]?.execution_id ?? '', 'success');
+    expect((await q.claim('two', 10)).jobs).toHaveLength(1);
+  });
+
+  it('is never exceeded by eight workers at once', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(200));
+    await set(q.queue, { max_running: 5 });
+    let most = 0;
+    await onConnections(project.adminUrl, 8, async (clients) => {
+      await Promise.all(
+        clients.map(async (client, index) => {
+          const worker = `w${index}`;
+          for (let turn = 0; turn < 15; turn += 1) {
+            const { rows } = await client.query('select cloud_jobs_claim($1, 3, $2) as reply', [
+              worker,
+              [q.queue],
+            ]);
+            const { rows: count } = await client.query(
+              `select count(*)::integer as n from cloud_jobs where queue = $1 and status = 'locked'`,
+              [q.queue],
+            );
+            most = Math.max(most, count[0].n);
+            const items = rows[0].reply.jobs.map((job: { execution_id: string }) => ({
+              execution_id: job.execution_id,
+              outcome: 'success',
+            }));
+            await client.query('select cloud_jobs_finish($1, $2)', [worker, JSON.stringify(items)]);
+          }
+        }),
+      );
+    });
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('rate_limit', () => {
+  it('never starts more than the limit in any period, and lets more go as time passes', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(30));
+    await set(q.queue, { rate_limit: 4, rate_period_seconds: 100_000 });
+    expect((await q.claim('w', 3)).jobs).toHaveLength(3);
+    await later(q.queue, 5);
+    expect((await q.claim('w', 3)).jobs).toHaveLength(1);
+    expect(await q.claim('w', 3)).toMatchObject({ jobs: [], more: false });
+    expect(await lineOf(q.queue)).toMatchObject({ rate_used: 4 });
+    // The first three are older than a period now; the fourth is not.
+    await later(q.queue, 6);
+    expect((await q.claim('w', 10)).jobs).toHaveLength(3);
+    await later(q.queue, 100);
+    expect((await q.claim('w', 10)).jobs).toHaveLength(4);
+  });
+
+  it('holds over a simulated day of claims at random moments', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(400));
+    await set(q.queue, { rate_limit: 10, rate_period_seconds: 100_000 });
+    const starts: number[] = [];
+    for (let slot = 0; slot < 200; ) {
+      const { jobs: claimed } = await q.claim('w', 7);
+      for (const _ of claimed) starts.push(slot);
+      const step = 1 + ((slot * 7) % 5);
+      await later(q.queue, step);
+      slot += step;
+    }
+    for (const at of starts) {
+      expect(starts.filter((other) => other >= at && other < at + 10).length).toBeLessThanOrEqual(10);
+    }
+    // And it is used: most of what the limit allows was started.
+    expect(starts.length).toBeGreaterThan(120);
+  });
+});
+
+it('default_timeout holds for jobs without a timeout of their own', async () => {
+  const q = queueOf(project);
+  await q.add({ timeout_seconds: 7 }, {});
+  await set(q.queue, { default_timeout_seconds: 60 });
+  expect((await q.claim('w', 2)).jobs.map((job) => job.timeout_seconds)).toEqual([7, 60]);
+});
+
+it('a claim that is repeated gets its jobs again, and counts once', async () => {
+  const q = queueOf(project);
+  await q.add(...jobs(5));
+  await set(q.queue, { rate_limit: 2, rate_period_seconds: 100_000 });
+  const request = { request_id_param: randomUUID() };
+  const first = await q.claim('w', 5, request);
+  const again = await q.claim('w', 5, request);
+  expect(again.jobs.map((job) => job.job_id)).toEqual(first.jobs.map((job) => job.job_id));
+  expect(await lineOf(q.queue)).toMatchObject({ rate_used: 2, running: 2 });
+});
+
+it.each([
+  ['', { paused: true }, /queue_param/],
+  ['q', {}, /changes_param/],
+  ['q', { colour: 'red' }, /changes_param/],
+  ['q', { paused: 'yes' }, /paused is "yes"/],
+  ['q', { max_running: 0 }, /max_running is 0/],
+  ['q', { max_running: 1.5 }, /max_running is 1.5/],
+  ['q', { rate_limit: 'NaN' }, /rate_limit is "NaN"/],
+  ['q', { cool_down_seconds: -1 }, /cool_down_seconds is -1/],
+])('set_queue(%j, %j) is refused', async (queue, changes, message) => {
+  await expect(set(queue, changes)).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringMatching(message),
+  });
+});
