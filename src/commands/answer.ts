@@ -3,6 +3,7 @@ import type { ChangeResult } from './change-jobs.ts';
 import type { CreateResult } from './create.ts';
 import type { DoctorResult } from './doctor.ts';
 import type { ListResult } from './list.ts';
+import type { LogsResult } from './logs.ts';
 import type { PlanResult } from './plan.ts';
 import type { RunResult } from './run.ts';
 import type { ShowResult } from './show.ts';
@@ -15,6 +16,7 @@ export type Answer =
   | CreateResult
   | ApplyResult
   | ListResult
+  | LogsResult
   | ShowResult
   | StatsResult
   | ChangeResult

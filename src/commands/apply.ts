@@ -29,7 +29,7 @@ export const apply = defineCommand({
   input: applyInput,
   run: applyFile,
   json: ({ reply }) => reply,
-  text: (result, now) =>
+  text: (result, now, width) =>
     [
       applyVerdict(result),
       textTable(
@@ -40,6 +40,7 @@ export const apply = defineCommand({
           runs,
           changes.join('\n'),
         ]),
+        width,
       ),
     ].join('\n'),
 });

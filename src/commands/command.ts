@@ -20,8 +20,11 @@ export interface Command<
   readonly positional?: string & keyof z.output<Input>;
   /** @throws CommandError or QueueError, with a message for people */
   run(input: z.output<Input>, context: CommandContext): Promise<Result>;
-  /** The result as plain text, for a terminal and for the log of a step. */
-  text(result: Result, now: Date): string;
+  /**
+   * The result as plain text, for a terminal and for the log of a step.
+   * @param width columns of the terminal; Infinity for a log and a pipe
+   */
+  text(result: Result, now: Date, width: number): string;
   /** The result as `--json` prints it. */
   json(result: Result): unknown;
   /** The exit code of a call that ended with this result; 0 unless given. */

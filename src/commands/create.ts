@@ -7,6 +7,7 @@ import { CommandError } from './answer.ts';
 import { defineCommand } from './command.ts';
 import {
   config,
+  given,
   handlersToCheck,
   jobType,
   minutes,
@@ -116,7 +117,7 @@ export const create = defineCommand({
 export function newJob(input: CreateInput): NewJob {
   const { runAt, schedule } = input;
   const keyOfType = checkConfig(input.jobType, input.config);
-  return dropUndefined({
+  return given({
     name: input.name,
     job_type: input.jobType,
     config: input.config,
@@ -138,9 +139,3 @@ export function newJob(input: CreateInput): NewJob {
     }),
   });
 }
-
-type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
-
-/** A key that is not given is left to the default of the database. */
-const dropUndefined = <T extends object>(value: T): Defined<T> =>
-  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;

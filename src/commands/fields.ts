@@ -62,7 +62,7 @@ export const minutes = (min: number, max: number) =>
   );
 
 /** Minutes as whole seconds, of which there is at least one. */
-export const secondsOf = (given: number): number => Math.max(1, Math.round(given * 60));
+export const secondsOf = (value: number): number => Math.max(1, Math.round(value * 60));
 
 /** One of a few words, in any case. */
 export const oneOf = <const Words extends readonly string[]>(words: Words) =>
@@ -143,6 +143,12 @@ export const config = () =>
       return parsed as { readonly [key: string]: Json };
     })
     .register(fieldKinds, { type: 'string' });
+
+type Given<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** What was given of some optional values: the rest is left to the defaults of the database. */
+export const given = <T extends object>(values: T): Given<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>;
 
 // Fields that several commands share, each with its description.
 

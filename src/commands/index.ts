@@ -8,6 +8,7 @@ import { disable } from './disable.ts';
 import { doctor } from './doctor.ts';
 import { enable } from './enable.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
 import { plan } from './plan.ts';
 import { retry } from './retry.ts';
 import { run } from './run.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   apply,
   list,
   show,
+  logs,
   stats,
   cancel,
   retry,
@@ -49,6 +51,8 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   get: 'show',
   describe: 'show',
   info: 'show',
+  log: 'logs',
+  output: 'logs',
   statistics: 'stats',
   status: 'stats',
   stop: 'cancel',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ListReply } from '../queue/replies.ts';
 import { JOB_STATUSES } from '../queue/types.ts';
 import { defineCommand } from './command.ts';
-import { jobType, oneOf, queueName, text, wholeNumber } from './fields.ts';
+import { given, jobType, oneOf, queueName, text, wholeNumber } from './fields.ts';
 import { jobTable } from './job-table.ts';
 
 const listInput = z.object({
@@ -12,6 +12,9 @@ const listInput = z.object({
   queue: queueName().optional().describe('Only this queue.'),
   jobType: jobType().optional().describe('Only jobs of this type.'),
   name: text(500).optional().describe('Only jobs of this name.'),
+  before: text(200)
+    .optional()
+    .describe('Continue with the next page: the value that the page before ended with.'),
   limit: wholeNumber(1, 1000).prefault('50').describe('Jobs to show, newest first, 1 to 1000.'),
 });
 
@@ -24,15 +27,14 @@ export const list = defineCommand({
   name: 'list',
   about: 'List jobs, newest first.',
   input: listInput,
-  run: async (input, { queue }): Promise<ListResult> => ({
+  run: async (filter, { queue }): Promise<ListResult> => ({
     command: 'list',
-    reply: await queue.list(
-      Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),
-    ),
+    reply: await queue.list(given(filter)),
   }),
   json: ({ reply }) => reply,
-  text: ({ reply }, now) =>
-    reply.jobs.length === 0
-      ? 'No job matches.'
-      : `${jobTable(reply.jobs, now, true)}${reply.next ? '\nThere are more: raise the limit.' : ''}`,
+  text: ({ reply: { jobs, next } }, now, width) => {
+    if (jobs.length === 0) return 'No job matches.';
+    const more = next === null ? '' : `\n\nThere are more. The next page: --before '${next}'`;
+    return `${jobTable(jobs, now, width, true)}${more}`;
+  },
 });

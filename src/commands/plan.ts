@@ -43,13 +43,14 @@ export const plan = defineCommand({
     };
   },
   json: ({ workers, reply }) => ({ workers, queues: reply.queues }),
-  text: ({ workers, warnings, reply }) =>
+  text: ({ workers, warnings, reply }, _now, width) =>
     [
       workers === 0 ? 'Nothing is due.' : `${plural(workers, 'worker')} to start.`,
       ...warnings.map((warning) => `Warning: ${warning}`),
       textTable(
         ['Queue', 'Due', 'Side by side'],
         reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]),
+        width,
       ),
     ].join('\n'),
 });

@@ -19,6 +19,7 @@ import {
   yesOrNo,
 } from './fields.ts';
 import { jobTable } from './job-table.ts';
+import { runJson } from './run-json.ts';
 import { runWarnings } from './run-warnings.ts';
 
 const DRY_RUN_JOBS = 100;
@@ -88,11 +89,11 @@ export const run = defineCommand({
           peek: await context.queue.peek(input.queues, input.jobTypes, DRY_RUN_JOBS),
         }
       : await work(input, context),
-  text: (result, now) =>
+  text: (result, now, width) =>
     result.command === 'run'
       ? runText(result.report, result.warnings ?? [])
-      : `${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now)}`,
-  json: (result) => (result.command === 'run' ? result.report : result.peek),
+      : `${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
+  json: (result) => (result.command === 'run' ? runJson(result.report) : result.peek),
   exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
 });
 

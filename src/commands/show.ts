@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import type { ExecutionRow } from '../queue/job.ts';
 import type { ShowReply } from '../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
-import { duration, moment } from '../text/format.ts';
+import { duration, moment, progressInWords } from '../text/format.ts';
 import { textTable } from '../text/table.ts';
 import { CommandError } from './answer.ts';
 import { noJob } from './change-jobs.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { jobId, text, wholeNumber } from './fields.ts';
-import { jobTable } from './job-table.ts';
+import { statusWords } from './job-table.ts';
 
 const showInput = z
   .object({
@@ -39,7 +40,7 @@ export const show = defineCommand({
     return { command: 'show', reply };
   },
   json: ({ reply }) => reply,
-  text: ({ reply }, now) => showText(reply, now),
+  text: ({ reply }, now, width) => showText(reply, now, width),
 });
 
 async function newestOfName(name: string, queue: CommandContext['queue']): Promise<string> {
@@ -52,28 +53,72 @@ async function newestOfName(name: string, queue: CommandContext['queue']): Promi
   return job.job_id;
 }
 
-function showText({ job, executions }: ShowReply, now: Date): string {
+const RESULT_CHARS = 200;
+
+function showText({ job, executions }: ShowReply, now: Date, width: number): string {
   if (!job) return 'There is no such job.';
   const history = textTable(
-    ['Execution', 'Attempt', 'Started', 'Took', 'Result or error'],
+    ['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'],
     executions.map((execution) => [
-      execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
-      String(execution.attempt),
       moment(execution.started_at, now) + lateWords(execution),
+      String(execution.attempt),
+      execution.failure_kind ?? execution.status,
       execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
-      (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
+      resultOf(execution),
     ]),
+    width,
   );
-  const next = comingOccurrences(job, now);
   return [
-    jobTable([job], now),
-    ...(job.schedule === null
-      ? []
-      : [
-          `Schedule: ${job.schedule}: ${scheduleInWords(job.schedule, job.timezone)}; missed occurrences: ${missedWords(job)}`,
-        ]),
-    ...(next.length === 0 ? [] : [`Next: ${next.map((at) => moment(at, now)).join(', ')}`]),
-    `Config: ${JSON.stringify(job.config, null, 2)}`,
+    ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
+    '',
     executions.length > 0 ? history : 'It has not run yet.',
   ].join('\n');
+}
+
+type Job = NonNullable<ShowReply['job']>;
+
+/** What is known of a job, by label; an empty value is not shown. */
+function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: string, value: string][] {
+  const running = newest?.status === 'running' ? newest : undefined;
+  const next = comingOccurrences(job, now);
+  return [
+    ['Job', job.name],
+    ['Id', job.job_id],
+    ['Description', job.description],
+    ['Status', statusWords(job, now)],
+    ['Due', job.status === 'waiting' ? moment(job.run_at, now) : ''],
+    ['Progress', running ? progressInWords(running.progress) : ''],
+    ['Worker', job.locked_by ?? ''],
+    ['Run', running?.run_url ?? ''],
+    [
+      'Lock',
+      job.lock_expires_at && !job.lock_expired
+        ? `ends ${moment(job.lock_expires_at, now)} unless it is renewed`
+        : '',
+    ],
+    ['Cancel', job.cancel_requested_at ? `requested ${moment(job.cancel_requested_at, now)}` : ''],
+    ['Attempts', `${job.current_retries} of ${job.max_retries} retries used`],
+    ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],
+    ['Schedule', scheduleWords(job)],
+    ['Next', next.map((at) => moment(at, now)).join(', ')],
+    ['Unique key', job.unique_key ?? ''],
+    ['Concurrency key', job.concurrency_key ?? ''],
+    ['Timeout', job.timeout_seconds === null ? '' : duration(job.timeout_seconds)],
+    ['Source', job.source ?? ''],
+    ['Created', moment(job.created_at, now)],
+    ['Finished', moment(job.finished_at, now)],
+    ['Error', job.error_message ?? ''],
+    ['Config', JSON.stringify(job.config, null, 2)],
+  ];
+}
+
+const scheduleWords = (job: Job): string =>
+  job.schedule === null
+    ? ''
+    : `${job.schedule}: ${scheduleInWords(job.schedule, job.timezone)}; missed occurrences: ${missedWords(job)}`;
+
+function resultOf({ error_message: error, result, progress, status }: ExecutionRow): string {
+  if (status === 'running') return progressInWords(progress);
+  const text = error ?? (result === null ? '' : JSON.stringify(result));
+  return text.length > RESULT_CHARS ? `${text.slice(0, RESULT_CHARS).toWellFormed()}…` : text;
 }

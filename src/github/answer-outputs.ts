@@ -24,6 +24,8 @@ export function outputsOf(answer: Answer): Outputs {
         jobs: answer.reply.job ? [answer.reply.job] : [],
         executions: answer.reply.executions,
       };
+    case 'logs':
+      return { 'job-id': answer.jobId, executions: [answer.execution] };
     case 'stats':
       return { stats: answer.reply };
     case 'verb':

@@ -1,6 +1,6 @@
 import * as core from '@actions/core';
-import type { Json } from '../queue/types.ts';
-import type { ExecutionReport, RunReport } from '../worker/report.ts';
+import { executionJson } from '../commands/run-json.ts';
+import type { RunReport } from '../worker/report.ts';
 
 /**
  * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
@@ -121,7 +121,7 @@ export function runOutputs(report: RunReport): Outputs {
     failed: report.failed,
     retried: report.retried,
     remaining: report.remaining,
-    executions: report.executions.map(executionOutput),
+    executions: report.executions.map(executionJson),
     'result-files': report.executions
       .filter((execution) => execution.resultFile !== null)
       .map(({ jobId, executionId, resultFile }) => ({
@@ -129,27 +129,6 @@ export function runOutputs(report: RunReport): Outputs {
         execution_id: executionId,
         path: resultFile,
       })),
-  };
-}
-
-/** One element of the output `executions`, with the names that the database uses. */
-export function executionOutput(execution: ExecutionReport): { readonly [key: string]: Json } {
-  return {
-    job_id: execution.jobId,
-    execution_id: execution.executionId,
-    name: execution.name,
-    job_type: execution.jobType,
-    queue: execution.queue,
-    attempt: execution.attempt,
-    max_retries: execution.maxRetries,
-    outcome: execution.outcome,
-    failure_kind: execution.failureKind,
-    job_status: execution.jobStatus,
-    next_run_at: execution.nextRunAt,
-    duration_seconds: execution.durationSeconds,
-    result: execution.result,
-    error: execution.error,
-    result_file: execution.resultFile,
   };
 }
 

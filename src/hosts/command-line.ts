@@ -138,7 +138,11 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
     const answer = await verb.run(input, await createContext(host, connection));
     // Secrets are taken out of the data: in the finished text they are escaped or cut, and would not be found.
     const safe = redactor.redactJson(answer);
-    await print(json ? jsonText(verb.json(safe)) : disarm(verb.text(safe, new Date())));
+    await print(
+      json
+        ? jsonText(verb.json(safe))
+        : disarm(verb.text(safe, new Date(), process.stdout.columns ?? Number.POSITIVE_INFINITY)),
+    );
     return verb.exitCode?.(answer, input) ?? 0;
   } catch (error) {
     log.error(describeError(error));

@@ -48,7 +48,7 @@ export async function runAction({ env, stop, bundleDir }: ActionDeps): Promise<n
     for (const cut of writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
     if (answer.command === 'run') reportRun(answer.report, log);
     else if (answer.command === 'verb') reportChanges(answer, log);
-    else log.info(command.text(safe, now));
+    else log.info(command.text(safe, now, Number.POSITIVE_INFINITY));
     log.end();
     return command.exitCode?.(answer, input) ?? 0;
   } catch (error) {

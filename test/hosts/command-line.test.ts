@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/commands/index.ts';
 import { installExtensions } from '../support/extensions.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
@@ -37,6 +38,15 @@ interface Run {
 }
 /** As a user would, in a folder with a `.env` and nothing else. */
 const run = (...args: string[]): Promise<Run> => runIn(folder, {}, ...args);
+const custom = (handler: string): string[] => [
+  ...['--name', handler, '--job-type', 'custom', '--config', JSON.stringify({ handler })],
+];
+const shell = (script: string): Promise<Run> =>
+  new Promise((resolve) =>
+    execFile('sh', ['-c', script], { cwd: folder, env: { PATH: process.env.PATH } }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    ),
+  );
 const runIn = (cwd: string, env: Record<string, string>, ...args: string[]): Promise<Run> =>
   new Promise((resolve) =>
     execFile(
@@ -68,14 +78,14 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
   const ran = await run('run', '--handlers', '.');
   expect(ran.out).toContain('1 succeeded');
   expect(ran.code).toBe(0);
-  const shown = await run('show', '--job-id', id, '--json');
+  const shown = await run('show', id, '--json');
   expect(JSON.parse(shown.out)).toMatchObject({
     job: { status: 'success' },
     executions: [{ result: { hi: 'you', keys: [] } }],
   });
   expect((await run('stats')).out).toContain('default');
   expect((await run('doctor')).code).toBe(0);
-  expect((await run('delete', '--job-id', id)).code).toBe(0);
+  expect((await run('delete', id)).code).toBe(0);
 });
 
 it('says schedules in words with the next three occurrences, and how late one started', async () => {
@@ -129,10 +139,150 @@ it('tells what is wrong, with exit code 1', async () => {
   expect((await run('list', '--supabase-url', 'http://127.0.0.1:9')).err).toContain('Cannot reach');
 });
 
-it('has help with examples', async () => {
-  const help = await run('--help');
-  expect(help.code).toBe(0);
-  expect(help.out).toContain('Examples:');
+describe('help', () => {
+  it('has examples', async () => {
+    const help = await run('--help');
+    expect(help.code).toBe(0);
+    expect(help.out).toContain('Examples:');
+  });
+
+  it('says of every command and option what it does', async () => {
+    for (const { name, about } of COMMANDS) {
+      const { out } = await run(name, '--help');
+      expect(out.replaceAll(/\s+/g, ' ')).toContain(about);
+      for (const [, option] of out.matchAll(/^ {2}(--[a-z-]+(?: <[^>]+>)?) *$/gm))
+        expect(option).toBeUndefined();
+      expect(out).not.toContain('`');
+    }
+  });
+});
+
+describe('ids', () => {
+  const created = async (): Promise<string> =>
+    JSON.parse((await run('create', '--name', 'x', '--job-type', 'maintenance', '--json')).out).job_id;
+
+  it('are positional, and several at once', async () => {
+    const ids = [await created(), await created()];
+    expect(await run('cancel', ...ids)).toMatchObject({
+      code: 0,
+      out: ids.map((id) => `cancel ${id}: done, the job is failed.\n`).join(''),
+    });
+    const again = await run('cancel', ...ids);
+    expect(again.code).toBe(1);
+    expect(JSON.parse((await run('retry', ...ids, '--json')).out)).toMatchObject(
+      ids.map((id) => ({ job_id: id, status: 'waiting' })),
+    );
+    expect((await run('delete', ...ids)).code).toBe(0);
+  });
+
+  it('that do not exist are refused before anything is changed', async () => {
+    const id = await created();
+    expect(await run('cancel', id, 'nobody')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('There is no job with the id "nobody".'),
+    });
+    expect((await run('show', id)).out).toContain('Status: waiting');
+    expect((await run('delete', id)).code).toBe(0);
+  });
+
+  it('lead to what the last attempt printed', async () => {
+    writeFileSync(join(folder, 'talk.mjs'), 'export default () => console.log("hello there");');
+    const made = await run('create', ...custom('talk'), '--json');
+    const id = JSON.parse(made.out).job_id;
+    expect((await run('logs', id)).err).toContain('has not run yet');
+    expect((await run('run', '--handlers', '.')).out).toContain('1 succeeded');
+    expect((await run('logs', id)).out).toMatch(/^Attempt 1, started .*: success\nhello there\n$/);
+    expect((await run('logs', id, '--attempt', '7')).err).toContain('There is no attempt 7');
+    expect((await run('delete', id)).code).toBe(0);
+  });
+});
+
+it('shows the progress, the worker and the run of a job that runs', async () => {
+  const [job] = await project.sql<{ id: string }>(`select cloud_jobs_create('slow', 'maintenance') as id`);
+  const id = job?.id ?? '';
+  const [claim] = await project.sql<{ reply: { jobs: { execution_id: string }[] } }>(
+    `select cloud_jobs_claim('w1', 1, '{default}', '{maintenance}', 300, gen_random_uuid(), 'https://github.com/o/r/actions/runs/7') as reply`,
+  );
+  const execution = claim?.reply.jobs[0]?.execution_id;
+  await project.sql(`select cloud_jobs_renew('w1', $1::jsonb, 300)`, [
+    JSON.stringify([{ execution_id: execution, progress: { done: 3, total: 10, note: 'rows' } }]),
+  ]);
+  await project.sql('select cloud_jobs_cancel($1)', [id]);
+  const { out } = await run('show', id);
+  for (const line of [
+    'Status: being cancelled',
+    'Progress: 3 of 10: rows',
+    'Worker: w1',
+    'Run: https://github.com/o/r/actions/runs/7',
+  ])
+    expect(out).toContain(line);
+  expect(out).toMatch(/Cancel: requested (now|\d)/);
+  await project.sql('truncate cloud_jobs cascade');
+});
+
+it('lists failed jobs with their errors, page by page', async () => {
+  await project.sql(
+    `insert into cloud_jobs (name, job_type, status, finished_at, error_message)
+     select 'f' || n, 'maintenance', 'failed', now(), 'out of quota ' || n from generate_series(1, 3) n`,
+  );
+  const seen = new Set<string>();
+  for (let more: string[] = []; ; ) {
+    const { out } = await run('list', '--status', 'failed', '--limit', '1', ...more);
+    seen.add(/out of quota \d/.exec(out)?.[0] ?? '');
+    const next = /--before '(.*)'/.exec(out)?.[1];
+    if (next === undefined) break;
+    more = ['--before', next];
+  }
+  expect(seen).toEqual(new Set(['out of quota 1', 'out of quota 2', 'out of quota 3']));
+  await project.sql('truncate cloud_jobs cascade');
+});
+
+it('prints the report of a run in snake case', async () => {
+  const report = JSON.parse((await run('run', '--handlers', '.', '--json')).out);
+  expect(report).toMatchObject({ claimed: 0, stop_cause: 'empty', http_requests: 1, executions: [] });
+  expect(Object.keys(report).filter((key) => /[A-Z]/.test(key))).toEqual([]);
+});
+
+it('ends with 1 and says so if its answer cannot be written', async () => {
+  const full = await shell(`"${process.execPath}" "${CLI}" list --json > /dev/full`);
+  expect(full).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('The answer could not be written to the standard output'),
+  });
+  expect((await shell(`"${process.execPath}" "${CLI}" list | true`)).err).toBe('');
+});
+
+describe('.env', () => {
+  it.each<[string, (text: string) => Buffer]>([
+    ['a byte-order mark', (text) => Buffer.from(`\ufeff${text}`)],
+    ['UTF-16, as PowerShell writes it', (text) => Buffer.from(`\ufeff${text}`, 'utf16le')],
+  ])('may have %s', async (_, encoded) => {
+    const other = mkdtempSync(join(tmpdir(), 'cloud-jobs-bom-'));
+    const text = `SUPABASE_URL=${project.url}\r\nSUPABASE_SECRET_KEY=${project.secretKey}\r\n`;
+    writeFileSync(join(other, '.env'), encoded(text));
+    try {
+      expect(await runIn(other, {}, 'list')).toMatchObject({ code: 0, err: '' });
+    } finally {
+      rmSync(other, { recursive: true });
+    }
+  });
+});
+
+// Only root can make a folder of another user's.
+it.runIf(process.getuid?.() === 0)('keeps its files apart from those of another user', async () => {
+  const temp = mkdtempSync(join(tmpdir(), 'cloud-jobs-shared-'));
+  for (const name of ['cloud-jobs', 'cloud-jobs-0']) {
+    mkdirSync(join(temp, name), { mode: 0o700 });
+    chownSync(join(temp, name), 12_345, 12_345);
+  }
+  writeFileSync(join(folder, 'say.sh'), '#!/bin/sh\necho hi\n', { mode: 0o755 });
+  try {
+    await run('create', ...custom('say.sh'));
+    expect((await runIn(folder, { TMPDIR: temp }, 'run', '--handlers', '.')).out).toContain('1 succeeded');
+    for (const name of ['cloud-jobs', 'cloud-jobs-0']) expect(readdirSync(join(temp, name))).toEqual([]);
+  } finally {
+    rmSync(temp, { recursive: true });
+  }
 });
 
 it('a folder named .env, as of a virtual environment, is no file of settings', async () => {

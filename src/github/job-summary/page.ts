@@ -59,12 +59,17 @@ function sections(answer: Answer, now: Date): Section[] {
       const { jobs, next } = answer.reply;
       return [
         `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
-        jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
+        jobs.length > 0 ? jobRows(jobs, now, true) : 'No job matches.',
         next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
       ];
     }
     case 'show':
       return showPage(answer.reply, now);
+    case 'logs':
+      return [
+        `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
+        block(answer.execution.output || '(nothing was printed)', 20_000),
+      ];
     case 'stats':
       return statsPage(answer.reply);
     case 'verb':
