@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { JobVerb } from '../queue/queue.ts';
 import type { VerbReply } from '../queue/replies.ts';
+import type { JobVerb } from '../queue/requests.ts';
 import { CommandError } from './answer.ts';
 import { type Command, defineCommand } from './command.ts';
 import { jobId, list } from './fields.ts';

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Planner, Queue } from '../queue/queue.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Planner } from '../queue/requests.ts';
 import type { Json } from '../queue/types.ts';
-import type { WorkerDeps } from '../worker/worker.ts';
+import type { WorkerDeps } from '../worker/options.ts';
 import type { Answer } from './answer.ts';
 import type { GitHub } from './github-repository.ts';
 import type { RunInput } from './run.ts';

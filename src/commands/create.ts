@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkConfig, JOB_TYPE_NAMES } from '../handlers/index.ts';
-import type { NewJob } from '../queue/queue.ts';
+import type { NewJob } from '../queue/requests.ts';
 import { MISSED } from '../queue/types.ts';
 import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { CommandError } from './answer.ts';

@@ -1,5 +1,5 @@
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import type { NewJob } from '../queue/queue.ts';
+import type { NewJob } from '../queue/requests.ts';
 import { describeError } from '../text/describe-error.ts';
 import { jsonFault } from '../text/json-fault.ts';
 import { nearest } from '../text/nearest.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { PeekReply } from '../queue/replies.ts';
+import type { FailureKind } from '../queue/types.ts';
 import { plural } from '../text/format.ts';
-import type { RunReport } from '../worker/report.ts';
-import { verdict } from '../worker/verdict.ts';
+import { outcomeLine, type RunReport } from '../worker/report.ts';
 import { runWorker } from '../worker/worker.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import {
@@ -121,22 +121,23 @@ async function work(input: RunInput, context: CommandContext): Promise<RunResult
   };
 }
 
+/** Endings that are no fault of the job, or that a person asked for. */
+const NO_FAULT: ReadonlySet<FailureKind> = new Set(['released', 'snoozed', 'cancelled']);
+
 function failed(report: RunReport, failOn: RunInput['failOn']): boolean {
   if (report.stopCause === 'error') return true;
   if (failOn === 'never') return false;
   if (report.failed > 0) return true;
   return (
     failOn === 'any' &&
-    report.executions.some(
-      ({ failureKind: kind }) => kind !== null && kind !== 'released' && kind !== 'snoozed',
-    )
+    report.executions.some(({ failureKind }) => failureKind !== null && !NO_FAULT.has(failureKind))
   );
 }
 
 function runText(report: RunReport, warnings: readonly string[]): string {
   return [
-    ...report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`),
+    ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
     ...warnings.map((warning) => `Warning: ${warning}`),
-    `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining.`,
+    `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining.`,
   ].join('\n');
 }

@@ -62,12 +62,11 @@ export async function runAction({ env, stop, bundleDir }: ActionDeps): Promise<n
 
 function reportRun({ executions, ...report }: Extract<Answer, { command: 'run' }>['report'], log: Log) {
   for (const { outcome, error, failureKind, name } of executions) {
-    if (outcome === 'failed' || outcome === 'cancelled')
-      log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
+    if (outcome === 'failed') log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
   }
   if (report.error) log.error(report.error, 'The run ended early');
   log.info(
-    `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`,
+    `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`,
   );
 }
 

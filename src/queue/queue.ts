@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { QueueError } from './errors.ts';
+import { checkSchema, explainingSchema } from './check-schema.ts';
 import type { BulkAction, JobChanges, JobFilter, QueueChanges } from './filter.ts';
 import type { Progress } from './job.ts';
 import {
@@ -40,98 +40,19 @@ import {
   statsReply,
   type VerbReply,
   verbReply,
-  versionReply,
 } from './replies.ts';
+import type {
+  BulkOptions,
+  ClaimRequest,
+  FinishItem,
+  JobVerb,
+  ListFilter,
+  NewJob,
+  Planner,
+} from './requests.ts';
 import type { Patience, Rpc } from './rpc.ts';
-import type { FailureKind, JobStatus, Json, Missed } from './types.ts';
-
-/** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
-export interface NewJob {
-  /** Chosen by the caller, it makes sending the same request twice add the job once. */
-  readonly job_id?: string;
-  readonly name: string;
-  readonly job_type: string;
-  readonly config?: Json;
-  readonly description?: string;
-  readonly max_retries?: number;
-  readonly priority?: number;
-  /** ISO 8601 with zone. Not together with `delay_seconds`. */
-  readonly run_at?: string;
-  readonly delay_seconds?: number;
-  readonly queue?: string;
-  readonly timeout_seconds?: number;
-  readonly unique_key?: string;
-  readonly concurrency_key?: string;
-  /** Five-field cron expression or a nickname. The first occurrence is the next one, or `run_at` where that is given. */
-  readonly schedule?: string;
-  /** IANA name; UTC unless given. Only with `schedule`. */
-  readonly timezone?: string;
-  readonly missed?: Missed;
-  readonly missed_grace_seconds?: number;
-}
-
-export interface ClaimRequest {
-  readonly limit: number;
-  readonly queues: readonly string[];
-  readonly jobTypes: readonly string[];
-  readonly lockSeconds: number;
-  /** A fresh UUID; the same one again gets the same jobs again. */
-  readonly requestId: string;
-  readonly runUrl: string | null;
-  /** What started the run: GitHub's name of the event, and for a schedule its cron expression after it. */
-  readonly trigger?: string | null;
-}
-
-/** How an attempt ended, as the database is told. */
-export interface FinishItem {
-  readonly execution_id: string;
-  readonly outcome: 'success' | 'failure' | 'discard' | 'snooze' | 'release';
-  readonly result?: Json;
-  readonly error?: string;
-  readonly error_details?: Json;
-  readonly failure_kind?: Extract<FailureKind, 'error' | 'timeout' | 'crashed'>;
-  readonly delay_seconds?: number;
-  readonly duration_seconds?: number;
-  readonly progress?: Progress;
-  readonly output?: string;
-}
-
-export interface ListFilter {
-  readonly status?: JobStatus;
-  readonly jobType?: string;
-  readonly queue?: string;
-  readonly name?: string;
-  readonly limit?: number;
-  readonly before?: string;
-}
-
-export interface BulkOptions {
-  /** Counts, and changes nothing. */
-  readonly dryRun: boolean;
-  /** Jobs of one batch, 1 to 1,000. */
-  readonly limit: number;
-  /** The `next` of the batch before. */
-  readonly before?: string;
-  /** For `retry`: jobs that become due in each minute. */
-  readonly perMinute?: number;
-  /** For `retry` with `perMinute`: jobs of the batches before. */
-  readonly after?: number;
-  /** For `retry`: merged into the config of each. */
-  readonly config?: Json;
-}
-
-export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
-/** A run that plans, as the database notes it. */
-export interface Planner {
-  readonly instanceId: string;
-  /** Page of the run, for people. */
-  readonly runUrl: string | null;
-  /** GitHub's name of the event, and for a schedule its cron expression after it. */
-  readonly trigger: string | null;
-}
-
 export interface Queue {
   /** Checks that the schema is there, in a version that this code can use. */
   checkSchema(patience?: Patience): Promise<{ schema: number }>;
@@ -150,8 +71,8 @@ export interface Queue {
   ): Promise<RenewReply>;
   enqueue(jobs: readonly NewJob[]): Promise<EnqueueReply>;
   /**
-   * Makes the recurring jobs of a source what it says, all or nothing.
-   * @param source names where they come from; jobs of other sources are left alone
+   * Makes the recurring jobs of a source equal to a list, all or nothing.
+   * @param source names where they come from; jobs of other sources do not change
    * @param jobs each with `schedule` and `unique_key`
    */
   apply(
@@ -183,8 +104,8 @@ export interface Queue {
     patience?: Patience,
   ): Promise<PeekReply>;
   /**
-   * How much is due by queue, and how much of it could be done side by side.
-   * @param planner the run that asks, to be noted as one that came; null for a person, of whom nothing is noted
+   * How much is due by queue, and how much of it could run at the same time.
+   * @param planner the run that asks, which is recorded; null for a person, who is not
    */
   backlog(
     queues: readonly string[],
@@ -204,52 +125,9 @@ export interface Queue {
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 export function createQueue(rpc: Rpc, newId: () => string): Queue {
-  /** "No such function", or an answer in another form, may mean another schema: ask which, to tell the user what to do. */
-  const explained: Rpc = async (fn, args, reply, patience) => {
-    try {
-      return await rpc(fn, args, reply, patience);
-    } catch (error) {
-      if (
-        error instanceof QueueError &&
-        (error.code === 'schema_missing' || error.code === 'unexpected_reply')
-      ) {
-        await checkSchema(patience);
-      }
-      throw error;
-    }
-  };
-
-  async function checkSchema(patience?: Patience): Promise<{ schema: number }> {
-    let version: z.infer<typeof versionReply>;
-    try {
-      version = await rpc('cloud_jobs_version', {}, versionReply, patience);
-    } catch (error) {
-      if (error instanceof QueueError && error.code === 'schema_missing') {
-        throw new QueueError(
-          'schema_missing',
-          'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)',
-          { cause: error },
-        );
-      }
-      throw error;
-    }
-    if (version.schema < CLIENT_SCHEMA) {
-      throw new QueueError(
-        'schema_mismatch',
-        `The cloud-jobs schema in this database is version ${version.schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`,
-      );
-    }
-    if (version.requires > CLIENT_SCHEMA) {
-      throw new QueueError(
-        'schema_mismatch',
-        `The cloud-jobs schema in this database is version ${version.schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`,
-      );
-    }
-    return { schema: version.schema };
-  }
-
+  const explained = explainingSchema(rpc);
   return {
-    checkSchema,
+    checkSchema: (patience) => checkSchema(rpc, patience),
     claim: (instanceId, request, patience) =>
       explained(
         'cloud_jobs_claim',

@@ -1,35 +1,59 @@
 import type { Json } from '../queue/types.ts';
 
 /** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
-const MAX_DEPTH = 200;
+export const MAX_DEPTH = 200;
 
-/**
- * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
- * much for it.
- */
-export function jsonFault(value: unknown): string | null {
+/** Whether a value is nested more than 200 levels deep. No depth is too much for this function. */
+export function isTooDeep(value: unknown): boolean {
   const left: [value: unknown, depth: number][] = [[value, 1]];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [found, depth] = next;
-    if (typeof found === 'number' && !Number.isFinite(found)) {
-      return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
-    }
-    if (typeof found === 'number' && isRounded(found)) {
-      return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-    }
-    if (typeof found === 'string') {
-      const fault = textFault(found);
-      if (fault !== null) return fault;
-    }
+    if (found === null || typeof found !== 'object') continue;
+    if (depth > MAX_DEPTH) return true;
+    for (const inner of Object.values(found)) left.push([inner, depth + 1]);
+  }
+  return false;
+}
+
+/**
+ * Why a parsed value could not be kept as it is, to be read after the name of the value, or null. The path of the
+ * fault is part of it. No depth is too much for this function.
+ */
+export function jsonFault(value: unknown): string | null {
+  const left: [value: unknown, depth: number, path: string][] = [[value, 1, '']];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const [found, depth, path] = next;
+    const fault = valueFault(found);
+    if (fault !== null) return `holds ${fault.what}${path === '' ? '' : ` at ${path}`}${fault.why}`;
     if (found === null || typeof found !== 'object') continue;
     if (depth > MAX_DEPTH) return `is nested more than ${MAX_DEPTH} levels deep`;
     for (const [key, inner] of Object.entries(found as Record<string, Json>)) {
       const fault = textFault(key);
-      if (fault !== null) return fault;
-      left.push([inner, depth + 1]);
+      if (fault !== null) return `holds ${fault.what} in a key${fault.why}`;
+      left.push([inner, depth + 1, pathOf(path, key, Array.isArray(found))]);
     }
   }
   return null;
+}
+
+function pathOf(path: string, key: string, isIndex: boolean): string {
+  if (isIndex) return `${path}[${key}]`;
+  return path === '' ? key.slice(0, 100) : `${path}.${key.slice(0, 100)}`;
+}
+
+interface Fault {
+  readonly what: string;
+  readonly why: string;
+}
+
+function valueFault(value: unknown): Fault | null {
+  if (typeof value === 'string') return textFault(value);
+  if (typeof value !== 'number') return null;
+  if (Number.isNaN(value)) return { what: 'NaN', why: ', which JSON cannot express' };
+  if (!Number.isFinite(value)) return { what: 'a number that is too large', why: '' };
+  if (!isRounded(value)) return null;
+  const why = `, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+  return { what: `the number ${value}`, why };
 }
 
 /** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
@@ -38,7 +62,8 @@ function isRounded(value: number): boolean {
 }
 
 /** What Postgres cannot store. */
-function textFault(text: string): string | null {
-  if (text.includes('\0')) return 'holds a NUL character (\\u0000), which cannot be stored';
-  return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
+function textFault(text: string): Fault | null {
+  const why = ', which cannot be stored';
+  if (text.includes('\0')) return { what: 'a NUL character (\\u0000)', why };
+  return text.isWellFormed() ? null : { what: 'half of a surrogate pair', why };
 }

@@ -2,9 +2,10 @@ import { AbortReason, type Handler, type HandlerOutcome } from '../handlers/hand
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
+import { jsonFault } from '../text/json-fault.ts';
 import { keepStart } from '../text/storable.ts';
+import type { Ending } from './finish-item.ts';
 import type { JobOutput } from './job-output.ts';
-import type { Ending } from './settle.ts';
 
 export interface AttemptDeps {
   readonly handler: Handler;
@@ -16,126 +17,130 @@ export interface AttemptDeps {
   readonly now: () => number;
 }
 
-/** One running attempt. */
-export interface Attempt {
-  readonly job: ClaimedJob;
-  readonly output: JobOutput;
-  /** Settles when the handler has ended, or did not end in time after it was told to stop. Never rejects. */
-  readonly ended: Promise<Ending>;
-  stop(reason: AbortReason): void;
-  /** The newest progress that has not been sent yet, once. */
-  takeProgress(): Progress | null;
-}
-
-/** A handler that does not end this long after it was told to stop is not waited for any longer. */
+/** How long a handler that was stopped may take to end. */
 const ABANDON_AFTER_MS = 30_000;
-/** Warnings of one job that the summary can show. */
+/** How many warnings of one job the summary shows. */
 const MAX_WARNINGS = 10;
 const MAX_WARNING_BYTES = 2_000;
-/** setTimeout fires at once beyond this. */
+/** setTimeout fires at once for a longer delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Starts a job's handler and watches over it: its timeout, its progress, its end. */
-export function startAttempt(job: ClaimedJob, deps: AttemptDeps): Attempt {
-  const started = deps.now();
-  const controller = new AbortController();
-  let reason: AbortReason | null = null;
-  let progress: Progress | null = null;
-  let unsent = false;
-  const warnings: string[] = [];
-  let abandon: (outcome: HandlerOutcome) => void = () => {};
-  const abandoned = new Promise<HandlerOutcome>((resolve) => {
-    abandon = resolve;
-  });
-  const timers: NodeJS.Timeout[] = [];
+/** One running attempt: starts the handler, stops it when its timeout is over, keeps its newest progress. */
+export class Attempt {
+  readonly job: ClaimedJob;
+  readonly output: JobOutput;
+  /** Settles when the handler has ended, or has not ended in time after it was stopped. Never rejects. */
+  readonly ended: Promise<Ending>;
 
-  const stop = (why: AbortReason): void => {
-    if (reason) return;
-    reason = why;
-    timers.push(
-      setTimeout(
-        () =>
-          abandon({ outcome: 'failure', kind: 'error', message: 'The handler did not stop when told to.' }),
-        ABANDON_AFTER_MS,
-      ),
-    );
-    controller.abort(why);
-  };
+  readonly #deps: AttemptDeps;
+  readonly #started: number;
+  readonly #controller = new AbortController();
+  readonly #abandoned = Promise.withResolvers<HandlerOutcome>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #reason: AbortReason | null = null;
+  #progress: Progress | null = null;
+  #isProgressNew = false;
+  readonly #warnings: string[] = [];
 
-  if (job.timeout_seconds !== null && job.timeout_seconds * 1000 <= LONGEST_TIMER_MS) {
-    const seconds = job.timeout_seconds;
-    timers.push(
-      setTimeout(
-        () =>
-          stop(
-            new AbortReason(
-              'timeout',
-              `The job ran longer than its timeout of ${seconds} s and was stopped.`,
-            ),
-          ),
-        seconds * 1000,
-      ),
-    );
+  constructor(job: ClaimedJob, deps: AttemptDeps) {
+    this.job = job;
+    this.output = deps.output;
+    this.#deps = deps;
+    this.#started = deps.now();
+    this.#startTimeout();
+    this.ended = this.#run();
   }
 
-  const warn = (text: string): void => {
-    deps.output.line(`warning: ${text}`);
-    if (warnings.length < MAX_WARNINGS) warnings.push(keepStart(deps.redact(text), MAX_WARNING_BYTES));
-  };
+  /** Stops the handler. The first reason counts. */
+  stop(reason: AbortReason): void {
+    if (this.#reason) return;
+    this.#reason = reason;
+    const message = 'The handler did not end after it was stopped.';
+    this.#after(ABANDON_AFTER_MS, () =>
+      this.#abandoned.resolve({ outcome: 'failure', kind: 'error', message }),
+    );
+    this.#controller.abort(reason);
+  }
 
-  const handled = (async (): Promise<HandlerOutcome> => {
+  /** The newest progress, or null if it was taken before. */
+  takeProgress(): Progress | null {
+    if (!this.#isProgressNew) return null;
+    this.#isProgressNew = false;
+    return this.#progress;
+  }
+
+  async #run(): Promise<Ending> {
+    const outcome = await Promise.race([this.#handle(), this.#abandoned.promise]);
+    for (const timer of this.#timers) clearTimeout(timer);
+    return {
+      executionId: this.job.execution_id,
+      outcome,
+      abortCause: this.#reason?.abortCause ?? null,
+      abortMessage: this.#reason?.message ?? null,
+      durationSeconds: (this.#deps.now() - this.#started) / 1000,
+      progress: this.#progress,
+      warnings: this.#warnings,
+      output: this.#tail(),
+    };
+  }
+
+  #mask(value: string): void {
+    if (this.#deps.secret(value)) return;
+    this.#warn(`A secret of ${value.length} characters is too long to be hidden.`);
+  }
+
+  #warn(text: string): void {
+    this.output.line(`warning: ${text}`);
+    if (this.#warnings.length < MAX_WARNINGS) {
+      this.#warnings.push(keepStart(this.#deps.redact(text), MAX_WARNING_BYTES));
+    }
+  }
+
+  #tail(): string {
     try {
-      return await deps.handler({
+      return this.output.tail();
+    } catch (error) {
+      return `The output could not be kept: ${describeError(error)}`;
+    }
+  }
+
+  async #handle(): Promise<HandlerOutcome> {
+    const { job } = this;
+    try {
+      const config = readConfig(job.config);
+      const fault = jsonFault(config);
+      if (fault !== null) return { outcome: 'discard', reason: `The config of the job ${fault}.` };
+      return await this.#deps.handler({
         job,
-        config: readConfig(job.config),
+        config,
         idempotencyKey: `${job.job_id}:${job.occurrence}`,
-        signal: controller.signal,
-        log: {
-          line: (text) => deps.output.line(text),
-          warning: warn,
-        },
+        signal: this.#controller.signal,
+        log: { line: (text) => this.output.line(text), warning: (text) => this.#warn(text) },
         progress: (value) => {
-          progress = value;
-          unsent = true;
+          this.#progress = value;
+          this.#isProgressNew = true;
         },
-        secret: (value) => {
-          if (!deps.secret(value)) warn(`A secret of ${value.length} characters is too long to be hidden.`);
-        },
-        redact: deps.redact,
+        secret: (value) => this.#mask(value),
+        redact: this.#deps.redact,
       });
     } catch (error) {
       return { outcome: 'failure', kind: 'error', message: describeError(error) };
     }
-  })();
+  }
 
-  const ended = Promise.race([handled, abandoned]).then((outcome): Ending => {
-    for (const timer of timers) clearTimeout(timer);
-    return {
-      executionId: job.execution_id,
-      outcome,
-      abortCause: reason?.abortCause ?? null,
-      abortMessage: reason?.message ?? null,
-      durationSeconds: (deps.now() - started) / 1000,
-      progress,
-      warnings,
-      output: deps.output.tail(),
-    };
-  });
+  #startTimeout(): void {
+    const seconds = this.job.timeout_seconds;
+    if (seconds === null || seconds * 1000 > LONGEST_TIMER_MS) return;
+    const message = `The job ran longer than its timeout of ${seconds} s and was stopped.`;
+    this.#after(seconds * 1000, () => this.stop(new AbortReason('timeout', message)));
+  }
 
-  return {
-    job,
-    output: deps.output,
-    ended,
-    stop,
-    takeProgress: () => {
-      if (!unsent) return null;
-      unsent = false;
-      return progress;
-    },
-  };
+  #after(ms: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, ms));
+  }
 }
 
-/** Clients of the seed schema encoded the config twice: a JSON string that holds JSON. */
+/** Clients of the first schema encoded the config twice: as a JSON string that holds JSON. */
 function readConfig(config: Json): Json {
   if (typeof config !== 'string') return config;
   try {

@@ -1,17 +1,17 @@
 import { AbortReason } from '../handlers/handler.ts';
 import type { Progress } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import { keepStart, storableText } from '../text/storable.ts';
+import { describeError } from '../text/describe-error.ts';
 import type { Attempt } from './attempt.ts';
+import { storableProgress } from './finish-item.ts';
 import { MAX_BATCH } from './limits.ts';
-import { storableProgress } from './settle.ts';
 
-/** What the heartbeat looks after: every execution whose lock this worker holds. */
+/** The executions whose locks a worker holds. */
 export interface Held {
-  /** Claimed, not started. */
+  /** Claimed and not started. */
   readonly waiting: readonly string[];
   readonly running: readonly Attempt[];
-  /** Ended, not recorded yet. */
+  /** Ended and not recorded. */
   readonly ending: readonly string[];
 }
 
@@ -20,99 +20,128 @@ export interface HeartbeatDeps {
   readonly instanceId: string;
   readonly lockSeconds: number;
   readonly held: () => Held;
-  /** A claimed job that was not started belongs to somebody else now. */
+  /** Called with jobs that were not started and are cancelled or no longer held. */
   readonly dropWaiting: (executionIds: ReadonlySet<string>) => void;
   readonly redact: (text: string) => string;
   readonly warn: (message: string) => void;
   readonly now: () => number;
 }
 
-/** Locks are renewed this many times within their life, so that two lost requests do no harm. */
+/** How long progress and a cancel may take, as long as locks do not need more haste: 240 requests an hour. */
+const BEAT_MS = 15_000;
+/** Beats within the life of a lock, so that two lost requests do no harm. */
 const BEATS_PER_LOCK = 3;
 
-/**
- * Renews locks until stopped. The reply tells of cancels and of locks that are gone; where the database cannot be
- * reached for a whole lock time, the locks are taken for gone: another worker may run the jobs by then.
- * @returns stop, and beat for one renewal now
- */
-export function startHeartbeat(deps: HeartbeatDeps): { stop(): void; beat(): Promise<void> } {
-  const intervalMs = (deps.lockSeconds * 1000) / BEATS_PER_LOCK;
-  let renewedAt = deps.now();
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
+/** A request may take this long even if locks are short. */
+const SHORTEST_TRY_MS = 1_500;
 
-  async function beat(): Promise<void> {
-    const asked = deps.now();
-    const { waiting, running, ending } = deps.held();
-    const items: { execution_id: string; progress?: Progress }[] = [
-      ...running.map((attempt) => {
-        const progress = attempt.takeProgress();
-        return {
-          execution_id: attempt.job.execution_id,
-          ...(progress ? { progress: cleanProgress(progress, deps.redact) } : {}),
-        };
-      }),
+interface Beat {
+  readonly gone: Set<string>;
+  readonly cancelled: Set<string>;
+}
+
+/**
+ * Tells the database every 15 s that the jobs of a worker are alive, with their progress, in one request for all. The
+ * reply says which jobs were cancelled and which locks are gone. If the database cannot be reached for a whole lock
+ * time, all locks count as gone: another worker may run the jobs by then.
+ */
+export class Heartbeat {
+  readonly #deps: HeartbeatDeps;
+  readonly #intervalMs: number;
+  readonly #lockMs: number;
+  /** When the locks were last known to be held. */
+  #renewedAt: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(deps: HeartbeatDeps) {
+    this.#deps = deps;
+    this.#lockMs = deps.lockSeconds * 1000;
+    this.#intervalMs = Math.min(BEAT_MS, this.#lockMs / BEATS_PER_LOCK);
+    this.#renewedAt = deps.now();
+  }
+
+  start(): void {
+    this.#timer = setTimeout(async () => {
+      await this.#beat();
+      if (!this.#isStopped) this.start();
+    }, this.#intervalMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #beat(): Promise<void> {
+    const { held, now } = this.#deps;
+    const asked = now();
+    const { waiting, running, ending } = held();
+    const items = [
+      ...running.map((attempt) => this.#itemOf(attempt)),
       ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
     ];
-    if (items.length === 0) {
-      renewedAt = asked;
-      return;
-    }
-    const gone = new Set<string>();
-    const cancelled = new Set<string>();
+    let beat: Beat;
     try {
-      for (let from = 0; from < items.length; from += MAX_BATCH) {
-        const patience = { networkMs: intervalMs / 2, serverMs: intervalMs / 2 };
-        const reply = await deps.queue.renew(
-          deps.instanceId,
-          items.slice(from, from + MAX_BATCH),
-          deps.lockSeconds,
-          patience,
-        );
-        for (const item of reply.renewed) {
-          if (!item.held) gone.add(item.execution_id);
-          if (item.cancel_requested) cancelled.add(item.execution_id);
-        }
-      }
-      renewedAt = asked;
+      beat = await this.#renew(items);
+      this.#renewedAt = asked;
     } catch (error) {
-      const left = deps.lockSeconds - (deps.now() - renewedAt) / 1000;
-      deps.warn(
-        `The locks could not be renewed: ${error instanceof Error ? error.message : String(error)} ${left > 0 ? `They hold for another ${Math.round(left)} s.` : 'They have expired.'}`,
-      );
+      const left = this.#lockMs - (now() - this.#renewedAt);
+      this.#warn(error, left);
       if (left > 0) return;
-      for (const item of items) gone.add(item.execution_id);
+      beat = { gone: new Set(items.map(({ execution_id }) => execution_id)), cancelled: new Set() };
     }
+    this.#stopRunning(running, beat);
+    const dropped = waiting.filter((id) => beat.gone.has(id) || beat.cancelled.has(id));
+    if (dropped.length > 0) this.#deps.dropWaiting(new Set(dropped));
+  }
+
+  #itemOf(attempt: Attempt): { execution_id: string; progress?: Progress } {
+    const progress = attempt.takeProgress();
+    return {
+      execution_id: attempt.job.execution_id,
+      ...(progress ? { progress: storableProgress(progress, this.#deps.redact) } : {}),
+    };
+  }
+
+  async #renew(items: readonly { execution_id: string; progress?: Progress }[]): Promise<Beat> {
+    const { queue, instanceId, lockSeconds } = this.#deps;
+    const ms = this.#intervalMs;
+    const patience = {
+      networkMs: ms,
+      serverMs: ms,
+      doubtMs: ms,
+      requestMs: Math.min(12_000, Math.max(SHORTEST_TRY_MS, ms)),
+    };
+    const beat: Beat = { gone: new Set(), cancelled: new Set() };
+    for (let from = 0; from < items.length; from += MAX_BATCH) {
+      const batch = items.slice(from, from + MAX_BATCH);
+      const reply = await queue.renew(instanceId, batch, lockSeconds, patience);
+      for (const item of reply.renewed) {
+        if (!item.held) beat.gone.add(item.execution_id);
+        if (item.cancel_requested) beat.cancelled.add(item.execution_id);
+      }
+    }
+    return beat;
+  }
+
+  #stopRunning(running: readonly Attempt[], { gone, cancelled }: Beat): void {
     for (const attempt of running) {
       const id = attempt.job.execution_id;
       if (gone.has(id)) {
-        attempt.stop(
-          new AbortReason('lost', 'The lock of this job is gone; another worker may run it by now.'),
-        );
+        const message = 'The lock of this job is gone; another worker may run it by now.';
+        attempt.stop(new AbortReason('lost', message));
       } else if (cancelled.has(id)) {
         attempt.stop(new AbortReason('cancelled', 'The job was cancelled while it ran.'));
       }
     }
-    deps.dropWaiting(new Set([...gone, ...cancelled].filter((id) => waiting.includes(id))));
   }
 
-  const schedule = (): void => {
-    timer = setTimeout(async () => {
-      await beat();
-      if (!stopped) schedule();
-    }, intervalMs);
-  };
-  schedule();
-
-  return {
-    beat,
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-    },
-  };
-}
-
-function cleanProgress(progress: Progress, redact: (text: string) => string): Progress {
-  return storableProgress(progress, (text, bytes) => keepStart(storableText(redact(text)), bytes));
+  /** One lost beat does no harm, so a warning comes only when a good part of the lock time is over. */
+  #warn(error: unknown, leftMs: number): void {
+    if (leftMs > this.#lockMs / 2) return;
+    const outlook =
+      leftMs > 0 ? `They hold for another ${Math.round(leftMs / 1000)} s.` : 'They have expired.';
+    this.#deps.warn(`The locks could not be renewed: ${describeError(error)} ${outlook}`);
+  }
 }

@@ -2,20 +2,18 @@
  * The output of one job, kept within bounds until the job ends and then printed as one group: groups cannot overlap,
  * and jobs do. The start and the end of a long output are kept.
  */
-import { splitLines, visible } from '../text/disarm.ts';
+import { LINE_LIMIT, splitLines, visible } from '../text/disarm.ts';
 import { endOf, LineBuffer } from '../text/line-buffer.ts';
 import type { Log } from '../text/log.ts';
-import { MAX_OUTPUT_BYTES } from './limits.ts';
+import { MAX_TEXT_BYTES } from './limits.ts';
 
-/** The most characters of one line that are shown. */
-const LINE_CHARS = 16_384;
 /**
  * The most characters of one line that are kept until the job ends. More than is shown: a line is cut after secrets
  * are taken out, since half a secret would not be found, and a secret may become known after the line that holds it.
  */
 const KEPT_CHARS = 65_536;
 
-const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: MAX_OUTPUT_BYTES, tailChars: KEPT_CHARS };
+const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: MAX_TEXT_BYTES, tailChars: KEPT_CHARS };
 
 export class JobOutput {
   readonly #title: string;
@@ -41,7 +39,7 @@ export class JobOutput {
   tail(): string {
     const { redact } = this.#log;
     const text = redact(visible(redact(this.#tail.kept().join('\n'))));
-    return endOf(text, MAX_OUTPUT_BYTES).trimEnd();
+    return endOf(text, MAX_TEXT_BYTES).trimEnd();
   }
 
   /** Prints the output with the verdict as its last line. */
@@ -53,7 +51,7 @@ export class JobOutput {
 }
 
 function shorten(line: string): string {
-  return line.length > LINE_CHARS
-    ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]`
+  return line.length > LINE_LIMIT
+    ? `${line.slice(0, LINE_LIMIT)} … [line cut at ${LINE_LIMIT} characters]`
     : line;
 }

@@ -1,17 +1,16 @@
-/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
+/** What one attempt may store, in bytes. `cloud_jobs_finish` refuses a larger result and larger details. */
 export const MAX_RESULT_BYTES = 256 * 1024;
-export const MAX_ERROR_BYTES = 16 * 1024;
 export const MAX_DETAILS_BYTES = 64 * 1024;
-/** Of one text among the details: a long stack must not cost the rest. */
+/** Of a text that is cut, such as an error message or the output that is kept. */
+export const MAX_TEXT_BYTES = 16 * 1024;
+/** Of one text among the details, so that a long stack does not push out the others. */
 export const MAX_DETAIL_BYTES = 8 * 1024;
-export const MAX_OUTPUT_BYTES = 16 * 1024;
 export const MAX_NOTE_BYTES = 1024;
 
-/** Jobs in one request at the most; the database takes no more. */
+/** The most jobs in one request; the database accepts no more. */
 export const MAX_BATCH = 1_000;
-/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+/** About how many bytes of jobs one request carries: it bounds the memory of a worker whose jobs are large. */
 export const BATCH_BYTES = 512 * 1024;
 
-/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
- * one, the worker does the jobs of the other. */
+/** How many requests a worker may have under way, beside its heartbeat: it works on one batch while the database works on the other. */
 export const MAX_IN_FLIGHT = 2;

@@ -1,8 +1,11 @@
-import type { Progress } from '../queue/job.ts';
-import type { Arrival } from '../queue/replies.ts';
+import type { ClaimedJob, Progress } from '../queue/job.ts';
+import type { Arrival, FinishedItem } from '../queue/replies.ts';
 import type { FailureKind, JobStatus, Json } from '../queue/types.ts';
+import type { Ending, Finished } from './finish-item.ts';
 
-/** One attempt as the run saw it, for the summary, the outputs and the exit code. */
+/** What a run reports to the summary, the outputs and the exit code. */
+
+/** One attempt as the run saw it. */
 export interface ExecutionReport {
   readonly jobId: string;
   readonly executionId: string;
@@ -11,20 +14,20 @@ export interface ExecutionReport {
   readonly queue: string;
   readonly attempt: number;
   readonly maxRetries: number;
-  /** How the attempt ended. `lost`: the lock was gone when it did, so this run changed nothing. */
+  /** How the attempt ended. `lost`: its lock was gone by then, so this run changed nothing. */
   readonly outcome: 'success' | 'failed' | 'retry' | 'snoozed' | 'released' | 'cancelled' | 'lost';
   readonly failureKind: FailureKind | null;
-  /** What became of the job, by the database; null when the lock was lost. */
+  /** The status of the job after the attempt, from the database; null if the lock was lost. */
   readonly jobStatus: JobStatus | null;
-  /** When the job runs next (ISO 8601), by the database. */
+  /** When the job runs next (ISO 8601), from the database. */
   readonly nextRunAt: string | null;
   readonly durationSeconds: number;
   readonly result: Json;
   readonly error: string | null;
   readonly progress: Progress | null;
-  /** What the handler warned of, the first ones. */
+  /** The first warnings of the handler. */
   readonly warnings: readonly string[];
-  /** Absolute path of the file that holds a result too large for its row; null otherwise. */
+  /** Absolute path of the file with a result that is too large for its row; null otherwise. */
   readonly resultFile: string | null;
 }
 
@@ -34,7 +37,7 @@ export type StopCause = 'empty' | 'max-jobs' | 'time-budget' | 'signal' | 'error
 /** One run of a worker. */
 export interface RunReport {
   readonly instanceId: string;
-  /** The executions worth telling: all, up to some hundreds of each outcome. The numbers below count every one. */
+  /** Up to 500 executions of each outcome. The numbers below count every one. */
   readonly executions: readonly ExecutionReport[];
   readonly claimed: number;
   readonly succeeded: number;
@@ -42,15 +45,111 @@ export interface RunReport {
   readonly failed: number;
   /** Attempts that failed and will be retried. */
   readonly retried: number;
-  /** Due jobs of the worker's queues and types that are left, by the database at the end; null when it could not be asked. */
+  /** Jobs that somebody cancelled while they ran here. */
+  readonly cancelled: number;
+  /** Due jobs of the worker's queues and types at the end, from the database; null if it could not be asked. */
   readonly remaining: number | null;
   /** Attempts of dead workers that this run's claims ended. */
   readonly expired: number;
   readonly stopCause: StopCause;
-  /** What ended the run early, where `stopCause` is `error`. */
+  /** What ended the run early, if `stopCause` is `error`. */
   readonly error: string | null;
   readonly durationSeconds: number;
   readonly httpRequests: number;
-  /** What the database knew of workers and ticks before this run; null when it was not told. */
+  /** What the database knew of workers and ticks before this run; null if it did not say. */
   readonly arrival: Arrival | null;
+}
+
+/** How many reports of each outcome are kept, so that a run of 100,000 jobs does not hold 100,000 of them. */
+const KEPT = 500;
+
+/** Counts every execution, and keeps the reports of some. */
+export class Tally {
+  readonly #kept = new Map<ExecutionReport['outcome'], ExecutionReport[]>();
+  readonly #counts = { success: 0, failed: 0, retry: 0, snoozed: 0, released: 0, cancelled: 0, lost: 0 };
+
+  add(report: ExecutionReport): void {
+    this.#counts[report.outcome] += 1;
+    const kept = this.#kept.get(report.outcome) ?? [];
+    if (kept.length < KEPT) kept.push(report);
+    this.#kept.set(report.outcome, kept);
+  }
+
+  get counts(): Pick<RunReport, 'succeeded' | 'failed' | 'retried' | 'cancelled'> {
+    const { success, failed, retry, cancelled } = this.#counts;
+    return { succeeded: success, failed, retried: retry, cancelled };
+  }
+
+  get executions(): ExecutionReport[] {
+    return [...this.#kept.values()].flat();
+  }
+}
+
+/** @param answer what the database replied about the attempt; null if it could not be recorded */
+export function executionReport(
+  job: ClaimedJob,
+  ending: Ending,
+  { item, result, resultFile }: Finished,
+  answer: FinishedItem | null,
+): ExecutionReport {
+  return {
+    jobId: job.job_id,
+    executionId: job.execution_id,
+    name: job.name,
+    jobType: job.job_type,
+    queue: job.queue,
+    attempt: job.attempt,
+    maxRetries: job.max_retries,
+    outcome: outcomeOf(job, answer),
+    failureKind: answer?.failure_kind ?? null,
+    jobStatus: answer?.status ?? null,
+    nextRunAt: answer?.run_at ?? null,
+    durationSeconds: ending.durationSeconds,
+    result,
+    error: item.error ?? null,
+    progress: ending.progress,
+    warnings: ending.warnings,
+    resultFile,
+  };
+}
+
+function outcomeOf(job: ClaimedJob, answer: FinishedItem | null): ExecutionReport['outcome'] {
+  if (!answer?.applied) return 'lost';
+  switch (answer.failure_kind) {
+    case null:
+    case undefined:
+      return 'success';
+    case 'snoozed':
+    case 'released':
+    case 'cancelled':
+      return answer.failure_kind;
+    case 'discarded':
+      return 'failed';
+    default:
+      // A failed occurrence of a schedule leaves the job waiting as well, for the next occurrence.
+      return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
+  }
+}
+
+/** The outcome of an attempt in one line. */
+export function outcomeLine(report: ExecutionReport): string {
+  const took = `after ${report.durationSeconds.toFixed(1)} s`;
+  const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
+  const why = report.error ? `: ${report.error}` : '';
+  switch (report.outcome) {
+    case 'success':
+      return `Succeeded ${took}${next}`;
+    case 'retry':
+      return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
+    case 'failed':
+      return `Failed for good ${took}${next}${why}`;
+    case 'snoozed':
+      return `Snoozed${next}${why}`;
+    case 'released':
+      return `Handed back${why}`;
+    case 'cancelled':
+      return `Cancelled ${took}`;
+    case 'lost':
+      return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
+  }
 }

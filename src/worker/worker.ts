@@ -1,441 +1,328 @@
+import { Changes } from '../changes.ts';
 import { AbortReason, type Handler } from '../handlers/handler.ts';
-import { QueueError, type QueueErrorCode } from '../queue/errors.ts';
 import type { ClaimedJob } from '../queue/job.ts';
-import type { ClaimRequest, FinishItem, Queue } from '../queue/queue.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
-import type { Patience } from '../queue/rpc.ts';
-import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
-import { type Attempt, startAttempt } from './attempt.ts';
-import { startHeartbeat } from './heartbeat.ts';
-import type { JobOutput } from './job-output.ts';
+import { jsonbBytes } from '../text/json-size.ts';
+import { Attempt } from './attempt.ts';
+import { Exchange } from './exchange.ts';
+import { finishItem } from './finish-item.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { JobBuffer } from './job-buffer.ts';
 import { MAX_IN_FLIGHT } from './limits.ts';
-import { createPace, type InHand } from './pace.ts';
-import { record } from './recorder.ts';
-import type { RunReport, StopCause } from './report.ts';
-import { type Ending, type Settled, settle } from './settle.ts';
-import { createTally } from './tally.ts';
-import { verdict } from './verdict.ts';
-import { createWake } from './wake.ts';
+import type { WorkerDeps, WorkerOptions } from './options.ts';
+import { createPace, type InHand, type Pace } from './pace.ts';
+import {
+  FIRST_CALL,
+  laterCall,
+  SHUTDOWN_CALL,
+  SHUTDOWN_HANDLERS_MS,
+  SHUTDOWN_REQUEST_MS,
+} from './patience.ts';
+import { type ExecutionReport, outcomeLine, type RunReport, type StopCause, Tally } from './report.ts';
 
-export interface WorkerOptions {
-  /** No other worker has it: repository + run id + run attempt + a random part. */
-  readonly instanceId: string;
-  readonly queues: readonly string[];
-  readonly jobTypes: readonly string[];
-  /** Jobs that run at the same time, at least 1. */
-  readonly concurrency: number;
-  /** Stop claiming after so many jobs; null for no limit. */
-  readonly maxJobs: number | null;
-  /** How long a lock holds without a heartbeat: the time to recover the jobs of a dead worker. */
-  readonly lockSeconds: number;
-  /** Stop claiming after so long; what runs then may end. */
-  readonly timeBudgetSeconds: number;
-  /** Goes on asking for so long after the queue ran empty; 0 to end at once. */
-  readonly lingerSeconds: number;
-  /** Page of this run, for people. */
-  readonly runUrl: string | null;
-  /** GitHub's name of the event, and for a schedule its cron expression after it; null outside of GitHub. */
-  readonly trigger: string | null;
-}
-
-export interface WorkerDeps {
-  readonly queue: Queue;
-  readonly handlers: Readonly<Record<string, Handler>>;
-  readonly openOutput: (job: ClaimedJob) => JobOutput;
-  readonly redact: (text: string) => string;
-  readonly redactJson: (value: Json) => Json;
-  /** Masks a value from now on. Returns false if it is too long to be hidden. */
-  readonly secret: (value: string) => boolean;
-  /** Keeps a result too large for its row; returns the file's absolute path. */
-  readonly spill: (executionId: string, text: string) => Promise<string>;
-  readonly warn: (message: string) => void;
-  readonly newId: () => string;
-  /** Milliseconds of a clock that never jumps. */
-  readonly now: () => number;
-  /** Aborts when the runner wants the worker to end (SIGINT, SIGTERM). */
-  readonly stop: AbortSignal;
-  /** Requests sent so far, for the report. */
-  readonly requests: () => number;
-}
-
-/** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
+/** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-/** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
-const SHUTDOWN_REQUEST_MS = 1_500;
-/** handlers have so long, counted from the signal, */
-const SHUTDOWN_HANDLERS_MS = 4_000;
-/** and the last calls so long after that. */
-const SHUTDOWN_CALL: Patience = { networkMs: 2_000, serverMs: 2_000 };
-/** The first call proves the URL and the key, and a person may be waiting. */
-const FIRST_CALL: Patience = { networkMs: 8_000, serverMs: 30_000 };
 
-interface Waiting {
-  readonly job: ClaimedJob;
-  readonly claimedAt: number;
-}
-interface Ended {
-  readonly attempt: Attempt;
-  readonly ending: Ending;
-  readonly settled: Settled;
-  readonly at: number;
-}
-interface HandBack {
-  readonly job: ClaimedJob;
-  readonly reason: string;
-}
-
-/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
-const PASSING: ReadonlySet<QueueErrorCode> = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
-
+/** Stands in for the handler of a job type that a newer release brings. */
 const noHandler: Handler = async ({ job }) => ({
   outcome: 'failure',
   kind: 'error',
-  message: `This version of cloud-jobs knows no job type ${JSON.stringify(job.job_type)}.`,
+  message: `This version of cloud-jobs has no handler for the job type ${JSON.stringify(job.job_type)}.`,
 });
 
-const bytesOf = (value: Json): number => JSON.stringify(value).length;
+const STOPPED = 'The runner stopped the worker.';
 
 /**
- * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
- * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
- * @throws QueueError when the first call fails: nothing is known to be claimed
+ * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves when
+ * every job that it claimed is recorded or handed back, or could not be, which is then a warning.
+ * @throws QueueError if the first call fails: nothing is known to be claimed
  */
 export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promise<RunReport> {
-  const started = deps.now();
-  const tally = createTally();
-  const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
-  const wake = createWake();
-  const lockMs = options.lockSeconds * 1000;
-  const patienceMs = Math.min(lockMs / 2, AHEAD_PATIENCE_MS);
+  return await new Worker(options, deps).run();
+}
 
-  // A claimed job is in exactly one of these until it is recorded.
-  const waiting: Waiting[] = [];
-  const running = new Map<string, Attempt>();
-  let ended: Ended[] = [];
-  let handBack: HandBack[] = [];
-  const sending = new Set<string>();
-
-  let claimed = 0;
-  let expired = 0;
-  let arrival: Arrival | null = null;
-  /** Requests under way, and the jobs that they ask for. */
-  let inFlight = 0;
-  let asked = 0;
-  /** A claim has been answered. */
-  let reached = false;
-  /** Claims whose replies were lost: they may have been applied. */
-  const unknownClaims: ClaimRequest[] = [];
+/**
+ * A claimed job is in exactly one place until it is recorded: in the buffer (not started), among the running, or in the
+ * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
+ * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
+ */
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #deps: WorkerDeps;
+  readonly #started: number;
+  readonly #lockMs: number;
+  readonly #aheadPatienceMs: number;
+  readonly #pace: Pace;
+  readonly #tally = new Tally();
+  readonly #buffer = new JobBuffer();
+  readonly #running = new Map<string, Attempt>();
+  readonly #exchange: Exchange;
+  readonly #changes = new Changes();
+  readonly #abortRequests = new AbortController();
+  /** Something happened since the loop last looked. */
+  #hasChanged = false;
+  #stopCause: StopCause | null = null;
   /** Why a request failed for good. */
-  let broken: { readonly error: unknown } | null = null;
-  let stopCause: StopCause | null = null;
-  let failure: string | null = null;
+  #broken: { readonly error: unknown } | null = null;
+  #claimed = 0;
+  #expired = 0;
+  #arrival: Arrival | null = null;
+  /** A claim has been answered, so URL, key and schema are right. */
+  #hasReached = false;
 
-  const stopRequests = new AbortController();
-  const endRequestsSoon = (): void => {
-    setTimeout(
-      () => stopRequests.abort(new Error('The worker is shutting down.')),
-      SHUTDOWN_REQUEST_MS,
-    ).unref();
-  };
-  const onStop = (): void => {
-    endRequestsSoon();
-    wake.now();
-  };
-  if (deps.stop.aborted) onStop();
-  else deps.stop.addEventListener('abort', onStop, { once: true });
-
-  const heartbeat = startHeartbeat({
-    ...deps,
-    instanceId: options.instanceId,
-    lockSeconds: options.lockSeconds,
-    held: () => ({
-      waiting: waiting.map(({ job }) => job.execution_id),
-      running: [...running.values()],
-      ending: [...ended.map(({ attempt }) => attempt.job.execution_id), ...sending],
-    }),
-    dropWaiting: (ids) => {
-      giveBack(
-        ({ job }) => ids.has(job.execution_id),
-        'Not started: it was cancelled, or its lock was lost.',
-      );
-      wake.now();
-    },
-  });
-
-  function giveBack(which: (item: Waiting) => boolean, reason: string): void {
-    for (const item of waiting.filter(which)) {
-      waiting.splice(waiting.indexOf(item), 1);
-      handBack.push({ job: item.job, reason });
-    }
-  }
-
-  function fill(): void {
-    while (running.size < options.concurrency && stopCause !== 'signal' && stopCause !== 'error') {
-      const next = waiting.shift();
-      if (!next) return;
-      start(next.job);
-    }
-  }
-
-  function start(job: ClaimedJob): void {
-    const attempt = startAttempt(job, {
-      handler: deps.handlers[job.job_type] ?? noHandler,
-      output: deps.openOutput(job),
-      secret: deps.secret,
-      redact: deps.redact,
-      now: deps.now,
-    });
-    running.set(job.execution_id, attempt);
-    void attempt.ended.then(async (ending) => {
-      const settled = await settleOrFail(ending);
-      running.delete(job.execution_id);
-      ended.push({ attempt, ending, settled, at: deps.now() });
-      pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
-      fill();
-      wake.now();
+  constructor(options: WorkerOptions, deps: WorkerDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#started = deps.now();
+    this.#lockMs = options.lockSeconds * 1000;
+    this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
+    this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+    this.#exchange = new Exchange(options, {
+      ...deps,
+      instanceId: options.instanceId,
+      onRecorded: (attempt, report) => this.#report(attempt, report),
+      onClaimed: (claim, limit) => this.#takeIn(claim, limit),
     });
   }
 
-  /** A result that cannot be kept (a full disk) is a failure of the job, and told as one. */
-  async function settleOrFail(ending: Ending): Promise<Settled> {
+  async run(): Promise<RunReport> {
+    const { stop } = this.#deps;
+    const onStop = (): void => {
+      this.#abortRequestsSoon();
+      this.#notify();
+    };
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
+    const heartbeat = this.#heartbeat();
+    heartbeat.start();
+    let failure: string | null = null;
     try {
-      return await settle(ending, deps);
+      await this.#loop();
     } catch (error) {
-      const message = `The job succeeded, but its result could not be kept: ${describeError(error)}`;
-      return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
+      if (stop.aborted) await this.#shutDown('signal', STOPPED);
+      else if (!this.#hasReached) {
+        await this.#exchange.giveUp(error, SHUTDOWN_CALL);
+        throw error;
+      } else {
+        failure = describeError(error);
+        await this.#shutDown('error', `The worker had to stop: ${failure}`);
+      }
+    } finally {
+      heartbeat.stop();
+      stop.removeEventListener('abort', onStop);
+    }
+    return await this.#finalReport(failure);
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      if (this.#deps.stop.aborted) return await this.#shutDown('signal', STOPPED);
+      if (this.#broken) throw this.#broken.error;
+      this.#endBudget();
+      this.#handBackStale();
+      this.#startJobs();
+
+      const hand = this.#inHand();
+      const limit = this.#wanted(hand);
+      const delay = this.#requestDelay(hand, limit);
+      if (delay <= 0) this.#send(limit);
+      else if (delay === Number.POSITIVE_INFINITY && this.#isIdle()) return;
+      else await this.#nextChange(Math.min(delay, this.#budgetLeft(), this.#aheadPatienceMs / 2));
     }
   }
 
-  const inHand = (): InHand => ({
-    running: running.size,
-    waiting: waiting.length,
-    asked,
-    ended: ended.length,
-    oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
-  });
+  #notify(): void {
+    this.#hasChanged = true;
+    this.#changes.notify();
+  }
+
+  async #nextChange(ms: number): Promise<void> {
+    await this.#changes.until(() => this.#hasChanged, ms);
+    this.#hasChanged = false;
+  }
+
+  #inHand(): InHand {
+    return {
+      running: this.#running.size,
+      waiting: this.#buffer.size,
+      asked: this.#exchange.asked,
+      ended: this.#exchange.ended,
+      oldestEnded: this.#exchange.oldestEnded,
+    };
+  }
+
+  #isIdle(): boolean {
+    const { requests, ended, handBacks } = this.#exchange;
+    return this.#running.size + this.#buffer.size + requests + ended + handBacks === 0;
+  }
+
+  /** In how many milliseconds to send a request; Infinity for not before something happens. */
+  #requestDelay(hand: InHand, limit: number): number {
+    if (this.#exchange.requests >= MAX_IN_FLIGHT) return Number.POSITIVE_INFINITY;
+    if (this.#exchange.handBacks > 0) return 0;
+    const now = this.#deps.now();
+    const record = this.#pace.recordDelay(hand, now);
+    return limit > 0 ? Math.min(record, this.#pace.claimDelay(hand, now)) : record;
+  }
 
   /** How many jobs to ask for, if the queue were asked now. */
-  function wanted(hand: InHand): number {
-    if (stopCause !== null) return 0;
-    const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
-    return Math.max(0, Math.min(pace.wanted(hand), allowed));
+  #wanted(hand: InHand): number {
+    if (this.#stopCause !== null) return 0;
+    const { maxJobs } = this.#options;
+    const allowed =
+      maxJobs === null ? Number.POSITIVE_INFINITY : maxJobs - this.#claimed - this.#exchange.asked;
+    return Math.max(0, Math.min(this.#pace.wanted(hand), allowed));
   }
 
-  /** Records what has ended and claims the next, in one call. */
-  async function exchange(limit: number, patience: Patience): Promise<void> {
-    const batch = ended;
-    const returned = handBack;
-    const claim: ClaimRequest | null =
-      limit > 0
-        ? {
-            limit,
-            queues: options.queues,
-            jobTypes: options.jobTypes,
-            lockSeconds: options.lockSeconds,
-            requestId: deps.newId(),
-            runUrl: options.runUrl,
-            trigger: options.trigger,
-          }
-        : null;
-    const items: FinishItem[] = [
-      ...batch.map(({ settled }) => settled.item),
-      ...returned.map(
-        ({ job, reason }): FinishItem => ({
-          execution_id: job.execution_id,
-          outcome: 'release',
-          error: reason,
-        }),
-      ),
-    ];
-    ended = [];
-    handBack = [];
-    for (const item of items) sending.add(item.execution_id);
-    inFlight += 1;
-    asked += limit;
-    let open = true;
-    /** Before what the reply brought is taken in hand, so that it is not counted twice. */
-    const close = (): void => {
-      if (open) {
-        inFlight -= 1;
-        asked -= limit;
-      }
-      open = false;
-      for (const item of items) sending.delete(item.execution_id);
-    };
-    try {
-      const reply = await record(deps.queue, options.instanceId, items, claim, patience);
-      for (const { attempt, ending, settled } of batch) {
-        const report = tally.add({
-          job: attempt.job,
-          ending,
-          answer: reply.answers.get(attempt.job.execution_id) ?? null,
-          result: settled.result,
-          resultFile: settled.resultFile,
-          error: settled.item.error ?? null,
-        });
-        attempt.output.end(verdict(report));
-      }
-      close();
-      if (reply.claim) take(reply.claim, limit);
-    } catch (error) {
-      ended = [...batch, ...ended];
-      handBack = [...returned, ...handBack];
-      if (claim) unknownClaims.push(claim);
-      throw error;
-    } finally {
-      close();
-    }
-  }
-
-  function take(claim: ClaimReply, limit: number): void {
-    const at = deps.now();
-    reached = true;
-    claimed += claim.jobs.length;
-    expired += claim.expired;
-    arrival ??= claim.worker ?? null;
-    for (const job of claim.jobs) {
-      // Asked for before the worker had to end.
-      if (stopCause !== null) handBack.push({ job, reason: 'Not started: the run was over.' });
-      else waiting.push({ job, claimedAt: at });
-    }
-    pace.answered(claim, limit, running.size + waiting.length, at);
-    fill();
-  }
-
-  /**
-   * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
-   * @returns why one of them was not answered; null when all were
-   */
-  async function askAgain(why: string): Promise<{ readonly error: unknown } | null> {
-    const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
-    let unanswered: { readonly error: unknown } | null = null;
-    for (const answer of await Promise.allSettled(again)) {
-      if (answer.status === 'rejected') unanswered ??= { error: answer.reason };
-      else for (const job of answer.value.jobs) handBack.push({ job, reason: why });
-    }
-    return unanswered;
-  }
-
-  /** Ends everything that is under way, records what ended and hands the rest back. */
-  async function shutDown(cause: 'signal' | 'error', why: string): Promise<void> {
-    const until = deps.now() + SHUTDOWN_HANDLERS_MS;
-    stopCause = cause;
-    giveBack(() => true, why);
-    for (const attempt of running.values()) attempt.stop(new AbortReason('shutdown', why));
-    if (cause === 'error') endRequestsSoon();
-    while (running.size + inFlight > 0 && deps.now() < until) await wake.wait(until - deps.now());
-    for (const attempt of running.values()) handBack.push({ job: attempt.job, reason: why });
-    running.clear();
-    try {
-      const unanswered = await askAgain(why);
-      if (ended.length + handBack.length > 0) await exchange(0, SHUTDOWN_CALL);
-      if (unanswered) throw unanswered.error;
-    } catch (error) {
-      const left = ended.length + handBack.length;
-      if (left === 0 && unknownClaims.length === 0) return;
-      const what =
-        left > 0
-          ? `${left} jobs could not be recorded or handed back`
-          : 'Jobs that a claim may have taken could not be handed back';
-      deps.warn(
-        `${what} (${describeError(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`,
-      );
-    }
-  }
-
-  /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
-  function send(limit: number): void {
-    const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
-    exchange(limit, { ...patience, signal: stopRequests.signal })
+  /** Begins a request; the loop goes on meanwhile. */
+  #send(limit: number): void {
+    const patience = this.#hasReached ? laterCall(this.#lockMs) : FIRST_CALL;
+    this.#exchange
+      .send(limit, { ...patience, signal: this.#abortRequests.signal })
       .catch((error: unknown) => {
-        broken ??= { error };
+        this.#broken ??= { error };
       })
-      .finally(wake.now);
+      .finally(() => this.#notify());
   }
 
-  async function loop(): Promise<void> {
-    for (;;) {
-      if (deps.stop.aborted) return await shutDown('signal', 'The runner stopped the worker.');
-      if (broken) throw broken.error;
-      if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
-        stopCause = 'time-budget';
-        giveBack(() => true, 'Not started: the time budget of the run was over.');
-      }
-      // Nobody else can have a job that waits here behind a long one: give it back, for an idle worker to take. The oldest
-      // claim is in front, so this pass costs one look unless there is something to give back.
-      const staleBefore = deps.now() - patienceMs;
-      if (waiting[0] && waiting[0].claimedAt < staleBefore) {
-        pace.stall();
-        giveBack(
-          ({ claimedAt }) => claimedAt < staleBefore,
-          'Not started: other jobs took longer than expected.',
-        );
-      }
-      fill();
+  #takeIn(claim: ClaimReply, limit: number): void {
+    const now = this.#deps.now();
+    this.#hasReached = true;
+    this.#claimed += claim.jobs.length;
+    this.#expired += claim.expired;
+    this.#arrival ??= claim.worker ?? null;
+    // The claim was sent before the run had to end.
+    if (this.#stopCause !== null) this.#exchange.handBack(claim.jobs, 'Not started: the run was over.');
+    else for (const job of claim.jobs) this.#buffer.add(job, now);
+    this.#pace.answered(claim, limit, this.#running.size + this.#buffer.size, now);
+    this.#startJobs();
+  }
 
-      const hand = inHand();
-      const limit = wanted(hand);
-      const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
-      const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
-      const delay = inFlight < MAX_IN_FLIGHT ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
-      const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
-      if (delay <= 0) {
-        send(limit);
-      } else if (idle && delay === Number.POSITIVE_INFINITY) {
-        return;
-      } else {
-        const budget = stopCause === null ? started + options.timeBudgetSeconds * 1000 - deps.now() : lockMs;
-        await wake.wait(Math.min(delay, budget, patienceMs / 2));
-      }
+  #startJobs(): void {
+    while (
+      this.#running.size < this.#options.concurrency &&
+      this.#stopCause !== 'signal' &&
+      this.#stopCause !== 'error'
+    ) {
+      const job = this.#buffer.take();
+      if (!job) return;
+      this.#start(job);
     }
   }
 
-  try {
-    await loop();
-  } catch (error) {
-    if (deps.stop.aborted) {
-      await shutDown('signal', 'The runner stopped the worker.');
-    } else if (!reached) {
-      // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
-      // cannot be found out: the error says what is wrong, and no job is known to be held.
-      if (error instanceof QueueError && PASSING.has(error.code)) {
-        await askAgain(describeError(error));
-        if (handBack.length > 0) await exchange(0, SHUTDOWN_CALL).catch(() => {});
-      }
-      throw error;
-    } else {
-      failure = describeError(error);
-      await shutDown('error', `The worker had to stop: ${failure}`);
-    }
-  } finally {
-    heartbeat.stop();
-    deps.stop.removeEventListener('abort', onStop);
+  #start(job: ClaimedJob): void {
+    const { handlers, openOutput, secret, redact, now } = this.#deps;
+    const handler = handlers[job.job_type] ?? noHandler;
+    const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
+    this.#running.set(job.execution_id, attempt);
+    void attempt.ended.then(async (ending) => {
+      const finished = await finishItem(ending, this.#deps);
+      // False after a shutdown that did not wait for it: the job has been handed back.
+      if (!this.#running.delete(job.execution_id)) return;
+      this.#exchange.addEnded({ attempt, ending, finished, at: now() });
+      this.#pace.ended(ending.durationSeconds * 1000, jsonbBytes(job.config) + finished.resultBytes);
+      this.#startJobs();
+      this.#notify();
+    });
   }
 
-  const cause = stopCause ?? (options.maxJobs !== null && claimed >= options.maxJobs ? 'max-jobs' : 'empty');
-  return {
-    instanceId: options.instanceId,
-    executions: tally.executions(),
-    claimed,
-    ...tally.counts(),
-    remaining: await remaining(cause),
-    expired,
-    stopCause: cause,
-    error: failure,
-    durationSeconds: (deps.now() - started) / 1000,
-    httpRequests: deps.requests(),
-    arrival,
-  };
+  #report(attempt: Attempt, report: ExecutionReport): void {
+    this.#tally.add(report);
+    try {
+      attempt.output.end(outcomeLine(report));
+    } catch (error) {
+      this.#deps.warn(`The output of ${report.name} could not be printed: ${describeError(error)}`);
+    }
+  }
+
+  #budgetLeft(): number {
+    if (this.#stopCause !== null) return this.#lockMs;
+    return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
+  }
+
+  #endBudget(): void {
+    if (this.#stopCause !== null || this.#budgetLeft() > 0) return;
+    this.#stopCause = 'time-budget';
+    this.#exchange.handBack(this.#buffer.takeAll(), 'Not started: the time budget of the run was over.');
+  }
+
+  /** Hands back what waits behind long jobs: an idle worker may take it. */
+  #handBackStale(): void {
+    const stale = this.#buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
+    if (stale.length === 0) return;
+    this.#pace.stall();
+    this.#exchange.handBack(stale, 'Not started: other jobs took longer than expected.');
+  }
+
+  #heartbeat(): Heartbeat {
+    return new Heartbeat({
+      ...this.#deps,
+      instanceId: this.#options.instanceId,
+      lockSeconds: this.#options.lockSeconds,
+      held: () => ({
+        waiting: this.#buffer.executionIds,
+        running: [...this.#running.values()],
+        ending: this.#exchange.executionIds,
+      }),
+      dropWaiting: (executionIds) => {
+        const dropped = this.#buffer.takeByExecution(executionIds);
+        this.#exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
+        this.#notify();
+      },
+    });
+  }
+
+  #abortRequestsSoon(): void {
+    const error = new Error('The worker is shutting down.');
+    setTimeout(() => this.#abortRequests.abort(error), SHUTDOWN_REQUEST_MS).unref();
+  }
+
+  /** Stops everything that is under way, records what ended and hands the rest back. */
+  async #shutDown(cause: 'signal' | 'error', reason: string): Promise<void> {
+    const until = this.#deps.now() + SHUTDOWN_HANDLERS_MS;
+    this.#stopCause = cause;
+    this.#exchange.handBack(this.#buffer.takeAll(), reason);
+    for (const attempt of this.#running.values()) attempt.stop(new AbortReason('shutdown', reason));
+    if (cause === 'error') this.#abortRequestsSoon();
+    while (this.#running.size + this.#exchange.requests > 0 && this.#deps.now() < until) {
+      await this.#nextChange(until - this.#deps.now());
+    }
+    this.#exchange.handBack(
+      [...this.#running.values()].map(({ job }) => job),
+      reason,
+    );
+    this.#running.clear();
+    await this.#exchange.close(reason, SHUTDOWN_CALL);
+  }
+
+  async #finalReport(failure: string | null): Promise<RunReport> {
+    const { maxJobs, instanceId } = this.#options;
+    const isFull = maxJobs !== null && this.#claimed >= maxJobs;
+    const stopCause = this.#stopCause ?? (isFull ? 'max-jobs' : 'empty');
+    return {
+      instanceId,
+      executions: this.#tally.executions,
+      claimed: this.#claimed,
+      ...this.#tally.counts,
+      remaining: await this.#remaining(stopCause),
+      expired: this.#expired,
+      stopCause,
+      error: failure,
+      durationSeconds: (this.#deps.now() - this.#started) / 1000,
+      httpRequests: this.#deps.requests(),
+      arrival: this.#arrival,
+    };
+  }
 
   /** What is due and left. A run that saw the end of the queue need not ask. */
-  async function remaining(cause: StopCause): Promise<number | null> {
-    if (cause === 'empty' && !pace.mayBeLeft) return 0;
+  async #remaining(cause: StopCause): Promise<number | null> {
+    if (cause === 'empty' && !this.#pace.mayBeLeft) return 0;
     if (cause === 'signal' || cause === 'error') return null;
     try {
-      return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
+      return (await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0)).due;
     } catch (error) {
-      deps.warn(`The number of jobs that remain is not known: ${describeError(error)}`);
+      this.#deps.warn(`The number of jobs that remain is not known: ${describeError(error)}`);
       return null;
     }
   }

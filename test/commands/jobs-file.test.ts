@@ -23,7 +23,7 @@ it.each(['1234567890123456789', '-9007199254740993'])(
     );
     expect(problems).toEqual([
       expect.stringMatching(
-        /^a \(line 2\): its config holds the number -?\d+, which JavaScript cannot keep exactly.*write it as text$/,
+        /^a \(line 2\): its config holds the number -?\d+ at deep\[0\]\.id, which JavaScript cannot keep exactly.*write it as text$/,
       ),
     ]);
   },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createQueue, type NewJob } from '../../src/queue/queue.ts';
+import { createQueue } from '../../src/queue/queue.ts';
+import type { NewJob } from '../../src/queue/requests.ts';
 import { createRpc } from '../../src/queue/rpc.ts';
 import type { Arena } from './arena.ts';
 import type { Random } from './random.ts';

@@ -39,6 +39,7 @@ export function runReport(
     succeeded: count('success'),
     failed: count('failed'),
     retried: count('retry'),
+    cancelled: count('cancelled'),
     remaining: 0,
     expired: 0,
     stopCause: 'empty',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Log, safeLines } from '../../src/text/log.ts';
 import { createRedactor } from '../../src/text/redact.ts';
 import { JobOutput } from '../../src/worker/job-output.ts';
-import { MAX_OUTPUT_BYTES } from '../../src/worker/limits.ts';
+import { MAX_TEXT_BYTES } from '../../src/worker/limits.ts';
 
 /** A log that keeps what it is given. A group is its title, its lines and `end`. */
 function memoryLog() {
@@ -49,7 +49,7 @@ describe('job output', () => {
     expect(lines).toHaveLength(1 + 200 + 1 + 2000 + 1 + 1);
     expect(output.tail().startsWith('line ')).toBe(true);
     expect(output.tail().endsWith('line 10000')).toBe(true);
-    expect(Buffer.byteLength(output.tail())).toBeLessThanOrEqual(MAX_OUTPUT_BYTES);
+    expect(Buffer.byteLength(output.tail())).toBeLessThanOrEqual(MAX_TEXT_BYTES);
   });
 
   it('with huge lines stays within bounds of memory', () => {
@@ -57,7 +57,7 @@ describe('job output', () => {
     const output = new JobOutput('huge', log);
     for (let n = 0; n < 300; n++) output.line('ü'.repeat(1_000_000));
     output.end('done');
-    expect(Buffer.byteLength(output.tail())).toBeLessThanOrEqual(MAX_OUTPUT_BYTES);
+    expect(Buffer.byteLength(output.tail())).toBeLessThanOrEqual(MAX_TEXT_BYTES);
     expect(output.tail()).not.toContain('\ufffd');
     expect(lines.join('').length).toBeLessThan(2_000_000);
     expect(lines.at(-2)).toBe('done');
@@ -69,7 +69,7 @@ describe('job output', () => {
     addSecret('hunter2222');
     output.line('early swordfish');
     // The tail begins in the middle of the secret.
-    output.line(`hunter2222${'x'.repeat(MAX_OUTPUT_BYTES - 5)}`);
+    output.line(`hunter2222${'x'.repeat(MAX_TEXT_BYTES - 5)}`);
     addSecret('swordfish');
     output.end('done');
     expect(lines.join('\n')).not.toMatch(/swordfish|hunter/);

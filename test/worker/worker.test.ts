@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Handler, HandlerContext, HandlerOutcome } from '../../src/handlers/handler.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import { JobOutput } from '../../src/worker/job-output.ts';
-import { runWorker, type WorkerDeps, type WorkerOptions } from '../../src/worker/worker.ts';
+import type { WorkerDeps, WorkerOptions } from '../../src/worker/options.ts';
+import { runWorker } from '../../src/worker/worker.ts';
 import { queueOf, until } from '../sql/support.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
@@ -546,19 +547,29 @@ describe('the end of a run', () => {
     expect(report.remaining).toBe(30 - report.succeeded);
   });
 
-  it('a first claim that is applied, its reply lost, and answered with nonsense when it is sent again: its jobs are handed back', async () => {
+  it('hands back the jobs of a first claim whose reply was lost', async () => {
     const q = queueOf(project);
     const id = await q.addOne();
+    const { queue } = openQueue({ url: project.url, key: project.secretKey }, 'test');
     let calls = 0;
+    let isWrong = true;
     project.setFaults(() => {
       calls += 1;
       if (calls === 1) return { kind: 'lose-reply' };
-      return calls === 2
-        ? { kind: 'answer', status: 404, body: '[]', headers: { 'content-type': 'application/json' } }
-        : undefined;
+      return isWrong ? { kind: 'answer', status: 404, body: '[]' } : undefined;
     });
+    const claim: typeof queue.claim = async (instance, request, patience) => {
+      try {
+        const short = { networkMs: 1_000, serverMs: 1_000, doubtMs: 1_000 };
+        return await queue.claim(instance, request, { ...patience, ...short });
+      } finally {
+        isWrong = false;
+      }
+    };
     try {
-      await expect(workerOn(q.queue, async () => done).report).rejects.toThrow(/not what cloud-jobs/);
+      await expect(
+        workerOn(q.queue, async () => done, {}, { queue: { ...queue, claim } }).report,
+      ).rejects.toThrow(/not a reply of cloud-jobs/);
     } finally {
       project.setFaults(undefined);
     }
@@ -580,7 +591,7 @@ describe('the end of a run', () => {
         headers: { 'content-type': 'application/json' },
       }));
       try {
-        await expect(workerOn(q.queue, async () => done).report).rejects.toThrow(/not what cloud-jobs/);
+        await expect(workerOn(q.queue, async () => done).report).rejects.toThrow(/not a reply of cloud-jobs/);
       } finally {
         project.setFaults(undefined);
       }

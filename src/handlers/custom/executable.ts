@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { Changes } from '../../changes.ts';
 import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
 import { maskedValue } from './add-mask.ts';
-import { Changes } from './changes.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { type Command, commandFor } from './interpreter.ts';
 import { createJobFiles, type JobFiles } from './job-files.ts';

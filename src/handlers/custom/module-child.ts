@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { Changes } from '../../changes.ts';
 import type { Progress } from '../../queue/job.ts';
 import type { HandlerOutcome, JobLogStream } from '../handler.ts';
 import { maskedValue } from './add-mask.ts';
-import { Changes } from './changes.ts';
 import { crashOutcome } from './crash.ts';
 import { JobOutput } from './job-output.ts';
 import { Tail } from './lines.ts';

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import { QueueError } from './errors.ts';
+import { CLIENT_SCHEMA, versionReply } from './replies.ts';
+import type { Patience, Rpc } from './rpc.ts';
+
+/**
+ * Checks that the schema is in the database, in a version that this code can use.
+ * @throws QueueError that says which version is needed and how to get it
+ */
+export async function checkSchema(rpc: Rpc, patience?: Patience): Promise<{ schema: number }> {
+  const { schema, requires } = await version(rpc, patience);
+  if (schema < CLIENT_SCHEMA) {
+    throw new QueueError(
+      'schema_mismatch',
+      `The cloud-jobs schema in this database is version ${schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`,
+    );
+  }
+  if (requires > CLIENT_SCHEMA) {
+    throw new QueueError(
+      'schema_mismatch',
+      `The cloud-jobs schema in this database is version ${schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`,
+    );
+  }
+  return { schema };
+}
+
+async function version(rpc: Rpc, patience?: Patience): Promise<z.infer<typeof versionReply>> {
+  try {
+    return await rpc('cloud_jobs_version', {}, versionReply, patience);
+  } catch (error) {
+    if (!(error instanceof QueueError) || error.code !== 'schema_missing') throw error;
+    throw new QueueError(
+      'schema_missing',
+      'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)',
+      { sqlState: error.sqlState },
+    );
+  }
+}
+
+/** A missing function, or a reply in another form, may mean another schema: asks which, so that the error says what to do. */
+export function explainingSchema(rpc: Rpc): Rpc {
+  return async (fn, args, reply, patience) => {
+    try {
+      return await rpc(fn, args, reply, patience);
+    } catch (error) {
+      const mayBeSchema =
+        error instanceof QueueError && (error.code === 'schema_missing' || error.code === 'unexpected_reply');
+      if (mayBeSchema) await checkSchema(rpc, patience);
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,90 @@
+/** What the calls of the queue take. */
+
+import type { Progress } from './job.ts';
+import type { FailureKind, JobStatus, Json, Missed } from './types.ts';
+
+/** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
+export interface NewJob {
+  /** Chosen by the caller, it makes sending the same request twice add the job once. */
+  readonly job_id?: string;
+  readonly name: string;
+  readonly job_type: string;
+  readonly config?: Json;
+  readonly description?: string;
+  readonly max_retries?: number;
+  readonly priority?: number;
+  /** ISO 8601 with zone. Not together with `delay_seconds`. */
+  readonly run_at?: string;
+  readonly delay_seconds?: number;
+  readonly queue?: string;
+  readonly timeout_seconds?: number;
+  readonly unique_key?: string;
+  readonly concurrency_key?: string;
+  /** Five-field cron expression or a nickname. The first occurrence is the next one, or `run_at` if that is given. */
+  readonly schedule?: string;
+  /** IANA name; UTC unless given. Only with `schedule`. */
+  readonly timezone?: string;
+  readonly missed?: Missed;
+  readonly missed_grace_seconds?: number;
+}
+
+export interface ClaimRequest {
+  readonly limit: number;
+  readonly queues: readonly string[];
+  readonly jobTypes: readonly string[];
+  readonly lockSeconds: number;
+  /** A new UUID; a claim that is sent again with it gets the same jobs again. */
+  readonly requestId: string;
+  readonly runUrl: string | null;
+  /** What started the run: GitHub's name of the event, followed by the cron expression if it is a schedule. */
+  readonly trigger?: string | null;
+}
+
+/** How an attempt ended, as `cloud_jobs_finish` takes it. */
+export interface FinishItem {
+  readonly execution_id: string;
+  readonly outcome: 'success' | 'failure' | 'discard' | 'snooze' | 'release';
+  readonly result?: Json;
+  readonly error?: string;
+  readonly error_details?: Json;
+  readonly failure_kind?: Extract<FailureKind, 'error' | 'timeout' | 'crashed'>;
+  readonly delay_seconds?: number;
+  readonly duration_seconds?: number;
+  readonly progress?: Progress;
+  readonly output?: string;
+}
+
+export interface ListFilter {
+  readonly status?: JobStatus;
+  readonly jobType?: string;
+  readonly queue?: string;
+  readonly name?: string;
+  readonly limit?: number;
+  readonly before?: string;
+}
+
+export interface BulkOptions {
+  /** Counts, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Jobs of one batch, 1 to 1,000. */
+  readonly limit: number;
+  /** The `next` of the batch before. */
+  readonly before?: string;
+  /** For `retry`: jobs that become due in each minute. */
+  readonly perMinute?: number;
+  /** For `retry` with `perMinute`: jobs of the batches before. */
+  readonly after?: number;
+  /** For `retry`: merged into the config of each. */
+  readonly config?: Json;
+}
+
+export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
+
+/** A run that plans, as the database records it. */
+export interface Planner {
+  readonly instanceId: string;
+  /** Page of the run, for people. */
+  readonly runUrl: string | null;
+  /** GitHub's name of the event, followed by the cron expression if it is a schedule. */
+  readonly trigger: string | null;
+}

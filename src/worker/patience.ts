@@ -1,0 +1,25 @@
+import type { Patience } from '../queue/rpc.ts';
+
+/** How long the requests of a worker are repeated, and how long its shutdown may take. */
+
+/** The first call shows whether URL and key are right, and a person may be waiting for that. */
+export const FIRST_CALL: Patience = { networkMs: 20_000, serverMs: 60_000, doubtMs: 5_000 };
+
+/** URL and key have been right once, so that a wrong answer is a fault that passes. */
+export const laterCall = (lockMs: number): Patience => ({
+  networkMs: lockMs,
+  serverMs: lockMs,
+  doubtMs: Math.min(lockMs, 60_000),
+});
+
+/** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
+export const SHUTDOWN_REQUEST_MS = 1_500;
+/** handlers this long from the signal on, */
+export const SHUTDOWN_HANDLERS_MS = 4_000;
+/** and each of the last calls this long after that. */
+export const SHUTDOWN_CALL: Patience = {
+  requestMs: 2_000,
+  networkMs: 2_000,
+  serverMs: 2_000,
+  doubtMs: 2_000,
+};
