@@ -2730,6 +2730,157 @@ as $$
   select o from public.cloud_jobs_occurrences(schedule_param, coalesce(timezone_param, 'UTC'), after_param) as o
 $$;
 
+-- ==== functions/outcomes ========================================================================
+
+-- How the last 30 occurrences of recurring jobs ended, oldest first.
+--
+-- Reply: {"v", "jobs": {job_id: [{"scheduled_for", "started_at", "status", "failure_kind"}]}}. Changes nothing.
+create or replace function public.cloud_jobs_outcomes(job_ids_param text[])
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('v', 1, 'jobs', coalesce(jsonb_object_agg(j.job_id, j.outcomes), '{}'::jsonb))
+  from (
+    select id.job_id, jsonb_agg(jsonb_build_object('scheduled_for', e.scheduled_for, 'started_at', e.started_at,
+      'status', e.status, 'failure_kind', e.failure_kind) order by e.started_at) as outcomes
+    from (select distinct unnest(job_ids_param) as job_id limit 200) id
+    cross join lateral (
+      -- The last attempt at each occurrence.
+      select distinct on (e.occurrence) e.* from (
+        select * from public.cloud_job_executions e where e.job_id = id.job_id order by e.started_at desc limit 120) e
+      order by e.occurrence desc, e.started_at desc
+      limit 30
+    ) e
+    group by id.job_id
+  ) j
+$$;
+
+-- ==== functions/overview ========================================================================
+
+-- How the queue is doing now, and how it did in the last hours, for the dashboard.
+--
+-- Attempts are counted from the newest 100,000 of the period; cut_at is the start of the oldest of them if there are more.
+-- Counts of jobs stop at 10,000. Reply: {"v", "now", "counts": {...}, "wait": {...}, "series": {"step_seconds", "cut_at",
+-- "points": [...]}, "oldest_due": [...], "workers": [...], "ticks": {...}, "minutes_billed_estimate"}. Changes nothing.
+create or replace function public.cloud_jobs_overview(hours_param integer default 24)
+returns jsonb
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+  with step as (
+    select hours_param * 3600 / 48 as seconds
+  ),
+  recent as materialized (
+    select e.status, e.failure_kind, e.job_status, e.attempt, e.started_at, e.scheduled_for, e.instance_id
+    from public.cloud_job_executions e
+    where e.started_at > now() - make_interval(hours => hours_param)
+    order by e.started_at desc
+    limit 100000
+  ),
+  bucket as (
+    select floor(extract(epoch from r.started_at) / step.seconds)::bigint as slot,
+      count(*) filter (where r.status = 'success') as succeeded,
+      count(*) filter (where r.status = 'failed' and r.job_status = 'waiting' and r.failure_kind not in ('snoozed', 'released', 'skipped')) as retried,
+      count(*) filter (where r.status = 'failed' and r.job_status is distinct from 'waiting' and r.failure_kind not in ('snoozed', 'released', 'skipped', 'cancelled')) as failed
+    from recent r cross join step
+    group by 1
+  ),
+  seen as (
+    select w.*, least(w.seen_at, now()) as last_seen_at from public.cloud_job_workers w
+    where w.started_at > now() - make_interval(hours => hours_param)
+  ),
+  gap as (
+    select extract(epoch from s.started_at - lag(s.started_at) over (partition by s.trigger order by s.started_at)) as seconds
+    from seen s where s.trigger like 'schedule%'
+  )
+  select jsonb_build_object('v', 1, 'now', now(),
+    'counts', jsonb_build_object(
+      'due', (select count(*) from (select from public.cloud_jobs j where j.status = 'waiting' and not j.blocked and j.run_at <= now() limit 10000) j),
+      'scheduled', (select count(*) from (select from public.cloud_jobs j where j.status = 'waiting' and not j.blocked and j.run_at > now() limit 10000) j),
+      'blocked', (select count(*) from (select from public.cloud_jobs j where j.status = 'waiting' and j.blocked limit 10000) j),
+      'running', (select count(*) from (select from public.cloud_jobs j where j.status = 'locked' limit 10000) j),
+      'failed_24h', (select count(*) from (select from public.cloud_jobs j where j.status = 'failed' and j.finished_at > now() - interval '24 hours' limit 10000) j)),
+    'wait', (
+      select jsonb_build_object('p50_seconds', percentile_cont(0.5) within group (order by w.seconds),
+        'p95_seconds', percentile_cont(0.95) within group (order by w.seconds))
+      from (select extract(epoch from r.started_at - r.scheduled_for) as seconds from recent r
+        where r.attempt = 1 and r.scheduled_for <= r.started_at and r.failure_kind is distinct from 'skipped') w),
+    'series', (
+      select jsonb_build_object('step_seconds', step.seconds,
+        'cut_at', case when (select count(*) from recent) >= 100000 then (select min(r.started_at) from recent r) end,
+        'points', (
+          select jsonb_agg(jsonb_build_object('at', to_timestamp(slot * step.seconds), 'succeeded', coalesce(bucket.succeeded, 0),
+            'retried', coalesce(bucket.retried, 0), 'failed', coalesce(bucket.failed, 0)) order by slot)
+          from generate_series(floor(extract(epoch from now()) / step.seconds)::bigint - 47, floor(extract(epoch from now()) / step.seconds)::bigint) as slot
+          left join bucket using (slot)))
+      from step),
+    'oldest_due', (
+      select coalesce(jsonb_agg(q.line order by (q.line->>'oldest_due_seconds')::double precision desc), '[]'::jsonb)
+      from (
+        select line from jsonb_array_elements(public.cloud_jobs_queue_list()->'queues') as line
+        where (line->>'due')::integer > 0
+        order by (line->>'oldest_due_seconds')::double precision desc limit 10) q),
+    'workers', (
+      select coalesce(jsonb_agg(jsonb_build_object('instance_id', s.instance_id, 'queues', s.queues, 'run_url', s.run_url,
+        'trigger', s.trigger, 'started_at', s.started_at, 'last_seen_at', s.last_seen_at,
+        'claimed', (select count(*) from recent r where r.instance_id = s.instance_id)) order by s.last_seen_at desc), '[]'::jsonb)
+      from (select * from seen order by last_seen_at desc limit 10) s),
+    'ticks', (
+      select jsonb_build_object('count', count(*), 'median_gap_seconds', percentile_cont(0.5) within group (order by gap.seconds))
+      from gap where gap.seconds is not null),
+    -- GitHub bills each run by the minute, rounded up.
+    'minutes_billed_estimate', (
+      select coalesce(sum(greatest(ceil(extract(epoch from s.last_seen_at - s.started_at) / 60), 1)), 0) from seen s
+      where s.run_url is not null))
+$$;
+
+-- ==== functions/paper-list ======================================================================
+
+-- Papers, newest first. search_param is a part of the title or the abstract; before_param is the "next" of the page before.
+--
+-- A search looks at the newest 100,000 papers. Reply: {"v", "papers": [...], "next"}. Changes nothing.
+create or replace function public.cloud_jobs_paper_list(
+  search_param text default null, limit_param integer default 30, before_param text default null)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+  papers jsonb;
+  next text;
+begin
+  if limit_param is null or limit_param not between 1 and 100 then
+    perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 100.');
+  end if;
+  select jsonb_agg(jsonb_build_object('paper_id', p.id, 'title', p.title,
+      'authors', coalesce(to_jsonb(p.author_list), to_jsonb(string_to_array(p.authors, '|'))),
+      'published', p.published, 'source', coalesce(p.source, 'arxiv'), 'url', p.url, 'primary_category', p.primary_category)
+      order by p.position) filter (where p.position <= limit_param),
+    max(p.published || '|' || p.id) filter (where p.position = limit_param and p.total > limit_param)
+  into papers, next
+  from (
+    select found.*, row_number() over (order by found.published desc, found.id desc) as position, count(*) over () as total
+    from (
+      select newest.* from (
+        select * from public.papers p
+        where before_param is null or (p.published, p.id) < (split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1))
+        order by p.published desc, p.id desc limit 100000) newest
+      where search_param is null or strpos(lower(newest.title), lower(search_param)) > 0 or strpos(lower(newest.abstract), lower(search_param)) > 0
+      limit limit_param + 1
+    ) found
+  ) p;
+  return jsonb_build_object('v', 1, 'papers', coalesce(papers, '[]'::jsonb), 'next', next);
+end
+$$;
+
 -- ==== functions/paper-query =====================================================================
 
 -- How far a query was read:

@@ -74,6 +74,8 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
     [
       'cloud_jobs_list',
       'cloud_jobs_count',
+      'cloud_jobs_overview',
+      'cloud_jobs_outcomes',
       'cloud_jobs_show',
       'cloud_jobs_stats',
       'cloud_jobs_doctor',
@@ -89,7 +91,7 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
     ['cloud_jobs_claim', 'cloud_jobs_renew', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_plan'],
   ],
   ['Schedules', '', ['cloud_jobs_next_occurrence', 'cloud_jobs_occurrences', 'cloud_jobs_schedule_fault']],
-  ['Papers', '', ['cloud_jobs_upsert_papers']],
+  ['Papers', '', ['cloud_jobs_upsert_papers', 'cloud_jobs_paper_list']],
   [
     'Upkeep, and clients of the first schema',
     '',

@@ -1,21 +1,17 @@
 import { z } from 'zod';
 import { checkSchema, explainingSchema } from './check-schema.ts';
-import type { BulkAction, JobChanges, JobFilter, QueueChanges } from './filter.ts';
+import { type Control, createControl } from './control.ts';
 import type { Progress } from './job.ts';
 import {
   type ApplyReply,
   applyReply,
   type BacklogReply,
   type BloatReply,
-  type BulkReply,
   backlogReply,
   bloatReply,
-  bulkReply,
   CLIENT_SCHEMA,
   type ClaimReply,
-  type CountReply,
   claimReply,
-  countReply,
   type DoctorReply,
   doctorReply,
   type EnqueueReply,
@@ -28,32 +24,20 @@ import {
   type PruneReply,
   peekReply,
   pruneReply,
-  type QueuesReply,
-  queuesReply,
   type RenewReply,
   renewReply,
-  type SetQueueReply,
   type ShowReply,
   type StatsReply,
-  setQueueReply,
   showReply,
   statsReply,
   type VerbReply,
   verbReply,
 } from './replies.ts';
-import type {
-  BulkOptions,
-  ClaimRequest,
-  FinishItem,
-  JobVerb,
-  ListFilter,
-  NewJob,
-  Planner,
-} from './requests.ts';
+import type { ClaimRequest, FinishItem, JobVerb, ListFilter, NewJob, Planner } from './requests.ts';
 import type { Patience, Rpc } from './rpc.ts';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
-export interface Queue {
+export interface Queue extends Control {
   /** Checks that the schema is there, in a version that this code can use. */
   checkSchema(patience?: Patience): Promise<{ schema: number }>;
   claim(instanceId: string, request: ClaimRequest, patience?: Patience): Promise<ClaimReply>;
@@ -81,20 +65,9 @@ export interface Queue {
     how: { readonly prune: boolean; readonly dryRun: boolean },
   ): Promise<ApplyReply>;
   verb(verb: JobVerb, jobId: string): Promise<VerbReply>;
-  /** Changes a job that does not run. */
-  update(jobId: string, changes: JobChanges): Promise<VerbReply>;
-  /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
-  bulk(action: BulkAction, filter: JobFilter, how: BulkOptions): Promise<BulkReply>;
   list(filter: ListFilter): Promise<ListReply>;
-  /** One page of the jobs that match, newest first. */
-  search(filter: JobFilter, limit: number, before?: string): Promise<ListReply>;
-  /** How many jobs match, by status; capped or estimated where the reply says so. */
-  count(filter: JobFilter): Promise<CountReply>;
   show(jobId: string, executions?: number): Promise<ShowReply>;
   stats(queue?: string): Promise<StatsReply>;
-  /** The queues with unfinished jobs or settings, with their depth and limits. */
-  queues(): Promise<QueuesReply>;
-  setQueue(queue: string, changes: QueueChanges): Promise<SetQueueReply>;
   doctor(): Promise<DoctorReply>;
   /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
   peek(
@@ -128,6 +101,7 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
   const explained = explainingSchema(rpc);
   return {
     checkSchema: (patience) => checkSchema(rpc, patience),
+    ...createControl(explained),
     claim: (instanceId, request, patience) =>
       explained(
         'cloud_jobs_claim',
@@ -183,21 +157,6 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         applyReply,
       ),
     verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
-    update: (jobId, changes) =>
-      explained('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
-    bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) =>
-      explained(
-        'cloud_jobs_bulk',
-        {
-          action_param: action,
-          filter_param: filter,
-          dry_run_param: dryRun,
-          limit_param: limit,
-          before_param: before,
-          options_param: { per_minute: perMinute, after: perMinute && after, config },
-        },
-        bulkReply,
-      ),
     list: (filter) =>
       explained(
         'cloud_jobs_list',
@@ -213,18 +172,8 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         },
         listReply,
       ),
-    search: (filter, limit, before) =>
-      explained(
-        'cloud_jobs_list',
-        { filter_param: filter, limit_param: limit, before_param: before },
-        listReply,
-      ),
-    count: (filter) => explained('cloud_jobs_count', { filter_param: filter }, countReply),
     show: (jobId, executions) =>
       explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
-    queues: () => explained('cloud_jobs_queue_list', {}, queuesReply),
-    setQueue: (queue, changes) =>
-      explained('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
     stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
     doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
     peek: (queues, jobTypes, limit, patience) =>

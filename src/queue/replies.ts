@@ -96,65 +96,6 @@ export const listReply = z.object({
 });
 export type ListReply = z.infer<typeof listReply>;
 
-export const countReply = z.object({
-  v: z.literal(1),
-  now: instant,
-  by_status: z.record(
-    z.enum(JOB_STATUSES),
-    z.object({
-      count: z.number(),
-      /** There are more than `count`. */
-      capped: z.boolean(),
-      /** `count` comes from the statistics of the table. */
-      estimated: z.boolean(),
-    }),
-  ),
-  /** How far back the count went, if not to the oldest job. */
-  searched_to: instant.nullable(),
-});
-export type CountReply = z.infer<typeof countReply>;
-
-export const bulkReply = z.object({
-  v: z.literal(1),
-  now: instant,
-  /** Jobs of this batch that the action makes sense for. */
-  matched: z.number(),
-  changed: z.number(),
-  /** The first 20 that could not be changed. */
-  refused: z.array(z.object({ job_id: z.string(), reason: z.string().nullable() })),
-  /** Pass as `before` to do the next batch; null after the last. */
-  next: z.string().nullable(),
-});
-export type BulkReply = z.infer<typeof bulkReply>;
-
-export const queuesReply = z.object({
-  v: z.literal(1),
-  now: instant,
-  queues: z.array(
-    z.object({
-      queue: z.string(),
-      due: z.number(),
-      /** More are due than `due`. */
-      due_is_capped: z.boolean(),
-      running: z.number(),
-      oldest_due_seconds: z.number().nullable(),
-      paused: z.boolean(),
-      cool_down_until: instant.nullable(),
-      reason: z.string().nullable(),
-      max_running: z.number().nullable(),
-      rate_limit: z.number().nullable(),
-      rate_period_seconds: z.number().nullable(),
-      /** Starts within the last period. */
-      rate_used: z.number().nullable(),
-      default_timeout_seconds: z.number().nullable(),
-    }),
-  ),
-});
-export type QueuesReply = z.infer<typeof queuesReply>;
-
-export const setQueueReply = z.object({ v: z.literal(1), queue: z.string() });
-export type SetQueueReply = z.infer<typeof setQueueReply>;
-
 export const showReply = z.object({
   v: z.literal(1),
   now: instant,

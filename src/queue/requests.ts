@@ -63,21 +63,6 @@ export interface ListFilter {
   readonly before?: string;
 }
 
-export interface BulkOptions {
-  /** Counts, and changes nothing. */
-  readonly dryRun: boolean;
-  /** Jobs of one batch, 1 to 1,000. */
-  readonly limit: number;
-  /** The `next` of the batch before. */
-  readonly before?: string;
-  /** For `retry`: jobs that become due in each minute. */
-  readonly perMinute?: number;
-  /** For `retry` with `perMinute`: jobs of the batches before. */
-  readonly after?: number;
-  /** For `retry`: merged into the config of each. */
-  readonly config?: Json;
-}
-
 export type JobVerb = 'cancel' | 'retry' | 'enable' | 'disable' | 'delete';
 
 /** A run that plans, as the database records it. */

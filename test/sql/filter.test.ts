@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bulkReply, countReply, listReply, verbReply } from '../../src/queue/replies.ts';
+import { bulkReply, countReply } from '../../src/queue/control-replies.ts';
+import { listReply, verbReply } from '../../src/queue/replies.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { call, queueOf } from './support.ts';
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { backlogReply, queuesReply } from '../../src/queue/replies.ts';
+import { queuesReply } from '../../src/queue/control-replies.ts';
+import { backlogReply } from '../../src/queue/replies.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { call, onConnections, queueOf } from './support.ts';
 

@@ -1,0 +1,90 @@
+import {
+  type BulkReply,
+  bulkReply,
+  type CountReply,
+  countReply,
+  type OutcomesReply,
+  type OverviewReply,
+  outcomesReply,
+  overviewReply,
+  type PapersReply,
+  papersReply,
+  type QueuesReply,
+  queuesReply,
+  type SetQueueReply,
+  setQueueReply,
+} from './control-replies.ts';
+import type { BulkAction, JobChanges, JobFilter, QueueChanges } from './filter.ts';
+import { type ListReply, listReply, type VerbReply, verbReply } from './replies.ts';
+import type { Rpc } from './rpc.ts';
+import type { Json } from './types.ts';
+
+export interface BulkOptions {
+  /** Counts, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Jobs of one batch, 1 to 1,000. */
+  readonly limit: number;
+  /** The `next` of the batch before. */
+  readonly before?: string | undefined;
+  /** For `retry`: jobs that become due in each minute. */
+  readonly perMinute?: number | undefined;
+  /** For `retry` with `perMinute`: jobs of the batches before. */
+  readonly after?: number;
+  /** For `retry`: merged into the config of each. */
+  readonly config?: Json;
+}
+
+/** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
+export interface Control {
+  /** One page of the jobs that match, newest first. */
+  search(filter: JobFilter, limit: number, before?: string): Promise<ListReply>;
+  /** How many jobs match, by status; capped or estimated where the reply says so. */
+  count(filter: JobFilter): Promise<CountReply>;
+  /** Changes a job that does not run. */
+  update(jobId: string, changes: JobChanges): Promise<VerbReply>;
+  /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
+  bulk(action: BulkAction, filter: JobFilter, how: BulkOptions): Promise<BulkReply>;
+  /** The queues with unfinished jobs or settings, with their depth and limits. */
+  queues(): Promise<QueuesReply>;
+  setQueue(queue: string, changes: QueueChanges): Promise<SetQueueReply>;
+  /** How the queue is doing now, and how it did in the last hours. */
+  overview(hours: number): Promise<OverviewReply>;
+  /** How the last 30 occurrences of each recurring job ended, oldest first. */
+  outcomes(jobIds: readonly string[]): Promise<OutcomesReply>;
+  /** Papers, newest first; `search` is a part of the title or the abstract. */
+  papers(search: string | undefined, limit: number, before?: string): Promise<PapersReply>;
+}
+
+export function createControl(call: Rpc): Control {
+  return {
+    search: (filter, limit, before) =>
+      call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
+    count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
+    update: (jobId, changes) =>
+      call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
+    bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) =>
+      call(
+        'cloud_jobs_bulk',
+        {
+          action_param: action,
+          filter_param: filter,
+          dry_run_param: dryRun,
+          limit_param: limit,
+          before_param: before,
+          options_param: { per_minute: perMinute, after: perMinute && after, config },
+        },
+        bulkReply,
+      ),
+    queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+    setQueue: (queue, changes) =>
+      call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
+    overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
+    outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
+    papers: (search, limit, before) =>
+      call(
+        'cloud_jobs_paper_list',
+        { search_param: search, limit_param: limit, before_param: before },
+        papersReply,
+      ),
+  };
+}
