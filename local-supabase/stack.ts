@@ -18,10 +18,12 @@ export interface StackOptions {
   readonly grants?: GrantRegime;
   /** Writes url and secret key into this file, as the secrets that the workflows ask for. Default: no file. */
   readonly secrets?: string;
+  /** Prints one JSON line instead of lines for people. Default: false. */
+  readonly json?: boolean;
 }
 
 export interface StackIo {
-  /** Gets the one JSON line when the stack is ready. */
+  /** Gets what describes the stack when it is ready. */
   out(line: string): void;
   /** Gets everything for people. */
   err(line: string): void;
@@ -29,7 +31,7 @@ export interface StackIo {
   readonly signal: AbortSignal;
 }
 
-/** The one line of `npm run stack`, as an object. */
+/** The line of `npm run stack -- --json`. */
 export interface StackLine {
   readonly url: string;
   readonly serviceKey: string;
@@ -106,8 +108,17 @@ async function announce(project: Project, options: StackOptions, io: StackIo, to
   if (options.install === false) io.err('sql/install.sql was not applied (--no-install).');
   else if ((await readInstallSql()) === undefined)
     io.err('There is no sql/install.sql: the database is empty.');
-  io.err(`Ready in ${(tookMs / 1000).toFixed(1)} s at ${project.url}. Ctrl-C stops it.`);
   const { url, serviceKey, secretKey, anonKey, publishableKey, databaseUrl } = project;
   const line: StackLine = { url, serviceKey, secretKey, anonKey, publishableKey, databaseUrl };
-  io.out(JSON.stringify(line));
+  io.out(options.json ? JSON.stringify(line) : describe(line, tookMs));
+}
+
+function describe({ url, secretKey, publishableKey, databaseUrl }: StackLine, tookMs: number): string {
+  return [
+    `Ready in ${(tookMs / 1000).toFixed(1)} s. Ctrl-C stops it; --json prints all keys.`,
+    `  SUPABASE_URL         ${url}`,
+    `  SUPABASE_SECRET_KEY  ${secretKey}`,
+    `  publishable key      ${publishableKey}`,
+    `  database             ${databaseUrl}`,
+  ].join('\n');
 }

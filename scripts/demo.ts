@@ -9,6 +9,7 @@ import { startPostgres } from '../local-supabase/postgres.ts';
 import { createProject } from '../local-supabase/project.ts';
 import { startArxivServer } from '../test/support/arxiv/server.ts';
 import { runStep } from '../test/support/runner/step.ts';
+import { plainPage } from './demo/plain-page.ts';
 
 const live = process.argv.includes('--live');
 const say = (text: string): void => console.log(text);
@@ -67,8 +68,8 @@ try {
   });
   await step({ command: 'list' });
   const summary = await step({ command: 'run', handlers });
-  say('\n---- the job summary of that run, as GitHub would render it ----\n');
-  say(summary);
+  say('\n---- the job summary of that run, which GitHub shows on its page ----\n');
+  say(plainPage(summary));
   await step({ command: 'stats' });
 } finally {
   await arxiv?.close();

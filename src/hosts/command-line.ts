@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { Command, Option } from 'commander';
+import { stackCommand } from '../../local-supabase/command.ts';
 import type { Command as Verb } from '../commands/command.ts';
 import { kindOf, withDefault } from '../commands/describe-input.ts';
 import { COMMANDS } from '../commands/index.ts';
@@ -54,7 +55,7 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
     });
   }
   program.addCommand(
-    devCommand((ended) => {
+    stackCommand('dev', (ended) => {
       code = ended;
     }),
   );
@@ -198,33 +199,6 @@ function stopSignal(say: (text: string) => void): AbortSignal {
   });
   process.on('SIGTERM', () => stop.abort());
   return stop.signal;
-}
-
-function devCommand(end: (code: number) => void): Command {
-  return new Command('dev')
-    .description('Start a local stack: Postgres and PostgREST that behave as a Supabase project.')
-    .option('--data <dir>', 'Keep the database in this folder between starts.')
-    .option('--port <n>', 'Port of the project URL.')
-    .exitOverride()
-    .action(async ({ data, port }: { data?: string; port?: string }) => {
-      if (port !== undefined && !/^\d{1,5}$/.test(port)) {
-        const shown = disarm(JSON.stringify(port));
-        process.stderr.write(`--port is ${shown}, and must be a number from 1 to 65535.\n`);
-        return end(1);
-      }
-      // Loaded only here: the package has no database with it.
-      const { runStack } = await import('../../local-supabase/stack.ts');
-      end(
-        await runStack(
-          { ...(data ? { data } : {}), ...(port ? { port: Number(port) } : {}) },
-          {
-            out: (line) => process.stdout.write(`${line}\n`),
-            err: (line) => process.stderr.write(`${line}\n`),
-            signal: stopSignal(() => {}),
-          },
-        ),
-      );
-    });
 }
 
 // False if a test imports this file; undefined on a Node that does not know it yet.

@@ -317,5 +317,6 @@ it('an option out of its range is refused, and not cut to fit', async () => {
     err: expect.stringContaining('--limit is "1000": it must be a whole number from 1 to 200.'),
   });
   const dev = await run('dev', '--port', 'abc');
-  expect(dev).toMatchObject({ code: 1, err: '--port is "abc", and must be a number from 1 to 65535.\n' });
+  expect(dev.code).toBe(1);
+  expect(dev.err).toContain('Give a whole number from 1 to 65535.');
 });

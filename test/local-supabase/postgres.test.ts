@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { linkLibraries, reachable } from '../../local-supabase/binaries.ts';
+import { linkLibraries, locatePostgrest, reachable } from '../../local-supabase/binaries.ts';
 import { runSql } from '../../local-supabase/database.ts';
 import { closedFolder, serverUser, temporaryFolder } from '../../local-supabase/places.ts';
 import { startPostgres } from '../../local-supabase/postgres.ts';
@@ -141,4 +141,21 @@ describe('the programs', () => {
       }
     },
   );
+});
+
+describe('PostgREST on a platform without a package', () => {
+  const mac = { platform: 'darwin', arch: 'arm64' } as const;
+
+  it('is the one on the PATH', async () => {
+    const program = join(folder, 'postgrest');
+    await writeFile(program, '#!/bin/sh\n', { mode: 0o755 });
+    expect(await locatePostgrest({ ...mac, env: { PATH: `/nowhere:${folder}` } })).toBe(program);
+  });
+
+  it('is asked for in one line if there is none', async () => {
+    await writeFile(join(folder, 'postgrest'), 'not executable', { mode: 0o644 });
+    await expect(locatePostgrest({ ...mac, env: { PATH: folder } })).rejects.toThrow(
+      /^There is no PostgREST for darwin-arm64 here\. Run `brew install postgrest`, or .*Rosetta\.$/,
+    );
+  });
 });

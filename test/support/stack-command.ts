@@ -23,12 +23,12 @@ export interface StackCommand {
   signal(name: NodeJS.Signals, to?: 'process' | 'group'): void;
 }
 
-/** Starts `node local-supabase/main.ts` or `npm run stack --` with these arguments. */
+/** Starts `node scripts/stack.ts --json` or `npm run stack -- --json` with these arguments. */
 export function startStackCommand(args: readonly string[], via: 'node' | 'npm' = 'node'): StackCommand {
   const [command, first] =
     via === 'node'
-      ? [process.execPath, ['local-supabase/main.ts']]
-      : ['npm', ['run', '--silent', 'stack', '--']];
+      ? [process.execPath, ['scripts/stack.ts', '--json']]
+      : ['npm', ['run', '--silent', 'stack', '--', '--json']];
   const child = spawn(command, [...first, ...args], {
     cwd: ROOT,
     detached: true,
