@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { isPrivateHost } from './private-host.ts';
 
-/** Where the jobs are, and the key that opens them. */
+/** The Supabase project that holds the jobs, and the key for it. */
 export interface Connection {
   /** Origin of the Supabase project without a slash at its end. */
   readonly url: string;
   /** Secret (service_role) key. Never to be printed. */
   readonly key: string;
   /**
-   * The project's publishable (anon) key, which its gateway asks for beside a key that Supabase did not make: a token
-   * of a role that may do less. Null for the project's own keys.
+   * The project's publishable (anon) key. The gateway requires it beside a token of a role that may do less; null for
+   * the project's own keys.
    */
   readonly publishableKey: string | null;
 }
@@ -16,7 +17,7 @@ export interface Connection {
 const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
 const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
 
-/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
+/** The project URL; its problems are to be read after the option's name and value. */
 export const urlSchema = () =>
   z.string().transform((text, context): string => {
     const fail = (message: string) => {
@@ -58,23 +59,7 @@ export const urlSchema = () =>
     return url.origin;
   });
 
-/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
-function isPrivateHost(host: string): boolean {
-  if (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host.endsWith('.local') ||
-    host.endsWith('.internal')
-  ) {
-    return true;
-  }
-  // Names without a dot are those of a container network.
-  if (/^[a-z0-9-]+$/i.test(host)) return true;
-  if (host.startsWith('[')) return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
-  return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
-}
-
-/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
+/** The key; its problems are to be read after the option's name, and never hold the key itself. */
 export const keySchema = () =>
   z.string().transform((text, context): string => {
     const fail = (message: string) => {
@@ -92,12 +77,12 @@ export const keySchema = () =>
     return key;
   });
 
-/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
+/** The publishable key; its problems are to be read after the option's name, and never hold the key itself. */
 export const publishableKeySchema = () =>
   z.string().transform((text, context): string => {
     const key = text.trim();
     if (weakKind(key) === 'publishable' || weakKind(key) === 'anon') return key;
-    // Whatever it is, it would go to the server as one of the public keys.
+    // It would be sent to the server as a public key.
     context.addIssue({
       code: 'custom',
       message:
@@ -106,7 +91,7 @@ export const publishableKeySchema = () =>
     return z.NEVER;
   });
 
-/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
+/** The role of a token that is not one of Supabase's own keys; null for those. */
 export function limitedRole(key: string): string | null {
   const role = claimsOf(key)?.role;
   return typeof role === 'string' && role !== 'service_role' ? role : null;
@@ -118,7 +103,7 @@ function weakKind(key: string): string | null {
   return role === 'anon' || role === 'authenticated' ? role : null;
 }
 
-/** The payload of a JWT, unchecked: good for messages only. */
+/** The payload of a JWT. It is not verified, so it is used for messages only. */
 function claimsOf(key: string): Readonly<Record<string, unknown>> | null {
   const parts = key.split('.');
   if (parts.length !== 3 || !key.startsWith('eyJ')) return null;
@@ -126,12 +111,12 @@ function claimsOf(key: string): Readonly<Record<string, unknown>> | null {
     const claims: unknown = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
     return claims !== null && typeof claims === 'object' ? { ...claims } : null;
   } catch {
-    // Not a JWT then; the project's API will say what it thinks of it.
+    // Not a JWT: the project's API decides about it.
     return null;
   }
 }
 
-/** What does not fit between url and key (a JWT names its project), or null. */
+/** Why the URL and the key are of different projects (a JWT names its project), or null. */
 export function mismatch(connection: Connection): string | null {
   const ref = claimsOf(connection.key)?.ref;
   const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
@@ -140,7 +125,7 @@ export function mismatch(connection: Connection): string | null {
   return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
 }
 
-/** True for the two kinds of keys that Supabase gives out. */
+/** Whether a key looks like one of the two kinds that Supabase issues. */
 export function looksLikeKey(key: string): boolean {
   return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
 }
