@@ -14,6 +14,7 @@ const TABLES = [
   'queues',
   'papers',
   'finished-at',
+  'direct-writes',
   'concurrency-keys',
   'schedule-anchor',
   'row-security',

@@ -80,8 +80,10 @@ declare
 begin
   for old in
     select p.oid::regprocedure::text from pg_catalog.pg_proc p
-    where p.pronamespace = 'public'::regnamespace and p.prorettype = 'jsonb'::regtype
-      and p.proname in ('cloud_jobs_claim', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_enqueue')
+    where p.pronamespace = 'public'::regnamespace and (p.proname, p.prorettype) in (
+      ('cloud_jobs_claim', 'jsonb'::regtype), ('cloud_jobs_finish', 'jsonb'::regtype),
+      ('cloud_jobs_release', 'jsonb'::regtype), ('cloud_jobs_enqueue', 'jsonb'::regtype),
+      ('cloud_jobs_pick', 'text[]'::regtype), ('cloud_jobs_pick_within_limits', 'text[]'::regtype))
   loop
     execute 'drop function ' || old;
   end loop;
@@ -192,7 +194,10 @@ alter table public.cloud_jobs
   add column if not exists locked_execution_id text,
   add column if not exists cancel_requested_at timestamptz,
   -- Why the last attempt failed, kept until the job succeeds or starts anew.
-  add column if not exists error_message text;
+  add column if not exists error_message text,
+  -- How often in a row the job was snoozed, and since when. Bounded by cloud_jobs_snooze_fault.
+  add column if not exists snoozes integer not null default 0,
+  add column if not exists snoozed_since timestamptz;
 
 -- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();
@@ -282,12 +287,18 @@ create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, 
   where status = 'failed' and finished_at is null;
 create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
   where status = 'locked';
+-- Jobs that were put off, the longest first: few rows, which doctor and stats read.
+create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
+  where snoozed_since is not null and status in ('waiting', 'locked');
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled');
 create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and blocked;
+-- The same rows by queue: whether jobs wait for a key, and how many.
+create index if not exists cloud_jobs_blocked_queue on public.cloud_jobs (queue, job_type)
   where status = 'waiting' and blocked;
 -- Occurrences that the policy "skip" leaves out once their grace is over.
 create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
@@ -521,6 +532,114 @@ create or replace trigger cloud_jobs_stamp_inserted
   when (new.status in ('success', 'failed') and new.finished_at is null)
   execute function public.cloud_jobs_stamp_finished();
 
+-- ==== tables/direct-writes ======================================================================
+
+-- What happens when a client of the first schema, or a person, writes to cloud_jobs instead of calling a function.
+
+-- Gives a lock without a usable expiry the 30 minutes of the first schema, so that every lock ends at some time.
+create or replace function public.cloud_jobs_limit_lock()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.lock_expires_at := now() + interval '30 minutes';
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_limit_inserted_lock
+  before insert on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  execute function public.cloud_jobs_limit_lock();
+
+create or replace trigger cloud_jobs_limit_lock
+  before update of status, lock_expires_at on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  execute function public.cloud_jobs_limit_lock();
+
+-- Locks from before these triggers.
+update public.cloud_jobs set lock_expires_at = coalesce(locked_at, now()) + interval '30 minutes'
+where status = 'locked' and (lock_expires_at is null or lock_expires_at = 'infinity');
+
+-- Ends the execution that held the lock if a plain write takes the job away from it. The worker learns from its next
+-- request that it no longer holds the lock; without this the execution would stay "running" for ever.
+create or replace function public.cloud_jobs_cut_off()
+returns trigger
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  update public.cloud_job_executions e set
+    status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
+    error_message = format('Another client changed the job to "%s" while this attempt was running.', new.status),
+    failure_kind = 'lost', job_status = new.status
+  where e.execution_id = old.locked_execution_id and e.status = 'running';
+  new.locked_execution_id := null;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_cut_off
+  before update of status on public.cloud_jobs
+  for each row
+  when (old.status = 'locked' and new.status <> 'locked' and old.locked_execution_id is not null
+    and new.locked_execution_id = old.locked_execution_id)
+  execute function public.cloud_jobs_cut_off();
+
+-- Moves a recurring job that a plain write ended to its next occurrence: a schedule ends only if it is disabled or
+-- deleted, or if it can no longer be evaluated.
+create or replace function public.cloud_jobs_rearm()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  turn record;
+begin
+  select t.* into turn from public.cloud_jobs_turn(new.schedule, new.timezone, new.missed, new.missed_grace_seconds,
+    coalesce(old.scheduled_for, old.locked_at, now()), coalesce(old.locked_at, now())) as t;
+  if turn.next is null then
+    return new;
+  end if;
+  if turn.skipped > 0 then
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+    values (new.job_id, 'failed', now(), now(), 0, null,
+      public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, new.missed, new.missed_grace_seconds),
+      jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
+      new.occurrence, turn.first_skipped, 'waiting', turn.next);
+  end if;
+  new.error_message := case when new.status = 'failed' then coalesce(new.error_message, 'A client of the first schema ended it as failed.') end;
+  new.status := case when old.disable_requested_at is null then 'waiting' else 'disabled' end;
+  new.run_at := turn.next;
+  new.scheduled_for := turn.next;
+  new.occurrence := old.occurrence + 1;
+  new.current_retries := 0;
+  new.snoozes := 0;
+  new.snoozed_since := null;
+  new.finished_at := null;
+  new.disable_requested_at := null;
+  new.cancel_requested_at := null;
+  new.locked_at := null;
+  new.locked_by := null;
+  new.lock_expires_at := null;
+  new.locked_execution_id := null;
+  return new;
+end
+$$;
+
+-- A failure with retries left stays claimable, as in the first schema.
+create or replace trigger cloud_jobs_rearm
+  before update of status on public.cloud_jobs
+  for each row
+  when (new.schedule is not null and old.status in ('waiting', 'locked') and (new.status = 'success'
+    or (new.status = 'failed' and (new.current_retries < new.max_retries) is not true)))
+  execute function public.cloud_jobs_rearm();
+
 -- ==== tables/concurrency-keys ===================================================================
 
 -- Concurrency keys: at most one job of a key is locked at any moment.
@@ -579,6 +698,24 @@ create or replace trigger cloud_jobs_clear_blocked
     or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
   ))
   execute function public.cloud_jobs_clear_blocked();
+
+-- Takes turns with claims before a running job moves to another key: a claim of that key would collide with it.
+create or replace function public.cloud_jobs_enter_key()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(new.concurrency_key));
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_enter_key
+  before update of concurrency_key on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and new.concurrency_key is not null and new.concurrency_key is distinct from old.concurrency_key)
+  execute function public.cloud_jobs_enter_key();
 
 -- ==== tables/schedule-anchor ====================================================================
 
@@ -1043,7 +1180,7 @@ begin
     update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
       'Its worker stops it at the next heartbeat.');
-  elsif job.status = 'waiting' and job.schedule is not null then
+  elsif job.schedule is not null and (job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null)) then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
       'It is recurring and not running now. Disable it to stop the schedule.');
   elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then
@@ -1185,9 +1322,13 @@ $$;
 -- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
 -- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
 --
--- Reply: {"v", "schema", "now", "jobs": [...], "expired", "worker", "more"}. If more is true, due jobs may be left, so "no
--- jobs" with more = true does not mean that the queue is empty. worker is null unless the worker is new: see
--- cloud_jobs_see_worker.
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind"}. expired is the number
+-- of attempts of dead workers that this call ended, set_aside the number of jobs that it found behind a busy concurrency
+-- key. If more is true, due jobs may be left: "no jobs" with more = true does not mean that the queue is empty, and if
+-- expired or set_aside is not 0 it pays to ask again at once. behind says whether jobs wait for a concurrency key. worker
+-- is null unless the worker is new: see cloud_jobs_see_worker.
+--
+-- Work: up to 500 expired locks, and what cloud_jobs_skip_missed and cloud_jobs_pick are bounded to.
 --
 -- Locks: the request (advisory), expired and due rows (it skips those that another transaction has locked), and for a
 -- moment the concurrency keys that it meets.
@@ -1216,10 +1357,14 @@ set enable_memoize = off
 set jit = off
 as $$
 declare
-  -- The last four hex digits of an execution id number it within its claim.
+  -- The last four hex digits of the id of an execution are its number within the claim.
   id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  earliest constant timestamptz := '0001-01-01 00:00:00+00';
+  latest constant timestamptz := '9999-12-31 00:00:00+00';
   expired integer := 0;
+  set_aside integer := 0;
   repeated boolean := false;
+  collided boolean := false;
   picked text[];
   jobs json;
   worker jsonb;
@@ -1228,9 +1373,12 @@ begin
     lock_seconds_param, client_schema_param);
 
   if request_id_param is not null then
-    -- The same request twice at once: the second waits, then finds what the first did.
+    -- If the same request comes twice at once, the second waits and finds what the first did.
     perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
-    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+    -- Any of them: some of the jobs may have been deleted since.
+    repeated := exists (
+      select from generate_series(1, limit_param) as n
+      join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0'));
   end if;
 
   if repeated then
@@ -1239,33 +1387,40 @@ begin
     join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
     join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
       and j.locked_by = instance_id_param and j.status = 'locked';
-    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
-    -- this moment may be somebody else's by now.
+    -- Some time has passed, so the locks start anew. The fence is needed again: a job that expires at this moment may
+    -- belong to another worker by now.
     update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
     where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
   else
-    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    expired := public.cloud_jobs_expire(queues_param, job_types_param, 500);
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
-    picked := public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param);
-    with locked as (
-      update public.cloud_jobs j set
-        status = 'locked',
-        locked_at = now(),
-        locked_by = instance_id_param,
-        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
-        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
-        cancel_requested_at = null,
-        finished_at = null
-      from unnest(picked) with ordinality as p (job_id, position)
-      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
-      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
-        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
-    )
-    insert into public.cloud_job_executions
-      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
-    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, left(run_url_param, 500), l.scheduled_for
-    from locked l;
+    begin
+      select p.picked, p.set_aside into picked, set_aside
+      from public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param) as p;
+      with locked as (
+        update public.cloud_jobs j set
+          status = 'locked',
+          locked_at = now(),
+          locked_by = instance_id_param,
+          lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+          locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+          cancel_requested_at = null,
+          finished_at = null
+        from unnest(picked) with ordinality as p (job_id, position)
+        where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
+        returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+          case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
+      )
+      insert into public.cloud_job_executions
+        (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+      select l.locked_execution_id, l.job_id, 'running', null, instance_id_param,
+        least(coalesce(l.current_retries, 0), 2147483646) + 1, l.occurrence, left(run_url_param, 500), l.scheduled_for
+      from locked l;
+    exception when unique_violation then
+      -- A plain write locked a job of the same concurrency key at this moment. The next claim sees it.
+      picked := '{}';
+      collided := true;
+    end;
     worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
       trigger_param, run_url_param);
   end if;
@@ -1274,24 +1429,34 @@ begin
   from (
     select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
       coalesce(j.description, '') as description, j.queue, j.priority,
-      coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
+      least(coalesce(j.current_retries, 0), 2147483646) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
       coalesce(j.max_retries, 3) as max_retries, j.occurrence,
-      coalesce(j.timeout_seconds, (select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds, j.schedule, j.timezone,
-      case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
-      j.unique_key, j.concurrency_key, j.run_at,
-      -- A row of the seed may have none.
-      coalesce(j.created_at, j.run_at) as created_at
+      coalesce(j.timeout_seconds, (
+        select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds,
+      j.schedule, j.timezone,
+      -- A plain write may store infinity, which clients cannot read. A row of the first schema may have no created_at.
+      greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
+        as scheduled_for,
+      j.unique_key, j.concurrency_key, greatest(least(j.run_at, latest), earliest) as run_at,
+      greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
       and left(j.locked_execution_id, 32) = id_prefix
   ) job;
 
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
-    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'worker', worker,
+    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'set_aside', set_aside, 'worker', worker,
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
-    'more', coalesce(cardinality(picked), 0) >= limit_param
-      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param));
+    'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
+      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
+    'behind', exists (
+      select from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+      cross join lateral (
+        select from public.cloud_jobs j
+        where j.queue = q.queue and j.job_type = t.job_type and j.status = 'waiting' and j.blocked limit 1
+      ) front));
 end
 $$;
 
@@ -1645,8 +1810,8 @@ $$;
 
 -- Takes a job out of the queue until it is enabled again.
 --
--- A recurring job that is running is taken out when the run ends. Any other running job is left alone. Locks the job row.
--- A repeat changes nothing.
+-- A recurring job that is running is taken out when the run ends. Any other running job is left alone, and so is a finished
+-- one: it does not run, and enabling it later must not run it again. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_disable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -1666,6 +1831,9 @@ begin
       'It is running, and disabled when this run ends.');
   elsif job.status = 'locked' then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  elsif job.status in ('success', 'failed') and job.finished_at is not null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It has finished, so there is nothing to disable.');
   end if;
   begin
     update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;
@@ -1700,7 +1868,7 @@ as $$
     where p.pronamespace = 'public'::regnamespace
       and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
   ),
-  stranger (role) as (
+  outsider (role) as (
     select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
   )
   select jsonb_build_object('v', 1, 'now', clock_timestamp(), 'role', current_user::text,
@@ -1709,18 +1877,29 @@ as $$
     'statement_timeout', current_setting('statement_timeout'),
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'oldest_due_seconds', (
-      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
-      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
+      -- A plain write may store '-infinity'.
+      select extract(epoch from now() - greatest(min(j.run_at), '0001-01-01 00:00:00+00')) from public.cloud_jobs j
+      where j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      having count(*) > 0),
+    -- Jobs that were put off for a day or more, the longest first.
+    'snoozed_for_a_day', (
+      select coalesce(jsonb_agg(jsonb_build_object('job_id', s.job_id, 'name', s.name, 'queue', s.queue,
+        'snoozes', s.snoozes, 'snoozed_since', s.snoozed_since) order by s.snoozed_since), '[]'::jsonb)
+      from (
+        select j.job_id, j.name, j.queue, j.snoozes, j.snoozed_since from public.cloud_jobs j
+        where j.snoozed_since < now() - interval '1 day' and j.status in ('waiting', 'locked')
+        order by j.snoozed_since limit 20
+      ) s),
     'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
       where relkind = 'r' and not relrowsecurity),
     'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
       from pg_catalog.pg_policies where schemaname = 'public' and tablename in (select name from relation)),
-    -- A privilege on a table is of use to a stranger only where a policy lets rows through, and on a function always.
+    -- A privilege on a table is of use only if a policy lets rows through; one on a function always is.
     'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
-      from relation r cross join stranger s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
+      from relation r cross join outsider s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
       where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
     'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
-      from routine f cross join stranger s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
+      from routine f cross join outsider s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
     'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (
       select v.verb || ' on ' || r.name as what
       from relation r cross join (values ('select'), ('insert'), ('update'), ('delete')) as v (verb)
@@ -1795,8 +1974,8 @@ $$;
 
 -- Puts a disabled job back: it is waiting, due at its old time or now, with its retries fresh.
 --
--- A recurring job waits for its next occurrence; those that passed while it was disabled are not missed. Locks the job
--- row. A repeat changes nothing.
+-- A recurring job waits for its next occurrence; those that passed while it was disabled are not missed. A job that a
+-- plain write disabled after it had finished is finished again. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_enable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -1815,14 +1994,20 @@ begin
     return public.cloud_jobs_answer(job_id_param, job.status, job.status in ('waiting', 'locked'), false,
       format('It is %s, not disabled.', job.status));
   end if;
+  if job.finished_at is not null and job.schedule is null then
+    job.status := case when job.error_message is null then 'success' else 'failed' end;
+    update public.cloud_jobs set status = job.status where job_id = job_id_param;
+    return public.cloud_jobs_answer(job_id_param, job.status, true, true, 'It had finished before it was disabled.');
+  end if;
   -- An occurrence that failed and waited for its retry is over as well.
   if job.schedule is not null and (job.run_at <= now() or job.run_at is distinct from job.scheduled_for) then
     job.run_at := public.cloud_jobs_next_occurrence(job.schedule, job.timezone, now());
   end if;
   update public.cloud_jobs set status = 'waiting', run_at = greatest(job.run_at, now()), current_retries = 0,
     occurrence = occurrence + 1,
-    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null, error_message = null, finished_at = null, cancel_requested_at = null,
-    -- What a seed client that disabled it while it was locked has left.
+    scheduled_for = case when schedule is not null then job.run_at end, disable_requested_at = null,
+    error_message = null, snoozes = 0, snoozed_since = null, finished_at = null, cancel_requested_at = null,
+    -- What a client that disabled it by a plain write while it was locked has left.
     locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
   where job_id = job_id_param;
   return public.cloud_jobs_answer(job_id_param, 'waiting', true, true);
@@ -1841,8 +2026,10 @@ $$;
 -- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
 -- false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
--- The occurrence of a recurring job is over with its last attempt, however that ended. The schedule says when the next is
--- due, and occurrences that are left out are recorded as skipped.
+-- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
+-- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure. The occurrence of a recurring job is
+-- over with its last attempt, however that ended: the schedule says when the next is due, and occurrences that are left
+-- out are recorded as skipped.
 --
 -- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
 create or replace function public.cloud_jobs_end_attempts(
@@ -1860,7 +2047,7 @@ begin
   with item as materialized (
     select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
       i.duration_seconds, i.progress, i.output,
-      -- Other people's locks are not for a caller who ends attempts of its own.
+      -- A caller who ends attempts of its own cannot name the lock of another instance.
       case when lost_param then i.instance_id else instance_id_param end as instance_id,
       case when lost_param then i.job_id else e.job_id end as job_id,
       row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
@@ -1873,14 +2060,21 @@ begin
     left join public.cloud_job_executions e on e.execution_id = i.execution_id
     order by job_id
   ),
-  -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
+  -- The fence. Rows are locked in the order of item, so two batches never deadlock.
   held as materialized (
     select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
-      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted
+      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
+      case when item.outcome = 'snooze' then public.cloud_jobs_snooze_fault(j.snoozes, j.snoozed_since) end as snooze_fault,
+      -- Whether no attempt at this occurrence was lost before.
+      item.outcome = 'lost' and not exists (
+        select from (
+          select e.failure_kind, e.occurrence from public.cloud_job_executions e
+          where e.job_id = item.job_id order by e.started_at desc limit 20) recent
+        where recent.failure_kind = 'lost' and recent.occurrence = j.occurrence) as lost_first
     from item
     cross join lateral (
       select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
-        c.scheduled_for, c.locked_at, c.disable_requested_at is not null as disable_wanted,
+        c.scheduled_for, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
@@ -1897,13 +2091,13 @@ begin
       case
         when outcome = 'success' then 'done'
         when was_cancelled then 'cancelled'
-        when outcome in ('snooze', 'release') then 'again'
-        when outcome in ('failure', 'lost') and attempts_left then 'retry'
+        when outcome in ('snooze', 'release') and snooze_fault is null then 'again'
+        when outcome in ('failure', 'lost', 'snooze') and attempts_left then 'retry'
         else 'dead'
       end as decision
     from held
   ),
-  -- Of recurring jobs alone: a function in an outer join would be called for every row, whatever its condition.
+  -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
   turn as materialized (
     select decided.ordinal, t.*
     from decided
@@ -1920,7 +2114,7 @@ begin
     select turned.*,
       case
         when disable_wanted and schedule is not null then 'disabled'
-        -- A schedule that cannot be read any more (a time zone that was abolished) must not pass for one that ended.
+        -- A schedule that can no longer be read, such as one in an abolished time zone, must not look like success.
         when fault is not null then 'failed'
         when decision in ('again', 'retry') then 'waiting'
         when next_occurrence is not null then 'waiting'
@@ -1929,24 +2123,25 @@ begin
       end as new_status,
       case
         when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
-        when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
-          -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
-          least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
+        when decision = 'retry' and lost_first then now()
+        when decision = 'retry' then now() + make_interval(secs => coalesce(case when snooze_fault is null then delay_seconds end,
+          least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random())))
         else next_occurrence
       end as new_run_at,
       case
         when decision = 'done' then null
         when outcome = 'lost' then 'lost'
         when decision = 'cancelled' then 'cancelled'
-        when outcome = 'snooze' then 'snoozed'
+        when outcome = 'snooze' and snooze_fault is null then 'snoozed'
         when outcome = 'release' then 'released'
         when outcome = 'discard' then 'discarded'
         else coalesce(failure_kind, 'error')
       end as new_failure_kind,
       case
         when decision = 'done' then null
+        when snooze_fault is not null then concat_ws(' ', snooze_fault, 'Its last reason: ' || nullif(error, ''))
         else coalesce(error, case when outcome = 'lost'
-          then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
+          then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end)
       end as new_error
     from turned
   ),
@@ -1962,10 +2157,22 @@ begin
       end,
       occurrence = case when next.next_occurrence is not null then c.occurrence + 1 else c.occurrence end,
       scheduled_for = coalesce(next.next_occurrence, c.scheduled_for),
+      -- An attempt that was handed back or lost says nothing about the snoozes before it.
+      snoozes = case
+        when next.decision = 'again' and next.outcome = 'snooze' then c.snoozes + 1
+        when next.next_occurrence is null and (next.outcome in ('release', 'lost') or next.snooze_fault is not null) then c.snoozes
+        else 0
+      end,
+      snoozed_since = case
+        when next.decision = 'again' and next.outcome = 'snooze' then coalesce(c.snoozed_since, now())
+        when next.next_occurrence is null and (next.outcome in ('release', 'lost') or next.snooze_fault is not null) then c.snoozed_since
+      end,
       disable_requested_at = null,
       last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
       finished_at = case when next.new_status in ('success', 'failed') then now() end,
-      error_message = nullif(concat_ws(' ', next.new_error, next.fault), ''),
+      -- Neither a snooze nor a release says why the job failed before.
+      error_message = case when next.decision = 'again' then c.error_message
+        else nullif(concat_ws(' ', next.new_error, next.fault), '') end,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
       cancel_requested_at = null
     from next
@@ -1988,9 +2195,9 @@ begin
     from next
     where e.execution_id = next.execution_id and e.status = 'running'
   ),
-  -- A seed client writes execution rows of its own: close those of a lock that expired. Apart from the above, where
-  -- an OR would compare every running execution with every item.
-  seed_execution as (
+  -- A client of the first schema writes execution rows of its own: this closes those of a lock that expired. A statement
+  -- of its own, because with OR every running execution would be compared with every item.
+  first_schema_execution as (
     update public.cloud_job_executions e set
       status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
       error_message = next.new_error, failure_kind = next.new_failure_kind, job_status = next.new_status,
@@ -2019,9 +2226,9 @@ begin
   from item
   left join next on next.ordinal = item.ordinal;
 
-  -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was ended by
-  -- its lock's expiry was not ended by this worker, whatever it believes. A statement of its own, since the one above
-  -- does not see what a first request did that it had to wait for.
+  -- A request that is sent again gets the same answer, and nothing is done twice. An execution that ended because its
+  -- lock expired was not ended by this worker. A statement of its own, since the one above does not see what a first
+  -- request did that it had to wait for.
   if reply @> '[{"applied": false}]' then
     select jsonb_agg(
       case when e.execution_id is null then a.answer else jsonb_build_object(
@@ -2039,7 +2246,7 @@ $$;
 
 -- ==== functions/end-successes ===================================================================
 
--- Ends the attempts that succeeded at jobs which do not recur, and returns the ids of those executions.
+-- Ends the attempts that succeeded at jobs which do not recur and were not snoozed, and returns the ids of those executions.
 --
 -- This is the commonest case. It has the fence and the effect of cloud_jobs_end_attempts at a third of the cost; the caller
 -- passes every other item of the batch to that function. Locks the job rows in the order of job_id.
@@ -2069,7 +2276,7 @@ begin
     join public.cloud_job_executions e on e.execution_id = i.execution_id
     -- Of two items about one execution the first counts, whatever it says.
     where i.turn = 1 and i.outcome = 'success'
-    -- Rows are locked in this order by every batch, so that two never wait for each other.
+    -- Every batch locks its rows in this order, so two never deadlock.
     order by e.job_id
   ),
   job as (
@@ -2083,7 +2290,7 @@ begin
       -- The fence.
       and c.locked_execution_id = item.execution_id and c.locked_by = instance_id_param
       and coalesce(c.status, '') = 'locked'
-      and c.schedule is null
+      and c.schedule is null and c.snoozed_since is null
     returning item.execution_id, item.result, item.duration_seconds, item.progress, item.output
   ),
   execution as (
@@ -2215,14 +2422,15 @@ $$;
 
 -- ==== functions/expire ==========================================================================
 
--- Ends the attempts whose lock has expired, up to limit_param for each queue and type, and returns how many it ended.
+-- Ends the attempts whose lock has expired, up to limit_param, and returns how many it ended.
 --
--- Without queues it looks at all of them. Skips rows that another transaction has locked, and checks the state and the
--- expiry under the row lock, so a job that was finished or renewed meanwhile is left alone.
+-- Without queues it looks at all of them. If it returns limit_param, more may be left: call it again. Skips rows that
+-- another transaction has locked, and checks the state and the expiry under the row lock, so a job that was finished or
+-- renewed meanwhile is left alone.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_expire(
-  queues_param text[] default null, job_types_param text[] default null, limit_param integer default 100)
+  queues_param text[] default null, job_types_param text[] default null, limit_param integer default 500)
 returns integer
 language plpgsql
 set search_path = ''
@@ -2250,14 +2458,18 @@ begin
     select jsonb_agg(jsonb_build_object('job_id', j.job_id, 'execution_id', j.locked_execution_id,
       'instance_id', j.locked_by, 'outcome', 'lost'))
     into items
-    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
-    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
-    cross join lateral (
-      select c.job_id, c.locked_execution_id, c.locked_by
-      from public.cloud_jobs c
-      where c.status = 'locked' and c.queue = q.queue and c.job_type = t.job_type and c.lock_expires_at < now()
-      order by c.lock_expires_at limit limit_param
-      for update skip locked
+    from (
+      select late.*
+      from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+      cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+      cross join lateral (
+        select c.job_id, c.locked_execution_id, c.locked_by
+        from public.cloud_jobs c
+        where c.status = 'locked' and c.queue = q.queue and c.job_type = t.job_type and c.lock_expires_at < now()
+        order by c.lock_expires_at limit limit_param
+        for update skip locked
+      ) late
+      limit limit_param
     ) j;
   end if;
   if items is null then
@@ -2368,11 +2580,15 @@ begin
     select item->>'execution_id' is null
       or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
       or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
-      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+      or case jsonb_typeof(item->'duration_seconds')
+        when 'number' then (item->>'duration_seconds')::numeric not between 0 and 1e9 else item->>'duration_seconds' is not null end
+      or case jsonb_typeof(item->'delay_seconds')
+        when 'number' then (item->>'delay_seconds')::numeric not between 0 and 31536000 else item->>'delay_seconds' is not null end
+      as unusable
   ) looked
   where unusable
-    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
-    -- that most items need not be written out.
+    -- As text an item has up to six times the bytes that it has here (\u0001 is one byte here), so most items need not be
+    -- written out.
     or pg_column_size(item) > 2048 and (
       octet_length((item->'result')::text) > 262144
       or octet_length((item->'error_details')::text) > 65536
@@ -2382,16 +2598,27 @@ begin
   order by unusable desc limit 1;
   if is_unusable then
     perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
-      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+      'Each needs execution_id, an outcome (success, failure, discard, snooze or release), and numbers for seconds.');
   elsif found then
     perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
 
-  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
-    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  if not exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    begin
+      done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+      if cardinality(done) < jsonb_array_length(items_param) then
+        raise exception using errcode = 'PT298', message = 'Some of the jobs recur, were snoozed, or are not held.';
+      end if;
+    -- Undoes the row locks as well: a second pass that holds them could deadlock with a renewal.
+    exception when sqlstate 'PT298' then
+      done := null;
+    end;
   end if;
-  done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  if done is null then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+    done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  end if;
   if cardinality(done) = jsonb_array_length(items_param) then
     select json_agg(item) into finished
     from (
@@ -2433,6 +2660,20 @@ begin
 end
 $$;
 
+-- ==== functions/finite ==========================================================================
+
+-- A time that every client can read: a plain write can store infinity, or a year that JSON has no form for.
+create or replace function public.cloud_jobs_finite(at_param timestamptz)
+returns timestamptz
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select case when at_param is not null then
+    greatest(least(at_param, '9999-12-31 00:00:00+00'::timestamptz), '0001-01-01 00:00:00+00'::timestamptz) end
+$$;
+
 -- ==== functions/get-next-available-job ==========================================================
 
 -- Claims one job for a client of the first schema: the name, arguments and columns are those of that schema.
@@ -2455,7 +2696,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   -- Called once: in a condition, a function that locks rows is called again for each row of the table.
-  picked constant text[] := public.cloud_jobs_pick_within_limits('{default}', '{paper_fetch,maintenance,custom}', 1);
+  picked constant text[] := (
+    public.cloud_jobs_pick_within_limits('{default}', '{paper_fetch,maintenance,custom}', 1)).picked;
 begin
   return query
   update public.cloud_jobs j set
@@ -2944,7 +3186,10 @@ $$;
 
 -- What a claim would find now, in its order, without taking it.
 --
--- Reply: {"v", "now", "due", "jobs": [...]}. due counts up to 10000 and stops there. Changes nothing.
+-- Reply: {"v", "now", "due", "due_is_minimum", "expired_locks", "blocked", "jobs": [...]}. due counts the jobs that a worker
+-- could claim now, those whose lock has expired, and those that wait for a concurrency key; the latter two are reported by
+-- themselves as well. Each of the three is counted up to 10,000: if one reaches that, due_is_minimum is true. Changes
+-- nothing.
 create or replace function public.cloud_jobs_peek(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}',
   limit_param integer default 0)
@@ -2952,26 +3197,64 @@ returns jsonb
 language sql
 stable
 set search_path = ''
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
   select public.cloud_jobs_check_queues(queues_param);
+  with lane as materialized (
+    select distinct q.queue, t.job_type
+    from unnest(queues_param) as q (queue)
+    cross join unnest(job_types_param) as t (job_type)
+  ),
+  counted as materialized (
+    select (
+        select count(*) from (
+          select from lane cross join lateral (
+            select from public.cloud_jobs j
+            where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+              and j.run_at <= now()
+            union all
+            select from public.cloud_jobs j
+            where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'failed' and j.finished_at is null
+              and j.current_retries < j.max_retries and j.unique_key is null and j.concurrency_key is null
+          ) one limit 10000
+        ) found) as claimable,
+      (
+        select count(*) from (
+          select from lane cross join lateral (
+            select from public.cloud_jobs j
+            where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'locked' and j.lock_expires_at < now()
+          ) one limit 10000
+        ) found) as expired,
+      (
+        select count(*) from (
+          select from lane cross join lateral (
+            select from public.cloud_jobs j
+            where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and j.blocked
+          ) one limit 10000
+        ) found) as blocked
+  )
   select jsonb_build_object('v', 1, 'now', now(),
-    'due', (
-      select count(*) from (
-        select from public.cloud_jobs j
-        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
-          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-        limit 10000
-      ) due),
+    'due', counted.claimable + counted.expired + counted.blocked,
+    'due_is_minimum', 10000 in (counted.claimable, counted.expired, counted.blocked),
+    'expired_locks', counted.expired, 'blocked', counted.blocked,
     'jobs', coalesce((
       select jsonb_agg(public.cloud_jobs_row(next.j) order by (next.j).priority, (next.j).run_at, (next.j).job_id)
       from (
-        select j
-        from public.cloud_jobs j
-        where j.queue = any (queues_param) and j.job_type = any (job_types_param)
-          and j.status = 'waiting' and not j.blocked and j.run_at <= now()
-        order by j.priority, j.run_at, j.job_id
+        select front.j
+        from lane cross join lateral (
+          select j
+          from public.cloud_jobs j
+          where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+            and j.run_at <= now()
+          order by j.priority, j.run_at, j.job_id
+          limit least(greatest(coalesce(limit_param, 0), 0), 1000)
+        ) front
+        order by (front.j).priority, (front.j).run_at, (front.j).job_id
         limit least(greatest(coalesce(limit_param, 0), 0), 1000)
       ) next), '[]'::jsonb))
+  from counted
 $$;
 
 -- ==== functions/pick ============================================================================
@@ -2979,11 +3262,14 @@ $$;
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 --
 -- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
--- has locked. Blocks the jobs of concurrency keys that are busy.
+-- has locked. Jobs behind a busy concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
+-- work of a call is bounded by its limit. set_aside is their number: if no job was picked and some were set aside, the
+-- next call may find one. taken_param names jobs that the same claim has picked from other queues: their keys are busy.
 --
 -- Planner settings: see sql/README.md.
-create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
-returns text[]
+create or replace function public.cloud_jobs_pick(
+  queues_param text[], job_types_param text[], limit_param integer, taken_param text[] default '{}',
+  out picked text[], out set_aside integer)
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -2993,23 +3279,25 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-  picked text[] := '{}';
+  budget constant integer := least(1000 + 20 * limit_param, 10000);
   candidates text[];
-  keyed boolean;
+  keys text[];
   key text;
   taken text[];
+  marked integer;
   passed boolean;
 begin
-  -- Each round but the last blocks at least one job, so rounds are bounded by what there is to block; ten of them
-  -- keep a single call short, and the caller is told that there may be more.
-  for round in 1..10 loop
+  picked := '{}';
+  set_aside := 0;
+  -- Each round but the last blocks at least one job, so the budget bounds the rounds.
+  loop
     with recursive lane as materialized (
       select distinct q.queue, t.job_type
       from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)
     ),
     -- The priorities in use, smallest first, found by jumping from one to the next through the index. A plain range
-    -- scan would walk over every job of a higher priority that is due only tomorrow.
+    -- scan would read every job of a higher priority that is due only tomorrow.
     level (priority) as (
       select min(head.priority)
       from lane
@@ -3032,8 +3320,8 @@ begin
       from level
       where level.priority is not null
     ),
-    -- Levels come out one by one, in order, and the limit stops asking for more: only rows that are taken, and a few
-    -- of their neighbours in other lanes, are locked.
+    -- Levels come one by one, in order, and the limit stops the search: only rows that are taken, and a few of the same
+    -- level in other queues and types, are locked.
     due as materialized (
       select j.job_id, j.priority, j.run_at, j.concurrency_key
       from level
@@ -3047,7 +3335,7 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
-            -- Too late to run, and in too long a line to be recorded as skipped by this claim already.
+            -- Later than its grace, and not yet recorded as skipped: cloud_jobs_skip_missed takes a bounded number.
             and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
               and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
           order by c.run_at, c.job_id
@@ -3060,30 +3348,27 @@ begin
       limit limit_param - cardinality(picked)
     )
     select coalesce(array_agg(due.job_id order by due.priority, due.run_at, due.job_id), '{}'),
-      coalesce(bool_or(due.concurrency_key is not null), false)
-    into candidates, keyed
+      coalesce(array_agg(distinct due.concurrency_key) filter (where due.concurrency_key is not null), '{}')
+    into candidates, keys
     from due;
 
     exit when cardinality(candidates) = 0;
 
-    if not keyed then
+    if cardinality(keys) = 0 then
       picked := picked || candidates;
       exit;
     end if;
 
     taken := '{}';
     passed := false;
-    for key in
-      select distinct j.concurrency_key from public.cloud_jobs j
-      where j.job_id = any (candidates) and j.concurrency_key is not null
-    loop
-      -- Never wait for a key while holding row locks. Somebody who holds it is at work on this key now.
+    foreach key in array keys loop
+      -- Never waits for a key while it holds row locks. Whoever holds the lock of the key is working on it now.
       if not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(key)) then
         passed := true;
         continue;
       end if;
       if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
-        and not exists (select from public.cloud_jobs j where j.job_id = any (picked) and j.concurrency_key = key)
+        and not exists (select from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key)
       then
         -- The first of the key goes, in the order of the candidates.
         taken := taken || array(
@@ -3093,15 +3378,18 @@ begin
           where j.concurrency_key = key
           order by c.position limit 1);
       end if;
-      -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
+      -- The others leave the index of the claim, each key with its share of the budget, since they tend to come in
+      -- crowds.
       update public.cloud_jobs c set blocked = true
       where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
           and j.job_id <> all (picked || taken)
-        limit 1000
+        limit least(budget - set_aside, greatest(20, budget / cardinality(keys)))
         for update skip locked
       ));
+      get diagnostics marked = row_count;
+      set_aside := set_aside + marked;
     end loop;
 
     picked := picked || array(
@@ -3111,10 +3399,10 @@ begin
       where j.concurrency_key is null or c.job_id = any (taken)
       order by c.position);
 
-    exit when cardinality(picked) >= limit_param or passed;
+    exit when cardinality(picked) >= limit_param or passed or set_aside >= budget;
   end loop;
 
-  -- Rows that a client of the seed marked failed, with retries left, come after the waiting ones, oldest first.
+  -- Rows that a client of the first schema marked as failed, with retries left, come last, oldest first.
   if cardinality(picked) < limit_param then
     picked := picked || array(
       select front.job_id
@@ -3134,8 +3422,6 @@ begin
       order by front.created_at, front.job_id
       limit limit_param - cardinality(picked));
   end if;
-
-  return picked;
 end
 $$;
 
@@ -3145,8 +3431,8 @@ $$;
 --
 -- Jobs of limited queues come first, since they have less room than the others. Locks the settings of the limited queues
 -- named, in order, so that two claims never share the same room.
-create or replace function public.cloud_jobs_pick_within_limits(queues_param text[], job_types_param text[], limit_param integer)
-returns text[]
+create or replace function public.cloud_jobs_pick_within_limits(
+  queues_param text[], job_types_param text[], limit_param integer, out picked text[], out set_aside integer)
 language plpgsql
 set search_path = ''
 as $$
@@ -3154,9 +3440,10 @@ declare
   settings public.cloud_jobs_queues;
   free text[] := queues_param;
   room bigint;
-  taken text[];
-  picked text[] := '{}';
+  part record;
 begin
+  picked := '{}';
+  set_aside := 0;
   for settings in
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)
@@ -3167,20 +3454,22 @@ begin
     free := array_remove(free, settings.queue);
     room := least(public.cloud_jobs_queue_room(settings), limit_param - cardinality(picked));
     continue when room = 0;
-    taken := public.cloud_jobs_pick(array[settings.queue], job_types_param, room::integer);
-    picked := picked || taken;
-    if settings.rate_limit is not null and cardinality(taken) > 0 then
+    part := public.cloud_jobs_pick(array[settings.queue], job_types_param, room::integer, picked);
+    picked := picked || part.picked;
+    set_aside := set_aside + part.set_aside;
+    if settings.rate_limit is not null and cardinality(part.picked) > 0 then
       update public.cloud_jobs_queues s set rate_slot = slot.now,
-        rate_starts = array[slot.starts[1] + cardinality(taken)] || slot.starts[2:]
+        rate_starts = array[slot.starts[1] + cardinality(part.picked)] || slot.starts[2:]
       from (select public.cloud_jobs_rate_slot(settings) as now,
         public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings)) as starts) slot
       where s.queue = settings.queue;
     end if;
   end loop;
   if cardinality(free) > 0 and cardinality(picked) < limit_param then
-    picked := picked || public.cloud_jobs_pick(free, job_types_param, limit_param - cardinality(picked));
+    part := public.cloud_jobs_pick(free, job_types_param, limit_param - cardinality(picked), picked);
+    picked := picked || part.picked;
+    set_aside := set_aside + part.set_aside;
   end if;
-  return picked;
 end
 $$;
 
@@ -3216,7 +3505,8 @@ $$;
 -- older than so many days.
 --
 -- Null leaves a kind alone. Reply: {"v", "executions", "jobs", "more"}; call it again while more is true. Never touches a
--- job that is running, waiting, disabled or recurring. Calls take turns (an advisory lock).
+-- job that is running, waiting, disabled or recurring. An execution that still says "running" though its job does not run
+-- counts as ended. Calls take turns (an advisory lock).
 create or replace function public.cloud_jobs_prune(
   executions_days_param double precision default null, jobs_days_param double precision default null,
   limit_param integer default 1000)
@@ -3238,12 +3528,15 @@ begin
   if limit_param is null or limit_param not between 1 and 10000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
   end if;
-  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
+  -- Each deletes executions, some of them through their jobs, and would wait for the rows of the other.
   perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
   if executions_days_param is not null then
     delete from public.cloud_job_executions where execution_id = any (array(
       select e.execution_id from public.cloud_job_executions e
-      where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
+      where (e.status <> 'running' or not exists (
+          select from public.cloud_jobs j where j.job_id = e.job_id and j.status = 'locked'
+            and coalesce(j.locked_execution_id, e.execution_id) = e.execution_id))
+        and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
       limit limit_param
@@ -3435,7 +3728,6 @@ declare
   released integer := 0;
   batch integer;
 begin
-  -- Bounded, to stay well below the statement timeout; what is left goes with the next call.
   for round in 1..20 loop
     batch := public.cloud_jobs_expire(null, null, 500);
     released := released + batch;
@@ -3552,7 +3844,9 @@ begin
   end if;
   begin
     update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
-      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end,
+      disable_requested_at = null, error_message = null, snoozes = 0, snoozed_since = null, finished_at = null,
+      last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -3573,18 +3867,21 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'handler', job.config->>'handler', 'status', job.status, 'queue', job.queue,
-    'priority', job.priority, 'run_at', job.run_at, 'due', job.status = 'waiting' and job.run_at <= now(),
-    'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
+    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
+    'handler', job.config->>'handler',
+    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', job.blocked,
+    'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
-    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'scheduled_for', job.scheduled_for,
-    'source', job.source, 'disable_requested_at', job.disable_requested_at,
+    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'source', job.source,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
-    'created_at', job.created_at, 'last_execution', job.last_execution, 'finished_at', job.finished_at,
-    'locked_at', job.locked_at, 'locked_by', job.locked_by, 'lock_expires_at', job.lock_expires_at,
+    'snoozes', job.snoozes, 'snoozed_since', job.snoozed_since, 'locked_by', job.locked_by,
     'lock_expired', job.status = 'locked' and job.lock_expires_at < now(),
-    'cancel_requested_at', job.cancel_requested_at)
+    'disable_requested_at', job.disable_requested_at, 'cancel_requested_at', job.cancel_requested_at,
+    'run_at', public.cloud_jobs_finite(job.run_at), 'scheduled_for', public.cloud_jobs_finite(job.scheduled_for),
+    'created_at', public.cloud_jobs_finite(job.created_at), 'finished_at', public.cloud_jobs_finite(job.finished_at),
+    'last_execution', public.cloud_jobs_finite(job.last_execution), 'locked_at', public.cloud_jobs_finite(job.locked_at),
+    'lock_expires_at', public.cloud_jobs_finite(job.lock_expires_at))
 $$;
 
 -- ==== functions/schedule-fault ==================================================================
@@ -3773,10 +4070,13 @@ as $$
     'executions', coalesce((
       select jsonb_agg(jsonb_build_object(
         'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
-        'failure_kind', e.failure_kind, 'started_at', e.started_at, 'finished_at', e.finished_at,
-        'duration_seconds', e.duration_seconds, 'result', e.result, 'error_message', e.error_message,
+        'failure_kind', e.failure_kind, 'started_at', public.cloud_jobs_finite(e.started_at),
+        'finished_at', public.cloud_jobs_finite(e.finished_at),
+        -- A plain write may store what is no number.
+        'duration_seconds', case when e.duration_seconds between 0 and 1e9 then e.duration_seconds end, 'result', e.result, 'error_message', e.error_message,
         'error_details', e.error_details, 'output', e.output, 'progress', e.progress, 'instance_id', e.instance_id,
-        'run_url', e.run_url, 'scheduled_for', e.scheduled_for, 'next_run_at', e.next_run_at)
+        'run_url', e.run_url, 'scheduled_for', public.cloud_jobs_finite(e.scheduled_for),
+        'next_run_at', public.cloud_jobs_finite(e.next_run_at))
         order by e.started_at desc, e.execution_id desc)
       from (
         select * from public.cloud_job_executions
@@ -3875,12 +4175,30 @@ begin
 end
 $$;
 
+-- ==== functions/snooze-fault ====================================================================
+
+-- Why a job may not be snoozed once more: after 1,000 snoozes in a row or 30 days of them. Null if it may.
+create or replace function public.cloud_jobs_snooze_fault(snoozes_param integer, since_param timestamptz)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when snoozes_param >= 1000 then format('It was snoozed %s times in a row, which is the limit.', snoozes_param)
+    when since_param < now() - interval '30 days' then format(
+      'It has been snoozed since %s UTC, and 30 days is the limit.', to_char(since_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  end
+$$;
+
 -- ==== functions/stats ===========================================================================
 
 -- How the queue is doing.
 --
--- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "queues":
--- [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Reads every job of the queue. Changes nothing.
+-- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "snoozed":
+-- {"jobs", "longest_seconds"}, "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Of executions,
+-- failed counts neither those that were handed back (snoozed, released) nor those that never began (skipped): put_off
+-- counts them by kind. Reads every job of the queue. Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -3893,13 +4211,19 @@ as $$
       count(*) filter (where j.status = 'waiting' and j.run_at > now()) as scheduled,
       count(*) filter (where j.blocked) as blocked,
       count(*) filter (where j.status = 'locked' and j.lock_expires_at < now()) as expired_locks,
-      min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()) as oldest_due
+      -- A plain write may store '-infinity'.
+      greatest(min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()), '0001-01-01 00:00:00+00') as oldest_due,
+      count(*) filter (where j.snoozed_since is not null and j.status in ('waiting', 'locked')) as snoozed,
+      min(j.snoozed_since) filter (where j.status in ('waiting', 'locked')) as snoozed_since
     from public.cloud_jobs j
     where queue_param is null or j.queue = queue_param
     group by j.queue, j.status
   ),
   recent as (
-    select e.status, e.failure_kind, e.duration_seconds
+    select e.status, e.failure_kind,
+      e.status = 'failed' and e.failure_kind in ('snoozed', 'released', 'skipped') as was_put_off,
+      -- A plain write may store NaN.
+      case when e.duration_seconds between 0 and 1e9 then e.duration_seconds end as duration_seconds
     from public.cloud_job_executions e
     where e.started_at > now() - interval '24 hours'
       and (queue_param is null or exists (
@@ -3915,6 +4239,8 @@ as $$
       'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)),
     'due', coalesce(sum(due), 0), 'scheduled', coalesce(sum(scheduled), 0), 'blocked', coalesce(sum(blocked), 0),
     'expired_locks', coalesce(sum(expired_locks), 0),
+    'snoozed', jsonb_build_object('jobs', coalesce(sum(snoozed), 0),
+      'longest_seconds', extract(epoch from now() - min(snoozed_since))),
     'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
     'queues', (
       select coalesce(jsonb_agg(q.line order by q.queue), '[]'::jsonb)
@@ -3931,9 +4257,12 @@ as $$
       select jsonb_build_object(
         'running', count(*) filter (where status = 'running'),
         'success', count(*) filter (where status = 'success'),
-        'failed', count(*) filter (where status = 'failed'),
+        'failed', count(*) filter (where status = 'failed' and was_put_off is not true),
         'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
-          select r.failure_kind, count(*) as n from recent r where r.failure_kind is not null group by r.failure_kind) k), '{}'::jsonb),
+          select r.failure_kind, count(*) as n from recent r
+          where r.failure_kind is not null and not r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
+        'put_off', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
+          select r.failure_kind, count(*) as n from recent r where r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
         'average_seconds', avg(duration_seconds) filter (where status = 'success'),
         'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
       from recent))

@@ -17,7 +17,7 @@ begin
     update public.cloud_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()) where job_id = job_id_param;
     return public.cloud_jobs_answer(job_id_param, 'locked', true, job.cancel_requested_at is null,
       'Its worker stops it at the next heartbeat.');
-  elsif job.status = 'waiting' and job.schedule is not null then
+  elsif job.schedule is not null and (job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null)) then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
       'It is recurring and not running now. Disable it to stop the schedule.');
   elsif job.status = 'waiting' or (job.status = 'failed' and job.finished_at is null) then

@@ -35,9 +35,13 @@ $$;
 -- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
 -- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
 --
--- Reply: {"v", "schema", "now", "jobs": [...], "expired", "worker", "more"}. If more is true, due jobs may be left, so "no
--- jobs" with more = true does not mean that the queue is empty. worker is null unless the worker is new: see
--- cloud_jobs_see_worker.
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind"}. expired is the number
+-- of attempts of dead workers that this call ended, set_aside the number of jobs that it found behind a busy concurrency
+-- key. If more is true, due jobs may be left: "no jobs" with more = true does not mean that the queue is empty, and if
+-- expired or set_aside is not 0 it pays to ask again at once. behind says whether jobs wait for a concurrency key. worker
+-- is null unless the worker is new: see cloud_jobs_see_worker.
+--
+-- Work: up to 500 expired locks, and what cloud_jobs_skip_missed and cloud_jobs_pick are bounded to.
 --
 -- Locks: the request (advisory), expired and due rows (it skips those that another transaction has locked), and for a
 -- moment the concurrency keys that it meets.
@@ -66,10 +70,14 @@ set enable_memoize = off
 set jit = off
 as $$
 declare
-  -- The last four hex digits of an execution id number it within its claim.
+  -- The last four hex digits of the id of an execution are its number within the claim.
   id_prefix constant text := left(coalesce(request_id_param::text, public.cloud_jobs_new_id()), 32);
+  earliest constant timestamptz := '0001-01-01 00:00:00+00';
+  latest constant timestamptz := '9999-12-31 00:00:00+00';
   expired integer := 0;
+  set_aside integer := 0;
   repeated boolean := false;
+  collided boolean := false;
   picked text[];
   jobs json;
   worker jsonb;
@@ -78,9 +86,12 @@ begin
     lock_seconds_param, client_schema_param);
 
   if request_id_param is not null then
-    -- The same request twice at once: the second waits, then finds what the first did.
+    -- If the same request comes twice at once, the second waits and finds what the first did.
     perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
-    repeated := exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001');
+    -- Any of them: some of the jobs may have been deleted since.
+    repeated := exists (
+      select from generate_series(1, limit_param) as n
+      join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0'));
   end if;
 
   if repeated then
@@ -89,33 +100,40 @@ begin
     join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
     join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
       and j.locked_by = instance_id_param and j.status = 'locked';
-    -- The reply took a while to be asked for again: the lock starts anew. The fence once more: a job that expires in
-    -- this moment may be somebody else's by now.
+    -- Some time has passed, so the locks start anew. The fence is needed again: a job that expires at this moment may
+    -- belong to another worker by now.
     update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
     where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
   else
-    expired := public.cloud_jobs_expire(queues_param, job_types_param);
+    expired := public.cloud_jobs_expire(queues_param, job_types_param, 500);
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
-    picked := public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param);
-    with locked as (
-      update public.cloud_jobs j set
-        status = 'locked',
-        locked_at = now(),
-        locked_by = instance_id_param,
-        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
-        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
-        cancel_requested_at = null,
-        finished_at = null
-      from unnest(picked) with ordinality as p (job_id, position)
-      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
-      returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
-        case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
-    )
-    insert into public.cloud_job_executions
-      (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
-    select l.locked_execution_id, l.job_id, 'running', null, instance_id_param, coalesce(l.current_retries, 0) + 1,
-      l.occurrence, left(run_url_param, 500), l.scheduled_for
-    from locked l;
+    begin
+      select p.picked, p.set_aside into picked, set_aside
+      from public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param) as p;
+      with locked as (
+        update public.cloud_jobs j set
+          status = 'locked',
+          locked_at = now(),
+          locked_by = instance_id_param,
+          lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+          locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+          cancel_requested_at = null,
+          finished_at = null
+        from unnest(picked) with ordinality as p (job_id, position)
+        where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
+        returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
+          case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
+      )
+      insert into public.cloud_job_executions
+        (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
+      select l.locked_execution_id, l.job_id, 'running', null, instance_id_param,
+        least(coalesce(l.current_retries, 0), 2147483646) + 1, l.occurrence, left(run_url_param, 500), l.scheduled_for
+      from locked l;
+    exception when unique_violation then
+      -- A plain write locked a job of the same concurrency key at this moment. The next claim sees it.
+      picked := '{}';
+      collided := true;
+    end;
     worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
       trigger_param, run_url_param);
   end if;
@@ -124,23 +142,33 @@ begin
   from (
     select j.job_id, j.locked_execution_id as execution_id, j.name, j.job_type, j.config,
       coalesce(j.description, '') as description, j.queue, j.priority,
-      coalesce(j.current_retries, 0) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
+      least(coalesce(j.current_retries, 0), 2147483646) + 1 as attempt, coalesce(j.current_retries, 0) as current_retries,
       coalesce(j.max_retries, 3) as max_retries, j.occurrence,
-      coalesce(j.timeout_seconds, (select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds, j.schedule, j.timezone,
-      case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for,
-      j.unique_key, j.concurrency_key, j.run_at,
-      -- A row of the seed may have none.
-      coalesce(j.created_at, j.run_at) as created_at
+      coalesce(j.timeout_seconds, (
+        select s.default_timeout_seconds from public.cloud_jobs_queues s where s.queue = j.queue)) as timeout_seconds,
+      j.schedule, j.timezone,
+      -- A plain write may store infinity, which clients cannot read. A row of the first schema may have no created_at.
+      greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
+        as scheduled_for,
+      j.unique_key, j.concurrency_key, greatest(least(j.run_at, latest), earliest) as run_at,
+      greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
       and left(j.locked_execution_id, 32) = id_prefix
   ) job;
 
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
-    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'worker', worker,
+    'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'set_aside', set_aside, 'worker', worker,
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
-    'more', coalesce(cardinality(picked), 0) >= limit_param
-      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param));
+    'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
+      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
+    'behind', exists (
+      select from unnest(queues_param) as q (queue)
+      cross join unnest(job_types_param) as t (job_type)
+      cross join lateral (
+        select from public.cloud_jobs j
+        where j.queue = q.queue and j.job_type = t.job_type and j.status = 'waiting' and j.blocked limit 1
+      ) front));
 end
 $$;

@@ -1,7 +1,7 @@
 -- Takes a job out of the queue until it is enabled again.
 --
--- A recurring job that is running is taken out when the run ends. Any other running job is left alone. Locks the job row.
--- A repeat changes nothing.
+-- A recurring job that is running is taken out when the run ends. Any other running job is left alone, and so is a finished
+-- one: it does not run, and enabling it later must not run it again. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_disable(job_id_param text)
 returns jsonb
 language plpgsql
@@ -21,6 +21,9 @@ begin
       'It is running, and disabled when this run ends.');
   elsif job.status = 'locked' then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false, 'It is running. Cancel it first, or wait until it ends.');
+  elsif job.status in ('success', 'failed') and job.finished_at is not null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false,
+      'It has finished, so there is nothing to disable.');
   end if;
   begin
     update public.cloud_jobs set status = 'disabled' where job_id = job_id_param;

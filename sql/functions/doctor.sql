@@ -19,7 +19,7 @@ as $$
     where p.pronamespace = 'public'::regnamespace
       and (p.proname like 'cloud\_jobs\_%' or p.proname in ('get_next_available_job', 'release_expired_locks'))
   ),
-  stranger (role) as (
+  outsider (role) as (
     select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
   )
   select jsonb_build_object('v', 1, 'now', clock_timestamp(), 'role', current_user::text,
@@ -28,18 +28,29 @@ as $$
     'statement_timeout', current_setting('statement_timeout'),
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'oldest_due_seconds', (
-      select extract(epoch from now() - min(j.run_at)) from public.cloud_jobs j
-      where j.status = 'waiting' and not j.blocked and j.run_at <= now()),
+      -- A plain write may store '-infinity'.
+      select extract(epoch from now() - greatest(min(j.run_at), '0001-01-01 00:00:00+00')) from public.cloud_jobs j
+      where j.status = 'waiting' and not j.blocked and j.run_at <= now()
+      having count(*) > 0),
+    -- Jobs that were put off for a day or more, the longest first.
+    'snoozed_for_a_day', (
+      select coalesce(jsonb_agg(jsonb_build_object('job_id', s.job_id, 'name', s.name, 'queue', s.queue,
+        'snoozes', s.snoozes, 'snoozed_since', s.snoozed_since) order by s.snoozed_since), '[]'::jsonb)
+      from (
+        select j.job_id, j.name, j.queue, j.snoozes, j.snoozed_since from public.cloud_jobs j
+        where j.snoozed_since < now() - interval '1 day' and j.status in ('waiting', 'locked')
+        order by j.snoozed_since limit 20
+      ) s),
     'without_row_security', (select coalesce(jsonb_agg(name order by name), '[]'::jsonb) from relation
       where relkind = 'r' and not relrowsecurity),
     'policies', (select coalesce(jsonb_agg(tablename || ': ' || policyname order by tablename, policyname), '[]'::jsonb)
       from pg_catalog.pg_policies where schemaname = 'public' and tablename in (select name from relation)),
-    -- A privilege on a table is of use to a stranger only where a policy lets rows through, and on a function always.
+    -- A privilege on a table is of use only if a policy lets rows through; one on a function always is.
     'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
-      from relation r cross join stranger s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
+      from relation r cross join outsider s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
       where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
     'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
-      from routine f cross join stranger s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
+      from routine f cross join outsider s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
     'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (
       select v.verb || ' on ' || r.name as what
       from relation r cross join (values ('select'), ('insert'), ('update'), ('delete')) as v (verb)

@@ -8,8 +8,10 @@
 -- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
 -- false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
--- The occurrence of a recurring job is over with its last attempt, however that ended. The schedule says when the next is
--- due, and occurrences that are left out are recorded as skipped.
+-- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
+-- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure. The occurrence of a recurring job is
+-- over with its last attempt, however that ended: the schedule says when the next is due, and occurrences that are left
+-- out are recorded as skipped.
 --
 -- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
 create or replace function public.cloud_jobs_end_attempts(
@@ -27,7 +29,7 @@ begin
   with item as materialized (
     select i.ordinal, i.execution_id, i.outcome, i.result, i.error, i.error_details, i.failure_kind, i.delay_seconds,
       i.duration_seconds, i.progress, i.output,
-      -- Other people's locks are not for a caller who ends attempts of its own.
+      -- A caller who ends attempts of its own cannot name the lock of another instance.
       case when lost_param then i.instance_id else instance_id_param end as instance_id,
       case when lost_param then i.job_id else e.job_id end as job_id,
       row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
@@ -40,14 +42,21 @@ begin
     left join public.cloud_job_executions e on e.execution_id = i.execution_id
     order by job_id
   ),
-  -- The fence. Rows are locked in the order of item, so that two batches never wait for each other.
+  -- The fence. Rows are locked in the order of item, so two batches never deadlock.
   held as materialized (
     select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
-      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted
+      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
+      case when item.outcome = 'snooze' then public.cloud_jobs_snooze_fault(j.snoozes, j.snoozed_since) end as snooze_fault,
+      -- Whether no attempt at this occurrence was lost before.
+      item.outcome = 'lost' and not exists (
+        select from (
+          select e.failure_kind, e.occurrence from public.cloud_job_executions e
+          where e.job_id = item.job_id order by e.started_at desc limit 20) recent
+        where recent.failure_kind = 'lost' and recent.occurrence = j.occurrence) as lost_first
     from item
     cross join lateral (
       select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
-        c.scheduled_for, c.locked_at, c.disable_requested_at is not null as disable_wanted,
+        c.scheduled_for, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
@@ -64,13 +73,13 @@ begin
       case
         when outcome = 'success' then 'done'
         when was_cancelled then 'cancelled'
-        when outcome in ('snooze', 'release') then 'again'
-        when outcome in ('failure', 'lost') and attempts_left then 'retry'
+        when outcome in ('snooze', 'release') and snooze_fault is null then 'again'
+        when outcome in ('failure', 'lost', 'snooze') and attempts_left then 'retry'
         else 'dead'
       end as decision
     from held
   ),
-  -- Of recurring jobs alone: a function in an outer join would be called for every row, whatever its condition.
+  -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
   turn as materialized (
     select decided.ordinal, t.*
     from decided
@@ -87,7 +96,7 @@ begin
     select turned.*,
       case
         when disable_wanted and schedule is not null then 'disabled'
-        -- A schedule that cannot be read any more (a time zone that was abolished) must not pass for one that ended.
+        -- A schedule that can no longer be read, such as one in an abolished time zone, must not look like success.
         when fault is not null then 'failed'
         when decision in ('again', 'retry') then 'waiting'
         when next_occurrence is not null then 'waiting'
@@ -96,24 +105,25 @@ begin
       end as new_status,
       case
         when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
-        when decision = 'retry' then now() + make_interval(secs => coalesce(delay_seconds,
-          -- 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less so that failures do not march in step.
-          least(21600, 30 * power(2, least(coalesce(current_retries, 0), 20))) * (0.8 + 0.4 * random())))
+        when decision = 'retry' and lost_first then now()
+        when decision = 'retry' then now() + make_interval(secs => coalesce(case when snooze_fault is null then delay_seconds end,
+          least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random())))
         else next_occurrence
       end as new_run_at,
       case
         when decision = 'done' then null
         when outcome = 'lost' then 'lost'
         when decision = 'cancelled' then 'cancelled'
-        when outcome = 'snooze' then 'snoozed'
+        when outcome = 'snooze' and snooze_fault is null then 'snoozed'
         when outcome = 'release' then 'released'
         when outcome = 'discard' then 'discarded'
         else coalesce(failure_kind, 'error')
       end as new_failure_kind,
       case
         when decision = 'done' then null
+        when snooze_fault is not null then concat_ws(' ', snooze_fault, 'Its last reason: ' || nullif(error, ''))
         else coalesce(error, case when outcome = 'lost'
-          then 'The lock expired: the worker ' || instance_id || ' is taken for dead.' end)
+          then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end)
       end as new_error
     from turned
   ),
@@ -129,10 +139,22 @@ begin
       end,
       occurrence = case when next.next_occurrence is not null then c.occurrence + 1 else c.occurrence end,
       scheduled_for = coalesce(next.next_occurrence, c.scheduled_for),
+      -- An attempt that was handed back or lost says nothing about the snoozes before it.
+      snoozes = case
+        when next.decision = 'again' and next.outcome = 'snooze' then c.snoozes + 1
+        when next.next_occurrence is null and (next.outcome in ('release', 'lost') or next.snooze_fault is not null) then c.snoozes
+        else 0
+      end,
+      snoozed_since = case
+        when next.decision = 'again' and next.outcome = 'snooze' then coalesce(c.snoozed_since, now())
+        when next.next_occurrence is null and (next.outcome in ('release', 'lost') or next.snooze_fault is not null) then c.snoozed_since
+      end,
       disable_requested_at = null,
       last_execution = case when next.outcome = 'release' then c.last_execution else now() end,
       finished_at = case when next.new_status in ('success', 'failed') then now() end,
-      error_message = nullif(concat_ws(' ', next.new_error, next.fault), ''),
+      -- Neither a snooze nor a release says why the job failed before.
+      error_message = case when next.decision = 'again' then c.error_message
+        else nullif(concat_ws(' ', next.new_error, next.fault), '') end,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,
       cancel_requested_at = null
     from next
@@ -155,9 +177,9 @@ begin
     from next
     where e.execution_id = next.execution_id and e.status = 'running'
   ),
-  -- A seed client writes execution rows of its own: close those of a lock that expired. Apart from the above, where
-  -- an OR would compare every running execution with every item.
-  seed_execution as (
+  -- A client of the first schema writes execution rows of its own: this closes those of a lock that expired. A statement
+  -- of its own, because with OR every running execution would be compared with every item.
+  first_schema_execution as (
     update public.cloud_job_executions e set
       status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
       error_message = next.new_error, failure_kind = next.new_failure_kind, job_status = next.new_status,
@@ -186,9 +208,9 @@ begin
   from item
   left join next on next.ordinal = item.ordinal;
 
-  -- Sent again after its reply was lost: the same answer, and nothing is done twice. An execution that was ended by
-  -- its lock's expiry was not ended by this worker, whatever it believes. A statement of its own, since the one above
-  -- does not see what a first request did that it had to wait for.
+  -- A request that is sent again gets the same answer, and nothing is done twice. An execution that ended because its
+  -- lock expired was not ended by this worker. A statement of its own, since the one above does not see what a first
+  -- request did that it had to wait for.
   if reply @> '[{"applied": false}]' then
     select jsonb_agg(
       case when e.execution_id is null then a.answer else jsonb_build_object(

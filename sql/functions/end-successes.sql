@@ -1,4 +1,4 @@
--- Ends the attempts that succeeded at jobs which do not recur, and returns the ids of those executions.
+-- Ends the attempts that succeeded at jobs which do not recur and were not snoozed, and returns the ids of those executions.
 --
 -- This is the commonest case. It has the fence and the effect of cloud_jobs_end_attempts at a third of the cost; the caller
 -- passes every other item of the batch to that function. Locks the job rows in the order of job_id.
@@ -28,7 +28,7 @@ begin
     join public.cloud_job_executions e on e.execution_id = i.execution_id
     -- Of two items about one execution the first counts, whatever it says.
     where i.turn = 1 and i.outcome = 'success'
-    -- Rows are locked in this order by every batch, so that two never wait for each other.
+    -- Every batch locks its rows in this order, so two never deadlock.
     order by e.job_id
   ),
   job as (
@@ -42,7 +42,7 @@ begin
       -- The fence.
       and c.locked_execution_id = item.execution_id and c.locked_by = instance_id_param
       and coalesce(c.status, '') = 'locked'
-      and c.schedule is null
+      and c.schedule is null and c.snoozed_since is null
     returning item.execution_id, item.result, item.duration_seconds, item.progress, item.output
   ),
   execution as (

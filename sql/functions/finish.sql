@@ -31,11 +31,15 @@ begin
     select item->>'execution_id' is null
       or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
       or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
-      or coalesce((item->>'delay_seconds')::double precision, 0) not between 0 and 31536000 as unusable
+      or case jsonb_typeof(item->'duration_seconds')
+        when 'number' then (item->>'duration_seconds')::numeric not between 0 and 1e9 else item->>'duration_seconds' is not null end
+      or case jsonb_typeof(item->'delay_seconds')
+        when 'number' then (item->>'delay_seconds')::numeric not between 0 and 31536000 else item->>'delay_seconds' is not null end
+      as unusable
   ) looked
   where unusable
-    -- As text it has at most six times the bytes that it has here (a control character is one here and \u0001 there), so
-    -- that most items need not be written out.
+    -- As text an item has up to six times the bytes that it has here (\u0001 is one byte here), so most items need not be
+    -- written out.
     or pg_column_size(item) > 2048 and (
       octet_length((item->'result')::text) > 262144
       or octet_length((item->'error_details')::text) > 65536
@@ -45,16 +49,27 @@ begin
   order by unusable desc limit 1;
   if is_unusable then
     perform public.cloud_jobs_refuse(400, format('An item of items_param cannot be used: %s', left(wrong::text, 200)),
-      'Each needs execution_id, and outcome as success, failure, discard, snooze or release.');
+      'Each needs execution_id, an outcome (success, failure, discard, snooze or release), and numbers for seconds.');
   elsif found then
     perform public.cloud_jobs_refuse(413, format('What execution %s returned is too large.', wrong->>'execution_id'),
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
 
-  if exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
-    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+  if not exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
+    begin
+      done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+      if cardinality(done) < jsonb_array_length(items_param) then
+        raise exception using errcode = 'PT298', message = 'Some of the jobs recur, were snoozed, or are not held.';
+      end if;
+    -- Undoes the row locks as well: a second pass that holds them could deadlock with a renewal.
+    exception when sqlstate 'PT298' then
+      done := null;
+    end;
   end if;
-  done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  if done is null then
+    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
+    done := public.cloud_jobs_end_successes(instance_id_param, items_param);
+  end if;
   if cardinality(done) = jsonb_array_length(items_param) then
     select json_agg(item) into finished
     from (

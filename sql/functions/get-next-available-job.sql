@@ -18,7 +18,8 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   -- Called once: in a condition, a function that locks rows is called again for each row of the table.
-  picked constant text[] := public.cloud_jobs_pick_within_limits('{default}', '{paper_fetch,maintenance,custom}', 1);
+  picked constant text[] := (
+    public.cloud_jobs_pick_within_limits('{default}', '{paper_fetch,maintenance,custom}', 1)).picked;
 begin
   return query
   update public.cloud_jobs j set

@@ -1,11 +1,14 @@
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 --
 -- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
--- has locked. Blocks the jobs of concurrency keys that are busy.
+-- has locked. Jobs behind a busy concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
+-- work of a call is bounded by its limit. set_aside is their number: if no job was picked and some were set aside, the
+-- next call may find one. taken_param names jobs that the same claim has picked from other queues: their keys are busy.
 --
 -- Planner settings: see sql/README.md.
-create or replace function public.cloud_jobs_pick(queues_param text[], job_types_param text[], limit_param integer)
-returns text[]
+create or replace function public.cloud_jobs_pick(
+  queues_param text[], job_types_param text[], limit_param integer, taken_param text[] default '{}',
+  out picked text[], out set_aside integer)
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -15,23 +18,25 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-  picked text[] := '{}';
+  budget constant integer := least(1000 + 20 * limit_param, 10000);
   candidates text[];
-  keyed boolean;
+  keys text[];
   key text;
   taken text[];
+  marked integer;
   passed boolean;
 begin
-  -- Each round but the last blocks at least one job, so rounds are bounded by what there is to block; ten of them
-  -- keep a single call short, and the caller is told that there may be more.
-  for round in 1..10 loop
+  picked := '{}';
+  set_aside := 0;
+  -- Each round but the last blocks at least one job, so the budget bounds the rounds.
+  loop
     with recursive lane as materialized (
       select distinct q.queue, t.job_type
       from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)
     ),
     -- The priorities in use, smallest first, found by jumping from one to the next through the index. A plain range
-    -- scan would walk over every job of a higher priority that is due only tomorrow.
+    -- scan would read every job of a higher priority that is due only tomorrow.
     level (priority) as (
       select min(head.priority)
       from lane
@@ -54,8 +59,8 @@ begin
       from level
       where level.priority is not null
     ),
-    -- Levels come out one by one, in order, and the limit stops asking for more: only rows that are taken, and a few
-    -- of their neighbours in other lanes, are locked.
+    -- Levels come one by one, in order, and the limit stops the search: only rows that are taken, and a few of the same
+    -- level in other queues and types, are locked.
     due as materialized (
       select j.job_id, j.priority, j.run_at, j.concurrency_key
       from level
@@ -69,7 +74,7 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
-            -- Too late to run, and in too long a line to be recorded as skipped by this claim already.
+            -- Later than its grace, and not yet recorded as skipped: cloud_jobs_skip_missed takes a bounded number.
             and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
               and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
           order by c.run_at, c.job_id
@@ -82,30 +87,27 @@ begin
       limit limit_param - cardinality(picked)
     )
     select coalesce(array_agg(due.job_id order by due.priority, due.run_at, due.job_id), '{}'),
-      coalesce(bool_or(due.concurrency_key is not null), false)
-    into candidates, keyed
+      coalesce(array_agg(distinct due.concurrency_key) filter (where due.concurrency_key is not null), '{}')
+    into candidates, keys
     from due;
 
     exit when cardinality(candidates) = 0;
 
-    if not keyed then
+    if cardinality(keys) = 0 then
       picked := picked || candidates;
       exit;
     end if;
 
     taken := '{}';
     passed := false;
-    for key in
-      select distinct j.concurrency_key from public.cloud_jobs j
-      where j.job_id = any (candidates) and j.concurrency_key is not null
-    loop
-      -- Never wait for a key while holding row locks. Somebody who holds it is at work on this key now.
+    foreach key in array keys loop
+      -- Never waits for a key while it holds row locks. Whoever holds the lock of the key is working on it now.
       if not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(key)) then
         passed := true;
         continue;
       end if;
       if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
-        and not exists (select from public.cloud_jobs j where j.job_id = any (picked) and j.concurrency_key = key)
+        and not exists (select from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key)
       then
         -- The first of the key goes, in the order of the candidates.
         taken := taken || array(
@@ -115,15 +117,18 @@ begin
           where j.concurrency_key = key
           order by c.position limit 1);
       end if;
-      -- The others wait, out of the claim's index. By the thousand, since they tend to come in crowds.
+      -- The others leave the index of the claim, each key with its share of the budget, since they tend to come in
+      -- crowds.
       update public.cloud_jobs c set blocked = true
       where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
           and j.job_id <> all (picked || taken)
-        limit 1000
+        limit least(budget - set_aside, greatest(20, budget / cardinality(keys)))
         for update skip locked
       ));
+      get diagnostics marked = row_count;
+      set_aside := set_aside + marked;
     end loop;
 
     picked := picked || array(
@@ -133,10 +138,10 @@ begin
       where j.concurrency_key is null or c.job_id = any (taken)
       order by c.position);
 
-    exit when cardinality(picked) >= limit_param or passed;
+    exit when cardinality(picked) >= limit_param or passed or set_aside >= budget;
   end loop;
 
-  -- Rows that a client of the seed marked failed, with retries left, come after the waiting ones, oldest first.
+  -- Rows that a client of the first schema marked as failed, with retries left, come last, oldest first.
   if cardinality(picked) < limit_param then
     picked := picked || array(
       select front.job_id
@@ -156,7 +161,5 @@ begin
       order by front.created_at, front.job_id
       limit limit_param - cardinality(picked));
   end if;
-
-  return picked;
 end
 $$;

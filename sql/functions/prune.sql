@@ -2,7 +2,8 @@
 -- older than so many days.
 --
 -- Null leaves a kind alone. Reply: {"v", "executions", "jobs", "more"}; call it again while more is true. Never touches a
--- job that is running, waiting, disabled or recurring. Calls take turns (an advisory lock).
+-- job that is running, waiting, disabled or recurring. An execution that still says "running" though its job does not run
+-- counts as ended. Calls take turns (an advisory lock).
 create or replace function public.cloud_jobs_prune(
   executions_days_param double precision default null, jobs_days_param double precision default null,
   limit_param integer default 1000)
@@ -24,12 +25,15 @@ begin
   if limit_param is null or limit_param not between 1 and 10000 then
     perform public.cloud_jobs_refuse(400, format('limit_param is %s.', coalesce(limit_param::text, 'null')), 'Pass a number from 1 to 10000.');
   end if;
-  -- One at a time: each deletes executions, some of them through their jobs, and would wait for the other's.
+  -- Each deletes executions, some of them through their jobs, and would wait for the rows of the other.
   perform pg_advisory_xact_lock(hashtextextended('cloud-jobs prune', 0));
   if executions_days_param is not null then
     delete from public.cloud_job_executions where execution_id = any (array(
       select e.execution_id from public.cloud_job_executions e
-      where e.status <> 'running' and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
+      where (e.status <> 'running' or not exists (
+          select from public.cloud_jobs j where j.job_id = e.job_id and j.status = 'locked'
+            and coalesce(j.locked_execution_id, e.execution_id) = e.execution_id))
+        and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
       limit limit_param

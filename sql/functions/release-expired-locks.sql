@@ -11,7 +11,6 @@ declare
   released integer := 0;
   batch integer;
 begin
-  -- Bounded, to stay well below the statement timeout; what is left goes with the next call.
   for round in 1..20 loop
     batch := public.cloud_jobs_expire(null, null, 500);
     released := released + batch;

@@ -41,7 +41,9 @@ begin
   end if;
   begin
     update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
-      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end, disable_requested_at = null, error_message = null, finished_at = null, last_execution = null, cancel_requested_at = null,
+      current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end,
+      disable_requested_at = null, error_message = null, snoozes = 0, snoozed_since = null, finished_at = null,
+      last_execution = null, cancel_requested_at = null,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then

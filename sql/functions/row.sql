@@ -6,16 +6,19 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'handler', job.config->>'handler', 'status', job.status, 'queue', job.queue,
-    'priority', job.priority, 'run_at', job.run_at, 'due', job.status = 'waiting' and job.run_at <= now(),
-    'blocked', job.blocked, 'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
+    'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
+    'handler', job.config->>'handler',
+    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', job.blocked,
+    'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
-    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'scheduled_for', job.scheduled_for,
-    'source', job.source, 'disable_requested_at', job.disable_requested_at,
+    'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'source', job.source,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
-    'created_at', job.created_at, 'last_execution', job.last_execution, 'finished_at', job.finished_at,
-    'locked_at', job.locked_at, 'locked_by', job.locked_by, 'lock_expires_at', job.lock_expires_at,
+    'snoozes', job.snoozes, 'snoozed_since', job.snoozed_since, 'locked_by', job.locked_by,
     'lock_expired', job.status = 'locked' and job.lock_expires_at < now(),
-    'cancel_requested_at', job.cancel_requested_at)
+    'disable_requested_at', job.disable_requested_at, 'cancel_requested_at', job.cancel_requested_at,
+    'run_at', public.cloud_jobs_finite(job.run_at), 'scheduled_for', public.cloud_jobs_finite(job.scheduled_for),
+    'created_at', public.cloud_jobs_finite(job.created_at), 'finished_at', public.cloud_jobs_finite(job.finished_at),
+    'last_execution', public.cloud_jobs_finite(job.last_execution), 'locked_at', public.cloud_jobs_finite(job.locked_at),
+    'lock_expires_at', public.cloud_jobs_finite(job.lock_expires_at))
 $$;

@@ -13,10 +13,13 @@ as $$
     'executions', coalesce((
       select jsonb_agg(jsonb_build_object(
         'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
-        'failure_kind', e.failure_kind, 'started_at', e.started_at, 'finished_at', e.finished_at,
-        'duration_seconds', e.duration_seconds, 'result', e.result, 'error_message', e.error_message,
+        'failure_kind', e.failure_kind, 'started_at', public.cloud_jobs_finite(e.started_at),
+        'finished_at', public.cloud_jobs_finite(e.finished_at),
+        -- A plain write may store what is no number.
+        'duration_seconds', case when e.duration_seconds between 0 and 1e9 then e.duration_seconds end, 'result', e.result, 'error_message', e.error_message,
         'error_details', e.error_details, 'output', e.output, 'progress', e.progress, 'instance_id', e.instance_id,
-        'run_url', e.run_url, 'scheduled_for', e.scheduled_for, 'next_run_at', e.next_run_at)
+        'run_url', e.run_url, 'scheduled_for', public.cloud_jobs_finite(e.scheduled_for),
+        'next_run_at', public.cloud_jobs_finite(e.next_run_at))
         order by e.started_at desc, e.execution_id desc)
       from (
         select * from public.cloud_job_executions

@@ -1,7 +1,9 @@
 -- How the queue is doing.
 --
--- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "queues":
--- [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Reads every job of the queue. Changes nothing.
+-- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "snoozed":
+-- {"jobs", "longest_seconds"}, "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Of executions,
+-- failed counts neither those that were handed back (snoozed, released) nor those that never began (skipped): put_off
+-- counts them by kind. Reads every job of the queue. Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -14,13 +16,19 @@ as $$
       count(*) filter (where j.status = 'waiting' and j.run_at > now()) as scheduled,
       count(*) filter (where j.blocked) as blocked,
       count(*) filter (where j.status = 'locked' and j.lock_expires_at < now()) as expired_locks,
-      min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()) as oldest_due
+      -- A plain write may store '-infinity'.
+      greatest(min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()), '0001-01-01 00:00:00+00') as oldest_due,
+      count(*) filter (where j.snoozed_since is not null and j.status in ('waiting', 'locked')) as snoozed,
+      min(j.snoozed_since) filter (where j.status in ('waiting', 'locked')) as snoozed_since
     from public.cloud_jobs j
     where queue_param is null or j.queue = queue_param
     group by j.queue, j.status
   ),
   recent as (
-    select e.status, e.failure_kind, e.duration_seconds
+    select e.status, e.failure_kind,
+      e.status = 'failed' and e.failure_kind in ('snoozed', 'released', 'skipped') as was_put_off,
+      -- A plain write may store NaN.
+      case when e.duration_seconds between 0 and 1e9 then e.duration_seconds end as duration_seconds
     from public.cloud_job_executions e
     where e.started_at > now() - interval '24 hours'
       and (queue_param is null or exists (
@@ -36,6 +44,8 @@ as $$
       'disabled', coalesce(sum(n) filter (where status = 'disabled'), 0)),
     'due', coalesce(sum(due), 0), 'scheduled', coalesce(sum(scheduled), 0), 'blocked', coalesce(sum(blocked), 0),
     'expired_locks', coalesce(sum(expired_locks), 0),
+    'snoozed', jsonb_build_object('jobs', coalesce(sum(snoozed), 0),
+      'longest_seconds', extract(epoch from now() - min(snoozed_since))),
     'oldest_due_seconds', extract(epoch from now() - min(oldest_due)),
     'queues', (
       select coalesce(jsonb_agg(q.line order by q.queue), '[]'::jsonb)
@@ -52,9 +62,12 @@ as $$
       select jsonb_build_object(
         'running', count(*) filter (where status = 'running'),
         'success', count(*) filter (where status = 'success'),
-        'failed', count(*) filter (where status = 'failed'),
+        'failed', count(*) filter (where status = 'failed' and was_put_off is not true),
         'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
-          select r.failure_kind, count(*) as n from recent r where r.failure_kind is not null group by r.failure_kind) k), '{}'::jsonb),
+          select r.failure_kind, count(*) as n from recent r
+          where r.failure_kind is not null and not r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
+        'put_off', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
+          select r.failure_kind, count(*) as n from recent r where r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
         'average_seconds', avg(duration_seconds) filter (where status = 'success'),
         'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
       from recent))

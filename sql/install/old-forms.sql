@@ -5,8 +5,10 @@ declare
 begin
   for old in
     select p.oid::regprocedure::text from pg_catalog.pg_proc p
-    where p.pronamespace = 'public'::regnamespace and p.prorettype = 'jsonb'::regtype
-      and p.proname in ('cloud_jobs_claim', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_enqueue')
+    where p.pronamespace = 'public'::regnamespace and (p.proname, p.prorettype) in (
+      ('cloud_jobs_claim', 'jsonb'::regtype), ('cloud_jobs_finish', 'jsonb'::regtype),
+      ('cloud_jobs_release', 'jsonb'::regtype), ('cloud_jobs_enqueue', 'jsonb'::regtype),
+      ('cloud_jobs_pick', 'text[]'::regtype), ('cloud_jobs_pick_within_limits', 'text[]'::regtype))
   loop
     execute 'drop function ' || old;
   end loop;

@@ -24,6 +24,9 @@ grant select on public.job_statistics to anon, authenticated;
 alter function public.get_next_available_job(text, integer) security definer;
 alter function public.release_expired_locks() security definer;
 alter function public.cloud_jobs_key_freed() security definer;
+alter function public.cloud_jobs_enter_key() security definer;
+alter function public.cloud_jobs_cut_off() security definer;
+alter function public.cloud_jobs_rearm() security definer;
 grant execute on function public.get_next_available_job(text, integer), public.release_expired_locks(),
   public.cloud_jobs_new_id() to anon, authenticated;
 

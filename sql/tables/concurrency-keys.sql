@@ -54,3 +54,21 @@ create or replace trigger cloud_jobs_clear_blocked
     or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
   ))
   execute function public.cloud_jobs_clear_blocked();
+
+-- Takes turns with claims before a running job moves to another key: a claim of that key would collide with it.
+create or replace function public.cloud_jobs_enter_key()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(public.cloud_jobs_key_lock_id(new.concurrency_key));
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_enter_key
+  before update of concurrency_key on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and new.concurrency_key is not null and new.concurrency_key is distinct from old.concurrency_key)
+  execute function public.cloud_jobs_enter_key();

@@ -9,12 +9,18 @@ create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, 
   where status = 'failed' and finished_at is null;
 create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
   where status = 'locked';
+-- Jobs that were put off, the longest first: few rows, which doctor and stats read.
+create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
+  where snoozed_since is not null and status in ('waiting', 'locked');
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled');
 create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
+  where status = 'waiting' and blocked;
+-- The same rows by queue: whether jobs wait for a key, and how many.
+create index if not exists cloud_jobs_blocked_queue on public.cloud_jobs (queue, job_type)
   where status = 'waiting' and blocked;
 -- Occurrences that the policy "skip" leaves out once their grace is over.
 create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)

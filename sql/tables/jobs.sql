@@ -68,7 +68,10 @@ alter table public.cloud_jobs
   add column if not exists locked_execution_id text,
   add column if not exists cancel_requested_at timestamptz,
   -- Why the last attempt failed, kept until the job succeeds or starts anew.
-  add column if not exists error_message text;
+  add column if not exists error_message text,
+  -- How often in a row the job was snoozed, and since when. Bounded by cloud_jobs_snooze_fault.
+  add column if not exists snoozes integer not null default 0,
+  add column if not exists snoozed_since timestamptz;
 
 -- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();

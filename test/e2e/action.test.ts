@@ -170,10 +170,13 @@ describe('custom jobs', () => {
     await project.sql(`update cloud_jobs set lock_expires_at = now() - interval '1 s' where job_id = $1`, [
       id,
     ]);
+    await project.sql(`update cloud_jobs set config = '{"handler": "does"}' where job_id = $1`, [id]);
     await step({ command: 'run', handlers });
-    expect(await job(id)).toMatchObject({ status: 'waiting', current_retries: 1 });
-    expect(await executions(id)).toMatchObject([{ status: 'failed', failure_kind: 'lost' }]);
-    await step({ command: 'delete', 'job-id': id });
+    expect(await job(id)).toMatchObject({ status: 'success', current_retries: 1 });
+    expect(await executions(id)).toMatchObject([
+      { status: 'failed', failure_kind: 'lost' },
+      { status: 'success', failure_kind: null },
+    ]);
   });
 });
 

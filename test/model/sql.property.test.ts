@@ -80,9 +80,10 @@ async function claim(sent: Sent & { kind: 'claim' }, model: Model, real: Real): 
   for (const [index, job] of queue.jobs.entries()) {
     if (job.status !== 'locked' || job.lockUntil >= now) continue;
     const { retries, holder } = job;
+    const lostBefore = [...queue.executions.values()].some((one) => one.job === index && one.kind === 'lost');
     rescue(queue, index, holder, now, now, ALL_GUARDS);
     expired += 1;
-    if (isWaiting(job)) job.dueAt = await backoff(model, real, index, retries);
+    if (isWaiting(job) && lostBefore) job.dueAt = await backoff(model, real, index, retries);
   }
   expect(reply.expired).toBe(expired);
   const due = queue.jobs

@@ -297,19 +297,20 @@ describe('a recurring job', () => {
 });
 
 describe('the lock of a dead worker', () => {
-  it('ends as a failure of kind lost, spends a retry and backs off; a job that kills its workers stops', async () => {
+  it('is a failure of kind lost: due at once the first time, then later, then never', async () => {
     const q = newQueue();
     const id = await q.addOne({ max_retries: 2 });
     for (const attempt of [1, 2, 3]) {
       expect((await q.take(`w${attempt}`)).attempt).toBe(attempt);
       await q.expire(id);
-      expect(await q.claim('reaper')).toMatchObject({ jobs: [], expired: 1, more: false });
+      expect(await q.reap()).toBe(1);
       const job = await q.job(id);
       expect(job).toMatchObject({
         status: attempt === 3 ? 'failed' : 'waiting',
         current_retries: Math.min(attempt, 2),
       });
-      if (attempt < 3) expect(job.due_in).toBeGreaterThan(20);
+      if (attempt === 1) expect(job.due_in).toBeLessThanOrEqual(0);
+      if (attempt === 2) expect(job.due_in).toBeGreaterThan(40);
       await q.due(id);
     }
     expect((await q.executions(id)).map((e) => [e.status, e.failure_kind, e.attempt])).toEqual([
@@ -333,16 +334,40 @@ describe('the lock of a dead worker', () => {
     expect((await q.claim('v')).expired).toBe(1);
   });
 
-  it('is ended a bounded number at a time', async () => {
+  it('gives the job to the claim that ends it, if it was lost for the first time', async () => {
     const q = newQueue();
-    const ids = await q.add(...Array.from({ length: 250 }, () => ({})));
-    await q.claim('w', 250);
+    const id = await q.addOne();
+    await q.take('w');
+    await q.expire(id);
+    expect(await q.claim('v')).toMatchObject({ expired: 1, jobs: [{ job_id: id, attempt: 2 }] });
+  });
+
+  it('is lost for the first time in each occurrence, whatever failed before', async () => {
+    const q = newQueue();
+    const id = await q.addOne(RECURRING);
+    await q.end('w', (await q.take('w')).execution_id, 'failure');
+    for (const occurrence of [1, 2]) {
+      await q.due(id);
+      expect((await q.take('w')).occurrence).toBe(occurrence);
+      await q.expire(id);
+      expect(await q.claim('v')).toMatchObject({ expired: 1, jobs: [{ job_id: id }] });
+      const [held] = (await q.executions(id)).filter((one) => one.status === 'running');
+      await q.end('v', held?.execution_id ?? '', 'success');
+    }
+  });
+
+  it('is ended in bounded batches, and a claim says that more are left', async () => {
+    const q = newQueue();
+    const ids = await q.add(...Array.from({ length: 1150 }, () => ({ max_retries: 0 })));
+    await q.claim('w', 1000);
+    await q.claim('w', 1000);
     await q.expire(...ids);
-    expect([
-      (await q.claim('v')).expired,
-      (await q.claim('v')).expired,
-      (await q.claim('v')).expired,
-    ]).toEqual([100, 100, 50]);
+    const replies = [await q.claim('v'), await q.claim('v'), await q.claim('v')];
+    expect(replies.map(({ expired, more }) => [expired, more])).toEqual([
+      [500, true],
+      [500, true],
+      [150, false],
+    ]);
   });
 });
 

@@ -102,7 +102,9 @@ async function measure(): Promise<Record<string, number>> {
   return counts;
 }
 
-it('no call costs more at 100,000 waiting and 200,000 finished jobs than at 1,000, with or without fresh statistics', async () => {
+it('no call costs more at 300,000 jobs than at 1,000, with or without fresh statistics', {
+  timeout: 180_000,
+}, async () => {
   for (let round = 0; round < 6; round += 1) await measure();
   await project.sql(FIXED);
   await project.sql(load(1_000, 2_000));

@@ -18,6 +18,8 @@ interface Job {
   due: number | null;
   execution: string | null;
   cancel: boolean;
+  /** A worker died over this occurrence before. */
+  lost: boolean;
 }
 const MAX_RETRIES = 1;
 const TYPES = ['custom', 'maintenance'];
@@ -50,9 +52,12 @@ class Model {
     if (outcome === 'success') job.status = 'success';
     else if (job.cancel) job.status = 'failed';
     else if (again) Object.assign(job, { status: 'waiting', due: outcome === 'release' ? now : null });
-    else if (retry) Object.assign(job, { status: 'waiting', due: null, retries: job.retries + 1 });
-    else job.status = 'failed';
-    Object.assign(job, { execution: null, cancel: false });
+    else if (retry) {
+      // Due at once if it is lost for the first time.
+      const due = outcome === 'lost' && !job.lost ? now : null;
+      Object.assign(job, { status: 'waiting', due, retries: job.retries + 1 });
+    } else job.status = 'failed';
+    Object.assign(job, { execution: null, cancel: false, lost: job.lost || outcome === 'lost' });
   }
 }
 
@@ -145,6 +150,7 @@ async function apply(db: pg.Client, model: Model, one: Step): Promise<void> {
       key: keyName(one.key),
       status: 'waiting',
       retries: 0,
+      lost: false,
       due,
       execution: null,
       cancel: false,
@@ -206,17 +212,22 @@ async function apply(db: pg.Client, model: Model, one: Step): Promise<void> {
       return;
     case 'disable':
       await verb('disable');
-      if (job.status !== 'locked') job.status = 'disabled';
+      if (job.status === 'waiting') job.status = 'disabled';
       return;
     case 'enable':
       await verb('enable');
       if (job.status === 'disabled')
-        Object.assign(job, { status: 'waiting', due: job.due === null ? null : model.now(), retries: 0 });
+        Object.assign(job, {
+          status: 'waiting',
+          due: job.due === null ? null : model.now(),
+          retries: 0,
+          lost: false,
+        });
       return;
     case 'retry':
       await verb('retry');
       if (job.status === 'success' || job.status === 'failed')
-        Object.assign(job, { status: 'waiting', due: model.now(), retries: 0 });
+        Object.assign(job, { status: 'waiting', due: model.now(), retries: 0, lost: false });
       else if (job.status === 'waiting' && job.due === null) job.due = model.now();
       return;
     case 'delete':

@@ -265,6 +265,42 @@ describe('a finish and', () => {
     });
   });
 
+  it.each([
+    ['recur', { schedule: '0 6 * * *', run_at: '2026-01-01T06:00:00Z' }, ''],
+    ['were snoozed', {}, `update cloud_jobs set snoozes = 1, snoozed_since = now()`],
+    ['are not held any more', {}, `update cloud_jobs set locked_by = 'x'`],
+  ])('a renewal, if some of the jobs that succeeded %s: no deadlock', async (_, item, change) => {
+    // The middle one is of the other kind, whose row a second pass would lock after that of the last.
+    const [first, middle, last] = [
+      await queue().addOne(),
+      await queue().addOne(item),
+      await queue().addOne(),
+    ];
+    const { jobs } = await queue().claim('w', 3);
+    if (change !== '') await project.sql(`${change} where job_id = $1`, [middle]);
+    const items = [first, middle, last].map((id) => ({
+      execution_id: jobs.find((job) => job.job_id === id)?.execution_id,
+      outcome: 'success',
+    }));
+    await onConnections(project.adminUrl, 3, async ([holder, one, two]) => {
+      if (!holder || !one || !two) throw new Error('no connections');
+      await holder.query('begin');
+      await holder.query('select from cloud_jobs where job_id = $1 for update', [middle]);
+      const end = value<{ finished: { applied: boolean }[] }>(one, 'select cloud_jobs_finish($1, $2)', [
+        'w',
+        JSON.stringify(items),
+      ]);
+      // One whose middle job it may not touch does not wait for it.
+      if (!change.includes('locked_by')) await untilBlocked(project, one);
+      const renewal = two.query('select cloud_jobs_renew($1, $2)', ['w', JSON.stringify(items)]);
+      if (!change.includes('locked_by')) await untilBlocked(project, two);
+      await holder.query('rollback');
+      await renewal;
+      const applied = (await end).finished.map((one) => one.applied);
+      expect(applied).toEqual([true, !change.includes('locked_by'), true]);
+    });
+  });
+
   it.each(['cancel', 'disable', 'delete'])(
     '%s of the job whose turn it is: the one behind it goes instead, and none is stuck',
     async (verb) => {

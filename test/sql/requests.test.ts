@@ -16,7 +16,7 @@ describe('fence', () => {
     const id = await q.addOne();
     const old = await q.take('zombie');
     await q.expire(id);
-    await q.claim('reaper');
+    await q.reap();
     const lost = (await q.executions(id))[0];
     for (const taken of [false, true]) {
       if (taken) {
@@ -63,7 +63,7 @@ describe('fence', () => {
       expect.objectContaining({ execution_id: first.execution_id, applied: false }),
     ]);
     await q.expire(id);
-    await q.claim('reaper');
+    await q.reap();
     await q.due(id);
     const second = await q.take('w');
     expect(await q.end('w', first.execution_id, 'success')).toMatchObject({ applied: false });

@@ -136,6 +136,14 @@ export function queueOf(project: TestProject, queue = `q-${randomUUID().slice(0,
         `update cloud_jobs set lock_expires_at = now() - interval '1 s' where job_id = any ($1) and status = 'locked'`,
         [ids],
       ),
+    /** Ends the attempts whose lock has run out, and claims nothing. */
+    async reap(): Promise<number> {
+      const [row] = await project.sql<{ n: number }>(
+        `select cloud_jobs_expire(array[$1], '{paper_fetch,maintenance,custom}') as n`,
+        [queue],
+      );
+      return row?.n ?? 0;
+    },
     /** Makes waiting jobs due. */
     due: (...ids: string[]) =>
       project.sql(
