@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These need act or the registry: npm run test:workflows, npm run test:package.
-    exclude: ['test/workflows/**', 'test/package/**'],
+    // These need act, the registry or pg_cron: npm run test:workflows, test:package and test:wake.
+    exclude: ['test/workflows/**', 'test/package/**', 'test/wake/**'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -3516,6 +3516,7 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 -- Oldest first through the index, whatever stale statistics say about the size of the history.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 as $$
 declare
@@ -3752,6 +3753,7 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   reply jsonb;

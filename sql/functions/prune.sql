@@ -13,6 +13,7 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 -- Oldest first through the index, whatever stale statistics say about the size of the history.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 as $$
 declare

@@ -1,24 +1,31 @@
--- Wake on work: starts the workflow within a minute or two when a job is due, so that the schedule of the workflow
--- can be as rare as hourly. See docs/guides/waking.md.
+-- Wake on work: starts the workflow within a minute or two when a job is due, so that the schedule of the workflow can
+-- be as rare as hourly. See docs/guides/waking.md.
 --
--- Once a minute pg_cron asks whether work is due and nobody is at it. Only then pg_net asks GitHub for a
--- repository_dispatch, with a token kept in Vault. pg_net sends a request once and forgets it, and a crash of the
--- database loses it: the schedule of the workflow stays as the guarantee.
+-- Once a minute pg_cron asks whether work is due that no worker attends to. Only then pg_net asks GitHub for a
+-- repository_dispatch, with a token from Vault. pg_net sends a request once, and a crash of the database loses it, so
+-- the schedule of the workflow stays as the guarantee.
 --
 -- 1. Run sql/install.sql, and enable the extensions pg_cron and pg_net (Database > Extensions).
 -- 2. Make a fine-grained personal access token for the repository alone, with the permission "Contents: read and
 --    write" (repository_dispatch asks for it) and nothing else, and keep it in Vault:
 --      select vault.create_secret('github_pat_...', 'cloud_jobs_github_token');
 -- 3. Run this file. It can be run again at any time, and must be after an upgrade.
--- 4. Say which repository works on which queue; its workflow has `on: repository_dispatch: types: [cloud-jobs]`:
+-- 4. Say which repository works on which queue. Its workflow has `on: repository_dispatch: types: [cloud-jobs]`:
 --      select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');
 --
--- To stop it for a while:    select cron.unschedule('cloud-jobs-wake');      (running this file starts it again)
--- To leave one queue out:    select cloud_jobs_wake.unwatch('default');
--- To take all of it away:    select cron.unschedule('cloud-jobs-wake'); drop schema cloud_jobs_wake cascade;
+-- To replace the token (create_secret fails for a name that exists, and Postgres logs a statement that fails):
+--      select vault.update_secret(id, 'github_pat_...') from vault.secrets where name = 'cloud_jobs_github_token';
+-- To stop for a while (running this file again goes on):
+--      select cron.unschedule(jobid) from cron.job where jobname = 'cloud-jobs-wake';
+-- To leave one queue out:
+--      select cloud_jobs_wake.unwatch('default');
+-- To remove everything:
+--      select cron.unschedule(jobid) from cron.job where jobname = 'cloud-jobs-wake';
+--      drop schema if exists cloud_jobs_wake cascade;
 --
--- Who has the token can write to the repository. It is in Vault, encrypted; for the moment until a request is sent it
--- is also in pg_net's own table, which roles with a direct database connection can read. The Data API shows neither.
+-- Whoever has the token can write to the repository. Vault keeps it encrypted; on Supabase the roles postgres and
+-- service_role can read it over SQL. Until a request is sent, the token also stands in pg_net's queue, which every role
+-- with a direct database connection can read. The Data API shows neither.
 begin;
 
 set local lock_timeout = '10s';
@@ -60,10 +67,13 @@ create table if not exists cloud_jobs_wake.watched (
   -- Not again before then: the cool-down, or what an error asks for.
   next_call_at      timestamptz,
   last_call_at      timestamptz,
-  -- Calls in a row that GitHub refused, and calls in a row after which no worker took a job of the queue.
+  -- Calls in a row that GitHub did not take, and calls in a row that it took and no worker followed.
   errors            integer not null default 0,
   in_vain           integer not null default 0
 );
+-- The database in which watch() was called, and the state of the token at the last call.
+alter table cloud_jobs_wake.watched add column if not exists database_identity text;
+alter table cloud_jobs_wake.watched add column if not exists token_changed_at timestamptz;
 
 -- Every call and what came of it; the newest 1000.
 create table if not exists cloud_jobs_wake.call (
@@ -79,7 +89,7 @@ create table if not exists cloud_jobs_wake.call (
 );
 create index if not exists call_open on cloud_jobs_wake.call (call_id) where answered_at is null;
 
--- When pg_cron last came. One row.
+-- When pg_cron last ran tick(). One row.
 create table if not exists cloud_jobs_wake.pulse (
   one boolean primary key default true check (one),
   at  timestamptz not null
@@ -88,6 +98,23 @@ create table if not exists cloud_jobs_wake.pulse (
 alter table cloud_jobs_wake.watched enable row level security;
 alter table cloud_jobs_wake.call enable row level security;
 alter table cloud_jobs_wake.pulse enable row level security;
+
+-- Tells this database from a copy of it: a restored project has another system identifier or another timeline, and a
+-- copy within the same server another oid.
+create or replace function cloud_jobs_wake.database_identity()
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('%s/%s/%s', s.system_identifier, c.timeline_id, d.oid)
+  from pg_control_system() s, pg_control_checkpoint() c, pg_database d
+  where d.datname = current_database()
+$$;
+
+-- Rows of an earlier release do not know where watch() was called.
+update cloud_jobs_wake.watched set database_identity = cloud_jobs_wake.database_identity()
+where database_identity is null;
 
 -- Watches a queue, or changes how. job_types_param: those that the repository's workflow runs.
 create or replace function cloud_jobs_wake.watch(
@@ -101,12 +128,14 @@ returns void
 language sql
 set search_path = ''
 as $$
-  insert into cloud_jobs_wake.watched (queue, repository, job_types, event_type, token_name, api_url, cool_down_seconds)
+  insert into cloud_jobs_wake.watched (
+    queue, repository, job_types, event_type, token_name, api_url, cool_down_seconds, database_identity)
   values (queue_param, repository_param, job_types_param, event_type_param, token_name_param,
-    rtrim(api_url_param, '/'), cool_down_seconds_param)
+    rtrim(api_url_param, '/'), cool_down_seconds_param, cloud_jobs_wake.database_identity())
   on conflict (queue) do update set repository = excluded.repository, job_types = excluded.job_types,
     event_type = excluded.event_type, token_name = excluded.token_name, api_url = excluded.api_url,
-    cool_down_seconds = excluded.cool_down_seconds, next_call_at = null, errors = 0, in_vain = 0
+    cool_down_seconds = excluded.cool_down_seconds, database_identity = excluded.database_identity,
+    next_call_at = null, errors = 0, in_vain = 0
 $$;
 
 create or replace function cloud_jobs_wake.unwatch(queue_param text)
@@ -117,11 +146,15 @@ as $$
   delete from cloud_jobs_wake.watched where queue = queue_param
 $$;
 
--- Queues with work that nobody is at: the one question of each minute, answered from the indexes of the claim.
+-- Queues with due work that no worker attends to: the one question of each minute, answered from the indexes of the
+-- claim.
 --
--- Somebody is at it while a worker that takes the queue asked within 90 s (one that lingers asks every 60 s at least),
--- or holds a lock of the queue. A lock taken an hour ago vouches for that job alone: by then a worker has used up its
--- time budget and takes nothing new.
+-- A worker attends to a queue if it asked for jobs of it within 90 s (one that lingers asks every 60 s at least), or
+-- holds a lock of it. After an hour a lock stands for its own job only: by then the worker has used up its time budget
+-- and takes nothing new. A queue whose last call has no answer yet is left out, so that a pg_net that hangs does not
+-- collect requests.
+--
+-- jit is off because disabled plans have enormous costs, and jit goes by costs: it took 220 to 370 ms of each minute.
 create or replace function cloud_jobs_wake.unattended()
 returns setof cloud_jobs_wake.watched
 language sql
@@ -129,10 +162,14 @@ stable
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
+set jit = off
 as $$
   select w.*
   from cloud_jobs_wake.watched w
-  where (w.next_call_at is null or w.next_call_at <= now())
+  -- Half a minute early is in time: the minutes of pg_cron are not exact, and the next one would be half a minute late.
+  where (w.next_call_at is null or w.next_call_at <= now() + interval '30 seconds')
+    and not exists (
+      select from cloud_jobs_wake.call c where c.answered_at is null and w.queue = any (c.queues))
     and not exists (
       select from public.cloud_job_workers k
       where k.seen_at > now() - interval '90 seconds' and w.queue = any (k.queues))
@@ -164,7 +201,7 @@ as $$
 declare
   said text;
 begin
-  if status_param between 200 and 299 then
+  if status_param = 204 then
     return null;
   elsif status_param is null then
     return format('GitHub did not answer: %s.', rtrim(coalesce(nullif(left(error_param, 300), ''),
@@ -178,18 +215,70 @@ begin
   end;
   return format('GitHub answered HTTP %s%s. %s', status_param, coalesce(': ' || rtrim(left(said, 300), '.'), ''),
     case
-      when status_param = 401 then 'The token is wrong or has expired: put a new one into Vault.'
+      when status_param = 401 then 'The token is wrong or has expired: replace it with vault.update_secret, as the top of sql/optional/wake.sql shows.'
       when status_param = 403 and said ilike '%rate limit%' or status_param = 429 then 'It is asked again when the limit is over.'
       when status_param = 403 then 'The token may not do this: it needs the permission "Contents: read and write" for this repository.'
-      when status_param = 404 then 'The repository does not exist, or the token may not see it.'
+      when status_param = 404 then 'The repository does not exist, was renamed, or the token may not see it.'
       when status_param = 422 then 'GitHub does not take the event: see the event type.'
-      when status_param between 300 and 399 then 'The repository was renamed or moved: watch it by its new name.'
+      -- pg_net follows redirects, and a 301 turns the POST into a GET, which GitHub may answer with 200.
+      when status_param between 200 and 399 then 'It takes a call with 204: the repository was renamed or moved. Watch it by its new name.'
       else 'It is asked again later.'
     end);
 end
 $$;
 
--- Reads the answers that pg_net has, and gives up on those that it will not have any more.
+-- Gives up on the calls that pg_net has not answered for 10 minutes. Its request is removed, which would otherwise stay
+-- readable with the token, and be sent when pg_net runs again.
+create or replace function cloud_jobs_wake.give_up()
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  old record;
+  removed integer;
+  given_up integer := 0;
+begin
+  for old in
+    select c.call_id, c.request_id, c.queues, c.repository from cloud_jobs_wake.call c
+    where c.answered_at is null and c.asked_at < now() - interval '10 minutes'
+    order by c.call_id
+    limit 100
+  loop
+    removed := 0;
+    begin
+      delete from net.http_request_queue q
+      where q.id = old.request_id and q.url like '%/repos/' || old.repository || '/dispatches';
+      get diagnostics removed = row_count;
+    exception when undefined_table or invalid_schema_name or insufficient_privilege then
+      -- Without pg_net there is no queue.
+      null;
+    end;
+    update cloud_jobs_wake.call c set answered_at = now(), error = case when removed > 0
+      then 'GitHub was not asked: pg_net does not send. Restart it: select net.worker_restart();'
+      else 'GitHub did not answer: pg_net has no record of the request. It may have been restarted.' end
+    where c.call_id = old.call_id;
+    update cloud_jobs_wake.watched w set errors = w.errors + 1,
+      next_call_at = greatest(w.next_call_at, now() + cloud_jobs_wake.pause(w.cool_down_seconds, w.errors))
+    where w.queue = any (old.queues) and w.repository = old.repository;
+    given_up := given_up + 1;
+  end loop;
+  return given_up;
+end
+$$;
+
+-- How long to wait after so many calls without success: twice as long after each, up to an hour or the cool-down.
+create or replace function cloud_jobs_wake.pause(cool_down_seconds_param integer, failures_param integer)
+returns interval
+language sql
+immutable
+set search_path = ''
+as $$
+  select make_interval(secs => least(greatest(3600, cool_down_seconds_param),
+    cool_down_seconds_param * 2 ^ least(failures_param, 6)))
+$$;
+
+-- Reads the answers that pg_net has.
 create or replace function cloud_jobs_wake.collect()
 returns integer
 language plpgsql
@@ -200,16 +289,18 @@ declare
   wait double precision;
   collected integer := 0;
 begin
+  if to_regclass('net._http_response') is null then
+    return cloud_jobs_wake.give_up();
+  end if;
   for answer in
-    select c.call_id, c.repository, c.queues, r.id is not null as answered, r.status_code,
-      case when r.id is null then 'GitHub did not answer: pg_net has no record of the request. It may have been restarted.'
-        else cloud_jobs_wake.error_of(r.status_code, r.content, r.error_msg, r.timed_out) end as error,
+    select c.call_id, c.repository, c.queues, r.status_code,
+      cloud_jobs_wake.error_of(r.status_code, r.content, r.error_msg, r.timed_out) as error,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'retry-after') as retry_after,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'x-ratelimit-remaining') as remaining,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'x-ratelimit-reset') as reset
     from cloud_jobs_wake.call c
-    left join lateral (select * from net._http_response r where r.id = c.request_id limit 1) r on true
-    where c.answered_at is null and (r.id is not null or c.asked_at < now() - interval '10 minutes')
+    join net._http_response r on r.id = c.request_id
+    where c.answered_at is null
     order by c.call_id
     limit 100
   loop
@@ -219,19 +310,41 @@ begin
       update cloud_jobs_wake.watched w set errors = 0
       where w.queue = any (answer.queues) and w.repository = answer.repository;
     else
-      -- What GitHub asks for, within an hour; else twice as long after each error in a row.
+      -- What GitHub asks for, within an hour, and half a minute more, since a call may come that much early.
       wait := case
         when answer.retry_after ~ '^\d{1,6}$' then answer.retry_after::double precision
         when answer.remaining = '0' and answer.reset ~ '^\d{1,12}$' then answer.reset::double precision - extract(epoch from now())
       end;
       update cloud_jobs_wake.watched w set errors = w.errors + 1,
-        next_call_at = greatest(w.next_call_at, now() + make_interval(secs => least(3600,
-          greatest(coalesce(wait, 0), w.cool_down_seconds * 2 ^ least(w.errors, 6)))))
+        next_call_at = greatest(w.next_call_at, now() + make_interval(secs => case when wait is null then 0 else least(3600, wait) + 30 end),
+          now() + cloud_jobs_wake.pause(w.cool_down_seconds, w.errors))
       where w.queue = any (answer.queues) and w.repository = answer.repository;
     end if;
     collected := collected + 1;
   end loop;
-  return collected;
+  return collected + cloud_jobs_wake.give_up();
+end
+$$;
+
+-- Ends waits whose reason has gone: a worker has come since a call that seemed in vain, or the token was replaced.
+create or replace function cloud_jobs_wake.shorten_waits()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update cloud_jobs_wake.watched w set in_vain = 0,
+    next_call_at = case when w.errors = 0
+      then least(w.next_call_at, w.last_call_at + make_interval(secs => w.cool_down_seconds)) else w.next_call_at end
+  where w.in_vain > 0
+    and exists (
+      select from public.cloud_job_workers k where k.claimed_at >= w.last_call_at and w.queue = any (k.queues));
+  update cloud_jobs_wake.watched w set errors = 0, next_call_at = null
+  where w.errors > 0
+    and w.token_changed_at is distinct from (select s.updated_at from vault.secrets s where s.name = w.token_name);
+exception when undefined_table or invalid_schema_name or insufficient_privilege then
+  -- Without Vault, ask() says so.
+  null;
 end
 $$;
 
@@ -244,22 +357,32 @@ as $$
 declare
   wanted record;
   token text;
+  changed timestamptz;
   request bigint;
+  this_call bigint;
   fault text;
   calls integer := 0;
 begin
   for wanted in
-    select u.repository, u.event_type, u.token_name, u.api_url, array_agg(u.queue order by u.queue) as queues
+    select u.repository, u.event_type, u.token_name, u.api_url, array_agg(u.queue order by u.queue) as queues,
+      u.database_identity = cloud_jobs_wake.database_identity() as is_original
     from cloud_jobs_wake.unattended() u
-    group by u.repository, u.event_type, u.token_name, u.api_url
+    group by u.repository, u.event_type, u.token_name, u.api_url, u.database_identity
     order by u.repository, u.event_type
   loop
     request := null;
     fault := null;
+    token := null;
+    changed := null;
     begin
-      select s.decrypted_secret into token from vault.decrypted_secrets s where s.name = wanted.token_name;
+      select s.decrypted_secret, s.updated_at into token, changed
+      from vault.decrypted_secrets s where s.name = wanted.token_name;
       token := btrim(token, E' \t\r\n');
-      if coalesce(token, '') = '' then
+      if not wanted.is_original then
+        fault := format(
+          'GitHub was not asked: this database is a restored copy of the one in which %s was watched. If workers use this one now, run cloud_jobs_wake.watch again.',
+          wanted.repository);
+      elsif coalesce(token, '') = '' then
         fault := format('GitHub was not asked: Vault has no secret %s. See the top of sql/optional/wake.sql.',
           to_json(wanted.token_name)::text);
       else
@@ -267,8 +390,9 @@ begin
           url := wanted.api_url || '/repos/' || wanted.repository || '/dispatches',
           body := jsonb_build_object('event_type', wanted.event_type,
             'client_payload', jsonb_build_object('queues', to_jsonb(wanted.queues))),
+          -- pg_net adds a User-Agent of its own.
           headers := jsonb_build_object('Accept', 'application/vnd.github+json', 'Content-Type', 'application/json',
-            'X-GitHub-Api-Version', '2022-11-28', 'User-Agent', 'cloud-jobs', 'Authorization', 'Bearer ' || token),
+            'X-GitHub-Api-Version', '2022-11-28', 'Authorization', 'Bearer ' || token),
           timeout_milliseconds := 10000);
       end if;
     exception when others then
@@ -276,22 +400,28 @@ begin
       fault := case when token <> '' then replace(sqlerrm, token, '***') else sqlerrm end;
       fault := format('GitHub was not asked: %s (%s).', rtrim(left(fault, 300), '.'), sqlstate);
     end;
-    insert into cloud_jobs_wake.call (request_id, repository, queues, answered_at, error)
-    values (request, wanted.repository, wanted.queues, case when request is null then now() end,
-      fault);
-    -- A call after which no worker took a job was in vain: the workflow fails, or does not take this queue. Ask less
-    -- and less often then, since every run is billed.
+    insert into cloud_jobs_wake.call as call (request_id, repository, queues, answered_at, error)
+    values (request, wanted.repository, wanted.queues, case when request is null then now() end, fault)
+    returning call.call_id into this_call;
+    -- A call that GitHub took and no worker followed was in vain: the workflow fails, or does not take this queue. Ask
+    -- less and less often then, since every run is billed.
     update cloud_jobs_wake.watched w set
       last_call_at = now(),
+      token_changed_at = changed,
       errors = w.errors + case when request is null then 1 else 0 end,
       in_vain = turn.in_vain,
-      next_call_at = now() + make_interval(secs =>
-        least(greatest(3600, w.cool_down_seconds), w.cool_down_seconds * 2 ^ least(turn.in_vain, 6)))
+      next_call_at = now() + cloud_jobs_wake.pause(
+        w.cool_down_seconds, case when request is null then w.errors else turn.in_vain end)
     from (
-      select v.queue, case when v.last_call_at is null or exists (
+      select v.queue, v.in_vain + case when last_call.http_status = 204 and not exists (
           select from public.cloud_job_workers k where k.claimed_at >= v.last_call_at and v.queue = any (k.queues))
-        then 0 else v.in_vain + 1 end as in_vain
+        then 1 else 0 end as in_vain
       from cloud_jobs_wake.watched v
+      left join lateral (
+        select c.http_status from cloud_jobs_wake.call c
+        where c.call_id < this_call and c.repository = v.repository and v.queue = any (c.queues)
+        order by c.call_id desc
+        limit 1) last_call on true
       where v.queue = any (wanted.queues)
     ) turn
     where w.queue = turn.queue;
@@ -301,7 +431,7 @@ begin
 end
 $$;
 
--- One minute. Reply: {"collected", "calls"}; null where another call is at it.
+-- One minute. Reply: {"collected", "calls"}; null if another call is under way.
 create or replace function cloud_jobs_wake.tick()
 returns jsonb
 language plpgsql
@@ -316,20 +446,25 @@ begin
   end if;
   insert into cloud_jobs_wake.pulse (at) values (now()) on conflict (one) do update set at = excluded.at;
   collected := cloud_jobs_wake.collect();
+  perform cloud_jobs_wake.shorten_waits();
   calls := cloud_jobs_wake.ask();
   if calls > 0 then
     delete from cloud_jobs_wake.call c
     where c.call_id <= (select max(m.call_id) - 1000 from cloud_jobs_wake.call m);
   end if;
-  -- pg_cron keeps a row for each minute and never removes one.
+  -- pg_cron keeps a row for each minute and never removes one. Rows of an earlier registration have another jobid, and
+  -- those of a run that a crash cut off have no times.
   if extract(minute from now()) = 0 and to_regclass('cron.job_run_details') is not null then
     begin
       execute $purge$
-        delete from cron.job_run_details d using cron.job j
-        where j.jobid = d.jobid and j.jobname = 'cloud-jobs-wake' and d.end_time < now() - interval '2 days'
+        delete from cron.job_run_details d
+        where d.command = 'select cloud_jobs_wake.tick()'
+          and (coalesce(d.end_time, d.start_time) < now() - interval '2 days'
+            or d.end_time is null and d.start_time is null and d.runid < (
+              select max(o.runid) from cron.job_run_details o where o.start_time < now() - interval '2 days'))
       $purge$;
     exception when insufficient_privilege then
-      -- Whose role may not is to do it another way; waking goes on.
+      -- A role without the right leaves the rows; waking goes on.
       null;
     end;
   end if;
@@ -366,12 +501,18 @@ $$;
 
 revoke all on all tables in schema cloud_jobs_wake from public, anon, authenticated, service_role;
 revoke all on all functions in schema cloud_jobs_wake from public, anon, authenticated, service_role;
--- What doctor and stats read. Only the role postgres can watch, ask and see the token.
+-- What doctor and stats read. Only the role postgres can watch and ask.
 grant usage on schema cloud_jobs_wake to service_role;
 grant select on all tables in schema cloud_jobs_wake to service_role;
 grant execute on function cloud_jobs_wake.state() to service_role;
 
--- The same name replaces.
-do $$ begin perform cron.schedule('cloud-jobs-wake', '* * * * *', 'select cloud_jobs_wake.tick()'); end $$;
+-- The same name replaces the schedule and the command, and leaves a job that was switched off as it is.
+do $$
+declare
+  id bigint := cron.schedule('cloud-jobs-wake', '* * * * *', 'select cloud_jobs_wake.tick()');
+begin
+  perform cron.alter_job(j.jobid, active => true) from cron.job j where j.jobid = id and not j.active;
+end
+$$;
 
 commit;

@@ -82,7 +82,8 @@ describe('when it calls', () => {
           accept: 'application/vnd.github+json',
           authorization: `Bearer ${github.token}`,
           'content-type': 'application/json',
-          'user-agent': expect.stringMatching(/./),
+          // pg_net adds its own, and a second one would be sent beside it.
+          'user-agent': 'pg_net/0.20.0',
           'x-github-api-version': '2022-11-28',
         }),
         body: { event_type: 'cloud-jobs', client_payload: { queues: ['default'] } },
@@ -179,6 +180,29 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(0);
   });
 
+  it('counts a cool-down in minutes of pg_cron, which come a little early or late', async () => {
+    await add('stays');
+    await minute();
+    await pass(5 - 1 / 60);
+    expect((await minute()).calls).toBe(1);
+  });
+
+  it('notices a worker at the next minute, and waits no longer than the cool-down', async () => {
+    await add('stays');
+    for (const wait of [5, 10, 20]) {
+      expect((await minute()).calls).toBe(1);
+      await pass(wait);
+    }
+    expect((await minute()).calls).toBe(1);
+    expect(await watched()).toMatchObject({ in_vain: 3, wait: 2400 });
+    // The schedule of the workflow brings a worker, which takes the job and dies.
+    await pass(1);
+    await claim('w');
+    await pass(6);
+    expect((await minute()).calls).toBe(1);
+    expect(await watched()).toMatchObject({ in_vain: 0, wait: 300 });
+  });
+
   it('calls less and less often while no worker takes a job, and as often as ever when one did', async () => {
     await add('stays');
     const gaps: number[] = [];
@@ -210,7 +234,7 @@ describe('when GitHub does not do it', () => {
       '401',
       { status: 401, body: { message: 'Bad credentials' } },
       401,
-      /HTTP 401: Bad credentials\. The token is wrong or has expired/,
+      /HTTP 401: Bad credentials\. The token is wrong or has expired: replace it with vault.update_secret/,
       300,
     ],
     [
@@ -224,7 +248,7 @@ describe('when GitHub does not do it', () => {
       '404',
       { status: 404, body: { message: 'Not Found' } },
       404,
-      /does not exist, or the token may not see it/,
+      /does not exist, was renamed, or the token may not see it/,
       300,
     ],
     ['422', { status: 422, body: { message: 'Invalid request.' } }, 422, /see the event type/, 300],
@@ -239,7 +263,7 @@ describe('when GitHub does not do it', () => {
       'a moved repository',
       { status: 307, body: { message: 'Moved Permanently' } },
       307,
-      /watch it by its new name/,
+      /Watch it by its new name/,
       300,
     ],
     [
@@ -247,7 +271,7 @@ describe('when GitHub does not do it', () => {
       { status: 429, body: limit, headers: { 'Retry-After': '1500' } },
       429,
       /asked again when the limit is over/,
-      1500,
+      1530,
     ],
     [
       'a rate limit until a time',
@@ -258,14 +282,14 @@ describe('when GitHub does not do it', () => {
       },
       403,
       /rate limit exceeded/,
-      1800,
+      1830,
     ],
     [
       'a limit that is far too long',
       { status: 403, body: limit, headers: { 'Retry-After': '999999' } },
       403,
       /rate limit/,
-      3600,
+      3630,
     ],
   ] as const;
   it.each(faults)('%s is recorded in words, and it waits', async (_, fault, status, words, wait) => {
@@ -301,7 +325,8 @@ describe('when GitHub does not do it', () => {
     expect((await minute()).calls).toBe(1);
     await project.sql('truncate net._http_response');
     await pass(9);
-    expect((await minute()).collected).toBe(0);
+    // Not asked again while there is no answer.
+    expect(await minute()).toEqual({ collected: 0, calls: 0 });
     await pass(2);
     expect((await minute()).collected).toBe(1);
     expect((await calls())[1]).toMatchObject({
@@ -323,6 +348,148 @@ describe('when GitHub does not do it', () => {
     await minute();
     await minute();
     expect((await watched())?.errors).toBe(0);
+  });
+
+  it('calls soon after the token was replaced, and blames no workflow', async () => {
+    await add('due');
+    for (const wait of [300, 600, 1200, 2400, 3600]) {
+      github.faults.push({ status: 401, body: { message: 'Bad credentials' } });
+      expect((await minute()).calls).toBe(1);
+      await pass(1);
+      await minute();
+      expect(await watched()).toMatchObject({ in_vain: 0, wait });
+      await pass(wait / 60);
+    }
+    github.faults.push({ status: 401, body: { message: 'Bad credentials' } });
+    await minute();
+    await pass(1);
+    await minute();
+    expect((await watched())?.errors).toBe(6);
+    await project.asPostgres(
+      `select vault.update_secret(id, '${github.token}') from vault.secrets where name = 'cloud_jobs_github_token'`,
+    );
+    await pass(1);
+    expect((await minute()).calls).toBe(1);
+    expect(await watched()).toMatchObject({ errors: 0, in_vain: 0, wait: 300 });
+  });
+
+  it('calls soon after a missing token was created', async () => {
+    await project.sql('truncate vault.secrets');
+    await add('due');
+    await minute();
+    await project.asPostgres(`select vault.create_secret('${github.token}', 'cloud_jobs_github_token')`);
+    await pass(1);
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['a GET', 301, 404, /renamed/],
+    ['a POST', 307, 204, null],
+  ])('a redirect that goes on as %s', async (_, status, final, words) => {
+    await add('due');
+    github.faults.push({ status, headers: { location: `${github.url}/repositories/1/dispatches` } });
+    github.faults.push({ status: final, ...(final === 404 ? { body: { message: 'Not Found' } } : {}) });
+    await minute();
+    await pass(1);
+    await minute();
+    expect(await calls()).toEqual([
+      expect.objectContaining({
+        http_status: final,
+        error: words === null ? null : expect.stringMatching(words),
+      }),
+    ]);
+  });
+
+  it('an answer of 200 is no success: a redirected call ends so', async () => {
+    await add('due');
+    github.faults.push({ status: 200, body: [] });
+    await minute();
+    await pass(1);
+    await minute();
+    expect(await calls()).toEqual([
+      expect.objectContaining({ http_status: 200, error: expect.stringMatching(/takes a call with 204/) }),
+    ]);
+  });
+
+  it('pg_net hangs: one request waits, and is removed with the token when it is given up', async () => {
+    await add('due');
+    const hang = async () => (await project.asPostgres('select cloud_jobs_wake.tick()')).length;
+    for (let at = 0; at < 10; at += 1) {
+      await hang();
+      expect(await project.sql('select url from net.http_request_queue')).toHaveLength(1);
+      await pass(1);
+    }
+    await project.sql(
+      `insert into net.http_request_queue (method, url, timeout_milliseconds) values ('GET', 'https://example.org', 1)`,
+    );
+    await pass(1);
+    await hang();
+    expect(await project.sql('select url from net.http_request_queue')).toEqual([
+      { url: 'https://example.org' },
+    ]);
+    expect(await calls()).toEqual([
+      expect.objectContaining({
+        error: expect.stringMatching(/pg_net does not send.*net\.worker_restart\(\)/),
+      }),
+    ]);
+    expect(await watched()).toMatchObject({ errors: 1, in_vain: 0 });
+  });
+
+  it('pg_net was dropped: it says so and goes on when it is back', async () => {
+    await add('due');
+    await project.asPostgres('select cloud_jobs_wake.tick()');
+    await project.sql('alter schema net rename to net_gone');
+    try {
+      await pass(11);
+      expect((await project.asPostgres('select cloud_jobs_wake.tick() as tick'))[0]).toMatchObject({
+        tick: { collected: 1 },
+      });
+      await pass(60);
+      await project.asPostgres('select cloud_jobs_wake.tick()');
+      expect((await calls()).at(-1)?.error).toMatch(/GitHub was not asked: schema "net" does not exist/);
+    } finally {
+      await project.sql('alter schema net_gone rename to net');
+    }
+    await pass(60);
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests.length).toBeGreaterThan(0);
+  });
+
+  it('Vault was dropped: it says so', async () => {
+    await project.sql('alter schema vault rename to vault_gone');
+    try {
+      await add('due');
+      await minute();
+      await pass(6);
+      await minute();
+      expect((await calls()).at(-1)?.error).toMatch(/GitHub was not asked: .*vault/);
+    } finally {
+      await project.sql('alter schema vault_gone rename to vault');
+    }
+  });
+
+  it('a restored copy does not start the workflow of the original', async () => {
+    await project.sql(`update cloud_jobs_wake.watched set database_identity = '1/1/1'`);
+    await add('due');
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests).toEqual([]);
+    expect(await calls()).toEqual([
+      expect.objectContaining({
+        error: expect.stringMatching(
+          /restored copy of the one in which octo\/consumer was watched.*watch again/,
+        ),
+      }),
+    ]);
+    await project.asPostgres(CLOCKED);
+    await pass(60);
+    await minute();
+    expect(github.requests).toEqual([]);
+    await project.asPostgres(
+      `select cloud_jobs_wake.watch('default', 'octo/consumer', api_url_param => '${github.url}')`,
+    );
+    expect((await minute()).calls).toBe(1);
+    expect(github.requests).toHaveLength(1);
   });
 
   it('without a token it asks nobody and says so', async () => {
@@ -356,6 +523,21 @@ it('an error of an extension is recorded too, without the token', async () => {
 });
 
 describe('the file', () => {
+  it('starts a job again that was switched off', async () => {
+    await project.sql(`select cron.alter_job(jobid, active => false) from cron.job`);
+    await project.asPostgres(CLOCKED);
+    expect(await project.sql('select active from cron.job')).toEqual([{ active: true }]);
+  });
+
+  it('has no function that is planned without sequential scans and with jit', async () => {
+    const slow = await project.sql(
+      `select p.oid::regprocedure::text as name from pg_proc p
+       where p.pronamespace::regnamespace::text in ('public', 'cloud_jobs_wake')
+         and 'enable_seqscan=off' = any (p.proconfig) and not 'jit=off' = any (p.proconfig)`,
+    );
+    expect(slow).toEqual([]);
+  });
+
   it('can be run again: what is watched and recorded stays, and there is one cron job', async () => {
     await add('due');
     await minute();
@@ -397,16 +579,24 @@ describe('the file', () => {
     expect(error?.code).toBe('PGRST106');
   });
 
-  it('keeps a thousand calls, and two days of pg_cron’s own rows', async () => {
+  it('keeps a thousand calls, and two days of the rows of pg_cron', async () => {
     await project.sql(
       `insert into cloud_jobs_wake.call (repository, queues, answered_at) select 'o/r', '{x}', clock.now() from generate_series(1, 1005)`,
     );
-    await project.sql(`insert into cron.job_run_details (jobid, end_time)
-      select jobid, clock.now() - make_interval(days => d) from cron.job, unnest('{1,3}'::int[]) d`);
+    // Of this job, of one that was registered before, without an end, and without any time.
+    await project.sql(`insert into cron.job_run_details (jobid, command, start_time, end_time)
+      select jobid, 'select cloud_jobs_wake.tick()', started, ended
+      from (values
+        (1, null, null), (999, '3 d', '3 d'), (1, '3 d', '3 d'), (1, '3 d', null),
+        (1, '1 d', '1 d'), (999, '1 d', null), (1, null, null)) v (jobid, began, stopped)
+      cross join lateral (
+        select clock.now() - v.began::interval as started, clock.now() - v.stopped::interval as ended) t`);
+    await project.sql(`insert into cron.job_run_details (jobid, command, end_time)
+      values (5, 'select other()', clock.now() - interval '9 d')`);
     await add('due');
     await minute();
     expect(await project.sql('select count(*)::int as n from cloud_jobs_wake.call')).toEqual([{ n: 1000 }]);
-    expect(await project.sql('select count(*)::int as n from cron.job_run_details')).toEqual([{ n: 1 }]);
+    expect(await project.sql('select count(*)::int as n from cron.job_run_details')).toEqual([{ n: 4 }]);
     // A role that may not remove them still wakes.
     await project.sql('revoke delete on cron.job_run_details from postgres');
     await pass(60);
@@ -420,8 +610,14 @@ describe('the file', () => {
       expect(await bare.sql('select cloud_jobs_wake_state() as state')).toEqual([{ state: null }]);
       await installExtensions(bare);
       await bare.asPostgres(WAKE);
-      // Unscheduled and dropped, as its top says, nothing of it is left and all goes on.
-      await bare.asPostgres(`select cron.unschedule('cloud-jobs-wake'); drop schema cloud_jobs_wake cascade`);
+      const identity = 'select cloud_jobs_wake.database_identity() as id';
+      expect(await bare.asPostgres(identity)).not.toEqual(await project.asPostgres(identity));
+      const [remove] = /select cron\.unschedule.*\n.*drop schema.*/.exec(WAKE) ?? [''];
+      const lines = remove.replaceAll('--', '');
+      // Also if the job is gone already, or everything is.
+      await bare.asPostgres(`select cron.unschedule(jobid) from cron.job`);
+      await bare.asPostgres(lines);
+      await bare.asPostgres(lines);
       expect(await bare.sql('select cloud_jobs_wake_state() as state')).toEqual([{ state: null }]);
     } finally {
       await bare.stop();

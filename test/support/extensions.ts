@@ -1,11 +1,12 @@
 import type { TestProject } from './stack.ts';
 
 /**
- * Stand-ins of pg_cron, pg_net and supabase_vault, which are not packaged for npm: the objects that cloud-jobs uses,
- * with the signatures, columns, defaults and checks of the real ones. Nothing runs by itself: a test calls the command
- * of the cron job, and sends what is queued with `sendRequests`.
+ * Stand-ins of pg_cron 1.6, pg_net 0.20 and supabase_vault 0.3, which are not packaged for npm: the objects that
+ * cloud-jobs uses, with the signatures, columns, defaults, checks and grants of the real ones. Nothing runs by itself: a
+ * test calls the command of the cron job, and sends what is queued with `sendRequests`. `npm run test:wake` runs the same
+ * file on the real pg_cron.
  */
-const EXTENSIONS = `
+const CRON = `
   create schema cron;
   create table cron.job (
     jobid bigint generated always as identity primary key, schedule text not null, command text not null,
@@ -17,8 +18,22 @@ const EXTENSIONS = `
     command text, status text, return_message text, start_time timestamptz, end_time timestamptz);
   create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
     insert into cron.job (jobname, schedule, command) values (job_name, schedule, command)
-    on conflict (jobname, username) do update set schedule = excluded.schedule, command = excluded.command, active = true
+    -- A job that was switched off stays off, as with the real one.
+    on conflict (jobname, username) do update set schedule = excluded.schedule, command = excluded.command
     returning jobid $$;
+  create function cron.alter_job(
+    job_id bigint, schedule text default null, command text default null, database text default null,
+    username text default null, active boolean default null)
+  returns void language sql as $$
+    update cron.job j set schedule = coalesce(alter_job.schedule, j.schedule), command = coalesce(alter_job.command, j.command),
+      active = coalesce(alter_job.active, j.active)
+    where j.jobid = job_id $$;
+  create function cron.unschedule(job_id bigint) returns boolean language plpgsql as $$
+  begin
+    delete from cron.job where jobid = job_id;
+    if not found then raise exception 'could not find valid entry for job %', job_id; end if;
+    return true;
+  end $$;
   create function cron.unschedule(job_name text) returns boolean language plpgsql as $$
   begin
     delete from cron.job where jobname = job_name;
@@ -26,6 +41,28 @@ const EXTENSIONS = `
     return true;
   end $$;
 
+  -- The real functions are written in C and need no rights on the tables.
+  alter function cron.schedule(text, text, text) security definer;
+  alter function cron.alter_job(bigint, text, text, text, text, boolean) security definer;
+  alter function cron.unschedule(bigint) security definer;
+  alter function cron.unschedule(text) security definer;
+  revoke all on function cron.alter_job(bigint, text, text, text, text, boolean) from public;
+`;
+
+/**
+ * What Supabase grants after it has created pg_cron. Source: supabase/postgres, the scripts that run after
+ * "create extension".
+ */
+export const CRON_GRANTS = `
+  grant usage on schema cron to postgres with grant option;
+  grant all on all functions in schema cron to postgres with grant option;
+  grant all privileges on all tables in schema cron to postgres;
+  revoke all on table cron.job from postgres;
+  grant select on table cron.job to postgres with grant option;
+`;
+
+/** pg_net and Vault with their grants, also for a database with the real pg_cron. */
+export const NET_AND_VAULT = `
   create schema net;
   create domain net.http_method as text check (value ilike 'get' or value ilike 'post' or value ilike 'delete');
   create unlogged table net.http_request_queue (
@@ -47,6 +84,7 @@ const EXTENSIONS = `
     returning id into request_id;
     return request_id;
   end $$;
+  create function net.worker_restart() returns boolean language sql as $$ select true $$;
 
   create schema vault;
   create table vault.secrets (
@@ -62,23 +100,23 @@ const EXTENSIONS = `
   create function vault.update_secret(
     secret_id uuid, new_secret text default null, new_name text default null, new_description text default null, new_key_id uuid default null)
   returns void language sql security definer set search_path = '' as $$
-    update vault.secrets set secret = coalesce(new_secret, secret), name = coalesce(new_name, name), updated_at = now()
+    update vault.secrets set secret = coalesce(new_secret, secret), name = coalesce(new_name, name),
+      updated_at = clock_timestamp()
     where id = secret_id $$;
   revoke all on all functions in schema vault from public;
 
-  -- As on a hosted project: the SQL Editor's role may use them all, the API's roles can reach pg_net alone.
-  grant usage on schema cron, vault to postgres;
+  -- As on a hosted project: the role of the SQL Editor may use them all, service_role also Vault, the other roles of the
+  -- Data API only pg_net.
+  grant usage on schema vault to postgres, service_role;
   grant usage on schema net to postgres, anon, authenticated, service_role;
-  grant select, insert, update, delete on all tables in schema cron to postgres;
-  grant usage on all sequences in schema cron to postgres;
   grant all on net.http_request_queue, net._http_response to public;
-  grant select, delete on vault.secrets, vault.decrypted_secrets to postgres;
-  grant execute on all functions in schema vault to postgres;
+  grant select, delete on vault.secrets, vault.decrypted_secrets to postgres, service_role;
+  grant execute on all functions in schema vault to postgres, service_role;
 `;
 
 /** Puts the stand-ins into a project's database. */
 export async function installExtensions(project: Pick<TestProject, 'sql'>): Promise<void> {
-  await project.sql(EXTENSIONS);
+  await project.sql(CRON + CRON_GRANTS + NET_AND_VAULT);
 }
 
 interface Queued extends Record<string, unknown> {
@@ -107,14 +145,23 @@ export async function sendRequests(project: Pick<TestProject, 'sql'>, timeoutMs?
   return queued;
 }
 
+/** pg_net sends a User-Agent of its own beside that of the request; a server sees both. */
+function withUserAgent(headers: Record<string, string>): Record<string, string> {
+  const given = Object.entries(headers).filter(([name]) => name.toLowerCase() === 'user-agent');
+  const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'user-agent');
+  const agents = [...given.map(([, value]) => value), 'pg_net/0.20.0'];
+  return Object.fromEntries([...others, ['User-Agent', agents.join(', ')]]);
+}
+
 async function send(request: Queued, timeoutMs: number): Promise<unknown[]> {
   try {
     const response = await fetch(request.url, {
       method: 'POST',
-      headers: request.headers,
+      headers: withUserAgent(request.headers),
       body: new Uint8Array(request.body),
       signal: AbortSignal.timeout(timeoutMs),
-      redirect: 'manual',
+      // As libcurl does it for pg_net: after a 301 or 302 the POST goes on as a GET, after a 307 as a POST.
+      redirect: 'follow',
     });
     const headers = JSON.stringify(Object.fromEntries(response.headers));
     return [
