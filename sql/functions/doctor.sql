@@ -26,6 +26,7 @@ as $$
     'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'server_version', current_setting('server_version'),
     'statement_timeout', current_setting('statement_timeout'),
+    'read_only', current_setting('default_transaction_read_only')::boolean or pg_catalog.pg_is_in_recovery(),
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'oldest_due_seconds', (
       -- A plain write may store '-infinity'.

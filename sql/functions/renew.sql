@@ -3,7 +3,8 @@
 -- items: [{"execution_id", "progress"}]. Reply: {"v", "now", "renewed": [{"execution_id", "held", "cancel_requested"}]}.
 -- held = false means that the attempt has ended and the handler must stop.
 --
--- Locks the job rows in the order of job_id. A repeat extends the locks again.
+-- A lock that has more than two thirds of its time left is not extended: workers call this every 15 s, to learn of cancels.
+-- Locks the job rows in the order of job_id. A repeat does the same.
 create or replace function public.cloud_jobs_renew(
   instance_id_param text, items_param jsonb, lock_seconds_param double precision default 300)
 returns jsonb
@@ -43,7 +44,7 @@ begin
   job as (
     update public.cloud_jobs c set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
     from held
-    where c.job_id = held.job_id
+    where c.job_id = held.job_id and c.lock_expires_at < now() + make_interval(secs => lock_seconds_param * 2 / 3)
   ),
   execution as (
     update public.cloud_job_executions e set progress = held.progress

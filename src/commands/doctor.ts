@@ -124,6 +124,14 @@ export async function examine(
       `This machine is ${Math.round(skew)} s off the database.`,
       'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.',
     );
+  if (facts.read_only) {
+    add(
+      'Writing',
+      'bad',
+      'The database is read-only.',
+      'Supabase does that if the disk is full or a quota is used up: see Database > Reports and the Usage page of the project, free or add space, and leave read-only mode.',
+    );
+  }
   add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
   checks.push(
     ...(await workerChecks(facts, silenceSeconds)),

@@ -196,6 +196,8 @@ export const doctorReply = z.object({
   schema: z.number().int(),
   server_version: z.string(),
   statement_timeout: z.string(),
+  /** The database refuses to write: its disk or a quota is full. */
+  read_only: z.boolean().default(false),
   without_row_security: z.array(z.string()),
   policies: z.array(z.string()),
   open_tables: z.array(z.string()),

@@ -29,6 +29,8 @@ export interface HeartbeatDeps {
 
 /** How long progress and a cancel may take, as long as locks do not need more haste: 240 requests an hour. */
 const BEAT_MS = 15_000;
+/** The part of its time that a lock has left after a beat: one with more than two thirds left is not extended. */
+const LEFT_AFTER_BEAT = 2 / 3;
 /** Beats within the life of a lock, so that two lost requests do no harm. */
 const BEATS_PER_LOCK = 3;
 
@@ -86,7 +88,7 @@ export class Heartbeat {
       beat = await this.#renew(items);
       this.#renewedAt = asked;
     } catch (error) {
-      const left = this.#lockMs - (now() - this.#renewedAt);
+      const left = this.#lockMs * LEFT_AFTER_BEAT - (now() - this.#renewedAt);
       this.#warn(error, left);
       if (left > 0) return;
       beat = { gone: new Set(items.map(({ execution_id }) => execution_id)), cancelled: new Set() };
@@ -139,7 +141,7 @@ export class Heartbeat {
 
   /** One lost beat does no harm, so a warning comes only when a good part of the lock time is over. */
   #warn(error: unknown, leftMs: number): void {
-    if (leftMs > this.#lockMs / 2) return;
+    if (leftMs > this.#lockMs / 3) return;
     const outlook =
       leftMs > 0 ? `They hold for another ${Math.round(leftMs / 1000)} s.` : 'They have expired.';
     this.#deps.warn(`The locks could not be renewed: ${describeError(error)} ${outlook}`);

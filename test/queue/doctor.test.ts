@@ -60,6 +60,26 @@ describe('doctor sees what lets strangers in, and install.sql mends it', () => {
     expect(await checked('Grants')).toMatchObject({ state: 'good' });
   });
 
+  it('a database that is read-only, after its disk was full', async () => {
+    const [row] = await project.sql<{ name: string }>('select current_database() as name');
+    // Of this database alone: other tests share the role.
+    const role = `alter role authenticator in database "${row?.name}"`;
+    const reconnect = () =>
+      project.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = 'authenticator'",
+      );
+    await project.sql(`${role} set default_transaction_read_only = on`);
+    try {
+      await reconnect();
+      await expect.poll(() => checked('Writing'), { timeout: 20_000 }).toMatchObject({ state: 'bad' });
+    } finally {
+      await project.sql(`${role} reset default_transaction_read_only`);
+      await reconnect();
+    }
+    await expect.poll(() => checked('Schema'), { timeout: 20_000 }).toMatchObject({ state: 'good' });
+    expect(await checked('Writing')).toBeUndefined();
+  });
+
   it('a key that may do nothing is told so', async () => {
     expect(await checked('Connection', project.anonKey)).toMatchObject({ state: 'bad' });
   });

@@ -293,6 +293,26 @@ describe('locks', () => {
     await report;
   });
 
+  it('are extended only when a third of their time is over', async () => {
+    const q = queueOf(project);
+    await q.addOne();
+    const { job_id, execution_id } = await q.take('w', { lock_seconds_param: 300 });
+    const expiry = async () => (await q.job(job_id)).lock_expires_at;
+    const claimed = await expiry();
+    expect(await q.renew('w', [{ execution_id }], 300)).toMatchObject([{ held: true }]);
+    expect(await expiry()).toEqual(claimed);
+    await project.sql("update cloud_jobs set lock_expires_at = now() + interval '190 s' where job_id = $1", [
+      job_id,
+    ]);
+    expect(await q.renew('w', [{ execution_id }], 300)).toMatchObject([{ held: true }]);
+    expect(await expiry()).not.toEqual(claimed);
+    const [row] = await project.sql<{ left: number }>(
+      'select extract(epoch from lock_expires_at - now())::float8 as left from cloud_jobs where job_id = $1',
+      [job_id],
+    );
+    expect(row?.left).toBeGreaterThan(290);
+  });
+
   it('do not keep a job from its timeout', async () => {
     const q = queueOf(project);
     const id = await q.addOne({ timeout_seconds: 1 });
