@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { HandlerOutcome } from '../handler.ts';
+import { NO_REPORT_EXIT_CODE, REPORT_FD } from './protocol.ts';
 
 export interface ProcessEnd {
   readonly code: number | null;
@@ -19,6 +20,9 @@ function crashMessage(name: string, end: ProcessEnd, errors: readonly string[]):
   if (end.error !== undefined) return `${named} could not be started: ${end.error.message}`;
   if (errors.some((line) => /heap out of memory|FATAL ERROR: .*memory/i.test(line))) {
     return `${named} ran out of memory (JavaScript heap). Handle less at once, or raise the limit.`;
+  }
+  if (end.code === NO_REPORT_EXIT_CODE) {
+    return `${named} could not report its result: the handler closed or replaced descriptor ${REPORT_FD}, which cloud-jobs uses. Leave descriptors alone that it did not open.`;
   }
   if (end.signal !== null) return `${named} was killed by ${describeSignal(end.signal)}.`;
   const last = errors.at(-1);

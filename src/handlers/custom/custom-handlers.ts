@@ -88,6 +88,7 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
     return pool.run(request, {
       signal: context.signal,
       line: (text, stream) => context.log.line(text, stream),
+      warning: (text) => context.log.warning(text),
       progress: (progress) => context.progress(progress),
       secret: (value) => context.secret(value),
       redact: (text) => context.redact(text),
@@ -114,6 +115,7 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
     const outcome = await pool.run(request, {
       signal,
       line: () => {},
+      warning: () => {},
       progress: () => {},
       secret: () => {},
       redact: (text) => text,

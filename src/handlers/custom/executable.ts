@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Changes } from '../../changes.ts';
 import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
-import { maskedValue } from './add-mask.ts';
+import { drained, OUTPUT_MISSING } from './drain.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { type Command, commandFor } from './interpreter.ts';
 import { createJobFiles, type JobFiles } from './job-files.ts';
 import { LineSplitter, Tail } from './lines.ts';
 import { remember } from './live-children.ts';
 import type { LocatedHandler } from './locate.ts';
+import { outputCommand } from './output-commands.ts';
 import { killTree, MARK_NAME, signalGroup } from './process-tree.ts';
 import { ProgressFile } from './progress-file.ts';
 import { readStop, stoppedOutcome } from './stop.ts';
@@ -16,8 +17,6 @@ import { readStop, stoppedOutcome } from './stop.ts';
 /** Lines of stderr that an error keeps. */
 const ERROR_LINES = 10;
 const PROGRESS_POLL_MS = 500;
-/** How long output may take to arrive once the process and its tree are gone, in milliseconds. */
-const DRAIN_MS = 2_000;
 
 export interface ExecutableOptions {
   /** The environment of handlers (`childEnv`). */
@@ -79,6 +78,13 @@ async function runCommand(
     changes.notify();
   });
   const splitters = (['stdout', 'stderr'] as const).map((stream) => follow(child, stream, context, errors));
+  let bytes = 0;
+  const received = () => bytes;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+  }
   feed(child, files.input);
   const memory = pid === undefined ? null : remember(pid);
   const progress = new ProgressFile(
@@ -101,8 +107,9 @@ async function runCommand(
       killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
     }
     if (pid !== undefined) await killTree(pid, mark);
-    await changes.until(() => (closed && over()) || failed !== null, DRAIN_MS);
+    const isWhole = await drained(changes, () => (closed && over()) || failed !== null, received);
     for (const splitter of splitters) splitter.flush();
+    if (!isWhole) context.log.line(OUTPUT_MISSING, 'stderr');
     await progress.read(true);
     if (failed !== null) return startFailure(handler, command, failed);
     const end = (exit as { readonly code: number | null; readonly signal: NodeJS.Signals | null } | null) ?? {
@@ -153,12 +160,12 @@ function follow(
 ): LineSplitter {
   const splitter = new LineSplitter(
     (line) => {
-      // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
-      const masked = maskedValue(line);
-      if (masked !== null) {
-        if (masked !== '') context.secret(masked);
+      const command = outputCommand(line);
+      if (command?.name === 'add-mask') {
+        if (command.value !== '') context.secret(command.value);
         return;
       }
+      if (command?.name === 'warning') return context.log.warning(command.value);
       if (stream === 'stderr') errors.push(line);
       context.log.line(line, stream);
     },

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import type { Json } from '../../queue/types.ts';
+import { jsonFault } from '../../text/json-fault.ts';
 import { CustomHandlerError } from './errors.ts';
 
 export interface CustomConfig {
@@ -26,9 +28,13 @@ export function readCustomConfig(config: Json): CustomConfig {
     throw refuse(`The config of this custom job names no handler. Add one, such as ${EXAMPLE}.`);
   }
   if (typeof handler !== 'string') {
-    throw refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${JSON.stringify(handler)}.`);
+    throw refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${inspect(handler, { depth: 0 })}.`);
   }
-  return { handler: checkName(handler), rest };
+  const name = checkName(handler);
+  // A number that is rounded by now, and what cannot be sent to a handler or is too deep for it.
+  const fault = jsonFault(rest);
+  if (fault !== null) throw refuse(`The config of this custom job ${fault}.`);
+  return { handler: name, rest };
 }
 
 function checkName(given: string): string {

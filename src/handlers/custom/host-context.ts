@@ -4,12 +4,13 @@ import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { asJson } from './json-result.ts';
+import { warningLine } from './output-commands.ts';
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
 const MAX_TEXT = 262_144;
 /** The redactor leaves shorter values alone: they are words. */
 const SHORTEST_SECRET = 6;
-/** A longer value would not travel as one line of output. */
+/** Far above any key or certificate; each secret is looked for in everything that is printed. */
 const LONGEST_SECRET = 65_536;
 const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
 /** Progress travels at most this often, however often it is reported. */
@@ -36,10 +37,16 @@ export interface RunningContext {
 /** Builds what a handler gets as its second argument. */
 export function createContext(options: ContextOptions): RunningContext {
   // Known by identity: nothing that a handler builds by itself can be taken for one.
-  const endings = new Map<unknown, { readonly outcome: HandlerOutcome; readonly call: string }>();
+  const endings: { readonly token: unknown; readonly outcome: HandlerOutcome; readonly call: string }[] = [];
+  const askedFor = (value: unknown): HandlerOutcome | null => {
+    // By a plain loop: a handler may have replaced the methods of lists.
+    for (let i = 0; i < endings.length; i++)
+      if (endings[i]?.token === value) return endings[i]?.outcome ?? null;
+    return null;
+  };
   const ending = (outcome: HandlerOutcome, call: string): object => {
     const token = Object.freeze({ endsTheJob: call });
-    endings.set(token, { outcome, call });
+    endings[endings.length] = { token, outcome, call };
     return token;
   };
   const progress = throttledProgress(options.sendProgress);
@@ -51,7 +58,7 @@ export function createContext(options: ContextOptions): RunningContext {
     signal: options.signal,
     log: Object.freeze({
       info: (...values: readonly unknown[]) => void process.stdout.write(`${format(...values)}\n`),
-      warn: (...values: readonly unknown[]) => void process.stderr.write(`warning: ${format(...values)}\n`),
+      warn: (...values: readonly unknown[]) => void process.stderr.write(warningLine(format(...values))),
       error: (...values: readonly unknown[]) => void process.stderr.write(`error: ${format(...values)}\n`),
     }),
     progress: (done: number, total?: number, note?: string) => progress.report(asProgress(done, total, note)),
@@ -59,7 +66,7 @@ export function createContext(options: ContextOptions): RunningContext {
       if (typeof value !== 'string') throw new TypeError(`context.secret takes text, not ${typeof value}.`);
       if (value.length > LONGEST_SECRET) {
         throw new RangeError(
-          `context.secret takes at most ${LONGEST_SECRET} characters, not ${value.length}. Pass the parts that are secret.`,
+          `context.secret takes up to ${LONGEST_SECRET} characters, and this value has ${value.length}. Give it the parts that are secret.`,
         );
       }
       if (value !== '') options.sendSecret(value);
@@ -82,9 +89,9 @@ export function createContext(options: ContextOptions): RunningContext {
   return {
     context,
     outcomeOf(returned) {
-      const asked = endings.get(returned);
-      if (asked !== undefined) return asked.outcome;
-      const [unused] = endings.values();
+      const asked = askedFor(returned);
+      if (asked !== null) return asked;
+      const unused = endings[0];
       // Whatever was returned in its place: to take it for a success would hide what the handler asked for.
       if (unused !== undefined) {
         throw new TypeError(
@@ -94,7 +101,7 @@ export function createContext(options: ContextOptions): RunningContext {
       }
       return { outcome: 'success', result: returned === undefined ? null : asJson(returned) };
     },
-    thrownOutcome: (thrown) => endings.get(thrown)?.outcome ?? null,
+    thrownOutcome: askedFor,
     close: progress.close,
   };
 }

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import type { Json } from '../../queue/types.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
+import { errorProperties } from './host-error-details.ts';
+import { type MissingImport, missingAdvice } from './host-missing.ts';
 
 type Failure = Extract<HandlerOutcome, { outcome: 'failure' }>;
 
@@ -13,57 +15,93 @@ type Failure = Extract<HandlerOutcome, { outcome: 'failure' }>;
  * half a secret would not be found any more.
  */
 const MAX_TEXT = 262_144;
+/** Codes of an import that Node does not resolve. */
+const NOT_FOUND = new Set([
+  'ERR_MODULE_NOT_FOUND',
+  'MODULE_NOT_FOUND',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+  'ERR_PACKAGE_IMPORT_NOT_DEFINED',
+]);
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = dirname(process.argv[1] ?? '');
+const HOME = process.cwd();
 
-/** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
+/**
+ * Whatever a handler threw, as a failure: its message with its causes and the place in the handler's own files, and as
+ * details its stack and its properties.
+ */
 export function failureOf(thrown: unknown, kind: Failure['kind'], prefix = ''): Failure {
-  const message = clip(storableText(prefix + messageOf(thrown)));
-  const details: Record<string, Json> = {};
-  if (thrown instanceof Error) {
-    if (typeof thrown.stack === 'string') details.stack = clip(storableText(ownFrames(thrown.stack)));
-    if ('code' in thrown && typeof thrown.code === 'string') details.code = clip(storableText(thrown.code));
+  const place = firstOwnFrame(thrown);
+  const [first = '', ...more] = (prefix + messageOf(thrown)).split('\n');
+  const message = [place === null ? first : `${first} (${place})`, ...more].join('\n');
+  const details: Record<string, Json> = place === null ? {} : { at: place };
+  if (types.isNativeError(thrown)) {
+    const stack = read(() => thrown.stack);
+    if (typeof stack === 'string') details.stack = clip(ownFrames(stack));
+    Object.assign(details, errorProperties(thrown));
   }
-  const more = Object.keys(details).length === 0 ? {} : { details };
-  return { outcome: 'failure', kind, message, ...more };
+  const hasDetails = Object.keys(details).length > 0;
+  return { outcome: 'failure', kind, message: clip(message), ...(hasDetails ? { details } : {}) };
 }
 
 /** One line about an error and its causes (`fetch failed` alone helps nobody); at most three levels deep. */
-export function messageOf(thrown: unknown, depth = 0): string {
-  if (!(thrown instanceof Error)) return `a thrown value that is no Error: ${inspect(thrown, { depth: 2 })}`;
-  const named =
-    thrown.name === 'Error' || thrown.name === '' ? thrown.message : `${thrown.name}: ${thrown.message}`;
-  const parts = [named === '' ? thrown.name : named];
+function messageOf(thrown: unknown, depth = 0): string {
+  if (!(thrown instanceof Error))
+    return `a thrown value that is no Error: ${read(() => inspect(thrown, { depth: 2 }))}`;
+  const { name, message } = namesOf(thrown);
+  const named = name === 'Error' || name === '' ? message : `${name}: ${message}`;
+  const parts = [message === '' ? name : named];
   if (depth < 3 && thrown instanceof AggregateError) {
     parts.push(...thrown.errors.slice(0, 5).map((error) => messageOf(error, depth + 1)));
   }
-  if (depth < 3 && thrown.cause !== undefined) parts.push(`caused by: ${messageOf(thrown.cause, depth + 1)}`);
+  const cause = read(() => thrown.cause);
+  if (depth < 3 && cause !== undefined) parts.push(`caused by: ${messageOf(cause, depth + 1)}`);
   return parts.join('; ');
+}
+
+function namesOf(error: Error): { readonly name: string; readonly message: string } {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return { name: text(read(() => error.name)), message: text(read(() => error.message)) };
+}
+
+/** The value of a property that may be a getter of the handler's, which may throw. */
+function read<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Why a module did not load, with the place when it is a syntax error.
  * @param lastUrl The module that Node loaded last: for an ES module's syntax error, the one at fault, since V8's
  *   error then carries no place.
+ * @param missing The import that was not found last.
  */
-export function loadFailure(thrown: unknown, name: string, lastUrl: string | null): Failure {
+export function loadFailure(
+  thrown: unknown,
+  name: string,
+  lastUrl: string | null,
+  missing: MissingImport | null,
+): Failure {
   const failure = failureOf(thrown, 'error');
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  const place = thrown instanceof Error ? placeOf(thrown, lastUrl) : null;
+  const place = thrown instanceof Error ? syntaxPlace(thrown, lastUrl) : null;
   const at = place === null ? '' : ` (${place})`;
   let why = `${failure.message}${at}`;
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
     why =
       `it uses TypeScript that Node cannot strip${at}: ${(thrown as Error).message}. Only types are taken out, so ` +
       'enums, namespaces with code and parameter properties do not work; use a const object in place of an enum.';
-  } else if (code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package/.test(failure.message)) {
-    why += '. Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
+  } else if (missing !== null && typeof code === 'string' && NOT_FOUND.has(code)) {
+    why += `. ${missingAdvice(missing)}`;
   }
   return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`) };
 }
 
 /** `file:line` of a syntax error, relative to the working directory when below it. */
-function placeOf(error: Error, lastUrl: string | null): string | null {
+function syntaxPlace(error: Error, lastUrl: string | null): string | null {
   const header = /^(\S.*):(\d+)\n/;
   let found = header.exec(error.stack ?? '');
   if (found === null && error.stack?.includes('compileSourceTextModule') && lastUrl?.startsWith('file:')) {
@@ -73,20 +111,39 @@ function placeOf(error: Error, lastUrl: string | null): string | null {
     });
     found = header.exec(check.stderr);
   }
-  if (found === null) return null;
-  const [, file = '', line = ''] = found;
-  const path = file.startsWith('file:') ? fileURLToPath(file) : file;
-  const near = relative(process.cwd(), path);
-  return `${near === '' || near.startsWith('..') ? path : near}:${line}`;
+  return found === null ? null : `${near(found[1] ?? '')}:${found[2]}`;
+}
+
+/** `file:line` of the first frame of the stack in a file of the user's own, or null. */
+function firstOwnFrame(thrown: unknown): string | null {
+  const stack = types.isNativeError(thrown) ? read(() => thrown.stack) : undefined;
+  if (typeof stack !== 'string') return null;
+  for (const line of stack.split('\n')) {
+    const [, file, row] =
+      /^\s+at (?:.*\()?(file:\/\/[^)]*|\/[^)]*|[A-Za-z]:[\\/][^)]*):(\d+):\d+\)?$/.exec(line) ?? [];
+    if (file === undefined || isOurs(line) || line.includes('/node_modules/')) continue;
+    return `${near(file)}:${row}`;
+  }
+  return null;
 }
 
 function ownFrames(stack: string): string {
   return stack
     .split('\n')
-    .filter((line) => !/^\s+at /.test(line) || !(line.includes('node:internal') || line.includes(HERE)))
+    .filter((line) => !/^\s+at /.test(line) || !isOurs(line))
     .join('\n');
 }
 
+const isOurs = (line: string): boolean => line.includes('node:internal') || line.includes(HERE);
+
+/** A path or file: URL, relative to the working directory when below it. */
+function near(file: string): string {
+  const path = file.startsWith('file:') ? fileURLToPath(file) : file;
+  const fromHome = relative(HOME, path);
+  return fromHome === '' || fromHome.startsWith('..') ? path : fromHome;
+}
+
 function clip(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT).toWellFormed()}… [cut]` : text;
+  const stored = storableText(text);
+  return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}… [cut]` : stored;
 }

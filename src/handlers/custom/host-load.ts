@@ -3,31 +3,35 @@ import type { JobContext, StandardIssue, StandardSchema } from '../../index.ts';
 import type { Json } from '../../queue/types.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { failureOf } from './host-error.ts';
+import type { MissingImport } from './host-missing.ts';
 
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
 
-let lastUrl: string | null = null;
-
-/** The URL of the module that was loaded last. */
-export function lastLoadedUrl(): string | null {
-  return lastUrl;
-}
+/** What was loaded last, and what was not found last: an error of the loader does not always say. */
+export const lastLoad: { url: string | null; missing: MissingImport | null } = { url: null, missing: null };
 
 /**
  * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed beside it.
  * An installed one is passed over: this process is what reads the handler, so its own version has to match.
+ * @param onBuiltin Called with each built-in module before a handler gets it.
  */
-export function installShim(): void {
+export function installHooks(onBuiltin: (exports: object) => void): void {
   nodeModule.registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === 'cloud-jobs'
-        ? { url: SHIM_URL, format: 'module', shortCircuit: true }
-        : next(specifier, context),
+    resolve: (specifier, context, next) => {
+      if (specifier === 'cloud-jobs') return { url: SHIM_URL, format: 'module', shortCircuit: true };
+      if (nodeModule.isBuiltin(specifier)) onBuiltin(process.getBuiltinModule(specifier) as object);
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        lastLoad.missing = { specifier, from: context.parentURL };
+        throw error;
+      }
+    },
     load: (url, context, next) => {
       if (url === SHIM_URL) return { format: 'module', source: SHIM_SOURCE, shortCircuit: true };
-      lastUrl = url;
+      lastLoad.url = url;
       return next(url, context);
     },
   });

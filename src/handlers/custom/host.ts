@@ -1,35 +1,41 @@
 /**
  * The process that JavaScript and TypeScript handlers run in: one job at a time, many one after the other. Started
- * by `module-child.ts` with an IPC channel; bundled on its own, so it imports nothing of the worker.
+ * by `module-child.ts`; bundled on its own, so it imports nothing of the worker. What it uses of Node is taken at the
+ * start, since a handler may replace any global.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import fs from 'node:fs';
+import { Socket } from 'node:net';
 import type { HandlerOutcome } from '../handler.ts';
 import { createContext } from './host-context.ts';
 import { failureOf, loadFailure } from './host-error.ts';
 import {
   checkConfig,
   handlerOf,
-  installShim,
+  installHooks,
   type LoadedHandler,
-  lastLoadedUrl,
+  lastLoad,
   NoHandlerError,
 } from './host-load.ts';
+import { Untouched } from './host-untouched.ts';
 import {
   type AbortRequest,
   encodeMark,
-  type FromHost,
+  NO_REPORT_EXIT_CODE,
   type OutputMark,
+  REPORT_FD,
+  REQUEST_FD,
+  type Report,
+  type Request,
   type RunRequest,
-  type ToHost,
+  reportStart,
 } from './protocol.ts';
 
 /** The bundle must not turn `import()` into a lookup among its own modules. */
 const importModule = (url: string): Promise<Record<string, unknown>> => import(/* webpackIgnore: true */ url);
 
-/** In bytes. Longer secrets would not fit a mark line and go over the channel alone. */
-const MAX_MARK_SECRET = 8_000;
-/** What keeps working after its job: such a process is not used again. Idle sockets (keep-alive) are fine. */
-const LEFT_RUNNING: ReadonlySet<string> = new Set(['Timeout', 'Immediate', 'ProcessWrap', 'Worker']);
+/** A full pipe is tried again after this many milliseconds. */
+const FULL_PIPE_PAUSE_MS = 2;
 
 interface Current {
   readonly request: RunRequest;
@@ -39,39 +45,58 @@ interface Current {
   disturbed: boolean;
 }
 
-if (process.send === undefined) {
-  process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
-  process.exit(64);
-}
-// Kept from here on, whatever a handler does to the globals. `process.send` is taken away: libraries that find
-// it talk to a parent that does not know them.
-const channel = process.send.bind(process);
-Reflect.deleteProperty(process, 'send');
-const writeOut = process.stdout.write.bind(process.stdout);
-const writeErr = process.stderr.write.bind(process.stderr);
+const { fstatSync, writeSync } = fs;
+const { parse, stringify } = JSON;
+const bytesOf = Buffer.from.bind(Buffer);
+const NativePromise = Promise;
+const exit = process.exit.bind(process);
+const atomicsWait = Atomics.wait;
+const never = new Int32Array(new SharedArrayBuffer(4));
+const later = setTimeout;
 const immediate = setImmediate;
+const outputs = [process.stdout, process.stderr] as const;
 const home = { cwd: process.cwd(), env: { ...process.env } };
 const owner = new AsyncLocalStorage<string>();
 let current: Current | null = null;
+/** The only handler that may still run here, because it added to the globals when it was loaded. */
+let reservedFor: string | null = null;
 
-installShim();
+const reportPipe = statOf(REPORT_FD);
+if (reportPipe === null || statOf(REQUEST_FD) === null) {
+  process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
+  exit(64);
+}
+const requests = new Socket({ fd: REQUEST_FD, readable: true, writable: false });
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-process.on('message', (message: ToHost) => {
-  if (message.type === 'abort') abort(message);
-  else void start(message);
-});
-// The worker is gone: nobody will take the result, and nobody else would stop this process.
-process.on('disconnect', () => process.exit(0));
 process.on('uncaughtException', (error) =>
   fault(error, 'An error was thrown outside of the handler’s promise: '),
 );
 process.on('unhandledRejection', (error) => fault(error, 'A promise was rejected and nobody handled it: '));
+let untouched: Untouched | null = null;
+installHooks((exports) => untouched?.coverModule(exports));
+
+let unread = '';
+requests.setEncoding('utf8');
+requests.on('data', (text: string) => {
+  const lines = (unread + text).split('\n');
+  unread = lines.pop() ?? '';
+  for (const line of lines) take(parse(line) as Request);
+});
+// The worker is gone: nobody will take the result, and nobody else would stop this process.
+requests.on('error', () => exit(0));
+requests.on('close', () => exit(0));
+untouched = new Untouched();
+
+function take(request: Request): void {
+  if (request.type === 'abort') abort(request);
+  else void start(request);
+}
 
 async function start(request: RunRequest): Promise<void> {
   const mine: Current = { request, controller: new AbortController(), ended: false, disturbed: false };
   current = mine;
-  mark(request.run, { kind: 'begin' });
+  mark(request.run, 'begin');
   let outcome: HandlerOutcome;
   let reusable = true;
   try {
@@ -81,14 +106,15 @@ async function start(request: RunRequest): Promise<void> {
       // Node remembers a module that failed to load, so the next attempt needs a process that does not.
       reusable = false;
     } else {
+      reusable = acceptLoaded(request.url);
       outcome = await owner.run(request.run, () => perform(mine, loaded.handler));
     }
   } catch (error) {
     outcome = failureOf(error, 'error');
   }
   // A rejection that nobody handles shows itself only when the microtasks have run.
-  await new Promise((resolve) => immediate(resolve));
-  end(mine, outcome, reusable);
+  await new NativePromise<unknown>((resolve) => immediate(resolve));
+  await end(mine, outcome, reusable);
 }
 
 async function load(
@@ -100,9 +126,19 @@ async function load(
     const failed =
       error instanceof NoHandlerError
         ? ({ outcome: 'failure', kind: 'error', message: error.message } as const)
-        : loadFailure(error, request.name, lastLoadedUrl());
+        : loadFailure(error, request.name, lastLoad.url, lastLoad.missing);
     return { failed };
   }
+}
+
+/** What a module adds when it is loaded stays, as the module does, for the jobs of the same handler. */
+function acceptLoaded(url: string): boolean {
+  const difference = untouched?.difference();
+  if (difference === 'added') {
+    reservedFor ??= url;
+    untouched?.accept();
+  }
+  return difference !== 'changed' && (reservedFor ?? url) === url;
 }
 
 async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOutcome> {
@@ -115,12 +151,8 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
     job,
     idempotencyKey,
     signal: controller.signal,
-    sendProgress: (progress) => send({ type: 'progress', run, progress }),
-    sendSecret: (value) => {
-      // In the output, ahead of whatever is printed after it, and over the channel for what is not printed.
-      if (Buffer.byteLength(value) <= MAX_MARK_SECRET) mark(run, { kind: 'secret', value });
-      send({ type: 'secret', run, value });
-    },
+    sendProgress: (progress) => report(run, { type: 'progress', progress }),
+    sendSecret: (value) => report(run, { type: 'secret', value }),
   });
   try {
     return running.outcomeOf(await handler.run(config.value, running.context));
@@ -131,41 +163,59 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
   }
 }
 
-function end(mine: Current, ended: HandlerOutcome, reusable: boolean): void {
-  let outcome = ended;
-  if (mine.ended) return;
-  mine.ended = true;
-  if (current === mine) current = null;
-  const { run } = mine.request;
-  const exitCode = Number(process.exitCode ?? 0);
-  if (outcome.outcome === 'success' && exitCode !== 0) {
-    // How a script says that it failed. Read here, since a process that runs on has no other end.
-    outcome = {
-      outcome: 'failure',
-      kind: 'error',
-      message: `The handler set process.exitCode to ${process.exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
-    };
+async function end(mine: Current, ended: HandlerOutcome, reusable: boolean): Promise<void> {
+  if (mine.ended) {
+    mine.disturbed = true;
+    return;
   }
-  const clean = restore() && !process.getActiveResourcesInfo().some((name) => LEFT_RUNNING.has(name));
-  mark(run, { kind: 'end' });
-  send({
+  mine.ended = true;
+  const { run } = mine.request;
+  const outcome = withExitCode(ended);
+  await flush(outputs[0]);
+  await flush(outputs[1]);
+  const isClean =
+    reusable &&
+    restore() &&
+    untouched?.difference() === 'none' &&
+    untouched.isFit() &&
+    !mine.disturbed &&
+    !mine.controller.signal.aborted;
+  const isMarked = mark(run, 'end');
+  if (current === mine) current = null;
+  report(run, {
     type: 'end',
-    run,
     outcome,
-    reusable: reusable && clean && !mine.disturbed && !mine.controller.signal.aborted,
+    reuse: !isClean || !isMarked ? 'none' : reservedFor === null ? 'any' : 'handler',
   });
+}
+
+/** A success with an exit code that is not 0 is a failure: a script says so that it failed. */
+function withExitCode(outcome: HandlerOutcome): HandlerOutcome {
+  const { exitCode } = process;
+  if (outcome.outcome !== 'success' || exitCode === undefined || exitCode === 0 || exitCode === '0')
+    return outcome;
+  return {
+    outcome: 'failure',
+    kind: 'error',
+    message: `The handler set process.exitCode to ${exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
+  };
 }
 
 /** An error outside of any await. It belongs to the job whose asynchronous context it came from. */
 function fault(error: unknown, prefix: string): void {
   const cause = owner.getStore();
-  if (current === null) process.exit(1);
-  if (cause === undefined || cause === current.request.run) {
-    end(current, failureOf(error, 'crashed', prefix), false);
+  const mine = current;
+  if (mine === null) {
+    exit(1);
     return;
   }
-  current.disturbed = true;
-  writeErr(
+  if (cause === undefined || cause === mine.request.run) {
+    void end(mine, failureOf(error, 'crashed', prefix), false);
+    return;
+  }
+  mine.disturbed = true;
+  write(
+    2,
     `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`,
   );
 }
@@ -194,13 +244,48 @@ function restore(): boolean {
   }
 }
 
-function mark(run: string, what: OutputMark): void {
-  const text = encodeMark(run, what);
-  writeOut(text);
-  writeErr(text);
+/** Waits until what the handler wrote is in the pipe, ahead of the mark that ends it. */
+async function flush(stream: NodeJS.WriteStream): Promise<void> {
+  while (stream.writableCorked > 0) stream.uncork();
+  while (stream.writableLength > 0 && !stream.destroyed) {
+    await new NativePromise<unknown>((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
+  }
 }
 
-function send(message: FromHost): void {
-  // The callback takes the error of a channel that is closed: `disconnect` ends this process anyway.
-  channel(message, () => {});
+/** False when a stream is closed. */
+function mark(run: string, what: OutputMark): boolean {
+  const text = encodeMark(run, what);
+  const [out, err] = [write(1, text), write(2, text)];
+  return out && err;
+}
+
+function report(run: string, message: Report): void {
+  const pipe = statOf(REPORT_FD);
+  // A handler closed the descriptor, and another file may have its number by now.
+  if (pipe !== reportPipe) exit(NO_REPORT_EXIT_CODE);
+  if (!write(REPORT_FD, `${reportStart(run)}${stringify(message)}\n`)) exit(NO_REPORT_EXIT_CODE);
+}
+
+/** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
+function write(fd: number, text: string): boolean {
+  const bytes = bytesOf(text);
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return false;
+      atomicsWait(never, 0, 0, FULL_PIPE_PAUSE_MS);
+    }
+  }
+  return true;
+}
+
+/** Which open file a descriptor stands for; null when it is closed. */
+function statOf(fd: number): string | null {
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return `${dev} ${ino}`;
+  } catch {
+    return null;
+  }
 }

@@ -87,16 +87,22 @@ function isBinary(start: string): boolean {
   );
 }
 
-/** The full path of a program on the PATH of `env`, or null. */
+/**
+ * The full path of a program on the PATH of `env`, or null. Windows has programs of these names that are none:
+ * `System32\\bash.exe` starts Linux, which knows neither the files nor the environment of this machine, and the empty
+ * `python3.exe` of WindowsApps opens the store.
+ */
 export async function findProgram(
   name: string,
   env: Readonly<Record<string, string>>,
+  platform: NodeJS.Platform = process.platform,
 ): Promise<string | null> {
-  const windows = process.platform === 'win32';
+  const windows = platform === 'win32';
   const path = Object.entries(env).find(([key]) => (windows ? key.toUpperCase() : key) === 'PATH')?.[1] ?? '';
   for (const folder of path.split(delimiter)) {
     if (folder === '') continue;
     const candidate = join(folder, windows ? `${name}.exe` : name);
+    if (windows && /[\\/]system32[\\/]bash\.exe$/i.test(candidate)) continue;
     if (await isRunnable(candidate)) return candidate;
   }
   return null;
@@ -105,7 +111,8 @@ export async function findProgram(
 async function isRunnable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
+    const info = await stat(path);
+    return info.isFile() && info.size > 0;
   } catch {
     return false;
   }

@@ -1,10 +1,8 @@
 import { LineSplitter } from './lines.ts';
-import type { OutputMark } from './protocol.ts';
-import { decodeMark } from './protocol.ts';
+import { decodeMark, type OutputMark } from './protocol.ts';
 
 export interface OutputSink {
   line(text: string): void;
-  secret(value: string): void;
   redact(text: string): string;
   /** The process has begun with the job. */
   begin(): void;
@@ -67,11 +65,10 @@ export class JobOutput {
 
   #obey(found: OutputMark): void {
     const sink = this.#sink;
-    if (found.kind === 'begin') {
+    if (found === 'begin') {
       this.#open = true;
       sink?.begin();
-    } else if (found.kind === 'secret') sink?.secret(found.value);
-    else {
+    } else {
       this.stop();
       sink?.end();
     }

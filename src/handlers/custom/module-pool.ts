@@ -1,5 +1,12 @@
-import { ModuleChild, type ModuleChildOptions, type RunEnd, type RunHooks } from './module-child.ts';
+import type { HandlerOutcome } from '../handler.ts';
+import { ModuleChild, type ModuleChildOptions, type RunHooks } from './module-child.ts';
 import type { RunRequest } from './protocol.ts';
+
+interface Idle {
+  readonly child: ModuleChild;
+  /** URL of the only handler that may use the process; null for any. */
+  readonly reservedFor: string | null;
+}
 
 /**
  * Host processes that are kept for the next job. As many run as there are jobs at once (the worker limits that);
@@ -8,34 +15,35 @@ import type { RunRequest } from './protocol.ts';
 export class ModulePool {
   readonly #options: ModuleChildOptions;
   readonly #maxIdle: number;
-  readonly #idle: ModuleChild[] = [];
+  readonly #idle: Idle[] = [];
   readonly #all = new Set<ModuleChild>();
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: ModuleChildOptions, maxIdle: number) {
     this.#options = options;
     this.#maxIdle = maxIdle;
   }
 
-  async run(request: RunRequest, hooks: RunHooks): Promise<RunEnd['outcome']> {
-    const { child, warm } = this.#take();
-    const { outcome, reusable, begun } = await child.run(request, hooks);
+  async run(request: RunRequest, hooks: RunHooks): Promise<HandlerOutcome> {
+    const { child, isWarm } = await this.#take(request.url);
+    const { outcome, reuse, hasBegun } = await child.run(request, hooks);
     // It died while it waited (something that its last job left behind), and this job was not begun.
-    if (warm && !begun && !hooks.signal.aborted && !this.#closed) {
+    if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
       await this.#drop(child);
       return this.run(request, hooks);
     }
-    if (reusable && !this.#closed && this.#idle.length < this.#maxIdle) {
-      this.#idle.push(child);
-    } else {
+    if (reuse === 'none' || this.#isClosed) {
       await this.#drop(child);
+    } else {
+      this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null });
+      if (this.#idle.length > this.#maxIdle) await this.#dropOldest();
     }
     return outcome;
   }
 
   /** Kills every process, busy or not; settles when all are gone. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#idle.length = 0;
     await Promise.all([...this.#all].map((child) => child.kill()));
     this.#all.clear();
@@ -46,15 +54,25 @@ export class ModulePool {
     this.#all.delete(child);
   }
 
-  #take(): { readonly child: ModuleChild; readonly warm: boolean } {
-    if (this.#closed) throw new Error('The custom handlers are closed: no job can be started any more.');
-    for (let child = this.#idle.pop(); child !== undefined; child = this.#idle.pop()) {
-      // The last one used is the warmest. It may have died while it waited.
-      if (child.alive) return { child, warm: true };
-      this.#all.delete(child);
+  async #dropOldest(): Promise<void> {
+    const oldest = this.#idle.shift();
+    if (oldest !== undefined) await this.#drop(oldest.child);
+  }
+
+  async #take(url: string): Promise<{ readonly child: ModuleChild; readonly isWarm: boolean }> {
+    if (this.#isClosed) throw new Error('The custom handlers are closed: no job can be started any more.');
+    for (;;) {
+      // The last one used is the warmest.
+      const own = this.#idle.findLastIndex(({ reservedFor }) => reservedFor === url);
+      const index = own === -1 ? this.#idle.findLastIndex(({ reservedFor }) => reservedFor === null) : own;
+      const [idle] = index === -1 ? [] : this.#idle.splice(index, 1);
+      if (idle === undefined) break;
+      // It may have died, or written to its pipe, while it waited.
+      if (idle.child.alive && !idle.child.spoiled) return { child: idle.child, isWarm: true };
+      await this.#drop(idle.child);
     }
     const child = new ModuleChild(this.#options);
     this.#all.add(child);
-    return { child, warm: false };
+    return { child, isWarm: false };
   }
 }

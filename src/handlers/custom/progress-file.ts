@@ -46,7 +46,7 @@ function build(done: number, total: number | undefined, note: string): Progress 
 
 /**
  * Follows a progress file. Each `read` reports the newest line if the file changed; a file that is written anew
- * in place of being appended to works as well. A line that is no progress is told once.
+ * in place of being appended to works as well. The first line that is no progress is reported.
  */
 export class ProgressFile {
   readonly #path: string;

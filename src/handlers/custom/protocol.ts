@@ -3,17 +3,25 @@ import type { Json } from '../../queue/types.ts';
 import type { AbortCause, HandlerOutcome } from '../handler.ts';
 
 /**
- * What the worker and a host process say to each other over the IPC channel. Serialised as JSON: everything that
- * crosses is JSON by contract, and JSON cannot carry anything else by accident. `run` is a random name of one job
- * run; a message of another run is dropped.
+ * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
+ * `run` is a random name of one job run.
  */
+
+/** The descriptor on which the host reports to the worker. */
+export const REPORT_FD = 3;
+/** The descriptor on which the host reads what the worker asks for. */
+export const REQUEST_FD = 4;
+/** The exit code of a host that can no longer report, because a handler took its descriptor. */
+export const NO_REPORT_EXIT_CODE = 76;
+
 export interface RunRequest {
   /** `check` loads the handler and checks the config without running it. */
   readonly type: 'run' | 'check';
   readonly run: string;
   /** file: URL of the module. */
   readonly url: string;
-  /** How messages name the handler. */
+  /** The name of the handler in messages. */
   readonly name: string;
   readonly config: { readonly [key: string]: Json };
   /** null for `check`. */
@@ -28,42 +36,34 @@ export interface AbortRequest {
   readonly message: string;
 }
 
-export type ToHost = RunRequest | AbortRequest;
+export type Request = RunRequest | AbortRequest;
 
-export type FromHost =
-  | { readonly type: 'progress'; readonly run: string; readonly progress: Progress }
-  | { readonly type: 'secret'; readonly run: string; readonly value: string }
-  /** `reusable` is false when the process must not run another job. */
+export type Report =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'secret'; readonly value: string }
   | {
       readonly type: 'end';
-      readonly run: string;
       readonly outcome: HandlerOutcome;
-      readonly reusable: boolean;
+      /** Who may use the process again. `handler`: only the same handler, whose modules changed it when they loaded. */
+      readonly reuse: 'any' | 'handler' | 'none';
     };
 
-/** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
+/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
 const MARK = '\u001e';
 
-/**
- * Marks in the output itself tell which bytes belong to which job: the pipes and the channel are read
- * independently, so a message alone would not. `secret` travels here as well, ahead of what is printed after it.
- */
-export type OutputMark =
-  | { readonly kind: 'begin' }
-  | { readonly kind: 'end' }
-  | { readonly kind: 'secret'; readonly value: string };
+/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
+export const reportStart = (run: string): string => `${MARK}${run} `;
 
-/** Whole text to write: begins with a line end, because the handler may have left a line open. */
-export function encodeMark(run: string, mark: OutputMark): string {
-  const body = mark.kind === 'secret' ? `secret ${Buffer.from(mark.value).toString('base64')}` : mark.kind;
-  return `\n${MARK}${run} ${body}\n`;
-}
+/**
+ * Marks in the output say which of its bytes belong to a job: the pipes are read independently, so a report alone would
+ * not. A mark begins with a line end, because the handler may have left a line open.
+ */
+export type OutputMark = 'begin' | 'end';
+
+export const encodeMark = (run: string, mark: OutputMark): string => `\n${MARK}${run} ${mark}\n`;
 
 /** The mark in a line, or null when the line is output. */
 export function decodeMark(run: string, line: string): OutputMark | null {
-  const start = `${MARK}${run} `;
-  if (!line.startsWith(start)) return null;
-  const [kind, value = ''] = line.slice(start.length).split(' ');
-  if (kind === 'begin' || kind === 'end') return { kind };
-  return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
+  if (line === `${MARK}${run} begin`) return 'begin';
+  return line === `${MARK}${run} end` ? 'end' : null;
 }

@@ -65,7 +65,7 @@ describe('TypeScript: rate-alert', () => {
     const api = await serve({ '/': [200, { date: '2026-01-02', rates: { USD: 1.25 } }] });
     const { outcome, lines } = await open().run({ ...config, api });
     expect(outcome).toEqual({ outcome: 'success', result: { date: '2026-01-02', rate: 1.25, alert: true } });
-    expect(lines).toEqual(['err warning: 1 EUR is 1.25 USD, above 1.2']);
+    expect(lines).toEqual(['warning 1 EUR is 1.25 USD, above 1.2']);
   });
 
   test('discards an unknown currency, throws what a retry may mend', async () => {
@@ -76,7 +76,7 @@ describe('TypeScript: rate-alert', () => {
     });
     expect((await open().run({ ...config, api: `${api}/down` })).outcome).toMatchObject({
       outcome: 'failure',
-      message: 'the rates answered HTTP 503',
+      message: 'the rates answered HTTP 503 (examples/handlers/rate-alert.ts:29)',
     });
   });
 

@@ -1,6 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { delimiter, dirname, join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { findProgram } from '../../../src/handlers/custom/interpreter.ts';
 import { parseProgress } from '../../../src/handlers/custom/progress-file.ts';
 import { folderOf, isEmpty, JOB, openHandlers, waitFor } from './harness.ts';
 
@@ -350,5 +351,25 @@ describe('progress and output', () => {
       numbers(10).map((n) => ({ outcome: 'success', result: n })),
     );
     expect(runs.map(({ lines }) => lines)).toEqual(numbers(10).map((n) => [`out n is ${n}`]));
+  });
+});
+
+describe('findProgram on Windows', () => {
+  const folderWith = (name: string, text: string): string => {
+    const folder = folderOf({ [`*${name}`]: text });
+    return join(folder, dirname(name));
+  };
+
+  it.each([
+    ['bash', 'Windows/System32/bash.exe', 'MZ', 'the bash of the Linux subsystem'],
+    ['bash', 'WINDOWS/system32/bash.exe', 'MZ', 'the same in another case'],
+    ['python3', 'Microsoft/WindowsApps/python3.exe', '', 'an empty alias of the store'],
+  ])('%s: passes over %s', async (name, path, text) => {
+    const wrong = folderWith(path, text);
+    const right = folderWith(`bin/${name}.exe`, 'MZ');
+    expect(await findProgram(name, { Path: [wrong, right].join(delimiter) }, 'win32')).toBe(
+      join(right, `${name}.exe`),
+    );
+    expect(await findProgram(name, { Path: wrong }, 'win32')).toBeNull();
   });
 });

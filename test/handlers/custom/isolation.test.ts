@@ -97,7 +97,6 @@ describe('a fault fails that job alone and the process is replaced', () => {
       'new (await import("node:events")).EventEmitter().emit("error", new Error("unheard"));',
       /unheard/,
     ],
-    ['the channel closed', 'process.disconnect(); await new Promise(() => {})', /exit code 0/],
   ])('%s', async (name, code, message) => {
     const { run } = openHandlers({ ...PID, 'it.mjs': `export default async () => { ${code} };` });
     const before = pidOf((await run({ handler: 'pid' })).outcome);

@@ -31,11 +31,8 @@ describe('what a handler gets', () => {
       "out hello { city: 'Zürich 🏔', list: [ 1, null ] }",
       'out info { a: 1 }',
     ]);
-    expect(lines.filter((line) => line.startsWith('err'))).toEqual([
-      'err to stderr',
-      'err warning: careful',
-      'err error: bad',
-    ]);
+    expect(lines.filter((line) => line.startsWith('warning'))).toEqual(['warning careful']);
+    expect(lines.filter((line) => line.startsWith('err'))).toEqual(['err to stderr', 'err error: bad']);
   });
 
   test.each([
@@ -121,7 +118,7 @@ describe('what a handler gets', () => {
   test('a secret is known before anything that is printed after it', async () => {
     const { run } = openHandlers({
       'secret.mjs': `export default (config, { secret }) => {
-        process.stdout.write('an open line');
+        process.stdout.write('an open line, ');
         for (let i = 0; i < 50; i++) { secret('s' + i); console.log('now s' + i); console.error('now s' + i); }
         secret('x'.repeat(20000));
         secret('');
@@ -132,7 +129,7 @@ describe('what a handler gets', () => {
     for (let i = 0; i < 50; i += 1) {
       const told = lines.indexOf(`secret s${i}`);
       expect(told).toBeGreaterThan(-1);
-      expect(lines.indexOf(`out now s${i}`)).toBeGreaterThan(told);
+      expect(lines.indexOf(i === 0 ? 'out an open line, now s0' : `out now s${i}`)).toBeGreaterThan(told);
       expect(lines.indexOf(`err now s${i}`)).toBeGreaterThan(told);
     }
   });
@@ -177,6 +174,37 @@ describe('files that are no handler', () => {
     });
     expect(lines).toEqual([]);
     await expect(validate({ handler: 'a' })).rejects.toThrow(message);
+  });
+
+  test.each<[string, RegExp]>([
+    ["import './lib/helper';", /import "\.\/lib\/helper\.ts"$/],
+    ["import './lib/helper.js';", /import "\.\/lib\/helper\.ts"$/],
+    ["import './lib';", /import "\.\/lib\/index\.ts"$/],
+    ["import './lib/none';", /Check the path/],
+    ["import '@/lib/x';", /"@\/lib\/x" is an alias .*tsconfig\.json.*relative path/],
+    ["import '~/lib/x';", /is an alias/],
+    ["import '#lib/x';", /is an alias/],
+    ["import '@app/x';", /"@app\/x" is an alias/],
+    ["import 'src/x';", /"src\/x" is an alias/],
+    ["import 'not-installed/x';", /npm ci/],
+    ["import '@not/installed';", /npm ci/],
+  ])('an import that Node does not resolve: %s', async (source, advice) => {
+    const { run } = openHandlers({
+      'a.ts': `${source} export default () => 1;`,
+      'lib/helper.ts': 'export const a = 1;',
+      'lib/index.ts': 'export const a = 1;',
+      'tsconfig.json': '{ "compilerOptions": { "paths": { "@app/*": ["./lib/*"] } } } // a comment',
+    });
+    const { outcome } = await run({ handler: 'a' });
+    expect(outcome).toMatchObject({ outcome: 'failure', message: expect.stringMatching(advice) });
+    if (!String(advice).includes('npm ci')) expect(JSON.stringify(outcome)).not.toContain('npm ci');
+  });
+
+  test('a require that Node does not resolve says how to write it', async () => {
+    const { run } = openHandlers({ 'a.cts': "require('./helper');", 'helper.cts': 'module.exports = 1;' });
+    expect((await run({ handler: 'a' })).outcome).toMatchObject({
+      message: expect.stringMatching(/import "\.\/helper\.cts"$/),
+    });
   });
 
   test('a syntax error in an imported file names that file', async () => {

@@ -249,13 +249,13 @@ describe('a worker that ends without stopping its handlers', () => {
     const custom = new URL('../../../src/handlers/custom/custom-handlers.ts', import.meta.url).href;
     const options = { folder, scratchDir, env: {}, hostScript: HOST_SCRIPT.pathname };
     const program = `
-      import { existsSync } from 'node:fs';
+      import { existsSync, readFileSync } from 'node:fs';
       const { createCustomHandlers } = await import(${JSON.stringify(custom)});
       const { handler } = createCustomHandlers(${JSON.stringify(options)});
       const config = { handler: 'wait', file: ${JSON.stringify(file)} };
       void handler({ job: {}, config, idempotencyKey: '', signal: new AbortController().signal,
         log: { line: console.log }, progress() {}, secret() {} });
-      setInterval(() => { if (${how === 'exit'} && existsSync(config.file)) process.exit(0); }, 5);
+      setInterval(() => { if (${how === 'exit'} && existsSync(config.file) && readFileSync(config.file, 'utf8') !== '') process.exit(0); }, 5);
     `;
     const worker = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
     onTestFinished(() => void worker.kill('SIGKILL'));

@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../../src/queue/types.ts';
+import { openHandlers } from './harness.ts';
+
+const FILES = {
+  'pid.mjs': 'export default () => process.pid;',
+  // Uses what a handler before it may have broken.
+  'next.mjs': `import { setTimeout as sleep } from 'node:timers/promises';
+    export default async () => {
+      console.log('hello');
+      await sleep(1);
+      await Promise.resolve().then(() => new Promise((resolve) => setTimeout(resolve, 1)));
+      return { pid: process.pid, ids: [1, 2].map((id) => String(id)), json: JSON.parse(JSON.stringify({ a: [1] })) };
+    };`,
+};
+const IMPORTS = `import fs from 'node:fs'; import { spawnSync, spawn } from 'node:child_process';
+  import module from 'node:module'; import net from 'node:net'; import events from 'node:events';`;
+
+const open = (body: string, top = '') =>
+  openHandlers({
+    ...FILES,
+    'it.mjs': `${IMPORTS} ${top}\nexport default async (config, context) => { ${body}\nreturn 'done'; };`,
+  });
+
+const pidOf = async (run: ReturnType<typeof openHandlers>['run']): Promise<Json> => {
+  const { outcome } = await run({ handler: 'pid' });
+  return 'result' in outcome ? outcome.result : null;
+};
+
+/** The next job has its output and its result, as if no other had run before it. */
+async function expectNextIsWell(run: ReturnType<typeof openHandlers>['run']): Promise<void> {
+  const { outcome, lines } = await run({ handler: 'next' });
+  expect(outcome).toMatchObject({ outcome: 'success', result: { ids: ['1', '2'], json: { a: [1] } } });
+  expect(lines).toEqual(['out hello']);
+}
+
+describe('handler that tampers with its process', () => {
+  it.each<[string, string]>([
+    ['a line end on descriptor 3', `fs.writeSync(3, '\\n')`],
+    ['junk without a line end on descriptor 3', `fs.writeSync(3, 'x')`],
+    ['a megabyte of junk on descriptor 3', `fs.writeSync(3, 'x'.repeat(1 << 20))`],
+    ['JSON on descriptor 3', `fs.writeSync(3, '{"type":"end"}\\n')`],
+    [
+      'a forged end of another run',
+      `fs.writeSync(3, '\\u001ex {"type":"end","outcome":{},"reuse":"any"}\\n')`,
+    ],
+    ['a child that writes to descriptor 3', `spawnSync('sh', ['-c', 'echo >&3'], { stdio: [0, 1, 2, 3] })`],
+    ['descriptor 4 closed', 'fs.closeSync(4)'],
+    ['setTimeout', 'globalThis.setTimeout = () => 0; globalThis.setImmediate = () => 0'],
+    ['console', 'globalThis.console = {}'],
+    ['console.log', 'console.log = () => {}'],
+    ['process.emit', 'process.emit = () => false'],
+    ['process.exit', 'process.exit = () => {}'],
+    ['process.send', 'process.send = () => { throw new Error("no") }'],
+    ['process.stdout.write', 'process.stdout.write = () => true; process.stderr.write = () => true'],
+    ['all listeners', 'process.removeAllListeners(); process.stdout.removeAllListeners()'],
+    ['a listener', 'process.on("uncaughtException", () => {})'],
+    ['Promise.prototype.then', 'Promise.prototype.then = () => new Promise(() => {})'],
+    ['Promise', 'globalThis.Promise = class {}'],
+    ['JSON', 'JSON.stringify = () => "{"; JSON.parse = () => null'],
+    ['toJSON', 'Object.prototype.toJSON = () => "no"; delete Object.prototype.toJSON; Array.prototype.x = 1'],
+    ['Array.prototype', 'Array.prototype.map = Array.prototype.push = () => []'],
+    ['array iteration', 'Array.prototype[Symbol.iterator] = function* () {}'],
+    ['iterators', 'Object.getPrototypeOf([][Symbol.iterator]()).next = () => ({ done: true })'],
+    ['Map', 'Map.prototype.get = () => { throw new Error("no") }; Set.prototype.has = () => false'],
+    ['Object', 'Object.keys = Object.entries = () => []; Object.hasOwn = () => false'],
+    ['Reflect', 'Reflect.ownKeys = () => []; Reflect.getOwnPropertyDescriptor = () => undefined'],
+    ['Buffer', 'Buffer.from = () => Buffer.alloc(0)'],
+    [
+      'a built-in module',
+      'fs.writeSync = () => 0; fs.fstatSync = () => ({}); module.syncBuiltinESMExports()',
+    ],
+    ['EventEmitter', 'events.EventEmitter.prototype.emit = () => false'],
+    ['a module imported later', '(await import("node:http")).default.request = () => {}'],
+    ['a new global', 'globalThis.leak = "secret"'],
+    ['the mask of new files', 'process.umask(0)'],
+    ['output that is corked', 'process.stdout.cork(); process.stdout.write("")'],
+    ['output that is ended', 'process.stdout.end()'],
+    ['many open files', 'for (let i = 0; i < 100; i++) fs.openSync("/dev/null")'],
+    ['a server that listens', 'await new Promise((resolve) => net.createServer().listen(0, resolve))'],
+    [
+      'memory',
+      'globalThis.keep = Buffer.alloc(600 * 1024 * 1024, 1); delete globalThis.keep; import.meta.keep = 1',
+    ],
+  ])('%s: its result counts and no other job meets it', async (name, body) => {
+    const { run } = open(body);
+    const first = await pidOf(run);
+    expect((await run({ handler: 'it' })).outcome).toEqual({ outcome: 'success', result: 'done' });
+    // Corked output is let go, which leaves nothing behind.
+    if (name !== 'output that is corked' && name !== 'memory') expect(await pidOf(run)).not.toBe(first);
+    await expectNextIsWell(run);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['descriptor 3 closed', 'fs.closeSync(3)', /closed or replaced descriptor 3/],
+    [
+      'every descriptor closed',
+      'for (let i = 0; i < 40; i++) { try { fs.closeSync(i) } catch {} }',
+      /descriptor 3|killed|exit code/,
+    ],
+  ])('%s: fails that job alone and says why', async (_, body, message) => {
+    const { run } = open(body);
+    expect((await run({ handler: 'it' })).outcome).toMatchObject({
+      outcome: 'failure',
+      kind: 'crashed',
+      message: expect.stringMatching(message),
+    });
+    await expectNextIsWell(run);
+  });
+
+  it('gets no report into a file that took the number of the descriptor', async () => {
+    const { run, folder } = open(
+      'fs.closeSync(3); fs.openSync(new URL("./mine", import.meta.url), "w"); context.progress(1);',
+    );
+    expect((await run({ handler: 'it' })).outcome).toMatchObject({
+      message: expect.stringMatching(/closed or replaced descriptor 3/),
+    });
+    expect(readFileSync(join(folder, 'mine'), 'utf8')).toBe('');
+    await expectNextIsWell(run);
+  });
+
+  it('changes a global when it is loaded: never used for another job', async () => {
+    const { run } = open('', 'globalThis.setTimeout = () => 0;');
+    const first = await pidOf(run);
+    expect((await run({ handler: 'it' })).outcome).toMatchObject({ result: 'done' });
+    expect(await pidOf(run)).not.toBe(first);
+    await expectNextIsWell(run);
+  });
+
+  it('adds a global when it is loaded: its process is kept for itself alone', async () => {
+    const { run } = openHandlers({
+      ...FILES,
+      'it.mjs':
+        'globalThis.mine ??= []; export default () => ({ pid: process.pid, mine: globalThis.mine.push(1) });',
+      'look.mjs': 'export default () => ({ pid: process.pid, mine: typeof globalThis.mine });',
+    });
+    const first = await pidOf(run);
+    expect((await run({ handler: 'it' })).outcome).toMatchObject({ result: { pid: first, mine: 1 } });
+    const { outcome } = await run({ handler: 'look' });
+    expect(outcome).toMatchObject({ result: { mine: 'undefined' } });
+    expect(outcome).not.toMatchObject({ result: { pid: first } });
+    expect((await run({ handler: 'it' })).outcome).toMatchObject({ result: { pid: first, mine: 2 } });
+  });
+
+  it('reads, writes and listens in the usual ways: its process is used again', async () => {
+    const { run } = openHandlers({
+      ...FILES,
+      'usual.mjs': `import { createServer } from 'node:http';
+        import { promisify } from 'node:util';
+        import { exec } from 'node:child_process';
+        import { createHash, randomUUID } from 'node:crypto';
+        import { gzipSync } from 'node:zlib';
+        import { AsyncLocalStorage } from 'node:async_hooks';
+        import * as fs from 'node:fs/promises';
+        process.env.FROM_A_FILE = '1';
+        export default async (config, context) => {
+          const server = createServer((request, response) => response.end('hi')).listen(0);
+          const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text();
+          server.closeAllConnections();
+          await new Promise((resolve) => server.close(resolve));
+          console.table([{ a: 1 }]); console.time('t'); console.timeEnd('t'); console.count(); console.error('e');
+          await promisify(exec)('true');
+          performance.mark('m');
+          new AsyncLocalStorage().run(1, () => [structuredClone({ a: new Date() }), new URL('http://x/')]);
+          AbortSignal.timeout(10);
+          await fs.readdir('.');
+          process.once('SIGUSR2', () => {}); process.removeAllListeners('SIGUSR2');
+          context.progress(1, 2, 'note'); context.secret('a-secret-of-mine'); context.log.warn('careful');
+          new TextDecoder().decode(new TextEncoder().encode(new Intl.NumberFormat('de').format(1.5)));
+          return { pid: process.pid, text, hash: createHash('sha256').update(gzipSync(randomUUID())).digest('hex').length };
+        };`,
+    });
+    const first = await pidOf(run);
+    for (let i = 0; i < 2; i += 1) {
+      expect((await run({ handler: 'usual' })).outcome).toMatchObject({
+        result: { pid: first, text: 'hi', hash: 64 },
+      });
+      expect(await pidOf(run)).toBe(first);
+    }
+  });
+});
+
+describe('context.secret', () => {
+  it('refuses a value of 500 MB and goes on', async () => {
+    const { run } = open(`
+      try { context.secret('x'.repeat(500 * 1024 * 1024)); } catch (error) { return error.message; }`);
+    const { outcome, secrets } = await run({ handler: 'it' });
+    expect(outcome).toMatchObject({
+      result: expect.stringMatching(/takes up to 65536 characters.*524288000/),
+    });
+    expect(secrets).toEqual([]);
+  });
+
+  it('takes 20,000 values, each once', async () => {
+    const { run } = open(`
+      for (let i = 0; i < 20_000; i++) { context.secret('secret-' + i); context.secret('secret-' + i); }`);
+    const { outcome, secrets } = await run({ handler: 'it' });
+    expect(outcome).toMatchObject({ outcome: 'success' });
+    expect(secrets).toHaveLength(20_000);
+    expect(new Set(secrets).size).toBe(20_000);
+  });
+});
