@@ -73,9 +73,14 @@ describe('docs/guides/waking.md', () => {
       await project.stop();
     }
   });
+});
+
+describe('docs/guides/workers.md', () => {
+  const text = read('docs/guides/workers.md');
 
   it('has workflows that name inputs that exist', () => {
-    const [workers, run] = codeBlocks(text, 'yaml').map((yaml) => parse(yaml));
+    const [workers, group, run] = codeBlocks(text, 'yaml').map((yaml) => parse(yaml));
+    expect(group.concurrency['cancel-in-progress']).toBe(false);
     const declared = parse(read('.github/workflows/workers.yml')).on.workflow_call;
     expect(Object.keys(declared.inputs)).toEqual(
       expect.arrayContaining(Object.keys(workers.jobs.workers.with)),
@@ -84,6 +89,54 @@ describe('docs/guides/waking.md', () => {
     expect(Object.keys(parse(read('action.yml')).inputs)).toEqual(
       expect.arrayContaining(Object.keys(run.jobs.run.steps[0].with)),
     );
+  });
+});
+
+describe('docs/guides/restoring.md', () => {
+  it('has SQL that runs', async () => {
+    const project = await startTestProject();
+    try {
+      await installExtensions(project);
+      await project.asPostgres(read('sql/optional/wake.sql'));
+      for (const sql of codeBlocks(read('docs/guides/restoring.md'), 'sql')) await project.asPostgres(sql);
+    } finally {
+      await project.stop();
+    }
+  });
+});
+
+describe('docs/guides/unique-keys.md', () => {
+  it('has a recipe that keeps a change which comes while the job runs', async () => {
+    const project = await startTestProject();
+    const jobs = () =>
+      project.sql('select status, unique_key from cloud_jobs order by created_at, unique_key');
+    try {
+      const [swallowed, recipe, trigger] = codeBlocks(read('docs/guides/unique-keys.md'), 'sql');
+      await project.asPostgres(swallowed ?? '');
+      await project.sql(`select cloud_jobs_claim('worker', 1)`);
+      await project.asPostgres(swallowed ?? '');
+      expect(await jobs()).toEqual([{ status: 'locked', unique_key: 'customer-42' }]);
+
+      await project.sql('truncate cloud_jobs cascade');
+      await project.asPostgres(recipe ?? '');
+      await project.asPostgres(recipe ?? '');
+      await project.sql(`select cloud_jobs_claim('worker', 1)`);
+      await project.asPostgres((recipe ?? '').replace('42:7', '42:8'));
+      await project.sql(`select cloud_jobs_claim('worker', 1)`);
+      expect(await jobs()).toEqual([
+        { status: 'locked', unique_key: 'customer-42:7' },
+        { status: 'waiting', unique_key: 'customer-42:8' },
+      ]);
+
+      await project.sql('truncate cloud_jobs cascade');
+      await project.asPostgres(trigger ?? '');
+      await project.asPostgres(
+        `insert into customers (id, name) values (1, 'a'); update customers set revision = 2`,
+      );
+      expect(await jobs()).toHaveLength(2);
+    } finally {
+      await project.stop();
+    }
   });
 });
 

@@ -85,4 +85,4 @@ export function switchOff(
 }
 
 export const SWITCH_OFF_ADVICE =
-  'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';
+  'Push something, or let run do it with keepalive: true (docs/guides/workers.md).';
