@@ -8,7 +8,6 @@ import type { CommandContext, OpenedWorker } from '../commands/command.ts';
 import type { Connection } from '../commands/connection.ts';
 import { openGitHub } from '../commands/github-repository.ts';
 import type { RunInput } from '../commands/run.ts';
-import { triggerOf } from '../github/trigger.ts';
 import { checkByHandlers, openHandlers } from '../handlers/index.ts';
 import type { HandlerPlace } from '../handlers/job-type.ts';
 import { type OpenQueue, openQueue } from '../queue/open-queue.ts';
@@ -16,6 +15,7 @@ import type { Log } from '../text/log.ts';
 import type { Redactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
 import { JobOutput } from '../worker/job-output.ts';
+import { triggerOf } from './github-trigger.ts';
 
 /**
  * What a command and a worker need, made in one place for every host. A host brings its environment, its log and its

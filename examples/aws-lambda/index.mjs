@@ -1,0 +1,3 @@
+import { createHandler } from 'cloud-jobs/aws-lambda';
+
+export const handler = createHandler({ handlers: 'handlers' });

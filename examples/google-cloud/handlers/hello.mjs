@@ -1,0 +1,1 @@
+export default (config) => ({ greeted: config.name });

@@ -1,0 +1,33 @@
+import { type FunctionOptions, type FunctionResult, runFunction } from './function-run.ts';
+
+/**
+ * The worker as an HTTP function for `@google-cloud/functions-framework`: each request is one run, answered with its
+ * counts. Deploy it without public access: whoever may call it can make it run.
+ */
+export type { FunctionOptions, FunctionResult };
+
+export interface GoogleOptions extends FunctionOptions {
+  /** The timeout that the function is deployed with, in seconds. Default: 60, as Google's. */
+  readonly timeoutSeconds?: number;
+}
+
+/** The part of an Express response that is used. */
+export interface HttpResponse {
+  status(code: number): HttpResponse;
+  json(body: unknown): unknown;
+}
+
+/** Makes an HTTP function; `SUPABASE_URL` and `SUPABASE_SECRET_KEY` come from the environment. */
+export function createHandler({
+  timeoutSeconds = 60,
+  ...options
+}: GoogleOptions = {}): (request: unknown, response: HttpResponse) => Promise<void> {
+  return async (_request, response) => {
+    try {
+      response.json(await runFunction(options, timeoutSeconds, process.env));
+    } catch (error) {
+      // A status of 500 makes the scheduler report the fault.
+      response.status(500).json({ error: (error as Error).message });
+    }
+  };
+}

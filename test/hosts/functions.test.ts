@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHandler as lambdaHandler } from '../../src/hosts/aws-lambda.ts';
+import { createHandler as googleHandler, type HttpResponse } from '../../src/hosts/google-cloud.ts';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const HANDLERS = {
+  'hello.mjs': 'export default (config) => ({ greeted: config.name });',
+  'fails.mjs': "export default () => { throw new Error('no luck'); };",
+  'sleeps.mjs': 'export default () => new Promise((resolve) => setTimeout(resolve, 120_000));',
+};
+
+let project: TestProject;
+let workspace: Workspace;
+beforeAll(async () => {
+  project = await startTestProject();
+  workspace = makeWorkspace(HANDLERS);
+  process.env.SUPABASE_URL = project.url;
+  process.env.SUPABASE_SECRET_KEY = project.secretKey;
+});
+afterAll(async () => {
+  delete process.env.SUPABASE_URL;
+  delete process.env.SUPABASE_SECRET_KEY;
+  await project?.stop();
+  workspace?.remove();
+});
+beforeEach(() => project.sql('truncate cloud_jobs, cloud_job_executions'));
+
+const enqueue = (handler: string, retries = 3) =>
+  project.sql(
+    `insert into cloud_jobs (name, job_type, config, max_retries)
+     values ($1::text, 'custom', jsonb_build_object('handler', $1::text, 'name', 'world'), $2)`,
+    [handler, retries],
+  );
+const jobs = () => project.sql('select name, status, current_retries from cloud_jobs order by name');
+const invoke = (seconds: number) =>
+  lambdaHandler({ handlers: workspace.folder })({}, { getRemainingTimeInMillis: () => seconds * 1000 });
+
+describe('an AWS Lambda function', () => {
+  it('executes due jobs and returns counts, also of those that failed', async () => {
+    await enqueue('hello');
+    await enqueue('fails', 0);
+    expect(await invoke(60)).toEqual({
+      claimed: 2,
+      succeeded: 1,
+      failed: 1,
+      retried: 0,
+      cancelled: 0,
+      remaining: 0,
+      stopCause: 'empty',
+      error: null,
+    });
+    const results = await project.sql('select result from cloud_job_executions where result is not null');
+    expect(results).toEqual([{ result: { greeted: 'world' } }]);
+  });
+
+  it('hands a job back before its time ends', async () => {
+    await enqueue('sleeps');
+    const started = performance.now();
+    expect(await invoke(14)).toMatchObject({ claimed: 1, succeeded: 0, failed: 0, stopCause: 'signal' });
+    expect(performance.now() - started).toBeLessThan(14_000);
+    expect(await jobs()).toEqual([{ name: 'sleeps', status: 'waiting', current_retries: 0 }]);
+  });
+
+  it('throws without the key, and names the variable', async () => {
+    const key = process.env.SUPABASE_SECRET_KEY;
+    delete process.env.SUPABASE_SECRET_KEY;
+    await expect(invoke(60)).rejects.toThrow('SUPABASE_SECRET_KEY');
+    process.env.SUPABASE_SECRET_KEY = key;
+  });
+});
+
+describe('a Google Cloud function', () => {
+  const request = async (handlers: string) => {
+    const answer: { status: number; body?: unknown } = { status: 200 };
+    const response: HttpResponse = {
+      status: (code) => {
+        answer.status = code;
+        return response;
+      },
+      json: (body) => {
+        answer.body = body;
+      },
+    };
+    await googleHandler({ handlers })({}, response);
+    return answer;
+  };
+
+  it('answers a request with counts', async () => {
+    await enqueue('hello');
+    expect(await request(workspace.folder)).toMatchObject({ status: 200, body: { succeeded: 1 } });
+  });
+
+  it('answers 500 if the run cannot start', async () => {
+    const url = process.env.SUPABASE_URL;
+    process.env.SUPABASE_URL = 'not a url';
+    expect(await request(workspace.folder)).toMatchObject({
+      status: 500,
+      body: { error: expect.stringContaining('supabase-url') },
+    });
+    process.env.SUPABASE_URL = url;
+  });
+});
