@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { Command, Option } from 'commander';
+import { dashboardCommand } from '../../dashboard/server/command.ts';
 import { stackCommand } from '../../local-supabase/command.ts';
 import type { Command as Verb } from '../commands/command.ts';
 import { kindOf, withDefault } from '../commands/describe-input.ts';
@@ -54,6 +55,15 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
       code = await call(verb, givenBy(verb, args), env);
     });
   }
+  program.addCommand(
+    dashboardCommand({
+      env: () => loadEnv(env),
+      stop: () => stopSignal(() => {}),
+      end: (ended) => {
+        code = ended;
+      },
+    }),
+  );
   program.addCommand(
     stackCommand('dev', (ended) => {
       code = ended;

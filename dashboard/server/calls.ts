@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { bulkAction, jobChanges, jobFilter, queueChanges } from '../../src/queue/filter.ts';
+import type { Queue } from '../../src/queue/queue.ts';
+import { comingOccurrences } from '../../src/schedule/coming.ts';
+import { scheduleInWords } from '../../src/schedule/in-words.ts';
+import { attentionOf } from './attention.ts';
+
+export type { ExecutionRow, JobRow } from '../../src/queue/job.ts';
+
+interface Call<Input extends z.ZodType, Output> {
+  readonly input: Input;
+  /** Whether it changes something; a read-only dashboard refuses those. */
+  readonly writes: boolean;
+  readonly run: (queue: Queue, input: z.output<Input>) => Promise<Output>;
+}
+
+const read = <Input extends z.ZodType, Output>(
+  input: Input,
+  run: (queue: Queue, input: z.output<Input>) => Promise<Output>,
+): Call<Input, Output> => ({ input, writes: false, run });
+
+const write = <Input extends z.ZodType, Output>(
+  input: Input,
+  run: (queue: Queue, input: z.output<Input>) => Promise<Output>,
+): Call<Input, Output> => ({ input, writes: true, run });
+
+const jobId = z.object({ job_id: z.string().min(1).max(200) });
+
+/** A job as the form gives it; the database checks it further. */
+const newJob = z.strictObject({
+  name: z.string(),
+  job_type: z.string(),
+  config: z.json(),
+  queue: z.string().optional(),
+  priority: z.number().int().optional(),
+  max_retries: z.number().int().optional(),
+  run_at: z.string().optional(),
+  schedule: z.string().optional(),
+  timezone: z.string().optional(),
+  unique_key: z.string().optional(),
+  concurrency_key: z.string().optional(),
+});
+
+const RECURRING_SHOWN = 200;
+
+/** Everything the page can ask of the queue: nothing else is forwarded. */
+export const calls = {
+  overview: read(z.object({ hours: z.union([z.literal(24), z.literal(168)]) }), async (queue, { hours }) => {
+    const overview = await queue.overview(hours);
+    return { ...overview, attention: attentionOf(overview) };
+  }),
+  jobs: read(
+    z.object({
+      filter: jobFilter,
+      limit: z.number().int().min(1).max(200),
+      before: z.string().max(300).optional(),
+    }),
+    (queue, { filter, limit, before }) => queue.search(filter, limit, before),
+  ),
+  counts: read(z.object({ filter: jobFilter }), (queue, { filter }) => queue.count(filter)),
+  job: read(jobId, async (queue, { job_id }) => {
+    const reply = await queue.show(job_id, 100);
+    const next = reply.job === null ? [] : comingOccurrences(reply.job, new Date(reply.now));
+    return { ...reply, next_occurrences: next };
+  }),
+  recurring: read(z.object({}), async (queue) => {
+    const { jobs, next, now } = await queue.search({ recurring: true }, RECURRING_SHOWN);
+    const outcomes = jobs.length === 0 ? {} : (await queue.outcomes(jobs.map((job) => job.job_id))).jobs;
+    return {
+      now,
+      has_more: next !== null,
+      jobs: jobs.map((job) => ({
+        ...job,
+        schedule_words: scheduleInWords(job.schedule ?? '', job.timezone),
+        last_outcomes: outcomes[job.job_id] ?? [],
+      })),
+    };
+  }),
+  queues: read(z.object({}), (queue) => queue.queues()),
+  papers: read(
+    z.object({
+      search: z.string().max(200).optional(),
+      limit: z.number().int().min(1).max(100),
+      before: z.string().max(300).optional(),
+    }),
+    (queue, { search, limit, before }) => queue.papers(search, limit, before),
+  ),
+  create: write(newJob, (queue, job) => queue.enqueue([job as Parameters<Queue['enqueue']>[0][number]])),
+  update: write(jobId.extend({ changes: jobChanges }), (queue, { job_id, changes }) =>
+    queue.update(job_id, changes),
+  ),
+  bulk: write(
+    z.object({
+      action: bulkAction,
+      filter: jobFilter,
+      dry_run: z.boolean(),
+      limit: z.number().int().min(1).max(1000),
+      before: z.string().max(300).optional(),
+    }),
+    (queue, { action, filter, dry_run, limit, before }) =>
+      queue.bulk(action, filter, { dryRun: dry_run, limit, before }),
+  ),
+  setQueue: write(
+    z.object({ queue: z.string().min(1).max(100), changes: queueChanges }),
+    (queue, { queue: name, changes }) => queue.setQueue(name, changes),
+  ),
+};
+
+export type Calls = {
+  readonly [Name in keyof typeof calls]: {
+    readonly input: z.input<(typeof calls)[Name]['input']>;
+    readonly output: Awaited<ReturnType<(typeof calls)[Name]['run']>>;
+  };
+};
+
+export const isCall = (name: string): name is keyof typeof calls => Object.hasOwn(calls, name);
