@@ -3,6 +3,7 @@
  * Tables need the default of their ids, so `new-id` comes before them. Bodies of functions are not checked while they
  * are created, so the other functions follow in the order of their names.
  */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const TABLES = [
@@ -34,6 +35,11 @@ if (unlisted.length > 0)
 const version = /"schema": (\d+)/.exec(read('functions/version'))?.[1];
 if (version === undefined) throw new Error('sql/functions/version.sql names no schema version.');
 
+const tables = createHash('sha256')
+  .update(TABLES.map((name) => read(`tables/${name}`)).join('\n'))
+  .digest('hex')
+  .slice(0, 16);
+
 const parts = [
   'install/old-forms',
   'functions/new-id',
@@ -42,9 +48,13 @@ const parts = [
     .filter((name) => name !== 'new-id')
     .map((name) => `functions/${name}`),
   'install/access',
+  'install/record',
   'install/end',
 ].map((name) => `-- ==== ${name} ${'='.repeat(90 - name.length)}\n\n${read(name)}\n`);
-const text = [`${read('install/begin')}\n`, ...parts].join('\n').replaceAll(':VERSION:', version);
+const text = [`${read('install/begin')}\n`, ...parts]
+  .join('\n')
+  .replaceAll(':VERSION:', version)
+  .replaceAll(':TABLES:', tables);
 
 const target = new URL('install.sql', sql);
 if (process.argv.includes('--check')) {

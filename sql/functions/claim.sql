@@ -135,7 +135,7 @@ begin
       collided := true;
     end;
     worker := public.cloud_jobs_see_worker(instance_id_param, queues_param, coalesce(cardinality(picked), 0),
-      trigger_param, run_url_param);
+      trigger_param, run_url_param, job_types_param);
   end if;
 
   select json_agg(job order by job.execution_id) into jobs

@@ -18,6 +18,6 @@ begin
   end if;
   perform public.cloud_jobs_check_queues(queues_param);
   return public.cloud_jobs_backlog(queues_param, job_types_param) || jsonb_build_object('worker',
-    public.cloud_jobs_see_worker(instance_id_param, queues_param, 0, trigger_param, run_url_param));
+    public.cloud_jobs_see_worker(instance_id_param, queues_param, 0, trigger_param, run_url_param, job_types_param));
 end
 $$;

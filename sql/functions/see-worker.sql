@@ -24,7 +24,8 @@ $$;
 -- worker of its queues was last seen. ticks says when the newest runs of the same schedule in the same repository began,
 -- newest first.
 create or replace function public.cloud_jobs_see_worker(
-  instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text)
+  instance_id_param text, queues_param text[], jobs_param integer, trigger_param text, run_url_param text,
+  job_types_param text[])
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -43,8 +44,8 @@ begin
     end if;
     return null;
   end if;
-  insert into public.cloud_job_workers (instance_id, queues, trigger, run_url, claimed_at)
-  values (instance_id_param, queues_param, left(trigger_param, 200), left(run_url_param, 500),
+  insert into public.cloud_job_workers (instance_id, queues, job_types, trigger, run_url, claimed_at)
+  values (instance_id_param, queues_param, job_types_param, left(trigger_param, 200), left(run_url_param, 500),
     case when jobs_param > 0 then now() end)
   on conflict (instance_id) do nothing;
   delete from public.cloud_job_workers where instance_id in (

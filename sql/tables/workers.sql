@@ -11,5 +11,7 @@ create table if not exists public.cloud_job_workers (
   seen_at     timestamptz not null default now(),
   claimed_at  timestamptz
 );
+-- The job types that the worker asked for. Null: not known, written by an earlier release.
+alter table public.cloud_job_workers add column if not exists job_types text[];
 alter table public.cloud_job_workers enable row level security;
 create index if not exists cloud_job_workers_seen_at on public.cloud_job_workers (seen_at);

@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from './fields.ts';
 import { runAtSchema } from './run-at.ts';
+import { UNATTENDED_ADVICE, unattendedWords } from './unattended.ts';
 
 export const createInput = z
   .object({
@@ -87,13 +88,15 @@ export interface CreateResult {
   readonly jobId: string;
   readonly name: string;
   readonly created: boolean;
+  /** What else the user should know, such as that no worker asks for the queue. */
+  readonly warnings?: readonly string[];
 }
 
 export const create = defineCommand({
   name: 'create',
   about: 'Add a job.',
   input: createInput,
-  run: async (input, { queue, checkByHandlers }): Promise<CreateResult> => {
+  run: async (input, { queue, checkByHandlers, now }): Promise<CreateResult> => {
     const job = newJob(input);
     const [problem] = await checkByHandlers([{ type: input.jobType, config: input.config }], input.handlers);
     if (problem) throw new CommandError(`The config does not fit its handler: ${problem}`);
@@ -101,13 +104,21 @@ export const create = defineCommand({
     const added = reply.jobs[0];
     if (!added)
       throw new CommandError('The database took the job but named none. This is a defect: please report it.');
-    return { command: 'create', jobId: added.job_id, name: input.name, created: added.created };
+    // A key that may only enqueue cannot ask; the job is created all the same.
+    const unattended = await queue.unattended(input.queue).catch(() => []);
+    const warnings = unattended
+      .filter(({ job_type: type }) => type === input.jobType)
+      .map((one) => `${unattendedWords(one, now())} ${UNATTENDED_ADVICE}`);
+    return { command: 'create', jobId: added.job_id, name: input.name, created: added.created, warnings };
   },
-  json: ({ jobId, created }) => ({ job_id: jobId, created }),
-  text: ({ created, name, jobId }) =>
-    created
-      ? `Created ${name}: ${jobId}`
-      : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+  json: ({ jobId, created, warnings }) => ({ job_id: jobId, created, warnings: warnings ?? [] }),
+  text: ({ created, name, jobId, warnings }) =>
+    [
+      created
+        ? `Created ${name}: ${jobId}`
+        : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+      ...(warnings ?? []).map((warning) => `Warning: ${warning}`),
+    ].join('\n'),
 });
 
 /**

@@ -1,18 +1,10 @@
 import type { DoctorReply, WakeState } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { duration, moment, plural } from '../text/format.ts';
-import type { Check } from './doctor.ts';
+import { type Check, good, warning } from './check.ts';
 import type { GitHub } from './github-repository.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, switchOff } from './liveness.ts';
 import { gapsOf } from './tick-gaps.ts';
-
-const good = (name: string, found: string): Check => ({ name, state: 'good', found, advice: '' });
-const warning = (name: string, found: string, advice: string): Check => ({
-  name,
-  state: 'warning',
-  found,
-  advice,
-});
 
 /** pg_cron comes once a minute; it may be late, but not this late. */
 const CRON_SILENCE_SECONDS = 600;

@@ -21,6 +21,7 @@ import {
 import { jobTable } from './job-table.ts';
 import { runJson } from './run-json.ts';
 import { runWarnings } from './run-warnings.ts';
+import { snoozeWarnings } from './snoozed.ts';
 
 const DRY_RUN_JOBS = 100;
 
@@ -117,7 +118,10 @@ async function work(input: RunInput, context: CommandContext): Promise<RunResult
   return {
     command: 'run',
     report,
-    warnings: await runWarnings(input, worker.trigger, report.arrival, context),
+    warnings: [
+      ...(await runWarnings(input, worker.trigger, report.arrival, context)),
+      ...(await snoozeWarnings(report, context)),
+    ],
   };
 }
 

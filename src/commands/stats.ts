@@ -1,15 +1,18 @@
 import { z } from 'zod';
-import type { StatsReply } from '../queue/replies.ts';
+import type { StatsReply, Unattended } from '../queue/replies.ts';
 import { plural } from '../text/format.ts';
 import { textTable } from '../text/table.ts';
 import { defineCommand } from './command.ts';
 import { queueName } from './fields.ts';
+import { UNATTENDED_ADVICE, unattendedWords } from './unattended.ts';
 
 const statsInput = z.object({ queue: queueName().optional().describe('Only this queue.') });
 
 export interface StatsResult {
   readonly command: 'stats';
   readonly reply: StatsReply;
+  /** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+  readonly unattended?: Unattended;
 }
 
 export const stats = defineCommand({
@@ -19,12 +22,18 @@ export const stats = defineCommand({
   run: async ({ queue: name }, { queue }): Promise<StatsResult> => ({
     command: 'stats',
     reply: await queue.stats(name),
+    unattended: await queue.unattended(name),
   }),
-  json: ({ reply }) => reply,
-  text: ({ reply }) => [countsTable(reply), ...wakeLines(reply)].join('\n'),
+  json: ({ reply, unattended = [] }) => ({ ...reply, unattended }),
+  text: ({ reply, unattended = [] }, now, width) =>
+    [
+      countsTable(reply, width),
+      ...unattended.map((one) => `Warning: ${unattendedWords(one, now)} ${UNATTENDED_ADVICE}`),
+      ...wakeLines(reply),
+    ].join('\n'),
 });
 
-function countsTable({ queues, due, jobs }: StatsReply): string {
+function countsTable({ queues, due, jobs }: StatsReply, width: number): string {
   const row = (name: string, counts: Readonly<Record<(typeof COLUMNS)[number], number>>): string[] => [
     name,
     ...COLUMNS.map((column) => String(counts[column])),
@@ -32,6 +41,7 @@ function countsTable({ queues, due, jobs }: StatsReply): string {
   return textTable(
     ['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'],
     [...queues.map((queue) => row(queue.queue, queue)), row('all', { ...jobs, due })],
+    width,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { QueueError } from './errors.ts';
+import { QueueError, type QueueErrorCode } from './errors.ts';
 import { CLIENT_SCHEMA, versionReply } from './replies.ts';
 import type { Patience, Rpc } from './rpc.ts';
 
@@ -37,16 +37,29 @@ async function version(rpc: Rpc, patience?: Patience): Promise<z.infer<typeof ve
   }
 }
 
-/** A missing function, or a reply in another form, may mean another schema: asks which, so that the error says what to do. */
+const MAY_BE_SCHEMA: ReadonlySet<QueueErrorCode> = new Set([
+  'schema_missing',
+  'unexpected_reply',
+  'not_supabase',
+]);
+
+/**
+ * A missing function, or a reply in another form, may mean another schema or a broken one: asks for the version, so that
+ * the error says what to do. If the version is right, so is the address, and something in the schema was changed.
+ */
 export function explainingSchema(rpc: Rpc): Rpc {
   return async (fn, args, reply, patience) => {
     try {
       return await rpc(fn, args, reply, patience);
     } catch (error) {
-      const mayBeSchema =
-        error instanceof QueueError && (error.code === 'schema_missing' || error.code === 'unexpected_reply');
-      if (mayBeSchema) await checkSchema(rpc, patience);
-      throw error;
+      if (!(error instanceof QueueError) || !MAY_BE_SCHEMA.has(error.code)) throw error;
+      await checkSchema(rpc, patience);
+      const said = error.message.replace(/ Check the project URL.*$/s, '');
+      throw new QueueError(
+        error.code === 'not_supabase' ? 'unexpected_reply' : error.code,
+        `${said} The schema is there, but a part of it is missing or was changed. Run sql/install.sql of this release again; the command doctor names what differs.`,
+        { sqlState: error.sqlState, cause: error },
+      );
     }
   };
 }

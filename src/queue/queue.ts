@@ -18,6 +18,8 @@ import {
   enqueueReply,
   type FinishReply,
   finishReply,
+  type InspectReply,
+  inspectReply,
   type ListReply,
   listReply,
   type PeekReply,
@@ -30,6 +32,8 @@ import {
   type StatsReply,
   showReply,
   statsReply,
+  type Unattended,
+  unattendedReply,
   type VerbReply,
   verbReply,
 } from './replies.ts';
@@ -69,6 +73,10 @@ export interface Queue extends Control {
   show(jobId: string, executions?: number): Promise<ShowReply>;
   stats(queue?: string): Promise<StatsReply>;
   doctor(): Promise<DoctorReply>;
+  /** Compares the database with what sql/install.sql made. */
+  inspect(): Promise<InspectReply>;
+  /** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+  unattended(queue?: string): Promise<Unattended>;
   /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
   peek(
     queues: readonly string[],
@@ -176,6 +184,8 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
       explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
     stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
     doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
+    inspect: () => explained('cloud_jobs_inspect', {}, inspectReply),
+    unattended: (queue) => explained('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
     peek: (queues, jobTypes, limit, patience) =>
       explained(
         'cloud_jobs_peek',

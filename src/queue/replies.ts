@@ -198,6 +198,18 @@ export const doctorReply = z.object({
   statement_timeout: z.string(),
   /** The database refuses to write: its disk or a quota is full. */
   read_only: z.boolean().default(false),
+  /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
+  snoozed_for_a_day: z
+    .array(
+      z.object({
+        job_id: z.string(),
+        name: z.string(),
+        queue: z.string(),
+        snoozes: z.number(),
+        snoozed_since: instant,
+      }),
+    )
+    .default([]),
   without_row_security: z.array(z.string()),
   policies: z.array(z.string()),
   open_tables: z.array(z.string()),
@@ -205,6 +217,39 @@ export const doctorReply = z.object({
   missing_grants: z.array(z.string()),
 });
 export type DoctorReply = z.infer<typeof doctorReply>;
+
+/** How the database differs from what sql/install.sql made. */
+export const inspectReply = z.object({
+  v: z.literal(1),
+  /** Null if the installation recorded nothing. */
+  differences: z
+    .array(
+      z.object({
+        thing: z.string(),
+        state: z.enum(['missing', 'changed']),
+        /** The statement that makes it again; null if sql/install.sql does. */
+        repair: z.string().nullable(),
+      }),
+    )
+    .nullable(),
+  /** The views and functions through which anon or authenticated reach the tables. */
+  reached_through: z.array(z.string()),
+});
+export type InspectReply = z.infer<typeof inspectReply>;
+
+/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+export const unattendedReply = z.array(
+  z.object({
+    queue: z.string(),
+    job_type: z.string(),
+    /** Counted to 10,000. */
+    due: count,
+    /** Null: never, as far as is recorded. */
+    last_asked_at: instant.nullable(),
+    seconds: z.number(),
+  }),
+);
+export type Unattended = z.infer<typeof unattendedReply>;
 
 export const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'] as const;
 

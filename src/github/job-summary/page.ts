@@ -1,6 +1,7 @@
 import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
-import type { Check } from '../../commands/doctor.ts';
+import type { Check } from '../../commands/check.ts';
+import { unattendedWords } from '../../commands/unattended.ts';
 import { plural } from '../../text/format.ts';
 import { block, small, words } from './escape.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
@@ -9,6 +10,7 @@ import { planPage } from './plan-page.ts';
 import { runPage } from './run-page.ts';
 import { showPage } from './show-page.ts';
 import { statsPage } from './stats-page.ts';
+import { warningLines } from './warnings.ts';
 
 /**
  * The page that a person reads on the run's summary.
@@ -41,6 +43,7 @@ function sections(answer: Answer, now: Date): Section[] {
       return [
         `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
         `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+        ...warningLines(answer.warnings ?? []),
       ];
     case 'apply':
       return [
@@ -71,7 +74,10 @@ function sections(answer: Answer, now: Date): Section[] {
         block(answer.execution.output || '(nothing was printed)', 20_000),
       ];
     case 'stats':
-      return statsPage(answer.reply);
+      return [
+        ...statsPage(answer.reply),
+        ...warningLines((answer.unattended ?? []).map((one) => unattendedWords(one, now))),
+      ];
     case 'verb':
       return [
         `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,

@@ -1,0 +1,31 @@
+import type { DoctorReply } from '../queue/replies.ts';
+import { moment, plural } from '../text/format.ts';
+import type { RunReport } from '../worker/report.ts';
+import type { CommandContext } from './command.ts';
+
+/** Jobs that their handlers have put off for a day or more: no retry is spent, so nothing else would say so. */
+
+type Snoozed = DoctorReply['snoozed_for_a_day'][number];
+
+export const snoozedWords = ({ name, queue, snoozes, snoozed_since: since }: Snoozed, now: Date): string =>
+  `${name} (queue ${queue}) has snoozed ${plural(snoozes, 'time')} in a row, first ${moment(since, now)}.`;
+
+export const snoozedAdvice = ({ job_id: id }: Snoozed): string => `See why: show ${id}.`;
+
+/** What the summary of a run says about the jobs that snoozed in it. Asks only if there are any; never throws. */
+export async function snoozeWarnings(
+  report: RunReport,
+  { queue, now, warn }: CommandContext,
+): Promise<string[]> {
+  const ids = report.executions.filter(({ outcome }) => outcome === 'snoozed').map(({ jobId }) => jobId);
+  if (ids.length === 0) return [];
+  try {
+    const { snoozed_for_a_day: jobs } = await queue.doctor();
+    return jobs
+      .filter((job) => ids.includes(job.job_id))
+      .map((job) => `${snoozedWords(job, now())} ${snoozedAdvice(job)}`);
+  } catch {
+    warn('It is not known since when the jobs snooze that snoozed in this run.');
+    return [];
+  }
+}
