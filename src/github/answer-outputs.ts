@@ -11,7 +11,7 @@ export function outputsOf(answer: Answer): Outputs {
     case 'plan':
       return {
         workers: answer.workers,
-        matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+        matrix: Array.from({ length: answer.workers }, (_, index) => index + 1),
       };
     case 'create':
       return { 'job-id': answer.jobId };

@@ -1,5 +1,6 @@
 import * as core from '@actions/core';
 import { executionJson } from '../commands/run-json.ts';
+import { describeError } from '../text/describe-error.ts';
 import type { RunReport } from '../worker/report.ts';
 
 /**
@@ -36,8 +37,11 @@ export interface Outputs {
   readonly executions?: readonly unknown[];
   readonly 'result-files'?: readonly unknown[];
   readonly workers?: number;
-  /** For `strategy.matrix`. */
-  readonly matrix?: { readonly worker: readonly number[] };
+  /**
+   * The workers, for `strategy.matrix`. A list, not an object: a secret with JSON on several lines makes GitHub mask
+   * each line, such as a brace, and drop every job output that holds it.
+   */
+  readonly matrix?: readonly number[];
 }
 
 /**
@@ -132,10 +136,16 @@ export function runOutputs(report: RunReport): Outputs {
   };
 }
 
+/** An output could not be written to the file that the runner reads. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError';
+}
+
 /**
  * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
  * @param env the environment of this process, where `@actions/core` looks as well
  * @returns what was left out, to be logged as warnings
+ * @throws OutputError that names the output
  */
 export function writeOutputs(
   outputs: Outputs,
@@ -143,8 +153,15 @@ export function writeOutputs(
   redact: <T>(value: T) => T,
 ): readonly string[] {
   const { values, warnings } = encodeOutputs(outputs, redact);
-  if (env.GITHUB_OUTPUT) {
-    for (const [name, value] of values) core.setOutput(name, value);
+  if (!env.GITHUB_OUTPUT) return warnings;
+  for (const [name, value] of values) {
+    try {
+      core.setOutput(name, value);
+    } catch (cause) {
+      throw new OutputError(`The output \`${name}\` could not be written: ${describeError(cause)}`, {
+        cause,
+      });
+    }
   }
   return warnings;
 }

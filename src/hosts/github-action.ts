@@ -6,11 +6,11 @@ import { createGitHubLog } from '../github/annotations.ts';
 import { outputsOf } from '../github/answer-outputs.ts';
 import { readInputs } from '../github/inputs.ts';
 import { errorPage, page } from '../github/job-summary/page.ts';
-import { writeOutputs } from '../github/outputs.ts';
+import { OutputError, writeOutputs } from '../github/outputs.ts';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { Log } from '../text/log.ts';
-import { createRedactor } from '../text/redact.ts';
+import { createRedactor, type Redactor } from '../text/redact.ts';
 import { createContext } from './create-worker.ts';
 
 /**
@@ -45,18 +45,38 @@ export async function runAction({ env, stop, bundleDir }: ActionDeps): Promise<n
     await writeSummary(env, page(safe, now)).catch((cause: unknown) =>
       log.warning(`The job summary could not be written: ${describeError(cause)}`),
     );
-    for (const cut of writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
+    const isOutputWritten = reportOutputs(answer, env, redactor, log);
     if (answer.command === 'run') reportRun(answer.report, log);
     else if (answer.command === 'verb') reportChanges(answer, log);
     else log.info(command.text(safe, now, Number.POSITIVE_INFINITY));
     log.end();
-    return command.exitCode?.(answer, input) ?? 0;
+    return isOutputWritten ? (command.exitCode?.(answer, input) ?? 0) : 1;
   } catch (error) {
     const message = redactor.redact(error instanceof InputError ? error.message : describeError(error));
     log.error(message, 'cloud-jobs');
     await writeSummary(env, errorPage(message)).catch((cause: unknown) => log.warning(describeError(cause)));
     log.end();
     return 1;
+  }
+}
+
+/** Commands whose outputs are their purpose: the next job of the workflow is built from them. */
+const NEEDS_OUTPUTS: ReadonlySet<string> = new Set(['plan', 'create']);
+
+/** Writes the outputs. Returns false if they could not be written and the command is worth nothing without them. */
+function reportOutputs(answer: Answer, env: ActionDeps['env'], redactor: Redactor, log: Log): boolean {
+  try {
+    for (const cut of writeOutputs(outputsOf(answer), env, redactor.redactJson)) log.warning(cut);
+    return true;
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    if (!NEEDS_OUTPUTS.has(answer.command)) {
+      log.warning(`${error.message} The work is done and recorded all the same.`);
+      return true;
+    }
+    const done = answer.command === 'create' ? ` The job exists: ${answer.jobId}.` : '';
+    log.error(`${error.message}${done}`, 'An output is missing');
+    return false;
   }
 }
 

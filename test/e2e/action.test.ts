@@ -126,7 +126,7 @@ describe('custom jobs', () => {
     expect(await job(id)).toBeUndefined();
   });
 
-  it('follow fail-on', async () => {
+  it('follow fail-on', { timeout: 120_000 }, async () => {
     const id = await create('fails too', { handler: 'fails' }, { 'max-retries': '5' });
     expect((await step({ command: 'run', handlers, 'fail-on': 'any' })).code).toBe(1);
     await project.sql('update cloud_jobs set run_at = now(), current_retries = 5 where job_id = $1', [id]);
@@ -180,7 +180,28 @@ describe('custom jobs', () => {
   });
 });
 
-it('a summary that cannot be written is told, and makes no failure of a run that did its jobs', async () => {
+it('a run whose outputs cannot be written succeeds with a warning', async () => {
+  const id = await create('done without outputs', { handler: 'does' });
+  for (const file of [join(handlers, 'not', 'there'), '/dev/full']) {
+    const ran = await step({ command: 'run', handlers }, { GITHUB_OUTPUT: file });
+    expect(ran.log).toMatch(/::warning::The output `claimed` could not be written: .*done and recorded/);
+    expect(ran.code).toBe(0);
+  }
+  expect(await job(id)).toMatchObject({ status: 'success' });
+});
+
+it.each([
+  ['plan', {}, 'workers'],
+  ['create', { name: 'no output', 'job-type': 'maintenance', 'run-at': '2h' }, 'job-id'],
+])('%s fails and names its output if it cannot be written', async (command, inputs, output) => {
+  const ran = await step({ command, ...inputs }, { GITHUB_OUTPUT: join(handlers, 'not', 'there') });
+  expect(ran.log).toMatch(
+    new RegExp(`::error title=An output is missing::The output \`${output}\` could not be written: `),
+  );
+  expect(ran.code).toBe(1);
+});
+
+it('a run whose summary cannot be written succeeds with a warning', async () => {
   const id = await create('done', { handler: 'does' });
   const ran = await step(
     { command: 'run', handlers },

@@ -195,10 +195,10 @@ describe('plan', () => {
   it('starts nobody where nothing is due, and as many workers as the backlog is worth, within bounds', async () => {
     const plan = async (inputs: Record<string, string>) =>
       (await step({ command: 'plan', ...inputs })).outputs;
-    expect(await plan({})).toEqual({ workers: '0', matrix: '{"worker":[]}' });
+    expect(await plan({})).toEqual({ workers: '0', matrix: '[]' });
     await project.sql(`insert into cloud_jobs (name, job_type, queue, concurrency_key)
       select 'j', 'custom', q, k from generate_series(1, 30) n, (values ('default', null), ('other', null), ('default', 'one at a time')) v (q, k)`);
-    expect(await plan({})).toEqual({ workers: '2', matrix: '{"worker":[1,2]}' });
+    expect(await plan({})).toEqual({ workers: '2', matrix: '[1,2]' });
     expect(await plan({ queues: 'default,other', 'jobs-per-worker': '10' })).toMatchObject({ workers: '4' });
     expect(
       await plan({ queues: 'default,other', 'jobs-per-worker': '10', 'max-workers': '16' }),
@@ -239,6 +239,6 @@ describe('plan', () => {
       expect(Object.keys(action.outputs)).toContain(/outputs\.([\w-]+)/.exec(value)?.[1]);
     }
     expect(workflow.jobs.work.if).toBe("needs.plan.outputs.workers != '0'");
-    expect(workflow.jobs.work.strategy.matrix).toContain('needs.plan.outputs.matrix');
+    expect(workflow.jobs.work.strategy.matrix.worker).toContain('needs.plan.outputs.matrix');
   });
 });
