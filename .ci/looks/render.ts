@@ -10,9 +10,9 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser } from 'playwright-core';
-import { outcomeChart, slowestChart } from '../../src/github/job-summary/charts.ts';
+import { durationChart, slowestChart } from '../../src/github/job-summary/charts.ts';
 import { page as summaryPage } from '../../src/github/job-summary/page.ts';
-import { execution, runReport } from '../../test/github/reports.ts';
+import { execution } from '../../test/github/reports.ts';
 import { openBrowser, show, THEMES, type Theme, unreadable, WIDTHS } from './browser.ts';
 import { faultsOf, LEAST, READABLE } from './checks.ts';
 import { HOSTILE_NAMES, NOW, SCENES } from './scenes.ts';
@@ -29,7 +29,7 @@ interface Look {
   readonly contrast: number;
 }
 
-/** Looks at one page, folded and with everything open. @returns what is wrong with it */
+/** Checks one page, folded and with everything open. @returns what is wrong with it */
 async function look(browser: Browser, { name, text, width, theme, contrast }: Look): Promise<string[]> {
   const page = await browser.newPage({ viewport: { width, height: 700 } });
   try {
@@ -51,7 +51,7 @@ const everyWay = (name: string, text: string): Look[] =>
     THEMES.map((theme) => ({ name: `${name}-${device}-${theme}`, text, width, theme, contrast: READABLE })),
   );
 
-/** Each diagram of a page by itself, as GitHub frames it. */
+/** Each diagram of a page on its own, as GitHub frames it. */
 function diagrams(path: string): Look[] {
   const charts = readFileSync(join(root, path), 'utf8').match(/^```mermaid\n[\s\S]*?^```/gm) ?? [];
   return charts.flatMap((text, index) =>
@@ -65,7 +65,7 @@ function diagrams(path: string): Look[] {
   );
 }
 
-/** Pages that are wrong, each with what must be said of it: a check that finds nothing here checks nothing. */
+/** Pages that are wrong, each with the fault that must be found: they prove that the checks work. */
 const WRONG: readonly (readonly [text: string, theme: Theme, fault: RegExp])[] = [
   [`| a | b |\n| --- | --- |\n| ${'x'.repeat(80)} | y |`, 'light', /cut off/],
   [`| a | b |\n| --- | --- |\n| <sub>${'x'.repeat(80)}</sub> | y |`, 'dark', /cut off/],
@@ -85,7 +85,7 @@ try {
   for (const [text, theme, fault] of WRONG) {
     const page = await browser.newPage({ viewport: { width: WIDTHS.phone, height: 700 } });
     const found = [...(await show(page, text, theme)), ...(await faultsOf(page))];
-    if (!found.some((one) => fault.test(one))) faults.push(`Nobody noticed ${fault} in: ${text}`);
+    if (!found.some((one) => fault.test(one))) faults.push(`No check found ${fault} in: ${text}`);
     await page.close();
   }
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -93,7 +93,7 @@ try {
   );
   const drawn = ['README.md', ...docs.map((name) => `docs/${name}`)].flatMap(diagrams);
   // The life of a job, its way through the code, and schedules.
-  if (drawn.length < 3 * THEMES.length) faults.push('Where have the diagrams of the docs gone?');
+  if (drawn.length < 3 * THEMES.length) faults.push('The docs have fewer than three diagrams.');
   const scenes = Object.entries(SCENES).flatMap(([scene, answer]) =>
     everyWay(scene, summaryPage(answer, new Date(NOW))),
   );
@@ -103,8 +103,8 @@ try {
   }
   const page = await browser.newPage();
   const charts = HOSTILE_NAMES.flatMap((name) => {
-    const jobs = [execution({ name, durationSeconds: 2 }), execution({ name, outcome: 'failed' })];
-    return [slowestChart(jobs), outcomeChart(runReport(jobs))];
+    const jobs = Array.from({ length: 40 }, (_, n) => execution({ name, durationSeconds: n }));
+    return [slowestChart(jobs), durationChart(jobs)];
   }).map((chart) => chart.replaceAll('```mermaid\n', '').replaceAll('\n```', ''));
   faults.push(...(await unreadable(page, charts)));
 } finally {

@@ -2,7 +2,7 @@ import type { Answer } from '../../src/commands/answer.ts';
 import type { ExecutionRow } from '../../src/queue/replies.ts';
 import { execution, jobRow, runReport } from '../../test/github/reports.ts';
 
-/** The moment at which the pictures are taken. */
+/** The time that the pages are rendered for. */
 export const NOW = '2026-11-24T12:30:00.000Z';
 
 const failed = (name: string, error: string) =>
@@ -67,7 +67,7 @@ const THREE = runReport(
   { durationSeconds: 46 },
 );
 
-/** Names that could mean something to Mermaid, and names with nothing left in them for it. */
+/** Names that Mermaid could read as its own syntax, and names of which nothing is left. */
 export const HOSTILE_NAMES: readonly string[] = [
   '"] click a "javascript:alert(1)"',
   '"\\n%%{init: {}}%%\\n"',
@@ -91,7 +91,7 @@ export const HOSTILE_NAMES: readonly string[] = [
   'Größe_der Datei/2026-11.csv',
 ];
 
-/** What people may see on the page of a run. */
+/** Pages that people may see. */
 export const SCENES: Readonly<Record<string, Answer>> = {
   'nothing-to-do': {
     command: 'run',
@@ -131,6 +131,42 @@ export const SCENES: Readonly<Record<string, Answer>> = {
       failed('Sync', 'Timed out: the job ran longer than its timeout of 60 s.'),
     ]),
     warnings: ['Ticks come late: the last three runs began 47 min, 1 h 12 min and 38 min after their time.'],
+  },
+  tracebacks: {
+    command: 'run',
+    report: runReport([
+      ...['database is down', 'customer 42 has no address', 'out of quota'].map((message, n) =>
+        failed(
+          `Report ${n + 1}`,
+          `The handler "report.py" ended with exit code 1. Traceback (most recent call last):\n  File "/home/runner/work/app/app/.github/cloud-jobs/report.py", line 12, in <module>\n    main()\nRuntimeError: ${message}`,
+        ),
+      ),
+      failed('Mail', 'TypeError: recipients is not iterable (.github/cloud-jobs/mail.mjs:31)'),
+      execution({
+        name: 'Papers on retrieval',
+        jobType: 'paper_fetch',
+        warnings: ['arXiv changed the query; no paper matched.'],
+        result: { new_papers: 0 },
+      }),
+    ]),
+    warnings: [],
+  },
+  cancelled: {
+    command: 'run',
+    report: runReport([
+      execution({ name: 'Crawl', outcome: 'cancelled', jobStatus: 'failed', failureKind: 'cancelled' }),
+      execution({
+        name: 'Report at night',
+        outcome: 'snoozed',
+        jobStatus: 'waiting',
+        failureKind: 'snoozed',
+        error: 'The API asks to wait for 3 h.',
+        nextRunAt: '2026-11-24T15:30:00.000Z',
+        timezone: 'Europe/Berlin',
+      }),
+      execution({ name: 'Import', result: { rows: 1840 } }),
+    ]),
+    warnings: [],
   },
   'long-texts': {
     command: 'run',
@@ -251,6 +287,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
           status: 'failed',
           failure_kind: 'error',
           error_message: 'TypeError: fetch failed: connect ECONNREFUSED 10.0.0.7:443',
+          error_details: { at: 'report.mjs:12' },
           progress: { done: 3, total: 10, note: 'rows read' },
           started_at: '2026-11-23T06:52:00Z',
           scheduled_for: '2026-11-23T05:30:00Z',
@@ -298,7 +335,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
         running: 4,
         success: 310,
         failed: 9,
-        failure_kinds: { error: 7, timeout: 2 },
+        failure_kinds: { error: 7, timeout: 2, snoozed: 12, lost: 1 },
         average_seconds: 3.4,
         p95_seconds: 22,
       },
@@ -319,7 +356,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
         state: 'warning',
         found: 'octo/consumer: The last 4 ticks came 47 min to 3 h 10 min after their time.',
         advice:
-          'Nothing to mend: GitHub delivers them late. docs/guides/waking.md says how the database starts the workflow.',
+          'Nothing is lost: GitHub delivers them late. docs/guides/waking.md shows how the database starts the workflow.',
       },
     ],
   },

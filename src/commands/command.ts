@@ -5,6 +5,7 @@ import type { Json } from '../queue/types.ts';
 import type { WorkerDeps } from '../worker/options.ts';
 import type { Answer } from './answer.ts';
 import type { GitHub } from './github-repository.ts';
+import type { WorkflowFile } from './keepalive.ts';
 import type { RunInput } from './run.ts';
 
 /** One verb: what it takes, what it does, and its result as text. The hosts know nothing else of it. */
@@ -42,6 +43,8 @@ export interface CommandContext {
   readonly queue: Queue;
   /** Reads a file of the workspace as UTF-8. @throws the file system's error */
   readonly readFile: (path: string) => Promise<string>;
+  /** The workflows of the workspace; none without a checkout. */
+  readonly workflowFiles: () => Promise<readonly WorkflowFile[]>;
   /** `owner/repository`; null if it is not known. */
   readonly repository: string | null;
   readonly redact: (text: string) => string;

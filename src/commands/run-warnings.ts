@@ -2,11 +2,12 @@ import type { Arrival } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { CommandContext } from './command.ts';
 import type { GitHub } from './github-repository.ts';
+import { keepAlive } from './keepalive.ts';
 import { gapWords, LATE_ADVICE, SWITCH_OFF_ADVICE, silence, switchOff } from './liveness.ts';
 import type { RunInput } from './run.ts';
 import { gapsOf } from './tick-gaps.ts';
 
-type RunWarningsDeps = Pick<CommandContext, 'now' | 'github' | 'warn'>;
+type RunWarningsDeps = Pick<CommandContext, 'now' | 'github' | 'warn' | 'workflowFiles'>;
 
 /**
  * What is wrong around a run that did its work, for its summary; keeps the workflow alive where that was asked for.
@@ -38,10 +39,9 @@ export async function runWarnings(
 
 async function gitHubWarnings(github: GitHub, keepalive: boolean, deps: RunWarningsDeps): Promise<string[]> {
   try {
-    if (keepalive && github.workflowFile !== null) {
-      await github.enable(github.workflowFile);
-      return [];
-    }
+    const { workflowFile } = github;
+    if (keepalive && workflowFile !== null)
+      return await keepAlive({ ...github, workflowFile }, await deps.workflowFiles(), deps.now());
     const near = switchOff(await github.about(), deps.now());
     return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
   } catch (error) {

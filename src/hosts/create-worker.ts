@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { v7 as uuid7 } from 'uuid';
 import type { CommandContext, OpenedWorker } from '../commands/command.ts';
 import type { Connection } from '../commands/connection.ts';
 import { openGitHub } from '../commands/github-repository.ts';
+import type { WorkflowFile } from '../commands/keepalive.ts';
 import type { RunInput } from '../commands/run.ts';
 import { checkByHandlers, openHandlers } from '../handlers/index.ts';
 import type { HandlerPlace } from '../handlers/job-type.ts';
@@ -55,6 +56,7 @@ export async function createContext(host: Host, connection: Connection): Promise
   return {
     queue: opened.queue,
     readFile: (path) => readFile(resolve(host.workspace, path), 'utf8'),
+    workflowFiles: () => readWorkflows(join(host.workspace, '.github', 'workflows')),
     repository: place.repository,
     redact: redactor.redact,
     checkByHandlers: (jobs, folder) => checkByHandlers(jobs, handlerPlace(folder)),
@@ -101,6 +103,16 @@ function createWorker(
     },
     [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
   };
+}
+
+async function readWorkflows(folder: string): Promise<WorkflowFile[]> {
+  // A workflow without a checkout has no such folder.
+  const names = await readdir(folder).catch(() => []);
+  return await Promise.all(
+    names
+      .filter((name) => /\.ya?ml$/.test(name))
+      .map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
+  );
 }
 
 async function runPlace(env: Host['env']): Promise<RunPlace> {

@@ -19,7 +19,8 @@ export function comingOccurrences(job: JobRow, now: Date): string[] {
 /** The coming occurrences without the one that a list shows anyway: `then 14:00, 15:00 UTC`, or nothing. */
 export function thenWords(job: JobRow, now: Date): string {
   const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
-  return later.length === 0 ? '' : `then ${later.map((at) => stamp(at, now)).join(', ')} UTC`;
+  const zone = job.timezone ?? 'UTC';
+  return later.length === 0 ? '' : `then ${later.map((at) => stamp(at, now, zone)).join(', ')} ${zone}`;
 }
 
 /** How late the first attempt at an occurrence started: `, 2 h late`, or nothing if that is under a minute. */

@@ -14,6 +14,8 @@ export interface ExecutionReport {
   readonly queue: string;
   readonly attempt: number;
   readonly maxRetries: number;
+  /** Of the job's schedule; null without one. */
+  readonly timezone: string | null;
   /** How the attempt ended. `lost`: its lock was gone by then, so this run changed nothing. */
   readonly outcome: 'success' | 'failed' | 'retry' | 'snoozed' | 'released' | 'cancelled' | 'lost';
   readonly failureKind: FailureKind | null;
@@ -100,6 +102,7 @@ export function executionReport(
     queue: job.queue,
     attempt: job.attempt,
     maxRetries: job.max_retries,
+    timezone: job.timezone,
     outcome: outcomeOf(job, answer),
     failureKind: answer?.failure_kind ?? null,
     jobStatus: answer?.status ?? null,

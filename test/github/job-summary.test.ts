@@ -1,25 +1,17 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../src/commands/answer.ts';
-import { block, link, words } from '../../src/github/job-summary/escape.ts';
 import { fitPage, PAGE_BYTES } from '../../src/github/job-summary/fit.ts';
 import { errorPage, page } from '../../src/github/job-summary/page.ts';
 import type { ExecutionRow } from '../../src/queue/job.ts';
 import type { ShowReply, StatsReply } from '../../src/queue/replies.ts';
-import { duration, moment, plural } from '../../src/text/format.ts';
 import type { ExecutionReport } from '../../src/worker/report.ts';
+import { nasty, seen } from './nasty-text.ts';
 import { execution, jobRow, runReport } from './reports.ts';
 
 const NOW = new Date('2026-01-31T12:00:00Z');
 const OUR_TAGS =
   /<\/?(?:details|summary|code|pre|strong|sub)>|<(?:wbr|br)>|<a href="https?:\/\/[^"<>\s]*">|<\/a>/g;
-
-/** What a reader sees of safe text. */
-const seen = (text: string): string =>
-  text
-    .replace(/<[^>]*>/g, '')
-    .replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
-    .replaceAll('&amp;', '&');
 
 function checkPage(text: string): void {
   expect(text.replace(OUR_TAGS, '')).not.toMatch(/[<]/);
@@ -33,145 +25,6 @@ function checkPage(text: string): void {
   }
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(PAGE_BYTES);
 }
-
-const nasty = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom(
-        '|',
-        '`',
-        '```',
-        '<',
-        '>',
-        '&',
-        '\n',
-        '\r\n',
-        '\n\n',
-        '<!--',
-        '-->',
-        '</pre>',
-        '</details>',
-        '@user',
-        '#12',
-        '\\',
-        'https://evil.example',
-        'www.evil.example',
-        '[x](y)',
-        '![i](https://t.example/p.png)',
-        '**',
-        '_',
-        '~~',
-        '$$',
-        ':+1:',
-        '\u202e',
-        '\u0000',
-        '\ud800',
-        '\u2028',
-        '&#60;',
-        '::error::',
-        '- ',
-        '1. ',
-        '| --- |',
-        '<img src=x>',
-        'é',
-        '😀',
-      ),
-      fc.string({ unit: 'binary', maxLength: 4 }),
-    ),
-    { maxLength: 12 },
-  )
-  .map((parts) => parts.join(''));
-
-describe('words', () => {
-  test.each([
-    ['<b>|`x`', '&#60;b&#62;&#124;&#96;x&#96;'],
-    ['two\nlines\t and   spaces ', 'two lines and spaces'],
-    ['@user #12', '&#64;<wbr>user &#35;<wbr>12'],
-    ['https://x.example', 'https:<wbr>//x.example'],
-    ['www.x.example', 'www<wbr>.x.example'],
-    ['a&#60;b', 'a&#38;&#35;<wbr>60;b'],
-    ['back\u202eward', 'back&#60;U+202E&#62;ward'],
-  ])('%j', (text, wanted) => expect(words(text)).toBe(wanted));
-
-  test('cuts what is long, in whole characters, and lets long words break', () => {
-    expect(words('😀'.repeat(20), 5)).toBe('😀😀😀😀😀…');
-    expect(words('a'.repeat(40))).toBe(`${'a'.repeat(16)}<wbr>${'a'.repeat(16)}<wbr>${'a'.repeat(8)}`);
-    // At its signs first, and a short word not at all.
-    expect(words('handlers/report.mjs:12')).toBe('handlers/<wbr>report.<wbr>mjs:<wbr>12');
-    expect(words('a/b.mjs')).toBe('a/b.mjs');
-  });
-
-  test('property: a reader sees the text, and Markdown and HTML see nothing', () => {
-    fc.assert(
-      fc.property(nasty, (text) => {
-        const safe = words(text, 10_000);
-        expect(safe.replaceAll('<wbr>', '')).not.toMatch(/[<>|`*_[\]\\"'~$!@\n\r]|:\/\/(?!)|&(?!#\d+;)/);
-        expect(seen(safe)).toBe(seen(safe).replace(/\s+/g, ' ').trim());
-        expect(seen(words(seen(safe), 10_000))).toBe(seen(safe));
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  test('property: mentions, issue numbers and links are parted', () => {
-    fc.assert(
-      fc.property(nasty, (text) => {
-        // Text nodes, as GitHub looks for these after rendering.
-        for (const node of words(text, 10_000).split('<wbr>').map(seen)) {
-          expect(node).not.toMatch(/@\w|#\d|https?:\/\/\w|www\.\w/);
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  });
-});
-
-test('property: a block is one line of HTML that keeps the lines of its text', () => {
-  fc.assert(
-    fc.property(nasty, (text) => {
-      const html = block(text);
-      expect(html.replace(/^<pre>|<\/pre>$/g, '')).not.toMatch(/[<>\n\r]/);
-      expect(seen(html).split('\n')).toHaveLength(text.split(/\r\n|\r|\n/).length);
-    }),
-    { numRuns: 1000 },
-  );
-});
-
-describe('link', () => {
-  test.each([
-    ['https://arxiv.org/abs/2601.00001', 'https://arxiv.org/abs/2601.00001'],
-    ['https://x.example/a?b=c&d=%26e_f', 'https://x.example/a?b=c&amp;d=%26e_f'],
-    ['https://x.example/a|b"c\'d(e)', 'https://x.example/a%7Cb%22c%27d%28e%29'],
-  ])('%s', (address, href) => expect(link('x', address)).toBe(`<a href="${href}">x</a>`));
-
-  test.each(['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', '/relative', 'nonsense', ''])(
-    'is only words for %j',
-    (address) => expect(link('a <b>', address)).toBe('a &#60;b&#62;'),
-  );
-});
-
-describe('format', () => {
-  test.each([
-    [0.04, '0.0 s'],
-    [1.25, '1.3 s'],
-    [9.96, '10 s'],
-    [59.6, '1 min'],
-    [200, '3 min 20 s'],
-    [3599.7, '1 h'],
-    [7500, '2 h 5 min'],
-    [7199.9, '2 h'],
-    [200_000, '2 days'],
-  ])('%d s is %s', (seconds, wanted) => expect(duration(seconds)).toBe(wanted));
-
-  test('moments', () => {
-    expect(moment('2026-01-31T12:04:00+00:00', NOW)).toBe('in 4 min (12:04 UTC)');
-    expect(moment('2026-01-31T10:00:00+01:00', NOW)).toBe('3 h ago (09:00 UTC)');
-    expect(moment('2026-02-01T12:00:00Z', NOW)).toBe('in 24 h (2026-02-01 12:00 UTC)');
-    expect(moment(null, NOW)).toBe('');
-    expect(moment('infinity', NOW)).toBe('infinity');
-    expect(plural(1, 'job')).toBe('1 job');
-  });
-});
 
 const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
   fc.constantFrom<Answer>(
@@ -301,18 +154,18 @@ function statsReply(queue: string): StatsReply {
   };
 }
 
-test('property: no text from outside becomes Markdown or HTML on any page', () => {
+it('no page lets text become Markdown or HTML', () => {
   fc.assert(
     fc.property(answers, (answer) => checkPage(page(answer, NOW))),
     { numRuns: 1500 },
   );
 });
 
-test('property: nor on the page of an error', () => {
+it('the page of an error lets no text become Markdown or HTML', () => {
   fc.assert(fc.property(nasty, (message) => checkPage(errorPage(message))));
 });
 
-describe('a page that is too large', () => {
+describe('page that is too large', () => {
   const FAT = `|${'<é|`'.repeat(512)}`;
   const fat = (n: number): ExecutionReport =>
     execution({
@@ -323,7 +176,7 @@ describe('a page that is too large', () => {
       error: FAT,
     });
 
-  test('run: 5,000 executions with errors of 2 KiB', () => {
+  it('run: 5,000 executions with errors of 2 KiB', () => {
     const letters = (n: number): string =>
       String(n).replace(/\d/g, (digit) => String.fromCharCode(97 + Number(digit)));
     const report = runReport(
@@ -335,7 +188,7 @@ describe('a page that is too large', () => {
     expect(text.match(/<details>/g)?.length).toBe(25);
   });
 
-  test('run: of 5,000 successes a table of 200, folded', () => {
+  it('run: of 5,000 successes a table of 200, folded', () => {
     const report = runReport(Array.from({ length: 5000 }, () => execution({ name: FAT, result: FAT })));
     const text = page({ command: 'run', report, warnings: [] }, NOW);
     checkPage(text);
@@ -343,7 +196,7 @@ describe('a page that is too large', () => {
     expect(text.match(/^\| ✅/gm)).toHaveLength(200);
   });
 
-  test('list: 1,000 jobs with long texts lose rows, not the table', () => {
+  it('list: 1,000 jobs with long texts lose rows, not the table', () => {
     const jobs = Array.from({ length: 1000 }, (_, n) => jobRow({ ...texts(FAT), job_id: `job-${n}` }));
     const text = page({ command: 'list', reply: { v: 1, now: NOW.toISOString(), jobs, next: null } }, NOW);
     checkPage(text);
@@ -353,14 +206,14 @@ describe('a page that is too large', () => {
     expect(text).toContain(`… and ${1000 - shown} more, for which there is no room here.`);
   });
 
-  test('show: 200 executions with everything', () => {
+  it('show: 200 executions with everything', () => {
     const reply = showReply(FAT);
     const executions = Array.from({ length: 200 }, () => executionRow(FAT.repeat(8)));
     const text = page({ command: 'show', reply: { ...reply, executions } }, NOW);
     checkPage(text);
   });
 
-  test('keeps to the bytes given, and says what it left out', () => {
+  it('keeps to the bytes given, and says what it left out', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -384,19 +237,19 @@ describe('warnings of jobs', () => {
   const of = (warnings: string[]) =>
     page({ command: 'run', report: runReport([execution({ name: 'Papers', warnings })]), warnings: [] }, NOW);
 
-  test('stand on the page with the name of the job', () => {
+  it('stand on the page with the name of the job', () => {
     expect(of(['one <phrase> is not taken'])).toContain('⚠️ Papers: one &#60;phrase&#62; is not taken');
   });
 
-  test('are counted beyond twenty', () => {
+  it('are counted beyond twenty', () => {
     const text = of(Array.from({ length: 25 }, (_, index) => `warning ${index}`));
     expect(text.match(/⚠️/g)).toHaveLength(20);
     expect(text).toContain('… and 5 more warnings, in the log.');
   });
 });
 
-describe('how the pages look', () => {
-  test('a run', () => {
+describe('page', () => {
+  it('of a run', () => {
     const report = runReport([
       execution({ result: { sent: 3, list: [1] } }),
       execution({
@@ -415,7 +268,7 @@ describe('how the pages look', () => {
 
       1 succeeded · took 12 s.
 
-      <details><summary>🔁 <strong>Mail &#124; all</strong><br>It took too long.<br><sub>will be retried in 4 min (12:04 UTC) · attempt 2 of 4 · 3 of 10: rows &#124; more · took&nbsp;1.3&nbsp;s</sub></summary>
+      <details><summary>🔁 <strong>Mail &#124; all</strong><br>It took too long.<br><sub>due again at 12:04 UTC, with the next run · attempt 2 of 4 · reached 3 of 10: rows &#124; more · took&nbsp;1.3&nbsp;s</sub></summary>
 
       <pre>It took too long.&#10;Stopped.</pre>
 
@@ -424,13 +277,13 @@ describe('how the pages look', () => {
       </details>
 
       | Job | Result | Took |
-      | --- | --- | --- |
+      | :--- | :--- | ---: |
       | ✅&nbsp;Nightly report | sent: 3 | 1.3&nbsp;s |
       "
     `);
   });
 
-  test('a run with nothing to do, and one that could not do it', () => {
+  it('of a run with nothing to do, and of one that failed', () => {
     expect(page({ command: 'run', report: runReport([]), warnings: [] }, NOW)).toMatchInlineSnapshot(`
       "### ✅ Nothing was due
 
@@ -448,14 +301,14 @@ describe('how the pages look', () => {
     ).toMatchInlineSnapshot(`
       "### ❌ The run could not do its work
 
-      What is left is not known · took 12 s.
+      The number of due jobs left is not known · took 12 s.
 
       **The run ended early.** No answer.
       "
     `);
   });
 
-  test('a list', () => {
+  it('of a list', () => {
     const jobs = [
       jobRow({ schedule: '0 9 * * *' }),
       jobRow({ job_id: 'job-2', status: 'locked', locked_at: '2026-01-31T11:59:00Z', lock_expired: false }),
@@ -470,35 +323,31 @@ describe('how the pages look', () => {
       "### 3 jobs
 
       | Job | Status | Runs |
-      | --- | --- | --- |
-      | Nightly report<br><sub>custom · queue default<br><code>job-1</code></sub> | waiting | in 4 min (12:04 UTC)<br><sub>At 09:00 &#40;UTC&#41;</sub><br><sub>then 2026-02-01 09:00, 2026-02-02 09:00 UTC</sub> |
-      | Nightly report<br><sub>custom · queue default<br><code>job-2</code></sub> | locked | started 1 min ago (11:59 UTC) |
-      | Nightly report<br><sub>custom · queue default<br><code>job-3</code></sub> | failed<br><sub>boom</sub> | 24 h ago (2026-01-30 12:00 UTC) |
+      | :--- | :--- | :--- |
+      | Nightly report<br><sub>custom · queue default<br><code>job-1</code></sub> | 🕒&nbsp;scheduled for later | in 4 min &#40;12:04 UTC&#41;<br><sub>At 09:00 &#40;UTC&#41;</sub><br><sub>then 2026-02-01 09:00, 2026-02-02 09:00 UTC</sub> |
+      | Nightly report<br><sub>custom · queue default<br><code>job-2</code></sub> | ▶️&nbsp;locked | started 1 min ago &#40;11:59 UTC&#41; |
+      | Nightly report<br><sub>custom · queue default<br><code>job-3</code></sub> | ❌&nbsp;failed<br><sub>boom</sub> | 24 h ago &#40;2026-01-30 12:00 UTC&#41; |
       "
     `);
   });
 
-  test('a job', () => {
+  it('of a job', () => {
     expect(page({ command: 'show', reply: showReply('abc') }, NOW)).toMatchInlineSnapshot(`
-      "### abc: waiting
+      "### 🕒 abc: scheduled for later
 
       abc
 
-      Schedule <code>abc</code>: abc &#40;abc&#41;. Missed occurrences: run once. Next: in 4 min (12:04 UTC). Unique key <code>abc</code>. Concurrency key <code>abc</code>. Held by <code>abc</code>. Created 1 h ago (11:00 UTC).
+      Schedule <code>abc</code>: abc &#40;abc&#41;. Missed occurrences: run once. Next: 12:04 UTC. Unique key <code>abc</code>. Concurrency key <code>abc</code>. Locked by <code>abc</code>. Created 1 h ago &#40;11:00 UTC&#41;.
 
       | Job | Status | Runs |
-      | --- | --- | --- |
-      | abc<br><sub>custom · queue abc<br><code>abc</code></sub> | waiting<br><sub>abc</sub> | in 4 min (12:04 UTC)<br><sub>abc &#40;abc&#41;</sub> |
-
-      The last error:
-
-      <pre>abc</pre>
+      | :--- | :--- | :--- |
+      | abc<br><sub>custom · queue abc<br><code>abc</code></sub> | 🕒&nbsp;scheduled for later<br><sub>abc</sub> | in 4 min &#40;12:04 UTC&#41;<br><sub>abc &#40;abc&#41;</sub> |
 
       #### Executions, newest first
 
       | Status | Result or error | Took |
-      | --- | --- | --- |
-      | failed: error<br><sub>attempt 1, 1 h ago (11:00 UTC)</sub><br><sub><a href="https://github.com/abc">run</a></sub> | abc | 2.0&nbsp;s |
+      | :--- | :--- | ---: |
+      | ❌&nbsp;failed: error<br><sub>attempt 1, 1 h ago &#40;11:00 UTC&#41;</sub><br><sub><a href="https://github.com/abc">run</a></sub> | abc | 2.0&nbsp;s |
 
       <details><summary>Config</summary>
 
@@ -506,7 +355,7 @@ describe('how the pages look', () => {
 
       </details>
 
-      <details><summary>Output of attempt 1, started 1 h ago (11:00 UTC)</summary>
+      <details><summary>Output of attempt 1, started 1 h ago &#40;11:00 UTC&#41;</summary>
 
       <pre>abc</pre>
 
@@ -515,17 +364,17 @@ describe('how the pages look', () => {
     `);
   });
 
-  test('the statistics', () => {
+  it('of the statistics', () => {
     expect(page({ command: 'stats', reply: statsReply('mail') }, NOW)).toMatchInlineSnapshot(`
       "### 7 jobs: 1 due now
 
       | Queue | Due now | Jobs |
-      | --- | --- | --- |
+      | :--- | ---: | :--- |
       | mail | 1<br><sub>the oldest for 1 min</sub> | 2 waiting, 1 locked, 3 success, 1 failed |
 
-      1 waiting for their time, 0 waiting for their key.
+      1 scheduled for later, 0 blocked by a concurrency key.
 
-      Last 24 hours: 3 executions succeeded, 1 failed (mail 1), 1 running; 2.0 s on average, 95 % within 4.0 s.
+      Executions of the last 24 hours: 3 succeeded, 1 failed (mail 1), 1 running; 2.0 s on average, 95 % within 4.0 s.
 
       **1 lock expired**: the next run ends them.
 
@@ -538,7 +387,7 @@ describe('how the pages look', () => {
     `);
   });
 
-  test('the newest papers of a paper_fetch job, with links to what is an address', () => {
+  it('links the newest papers of a paper_fetch job', () => {
     const newest = [
       { title: 'On [Retrieval]', url: 'https://arxiv.org/abs/2601.00001', published: '2026-01-30' },
       { title: 'Bad address', url: 'javascript:alert(1)' },
@@ -551,7 +400,7 @@ describe('how the pages look', () => {
     );
   });
 
-  test('jobs that failed alike are told once, the larger group first', () => {
+  it('shows equal errors once, the larger group first', () => {
     const failed = (n: number, error: string): ExecutionReport =>
       execution({ jobId: `job-${n}`, name: `Image ${n}`, outcome: 'failed', failureKind: 'error', error });
     const report = runReport([
@@ -564,14 +413,14 @@ describe('how the pages look', () => {
     const titles = [...text.matchAll(/<summary>(.*?)<\/summary>/g)].map((match) => seen(match[1] ?? ''));
     expect(titles).toEqual([
       expect.stringMatching(
-        /^❌ Image 2, Image 3, Image 4 and 2 more.*HTTP 500 for image 2.*5 attempts alike/,
+        /^❌ Image 2, Image 3, Image 4 and 2 more.*HTTP 500 for image 2.*5 attempts with this error/,
       ),
       expect.stringMatching(/^❌ Image 1.*No space left on device.*failed for good/),
     ]);
     expect(text).toContain('Jobs <code>job-2</code>, <code>job-3</code>');
   });
 
-  test.each([
+  it.each([
     [['failed'], '❌ The job failed'],
     [['failed', 'failed'], '❌ All 2 jobs failed'],
     [['failed', 'retry', 'success'], '❌ 1 of 3 jobs failed'],
@@ -584,7 +433,7 @@ describe('how the pages look', () => {
     expect(page({ command: 'run', report, warnings: [] }, NOW)).toMatch(`### ${headline}\n`);
   });
 
-  test('the chart of the slowest has the slowest, and names that mean nothing to Mermaid', () => {
+  it('charts the slowest, without names that Mermaid would read', () => {
     const report = runReport(
       Array.from({ length: 12 }, (_, n) =>
         execution({ name: `n${n} "] click%%{init: {}}%%\n\`\`\``, durationSeconds: n }),
@@ -593,12 +442,82 @@ describe('how the pages look', () => {
     const text = page({ command: 'run', report, warnings: [] }, NOW);
     const [, axis = ''] = /^ {2}x-axis \[(.*)\]$/m.exec(text) ?? [];
     expect(axis).toMatch(/^"1\. n11 click init \(11\.0 s\)", "2\. n10 .*"10\. n2 click init \(2\.0 s\)"$/);
-    expect(text).toContain('bar [11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0]');
+    expect(text).toContain('bar [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]');
   });
 
-  test('a chart only where there is much to count', () => {
-    const many = Array.from({ length: 11 }, (_, n) => execution({ outcome: n < 3 ? 'retry' : 'success' }));
-    expect(page({ command: 'run', report: runReport(many) }, NOW)).toContain('"succeeded" : 8');
+  it('charts durations of many attempts and no outcomes', () => {
+    const many = Array.from({ length: 300 }, (_, n) => execution({ durationSeconds: n < 100 ? 0.5 : 20 }));
+    const text = page({ command: 'run', report: runReport(many) }, NOW);
+    expect(text).toContain(
+      'x-axis ["0.3 to 1 s: 100", "1 to 3 s: 0", "3 to 10 s: 0", "10 to 30 s: 200"]\n  y-axis 0 --> 220\n  bar [100, 0, 0, 200]',
+    );
+    expect(text).not.toContain('pie');
     expect(page({ command: 'run', report: runReport(many.slice(0, 10)) }, NOW)).not.toContain('mermaid');
+  });
+
+  it('keeps apart errors that differ in their last line only', () => {
+    const failed = (message: string) =>
+      execution({
+        name: message,
+        outcome: 'failed',
+        failureKind: 'error',
+        error: `The handler "a.py" ended with exit code 1. Traceback (most recent call last):\n  File "/app/a.py", line 3, in <module>\n    run()\nRuntimeError: ${message}`,
+      });
+    const report = runReport(
+      ['database is down', 'customer 42 has no address', 'customer 43 has no address'].map(failed),
+    );
+    const text = page({ command: 'run', report }, NOW);
+    const titles = [...text.matchAll(/<summary>(.*?)<\/summary>/g)].map((match) => seen(match[1] ?? ''));
+    expect(titles).toEqual([
+      expect.stringMatching(/RuntimeError: customer 42 has no address \(a\.py:3\)2 attempts with this error/),
+      expect.stringMatching(/RuntimeError: database is down \(a\.py:3\)failed for good/),
+    ]);
+  });
+
+  it('counts a cancelled job once and does not call it failed', () => {
+    const outcomes = [...Array(2).fill('failed'), ...Array(6).fill('success'), 'cancelled'] as const;
+    const report = runReport(outcomes.map((outcome) => execution({ outcome })));
+    expect(page({ command: 'run', report }, NOW)).toMatch(
+      /^### ❌ 2 of 9 jobs failed\n\n6 succeeded\u00a0· 1 cancelled\u00a0· took/,
+    );
+  });
+
+  it('says of what was snoozed, released or lost that it did not fail', () => {
+    const at = '2026-01-31T15:00:00Z';
+    const report = runReport([
+      execution({ outcome: 'snoozed', failureKind: 'snoozed', nextRunAt: at, timezone: 'Europe/Berlin' }),
+      execution({ outcome: 'released', failureKind: 'released' }),
+      execution({ outcome: 'lost', failureKind: null }),
+    ]);
+    const text = seen(page({ command: 'run', report }, NOW));
+    expect(text).toContain('snoozed until 16:00 Europe/Berlin, 15:00 UTC');
+    expect(text).toContain('handed back for the next run');
+    expect(text).toContain('lost its lock: another run may have it');
+    expect(text).not.toContain('failed');
+  });
+
+  it('shows no progress of a finished job and no error twice', () => {
+    const progress = { done: 4, total: 5, note: 'sleeping' };
+    const done = page({ command: 'run', report: runReport([execution({ progress })]) }, NOW);
+    expect(done).not.toContain('sleeping');
+    const error = 'out of quota';
+    const failed = execution({ outcome: 'failed', failureKind: 'error', error, progress });
+    const text = page({ command: 'run', report: runReport([failed]) }, NOW);
+    expect(text.split(error)).toHaveLength(2);
+    expect(seen(text)).toContain('reached 4 of 5: sleeping');
+  });
+
+  it('says of a running job that was cancelled when it stops', () => {
+    const reply = {
+      v: 1,
+      job_id: 'a',
+      status: 'locked',
+      applied: true,
+      changed: true,
+      reason: null,
+    } as const;
+    expect(page({ command: 'verb', verb: 'cancel', replies: [reply] }, NOW)).toContain(
+      'is cancelling; it stops within 15 s.',
+    );
   });
 });

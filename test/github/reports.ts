@@ -11,6 +11,7 @@ export function execution(changes: Partial<ExecutionReport> = {}): ExecutionRepo
     queue: 'default',
     attempt: 1,
     maxRetries: 3,
+    timezone: null,
     outcome: 'success',
     failureKind: null,
     jobStatus: 'success',

@@ -1,30 +1,32 @@
-import { details, table } from './escape.ts';
+import { details, table } from './markdown.ts';
 
-/** A table that may lose rows at its end when the page is full. Cells must be safe already. */
+/** A table that loses rows at its end when the page is full. Cells must be safe already. */
 export interface Rows {
-  /** Shows the table at a click on this text only. Safe already. */
+  /** If given, the table opens on a click on this safe text. */
   readonly fold?: string;
-  /** What is said below it. Safe already. */
+  /** Safe text below the table. */
   readonly note?: string;
   readonly head: readonly string[];
+  /** Columns of numbers, aligned to the right. */
+  readonly numeric?: readonly number[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Part of a page: safe text, or a table. */
+/** A part of a page: safe text, or a table. */
 export type Section = string | Rows;
 
 /**
- * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
- * same step and for masks, which may be longer than what they hide.
+ * GitHub shows no summary of a step beyond 1 MiB of UTF-8. The margin is for other pages of the same step and for
+ * masks, which may be longer than what they hide.
  * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
  */
 export const PAGE_BYTES = 1_000_000;
 
-/** Bytes kept free for the notes on what was left out. */
+/** Bytes reserved for notes on what was left out. */
 const NOTES = 1000;
 
 /**
- * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * Joins sections in their order until the page is full, and says what did not fit.
  * @param limit bytes of UTF-8, at least some thousands
  */
 export function fitPage(sections: readonly Section[], limit = PAGE_BYTES): string {
@@ -51,7 +53,7 @@ export function fitPage(sections: readonly Section[], limit = PAGE_BYTES): strin
   return `${kept.join('\n\n')}\n`;
 }
 
-function fitRows({ fold, head, rows, note = '' }: Rows, limit: number): string {
+function fitRows({ fold, head, numeric, rows, note = '' }: Rows, limit: number): string {
   let bytes = bytesOf(table(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
   let count = 0;
   for (const row of rows) {
@@ -61,7 +63,9 @@ function fitRows({ fold, head, rows, note = '' }: Rows, limit: number): string {
   }
   const cut =
     count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
-  const text = [table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+  const text = [table(head, rows.slice(0, count), numeric), cut, note]
+    .filter((part) => part !== '')
+    .join('\n\n');
   return fold === undefined ? text : details(fold, text);
 }
 

@@ -1,27 +1,28 @@
 import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
+
 import type { Check } from '../../commands/check.ts';
 import { unattendedWords } from '../../commands/unattended.ts';
+import type { VerbReply } from '../../queue/replies.ts';
+
 import { plural } from '../../text/format.ts';
-import { block, small, words } from './escape.ts';
+import { CANCELLING } from '../../text/job-words.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
-import { jobRows } from './job-rows.ts';
-import { planPage } from './plan-page.ts';
+import { jobTable } from './job-table.ts';
+import { block, small, warningLines, words } from './markdown.ts';
 import { runPage } from './run-page.ts';
 import { showPage } from './show-page.ts';
 import { statsPage } from './stats-page.ts';
-import { warningLines } from './warnings.ts';
 
 /**
- * The page that a person reads on the run's summary.
- * @param answer with its secrets hidden already: once escaped and cut, they would not be found
- * @param now for "in 4 min"
+ * The page of one call on the summary of its run.
+ * @param answer without its secrets: once escaped and cut, they would not be found
  */
 export function page(answer: Answer, now: Date): string {
   return fitPage(sections(answer, now));
 }
 
-/** The page of a call that failed. @param message with its secrets hidden already */
+/** The page of a call that failed. @param message without secrets */
 export const errorPage = (message: string): string =>
   `### cloud-jobs could not do this\n\n${block(message)}\n`;
 
@@ -30,14 +31,26 @@ function sections(answer: Answer, now: Date): Section[] {
     case 'run':
       return runPage(answer.report, now, answer.warnings);
     case 'plan':
-      return planPage(answer.reply, answer.workers, answer.warnings);
+      return [
+        `### ${answer.workers === 0 ? 'Nothing is due' : `${plural(answer.workers, 'worker')} to start`}`,
+        ...warningLines(answer.warnings),
+        {
+          head: ['Queue', 'Due', 'Side by side'],
+          numeric: [1, 2],
+          rows: answer.reply.queues.map((one) => [
+            words(one.queue),
+            String(one.due),
+            String(one.side_by_side),
+          ]),
+        },
+      ];
     case 'dry-run':
       return [
         `### Dry run: ${plural(answer.peek.due, 'job')} due`,
         answer.peek.due > answer.peek.jobs.length
           ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
           : 'Nothing was claimed. A run would take them in this order:',
-        jobRows(answer.peek.jobs, now),
+        jobTable(answer.peek.jobs, now),
       ];
     case 'create':
       return [
@@ -62,7 +75,7 @@ function sections(answer: Answer, now: Date): Section[] {
       const { jobs, next } = answer.reply;
       return [
         `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
-        jobs.length > 0 ? jobRows(jobs, now, true) : 'No job matches.',
+        jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
         next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
       ];
     }
@@ -81,16 +94,17 @@ function sections(answer: Answer, now: Date): Section[] {
     case 'verb':
       return [
         `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
-        answer.replies
-          .map(
-            ({ job_id: id, status, reason }) =>
-              `Job <code>${words(id)}</code> is ${words(status ?? 'not there')}.${reason ? ` ${words(reason, 400)}` : ''}`,
-          )
-          .join('\n\n'),
+        answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
       ];
     case 'doctor':
       return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
   }
+}
+
+function changeLine(verb: string, { job_id: id, status, applied, reason }: VerbReply): string {
+  const isCancelling = verb === 'cancel' && applied && status === 'locked';
+  const state = isCancelling ? CANCELLING : words(status ?? 'not there');
+  return `Job <code>${words(id)}</code> is ${state}.${reason ? ` ${words(reason, 400)}` : ''}`;
 }
 
 function verdict(checks: readonly Check[]): string {

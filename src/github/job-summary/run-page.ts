@@ -1,34 +1,36 @@
+/** The page of a run: what a person in a hurry has to know first, then what went wrong, then the rest. */
 import { highlightsOf } from '../../handlers/index.ts';
 import type { Json } from '../../queue/types.ts';
 import { duration, plural } from '../../text/format.ts';
+import { headline } from '../../text/headline.ts';
+import { OUTCOME_ICONS } from '../../text/job-words.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
-import { outcomeChart, slowestChart } from './charts.ts';
-import { link, small, words } from './escape.ts';
+import { durationChart, slowestChart } from './charts.ts';
 import { failures, wentWrong } from './failures.ts';
 import type { Section } from './fit.ts';
-import { COUNTED, cameTo, ORDER, SIGN } from './outcomes.ts';
-import { warningLines } from './warnings.ts';
+import { link, small, warningLines, words } from './markdown.ts';
+import { COUNTED, ORDER, outcomeWords } from './outcome-words.ts';
 
 const ROWS = 200;
-/** As many rows as are seen at a glance. */
+/** As many rows as a person sees at a glance. */
 const SHORT = 10;
 /** Warnings of jobs that are shown one by one. */
 const JOB_WARNINGS = 20;
 
-/** The page of a run, as sections from the most to the least important. */
+/** Sections from the most to the least important. */
 export function runPage(report: RunReport, now: Date, warnings: readonly string[] = []): Section[] {
   const executions = [...report.executions].sort(
     (a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome),
   );
   return [
-    `### ${headline(report)}`,
+    `### ${title(report)}`,
     facts(report),
     ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
     ...warningLines(warnings),
     ...jobWarnings(executions),
     ...failures(executions, now),
-    ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
-    ...rest(executions, report, now),
+    ...(executions.length > SHORT ? [durationChart(executions), slowestChart(executions)] : []),
+    ...otherJobs(executions, report, now),
     ...highlights(executions),
   ];
 }
@@ -41,14 +43,15 @@ function jobWarnings(executions: readonly ExecutionReport[]): string[] {
   return [...warningLines(all.slice(0, JOB_WARNINGS)), ...more];
 }
 
-/** What a person in a hurry has to know. */
-function headline({ claimed, succeeded, failed, retried, error }: RunReport): string {
-  const jobs = plural(claimed, 'job');
+function title({ claimed, succeeded, failed, retried, cancelled, error }: RunReport): string {
   if (claimed === 0) return error ? '❌ The run could not do its work' : '✅ Nothing was due';
   if (failed > 0) return `❌ ${share(failed, claimed)} failed`;
   if (retried > 0) return `🔁 ${share(retried, claimed)} will be retried`;
-  if (succeeded === claimed) return `✅ ${jobs} succeeded`;
-  return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
+  if (succeeded === claimed) return `✅ ${plural(claimed, 'job')} succeeded`;
+  if (succeeded > 0) return `✅ ${succeeded} of ${plural(claimed, 'job')} succeeded`;
+  if (cancelled === claimed)
+    return `🚫 ${share(cancelled, claimed)} ${claimed === 1 ? 'was' : 'were'} cancelled`;
+  return `↩️ ${plural(claimed, 'job')} taken, none finished`;
 }
 
 function share(part: number, whole: number): string {
@@ -56,16 +59,18 @@ function share(part: number, whole: number): string {
   return whole === 1 ? 'The job' : `All ${whole} jobs`;
 }
 
-/** What the headline does not say; nothing about what did not happen. */
+/** What the title does not say, and nothing about what did not happen. */
 function facts(report: RunReport): string {
   const { claimed, succeeded, failed, retried, expired, remaining } = report;
   const parts = [
-    succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+    succeeded > 0 && succeeded < claimed && (failed > 0 || retried > 0)
+      ? `${succeeded} ${COUNTED.success}`
+      : '',
     retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
     ...others(report),
     expired > 0 ? `${plural(expired, 'lock')} of dead workers ended` : '',
-    remaining === null ? 'what is left is not known' : '',
-    remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+    remaining === null ? 'the number of due jobs left is not known' : '',
+    remaining !== null && remaining > 0 ? `**${plural(remaining, 'due job')} left**` : '',
     `took ${duration(report.durationSeconds)}`,
   ];
   const why = {
@@ -75,51 +80,55 @@ function facts(report: RunReport): string {
     signal: ' The runner stopped the run; jobs were handed back.',
     error: '',
   }[report.stopCause];
-  // The dot ends a line and begins none.
+  // The no-break space keeps the dot at the end of a line, not at the start of the next.
   const text = parts.filter((part) => part !== '').join('\u00a0· ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
 }
 
-/** Attempts that neither succeeded nor failed. */
-function others({ claimed, succeeded, failed, retried, executions }: RunReport): string[] {
-  const counts = (['cancelled', 'lost', 'released', 'snoozed'] as const).map((outcome) => ({
-    outcome,
-    count: executions.filter((execution) => execution.outcome === outcome).length,
-  }));
-  const all = claimed - succeeded - failed - retried;
-  // Of very many, the report keeps only some.
-  if (counts.reduce((sum, { count }) => sum + count, 0) < all) return [`${all} with another outcome`];
-  return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+/** How many attempts neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, cancelled, executions }: RunReport): string[] {
+  const kept = (outcome: ExecutionReport['outcome']): number =>
+    executions.filter((execution) => execution.outcome === outcome).length;
+  const counts = {
+    cancelled: cancelled < claimed ? cancelled : 0,
+    lost: kept('lost'),
+    released: kept('released'),
+    snoozed: kept('snoozed'),
+  };
+  const known = cancelled + counts.lost + counts.released + counts.snoozed;
+  const unknown = claimed - succeeded - failed - retried - known;
+  // Of very many attempts the report keeps only some.
+  const more = unknown > 0 ? [`${unknown} with another outcome`] : [];
+  const outcomes = Object.keys(counts) as (keyof typeof counts)[];
+  return [
+    ...outcomes.flatMap((outcome) => (counts[outcome] > 0 ? [`${counts[outcome]} ${COUNTED[outcome]}`] : [])),
+    ...more,
+  ];
 }
 
-/** The attempts that need no error told, in three columns: a phone shows them whole. */
-function rest(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
+/** The attempts without an error, in three columns, which fit a phone. */
+function otherJobs(executions: readonly ExecutionReport[], report: RunReport, now: Date): Section[] {
   const calm = executions.filter((execution) => !wentWrong(execution));
   if (calm.length === 0) return [];
   const rows = calm
     .slice(0, ROWS)
     .map((execution) => [
-      `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
-      words(execution.error ? execution.error : brief(execution.result), 160),
+      `${OUTCOME_ICONS[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(outcomeWords(execution, now))}`,
+      words(execution.error ? headline(execution.error) : brief(execution.result), 160),
       duration(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
     ]);
-  const troubled = executions.filter(wentWrong).length;
-  // Of very many, the report keeps only some.
-  const more = report.claimed - troubled - rows.length;
-  const head = ['Job', 'Result', 'Took'];
+  const wrong = executions.filter(wentWrong).length;
+  const more = report.claimed - wrong - rows.length;
   const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
-  if (executions.length <= SHORT) return [{ head, rows, note }];
+  const section = { head: ['Job', 'Result', 'Took'], numeric: [2], rows, note };
+  if (executions.length <= SHORT) return [section];
+  const count = rows.length + more;
   return [
-    {
-      fold: `${plural(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
-      head,
-      rows,
-      note,
-    },
+    { ...section, fold: wrong > 0 ? `${count} other ${count === 1 ? 'job' : 'jobs'}` : plural(count, 'job') },
   ];
 }
 
-/** A result in a few words: what a person would read out of it. */
+/** The plain fields of a result in one line. */
 function brief(result: Json): string {
   if (result === null) return '';
   if (typeof result !== 'object' || Array.isArray(result)) return JSON.stringify(result);

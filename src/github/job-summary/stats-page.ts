@@ -1,7 +1,7 @@
 import type { StatsReply } from '../../queue/replies.ts';
 import { duration, moment, plural } from '../../text/format.ts';
-import { small, words } from './escape.ts';
 import type { Section } from './fit.ts';
+import { small, words } from './markdown.ts';
 
 /** The page of the whole queue, or of the one that was asked for. */
 export function statsPage(stats: StatsReply): Section[] {
@@ -9,6 +9,7 @@ export function statsPage(stats: StatsReply): Section[] {
     `### ${plural(stats.total, 'job')}: ${stats.due} due now`,
     {
       head: ['Queue', 'Due now', 'Jobs'],
+      numeric: [1],
       rows: stats.queues.map((queue) => [
         words(queue.queue),
         `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${duration(queue.oldest_due_seconds)}`)}`,
@@ -17,7 +18,7 @@ export function statsPage(stats: StatsReply): Section[] {
           .join(', '),
       ]),
     },
-    `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
+    `${stats.scheduled} scheduled for later, ${stats.blocked} blocked by a concurrency key.`,
     recent(stats.executions_24h),
     stats.expired_locks > 0
       ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
@@ -29,7 +30,7 @@ export function statsPage(stats: StatsReply): Section[] {
   ];
 }
 
-/** What the database did to start workflows. Safe text. */
+/** What the database did to start workflows. */
 function wake({ wake, now }: StatsReply): Section[] {
   if (wake === null) return [];
   const last = wake.calls[0];
@@ -44,12 +45,23 @@ function wake({ wake, now }: StatsReply): Section[] {
   ];
 }
 
-function recent(executions: StatsReply['executions_24h']): string {
-  const kinds = Object.entries(executions.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
-  const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
-  const took =
-    executions.average_seconds === null
+/** Kinds of attempts that did not succeed and did not fail either. */
+const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped'];
+
+function recent({ success, running, failure_kinds: kinds, ...took }: StatsReply['executions_24h']): string {
+  const all = Object.entries(kinds).filter(([, count]) => count > 0);
+  const failures = all.filter(([kind]) => !NOT_FAILED.includes(kind));
+  const failed = failures.reduce((sum, [, count]) => sum + count, 0);
+  const by = failures.map(([kind, count]) => `${words(kind)} ${count}`).join(', ');
+  const parts = [
+    `${success} succeeded`,
+    `${failed} failed${by === '' ? '' : ` (${by})`}`,
+    ...all.filter(([kind]) => NOT_FAILED.includes(kind)).map(([kind, count]) => `${count} ${words(kind)}`),
+    `${running} running`,
+  ];
+  const times =
+    took.average_seconds === null
       ? ''
-      : `; ${duration(executions.average_seconds)} on average, 95 % within ${duration(executions.p95_seconds ?? 0)}`;
-  return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
+      : `; ${duration(took.average_seconds)} on average, 95 % within ${duration(took.p95_seconds ?? 0)}`;
+  return `Executions of the last 24 hours: ${parts.join(', ')}${times}.`;
 }
