@@ -4,7 +4,7 @@ import type { Random } from './random.ts';
 import type { Fault, Faults, Scene } from './scene.ts';
 import type { WireFault } from './wire.ts';
 
-/** The faults of the network below HTTP: of the wires of one or some workers, beside one another. */
+/** Faults of the network below HTTP, on the connections of one or two workers. Several can be made at once. */
 export const WIRE_FAULTS: Faults = {
   'network: refused': wires('network: refused', () => ({ kind: 'refused' })),
   'network: half open': wires('network: half open', () => ({ kind: 'half-open' })),
@@ -19,7 +19,7 @@ function wires(kind: string, choose: (random: Random) => WireFault): Fault {
     const sound = fleet.sound();
     if (sound.length === 0) return;
     const fault = choose(random);
-    // A worker waits 12 s for an answer on a dead connection: one at a time is enough of that.
+    // A worker waits 12 s for an answer on a dead connection, so only one meets that at a time.
     const struck = new Set([random.pick(sound), ...(fault.kind === 'half-open' ? [] : [random.pick(sound)])]);
     for (const { wire } of struck) {
       count(kind);
@@ -37,6 +37,13 @@ const pageOf = (status: number): HttpFault => ({
   headers: { 'content-type': 'text/html' },
 });
 
+const json = (status: number, body: unknown): HttpFault => ({
+  kind: 'answer',
+  status,
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+});
+
 const HTTP_KINDS: Readonly<Record<string, (random: Random) => HttpFault>> = {
   'reply lost': () => ({ kind: 'lose-reply' }),
   'request cut': () => ({ kind: 'cut' }),
@@ -45,7 +52,20 @@ const HTTP_KINDS: Readonly<Record<string, (random: Random) => HttpFault>> = {
     const status = random.pick([502, 503, 504, 520]);
     return random.chance(0.5) ? { kind: 'answer', status, body: '' } : pageOf(status);
   },
-  // Answers that end a worker at once: a paused project, and an address where no project is.
+  'HTTP 401 in passing': (random) =>
+    json(
+      401,
+      random.pick([{ code: 'PGRST303', message: 'JWT issued at future' }, { message: 'Invalid API key' }]),
+    ),
+  'HTTP 405, read-only': () =>
+    json(405, { code: '25006', message: 'cannot execute INSERT in a read-only transaction' }),
+  'one wrong answer': (random) =>
+    random.pick([
+      pageOf(200),
+      pageOf(403),
+      json(404, { code: 'PGRST202', message: 'Could not find the function in the schema cache' }),
+      { kind: 'answer', status: 200, body: '{"v":1,"jobs":[{"job_id":' },
+    ]),
   'HTTP 540': (random) => (random.chance(0.5) ? { kind: 'answer', status: 540, body: '' } : pageOf(540)),
   'HTTP 404, empty or []': (random) => ({
     kind: 'answer',
@@ -55,33 +75,38 @@ const HTTP_KINDS: Readonly<Record<string, (random: Random) => HttpFault>> = {
   }),
 };
 
-/** How many of the requests meet a fault while it lasts, and how long that is at most, in milliseconds. */
+/** The share of requests that meet a fault while it lasts, and how long it lasts at most, in milliseconds. */
 const WINDOWS: Readonly<Record<string, { readonly share: number; readonly most: number }>> = {
   'reply lost': { share: 0.7, most: 2_000 },
   'request cut': { share: 0.7, most: 2_000 },
   'slow by seconds': { share: 0.7, most: 1_000 },
   'HTTP 502, 503, 504, 520': { share: 0.8, most: 2_000 },
+  'HTTP 401 in passing': { share: 0.7, most: 2_000 },
+  'HTTP 405, read-only': { share: 0.8, most: 2_000 },
   'HTTP 540': { share: 0.3, most: 500 },
   'HTTP 404, empty or []': { share: 0.3, most: 500 },
 };
 
-/** Of all requests at all times: faults that one more try gets over, so that none of them explains a lost attempt. */
+/** Faults of single requests at any time. The next try succeeds, so that none of them explains a lost attempt. */
 const NOISE: readonly (readonly [number, string])[] = [
   [4, 'reply lost'],
   [2, 'request cut'],
   [2, 'HTTP 502, 503, 504, 520'],
   [1, 'slow by seconds'],
+  [1, 'HTTP 401 in passing'],
+  [1, 'HTTP 405, read-only'],
+  [2, 'one wrong answer'],
 ];
 const NOISE_SHARE = 0.03;
 
-/** Faults of single requests, on the way of everybody. */
+/** Faults of HTTP requests, which any client may meet. */
 export interface HttpWeather {
-  /** Spells in which most requests meet one kind, one at a time. */
+  /** Periods in which most requests meet one kind of fault. Only one lasts at a time. */
   readonly faults: Faults;
   stop(): void;
 }
 
-/** Begins with a little of it at all times. Each request that meets a fault counts as one. */
+/** Starts the faults of single requests. Each request that meets a fault counts as one. */
 export function startHttpWeather(scene: Scene, lostReplies: Record<string, number>): HttpWeather {
   const { random } = scene;
   const make = (kind: string, path: string): HttpFault | undefined => {
