@@ -16,6 +16,7 @@ import type { Log } from '../text/log.ts';
 import type { Redactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
 import { JobOutput } from '../worker/job-output.ts';
+import { guardAgainstCrash } from './crash-guard.ts';
 import { triggerOf } from './github-trigger.ts';
 
 /**
@@ -76,6 +77,7 @@ function createWorker(
   handlerPlace: HandlerPlace,
 ): OpenedWorker {
   const { log, redactor } = host;
+  const guard = guardAgainstCrash();
   const handlers = openHandlers({
     ...handlerPlace,
     version: VERSION,
@@ -99,9 +101,12 @@ function createWorker(
       warn: (message) => log.warning(message),
       newId: () => uuid7(),
       now: () => performance.now(),
-      stop: host.stop,
+      stop: AbortSignal.any([host.stop, guard.signal]),
     },
-    [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await handlers[Symbol.asyncDispose]();
+      guard[Symbol.dispose]();
+    },
   };
 }
 

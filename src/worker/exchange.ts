@@ -84,6 +84,11 @@ export class Exchange {
     return this.#handBack.length;
   }
 
+  /** Nothing is to be sent, and no request is under way. */
+  get isIdle(): boolean {
+    return this.#requests + this.#ended.length + this.#handBack.length === 0;
+  }
+
   /** The executions that ended and may still hold their locks. */
   get executionIds(): string[] {
     return [...this.#ended.map(({ attempt }) => attempt.job.execution_id), ...this.#sending];

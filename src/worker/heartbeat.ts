@@ -3,25 +3,19 @@ import type { Progress } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { Attempt } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
 import { storableProgress } from './finish-item.ts';
+import type { JobRunner } from './job-runner.ts';
 import { MAX_BATCH } from './limits.ts';
-
-/** The executions whose locks a worker holds. */
-export interface Held {
-  /** Claimed and not started. */
-  readonly waiting: readonly string[];
-  readonly running: readonly Attempt[];
-  /** Ended and not recorded. */
-  readonly ending: readonly string[];
-}
 
 export interface HeartbeatDeps {
   readonly queue: Queue;
   readonly instanceId: string;
   readonly lockSeconds: number;
-  readonly held: () => Held;
-  /** Called with jobs that were not started and are cancelled or no longer held. */
-  readonly dropWaiting: (executionIds: ReadonlySet<string>) => void;
+  readonly runner: JobRunner;
+  readonly exchange: Exchange;
+  /** Called after jobs were dropped that were not started. */
+  readonly onDropped: () => void;
   readonly redact: (text: string) => string;
   readonly warn: (message: string) => void;
   readonly now: () => number;
@@ -76,12 +70,12 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { held, now } = this.#deps;
+    const { runner, exchange, now } = this.#deps;
     const asked = now();
-    const { waiting, running, ending } = held();
+    const { running } = runner;
     const items = [
       ...running.map((attempt) => this.#itemOf(attempt)),
-      ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
+      ...[...runner.buffer.executionIds, ...exchange.executionIds].map((id) => ({ execution_id: id })),
     ];
     let beat: Beat;
     try {
@@ -94,8 +88,16 @@ export class Heartbeat {
       beat = { gone: new Set(items.map(({ execution_id }) => execution_id)), cancelled: new Set() };
     }
     this.#stopRunning(running, beat);
-    const dropped = waiting.filter((id) => beat.gone.has(id) || beat.cancelled.has(id));
-    if (dropped.length > 0) this.#deps.dropWaiting(new Set(dropped));
+    this.#dropWaiting(beat);
+  }
+
+  /** Hands back what was not started and is cancelled, or held no more. */
+  #dropWaiting({ gone, cancelled }: Beat): void {
+    const { runner, exchange, onDropped } = this.#deps;
+    const dropped = runner.buffer.takeByExecution(new Set([...gone, ...cancelled]));
+    if (dropped.length === 0) return;
+    exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
+    onDropped();
   }
 
   #itemOf(attempt: Attempt): { execution_id: string; progress?: Progress } {

@@ -18,6 +18,11 @@ export interface WorkerOptions extends ClaimOptions {
   readonly lingerSeconds: number;
 }
 
+/** A fault of the process that a worker runs in. The worker hands its jobs back, and the run counts as failed. */
+export class HostFault extends Error {
+  override readonly name = 'HostFault';
+}
+
 export interface WorkerDeps {
   readonly queue: Queue;
   readonly handlers: Readonly<Record<string, Handler>>;
@@ -32,7 +37,7 @@ export interface WorkerDeps {
   readonly newId: () => string;
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number;
-  /** Aborts when the worker has to end (SIGINT, SIGTERM). */
+  /** Aborts when the worker has to end: SIGINT, SIGTERM, or a fault of its host, which is then the reason. */
   readonly stop: AbortSignal;
   /** Requests sent so far, for the report. */
   readonly requests: () => number;

@@ -1,16 +1,13 @@
 import { Changes } from '../changes.ts';
-import { AbortReason, type Handler } from '../handlers/handler.ts';
-import type { ClaimedJob } from '../queue/job.ts';
 import type { Arrival, ClaimReply } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { jsonbBytes } from '../text/json-size.ts';
-import { Attempt } from './attempt.ts';
-import { Exchange } from './exchange.ts';
-import { finishItem } from './finish-item.ts';
+import type { Attempt } from './attempt.ts';
+import { type EndedAttempt, Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { JobBuffer } from './job-buffer.ts';
+import { JobRunner } from './job-runner.ts';
 import { MAX_IN_FLIGHT } from './limits.ts';
-import type { WorkerDeps, WorkerOptions } from './options.ts';
+import { HostFault, type WorkerDeps, type WorkerOptions } from './options.ts';
 import { createPace, type InHand, type Pace } from './pace.ts';
 import {
   FIRST_CALL,
@@ -24,13 +21,6 @@ import { type ExecutionReport, outcomeLine, type RunReport, type StopCause, Tall
 /** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
 
-/** Stands in for the handler of a job type that a newer release brings. */
-const noHandler: Handler = async ({ job }) => ({
-  outcome: 'failure',
-  kind: 'error',
-  message: `This version of cloud-jobs has no handler for the job type ${JSON.stringify(job.job_type)}.`,
-});
-
 const STOPPED = 'The runner stopped the worker.';
 
 /**
@@ -43,7 +33,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 }
 
 /**
- * A claimed job is in exactly one place until it is recorded: in the buffer (not started), among the running, or in the
+ * A claimed job is in exactly one place until it is recorded: in the runner (not started, or running), or in the
  * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
  * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
  */
@@ -55,8 +45,7 @@ class Worker {
   readonly #aheadPatienceMs: number;
   readonly #pace: Pace;
   readonly #tally = new Tally();
-  readonly #buffer = new JobBuffer();
-  readonly #running = new Map<string, Attempt>();
+  readonly #runner: JobRunner;
   readonly #exchange: Exchange;
   readonly #changes = new Changes();
   readonly #abortRequests = new AbortController();
@@ -78,6 +67,11 @@ class Worker {
     this.#lockMs = options.lockSeconds * 1000;
     this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
     this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+    this.#runner = new JobRunner({
+      ...deps,
+      concurrency: options.concurrency,
+      onEnded: (ended) => this.#takeEnded(ended),
+    });
     this.#exchange = new Exchange(options, {
       ...deps,
       instanceId: options.instanceId,
@@ -94,20 +88,18 @@ class Worker {
     };
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
-    const heartbeat = this.#heartbeat();
+    const heartbeat = new Heartbeat({
+      ...this.#deps,
+      instanceId: this.#options.instanceId,
+      lockSeconds: this.#options.lockSeconds,
+      runner: this.#runner,
+      exchange: this.#exchange,
+      onDropped: () => this.#notify(),
+    });
     heartbeat.start();
-    let failure: string | null = null;
+    let failure: string | null;
     try {
-      await this.#loop();
-    } catch (error) {
-      if (stop.aborted) await this.#shutDown('signal', STOPPED);
-      else if (!this.#hasReached) {
-        await this.#exchange.giveUp(error, SHUTDOWN_CALL);
-        throw error;
-      } else {
-        failure = describeError(error);
-        await this.#shutDown('error', `The worker had to stop: ${failure}`);
-      }
+      failure = await this.#work();
     } finally {
       heartbeat.stop();
       stop.removeEventListener('abort', onStop);
@@ -115,19 +107,42 @@ class Worker {
     return await this.#finalReport(failure);
   }
 
+  /** Runs the loop, and shuts down if it was stopped. Returns what ended the run early, or null. */
+  async #work(): Promise<string | null> {
+    const { stop } = this.#deps;
+    try {
+      await this.#loop();
+    } catch (error) {
+      if (!stop.aborted && !this.#hasReached) {
+        await this.#exchange.giveUp(error, SHUTDOWN_CALL);
+        throw error;
+      }
+      if (!stop.aborted) return await this.#fail(error);
+    }
+    if (!stop.aborted) return null;
+    if (stop.reason instanceof HostFault) return await this.#fail(stop.reason);
+    await this.#shutDown('signal', STOPPED);
+    return null;
+  }
+
+  async #fail(error: unknown): Promise<string> {
+    const failure = describeError(error);
+    await this.#shutDown('error', `The worker had to stop: ${failure}`);
+    return failure;
+  }
+
   async #loop(): Promise<void> {
-    for (;;) {
-      if (this.#deps.stop.aborted) return await this.#shutDown('signal', STOPPED);
+    while (!this.#deps.stop.aborted) {
       if (this.#broken) throw this.#broken.error;
       this.#endBudget();
       this.#handBackStale();
-      this.#startJobs();
+      this.#runner.startJobs();
 
       const hand = this.#inHand();
       const limit = this.#wanted(hand);
       const delay = this.#requestDelay(hand, limit);
       if (delay <= 0) this.#send(limit);
-      else if (delay === Number.POSITIVE_INFINITY && this.#isIdle()) return;
+      else if (delay === Number.POSITIVE_INFINITY && this.#runner.isIdle && this.#exchange.isIdle) return;
       else await this.#nextChange(Math.min(delay, this.#budgetLeft(), this.#aheadPatienceMs / 2));
     }
   }
@@ -144,17 +159,12 @@ class Worker {
 
   #inHand(): InHand {
     return {
-      running: this.#running.size,
-      waiting: this.#buffer.size,
+      running: this.#runner.runningCount,
+      waiting: this.#runner.buffer.size,
       asked: this.#exchange.asked,
       ended: this.#exchange.ended,
       oldestEnded: this.#exchange.oldestEnded,
     };
-  }
-
-  #isIdle(): boolean {
-    const { requests, ended, handBacks } = this.#exchange;
-    return this.#running.size + this.#buffer.size + requests + ended + handBacks === 0;
   }
 
   /** In how many milliseconds to send a request; Infinity for not before something happens. */
@@ -194,37 +204,17 @@ class Worker {
     this.#arrival ??= claim.worker ?? null;
     // The claim was sent before the run had to end.
     if (this.#stopCause !== null) this.#exchange.handBack(claim.jobs, 'Not started: the run was over.');
-    else for (const job of claim.jobs) this.#buffer.add(job, now);
-    this.#pace.answered(claim, limit, this.#running.size + this.#buffer.size, now);
-    this.#startJobs();
+    else for (const job of claim.jobs) this.#runner.buffer.add(job, now);
+    this.#pace.answered(claim, limit, this.#runner.runningCount + this.#runner.buffer.size, now);
+    this.#runner.startJobs();
   }
 
-  #startJobs(): void {
-    while (
-      this.#running.size < this.#options.concurrency &&
-      this.#stopCause !== 'signal' &&
-      this.#stopCause !== 'error'
-    ) {
-      const job = this.#buffer.take();
-      if (!job) return;
-      this.#start(job);
-    }
-  }
-
-  #start(job: ClaimedJob): void {
-    const { handlers, openOutput, secret, redact, now } = this.#deps;
-    const handler = handlers[job.job_type] ?? noHandler;
-    const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
-    this.#running.set(job.execution_id, attempt);
-    void attempt.ended.then(async (ending) => {
-      const finished = await finishItem(ending, this.#deps);
-      // False after a shutdown that did not wait for it: the job has been handed back.
-      if (!this.#running.delete(job.execution_id)) return;
-      this.#exchange.addEnded({ attempt, ending, finished, at: now() });
-      this.#pace.ended(ending.durationSeconds * 1000, jsonbBytes(job.config) + finished.resultBytes);
-      this.#startJobs();
-      this.#notify();
-    });
+  #takeEnded(ended: EndedAttempt): void {
+    const { attempt, ending, finished } = ended;
+    this.#exchange.addEnded(ended);
+    const bytes = jsonbBytes(attempt.job.config) + finished.resultBytes;
+    this.#pace.ended(ending.durationSeconds * 1000, bytes);
+    this.#notify();
   }
 
   #report(attempt: Attempt, report: ExecutionReport): void {
@@ -244,33 +234,18 @@ class Worker {
   #endBudget(): void {
     if (this.#stopCause !== null || this.#budgetLeft() > 0) return;
     this.#stopCause = 'time-budget';
-    this.#exchange.handBack(this.#buffer.takeAll(), 'Not started: the time budget of the run was over.');
+    this.#exchange.handBack(
+      this.#runner.buffer.takeAll(),
+      'Not started: the time budget of the run was over.',
+    );
   }
 
   /** Hands back what waits behind long jobs: an idle worker may take it. */
   #handBackStale(): void {
-    const stale = this.#buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
+    const stale = this.#runner.buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
     if (stale.length === 0) return;
     this.#pace.stall();
     this.#exchange.handBack(stale, 'Not started: other jobs took longer than expected.');
-  }
-
-  #heartbeat(): Heartbeat {
-    return new Heartbeat({
-      ...this.#deps,
-      instanceId: this.#options.instanceId,
-      lockSeconds: this.#options.lockSeconds,
-      held: () => ({
-        waiting: this.#buffer.executionIds,
-        running: [...this.#running.values()],
-        ending: this.#exchange.executionIds,
-      }),
-      dropWaiting: (executionIds) => {
-        const dropped = this.#buffer.takeByExecution(executionIds);
-        this.#exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
-        this.#notify();
-      },
-    });
   }
 
   #abortRequestsSoon(): void {
@@ -282,17 +257,13 @@ class Worker {
   async #shutDown(cause: 'signal' | 'error', reason: string): Promise<void> {
     const until = this.#deps.now() + SHUTDOWN_HANDLERS_MS;
     this.#stopCause = cause;
-    this.#exchange.handBack(this.#buffer.takeAll(), reason);
-    for (const attempt of this.#running.values()) attempt.stop(new AbortReason('shutdown', reason));
+    this.#exchange.handBack(this.#runner.buffer.takeAll(), reason);
+    this.#runner.stop(reason);
     if (cause === 'error') this.#abortRequestsSoon();
-    while (this.#running.size + this.#exchange.requests > 0 && this.#deps.now() < until) {
+    while (this.#runner.runningCount + this.#exchange.requests > 0 && this.#deps.now() < until) {
       await this.#nextChange(until - this.#deps.now());
     }
-    this.#exchange.handBack(
-      [...this.#running.values()].map(({ job }) => job),
-      reason,
-    );
-    this.#running.clear();
+    this.#exchange.handBack(this.#runner.abandon(), reason);
     await this.#exchange.close(reason, SHUTDOWN_CALL);
   }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Handler } from '../../src/handlers/handler.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
-import type { WorkerDeps, WorkerOptions } from '../../src/worker/options.ts';
+import { HostFault, type WorkerDeps, type WorkerOptions } from '../../src/worker/options.ts';
 import { queueOf, until } from '../sql/support.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { done, noted, startWorker, untilStopped } from './support.ts';
@@ -34,6 +34,20 @@ describe('a worker that is stopped', () => {
       for (const one of await q.executions(id)) expect(one.failure_kind).toBe('released');
     }
     expect((await q.claim('next', 5)).jobs).toHaveLength(3);
+  });
+
+  it('by a fault of its process hands everything back, and says so', async () => {
+    const q = queueOf(project);
+    const ids = await q.add({}, {}, {});
+    const { handler, begun } = noted(untilStopped);
+    const host = new AbortController();
+    const { report } = workerOn(q.queue, handler, { concurrency: 2 }, { stop: host.signal });
+    await begun();
+    host.abort(new HostFault('Something broke.', { cause: new Error('boom') }));
+    expect(await report).toMatchObject({ stopCause: 'error', error: 'Something broke. Caused by: boom' });
+    for (const id of ids) {
+      expect(await q.job(id)).toMatchObject({ status: 'waiting', current_retries: 0, locked_by: null });
+    }
   });
 
   it('hands back the jobs of a claim whose reply was lost', async () => {
