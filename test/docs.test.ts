@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { sourceComments } from '../scripts/sql-reference/comments.ts';
 import { CATALOG_SQL, type Catalog, sqlReference } from '../scripts/sql-reference/page.ts';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
+import { parsePaperFetchConfig } from '../src/handlers/paper-fetch/config.ts';
 import { codeBlocks } from './support/code-blocks.ts';
 import { installExtensions } from './support/extensions.ts';
 import { startTestProject } from './support/stack.ts';
@@ -73,6 +74,13 @@ describe('docs/guides/waking.md', () => {
       await project.stop();
     }
   });
+});
+
+it('docs/guides/papers.md names every key of the config', async () => {
+  const table = read('docs/guides/papers.md').matchAll(/^\| `(\w+)` \|/gm);
+  const parsed = parsePaperFetchConfig({ nothing: true });
+  const known = parsed.ok ? '' : (/known are: ([^)]*)/.exec(parsed.message)?.[1] ?? '');
+  expect([...table].map(([, key]) => key)).toEqual(known.split(', '));
 });
 
 describe('docs/guides/workers.md', () => {
@@ -168,17 +176,20 @@ it('docs/reference/sql.md is what the schema and its comments say (npm run build
   }
 });
 
-it.each(['docs/getting-started.md', 'docs/guides/operations.md'])('%s has SQL that runs', async (path) => {
-  const project = await startTestProject();
-  try {
-    const blocks = codeBlocks(read(path), 'sql');
-    expect(blocks.length).toBeGreaterThan(1);
-    for (const sql of blocks) await project.asPostgres(sql);
-    expect(await project.sql('select name from cloud_jobs')).toHaveLength(1);
-  } finally {
-    await project.stop();
-  }
-});
+it.each(['docs/getting-started.md', 'docs/guides/operations.md', 'docs/guides/papers.md'])(
+  '%s has SQL that runs',
+  async (path) => {
+    const project = await startTestProject();
+    try {
+      const blocks = codeBlocks(read(path), 'sql');
+      expect(blocks.length).toBeGreaterThan(1);
+      for (const sql of blocks) await project.asPostgres(sql);
+      expect(await project.sql('select name from cloud_jobs')).toHaveLength(1);
+    } finally {
+      await project.stop();
+    }
+  },
+);
 
 it('docs/getting-started.md has the handler of docs/guides/handlers.md, and commands that are there', () => {
   const text = read('docs/getting-started.md');

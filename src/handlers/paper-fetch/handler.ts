@@ -1,8 +1,8 @@
-import type { Handler } from '../handler.ts';
+import type { Handler, JobLog } from '../handler.ts';
 import { parsePaperFetchConfig } from './config.ts';
 import { ARXIV_GATE_MS, type PaperFetchDeps } from './deps.ts';
 import { createGate } from './gate.ts';
-import { buildOutcome, errorText } from './outcome.ts';
+import { buildOutcome, errorText, type RunEnd } from './outcome.ts';
 import { readSource, type SourceReport } from './read-source.ts';
 import { userAgent } from './request.ts';
 import type { SourceRun } from './source.ts';
@@ -36,15 +36,15 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
     const reports: SourceReport[] = [];
     for (const source of config.sources) {
       context.signal.throwIfAborted();
-      const doneBefore = reports.reduce((sum, report) => sum + report.found, 0);
-      const report = await readSource(source, run, (soFar) => {
+      const doneBefore = reports.reduce((sum, { found }) => sum + found, 0);
+      const read = await readSource(source, run, (soFar) => {
         const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
         const total = doneBefore + Math.max(expected, soFar.found);
         const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
         context.progress({ done: doneBefore + soFar.found, total, note });
         context.log.line(note);
       });
-      reports.push(report);
+      reports.push(read);
     }
 
     const end = {
@@ -54,18 +54,24 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
       window,
       now,
       createdAt: new Date(context.job.created_at),
+      occurrence: context.job.schedule === null ? null : new Date(context.job.scheduled_for),
       random: deps.random(),
     };
     const outcome = buildOutcome(end);
-    for (const warning of reports.flatMap((report) => report.warnings)) context.log.warning(warning);
-    // A failure of the whole job is on the page by itself; beside a source that worked it is easily overlooked.
-    for (const report of reports) {
-      const text = errorText(report, end);
-      if (text !== null && outcome.outcome === 'success') context.log.warning(text);
-      else if (text !== null) context.log.line(text, 'stderr');
-    }
+    report(context.log, end, outcome.outcome === 'success');
     // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
     if (config.sources.includes('arxiv')) await arxivGate.rest(context.signal);
     return outcome;
   };
+}
+
+/** Shows warnings in the summary of the run. A failure of the whole job is there by itself. */
+function report(log: JobLog, end: RunEnd, isSuccess: boolean): void {
+  for (const source of end.sources) {
+    for (const warning of source.warnings) log.warning(warning);
+    const error = errorText(source, end);
+    if (error === null) continue;
+    if (isSuccess) log.warning(error);
+    else log.line(error, 'stderr');
+  }
 }

@@ -14,6 +14,8 @@ const BLOCKED_RETRY_SECONDS = 86_400;
 /** No wait is longer than a day, whatever a source asks for. */
 const MAX_WAIT_SECONDS = 86_400;
 const DAY_SECONDS = 86_400;
+/** An occurrence of a schedule is put off for this long at most, so that a daily job is seen to fail each day. */
+const LONGEST_PUT_OFF_SECONDS = 20 * 3600;
 const NEWEST_LIMIT = 10;
 
 export interface RunEnd {
@@ -24,13 +26,16 @@ export interface RunEnd {
   readonly now: Date;
   /** When the job was created. */
   readonly createdAt: Date;
+  /** The occurrence of its schedule that the job runs for; null if it has no schedule. */
+  readonly occurrence: Date | null;
   /** 0 (included) to 1 (not included). */
   readonly random: number;
 }
 
 /**
  * How the job ends: success if at least one source came to its end (the others are in `errors`); else snoozed if one
- * throttles, failed if one may work later, discarded if all refuse the request itself.
+ * throttles, failed if one may work later, discarded if all refuse the request itself. An occurrence that has been put
+ * off for 20 hours fails.
  */
 export function buildOutcome(run: RunEnd): HandlerOutcome {
   const failures = run.sources.map((report) => report.error).filter((error) => error !== null);
@@ -41,7 +46,10 @@ export function buildOutcome(run: RunEnd): HandlerOutcome {
   const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
   if (failures.some((error) => error.kind === 'throttled')) {
     const seconds = snoozeSeconds(asked, run.random);
-    return { outcome: 'snooze', seconds, reason: message, details: result };
+    const since = putOffSince(run);
+    if (since === null) return { outcome: 'snooze', seconds, reason: message, details: result };
+    const text = `${message}. The occurrence of ${since} was put off until now and counts as failed`;
+    return { outcome: 'failure', kind: 'error', message: text, details: result, retryInSeconds: seconds };
   }
   if (failures.every((error) => error.kind === 'rejected' || error.kind === 'unusable')) {
     return { outcome: 'discard', reason: message, details: result };
@@ -138,6 +146,13 @@ function buildNote(run: RunEnd): string | null {
     }
   }
   return parts.length === 0 ? null : parts.join('; ');
+}
+
+/** When an occurrence was due that has been put off for long enough; null if it may be put off again. */
+function putOffSince({ occurrence, now }: RunEnd): string | null {
+  if (occurrence === null || (now.getTime() - occurrence.getTime()) / 1000 < LONGEST_PUT_OFF_SECONDS)
+    return null;
+  return `${occurrence.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** When to come back: when the source says, else hours later. */

@@ -6,7 +6,7 @@ import { europePmc } from './europepmc.ts';
 import { renderKeywords } from './keywords.ts';
 import { openAlex } from './openalex.ts';
 import { type Paper, type PaperSource, paperIdentity } from './paper.ts';
-import { findRefusedPhrase, withoutPhrase } from './refused-phrases.ts';
+import { withoutRefusedPhrase } from './refused-phrases.ts';
 import { withRetries } from './request.ts';
 import { type Source, SourceError, type SourcePage, type SourceRun } from './source.ts';
 import type { QueryState, UpsertCounts } from './store.ts';
@@ -70,65 +70,15 @@ export async function readSource(
       run.signal.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
       const reduced =
-        left > 0 && report.pages === 0 ? await withoutRefused(source, current, error, report) : null;
+        left > 0 && report.pages === 0 ? await withoutRefusedPhrase(source, current, error, report) : null;
       if (reduced === null) {
         report.error = report.error ?? error;
+        // If the query is refused without a phrase too, that phrase was not the reason.
+        if (error.kind === 'rejected' && report.pages === 0) report.warnings.length = 0;
         return report;
       }
       current = reduced;
     }
-  }
-}
-
-/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
-async function withoutRefused(
-  source: Source,
-  run: SourceRun,
-  error: SourceError,
-  report: SourceReport,
-): Promise<SourceRun | null> {
-  const { keywords } = run.config;
-  if (error.kind !== 'rejected' || keywords === null) return null;
-  const withKeywords = (changed: typeof keywords): SourceRun => ({
-    ...run,
-    config: { ...run.config, keywords: changed },
-  });
-  try {
-    const phrase = await findRefusedPhrase(keywords, async (part) => {
-      const probe = withKeywords(part);
-      return await isRejected(() =>
-        withRetries(() => source.readPage(probe, source.query(probe), source.firstCursor, 1), probe),
-      );
-    });
-    if (phrase === null) return null;
-    const rest = withoutPhrase(keywords, phrase);
-    const advice = 'write it another way in keywords';
-    if (rest === null) {
-      report.error = new SourceError(
-        'rejected',
-        `${error.message}. The phrase "${phrase}" is why: ${advice}`,
-      );
-      return null;
-    }
-    report.warnings.push(
-      `${source.label} does not take the phrase "${phrase}", left out: ${advice} (${error.message})`,
-    );
-    return withKeywords(rest);
-  } catch (probing) {
-    run.signal.throwIfAborted();
-    if (!(probing instanceof SourceError)) throw probing;
-    report.error = probing;
-    return null;
-  }
-}
-
-async function isRejected(request: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await request();
-    return false;
-  } catch (error) {
-    if (error instanceof SourceError && error.kind === 'rejected') return true;
-    throw error;
   }
 }
 

@@ -1,5 +1,59 @@
 /** What to do about a query that a source refuses: find the phrase that it does not take, and go on without it. */
 import type { KeywordExpression } from './keywords.ts';
+import { withRetries } from './request.ts';
+import { type Source, SourceError, type SourceRun } from './source.ts';
+
+/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
+export async function withoutRefusedPhrase(
+  source: Source,
+  run: SourceRun,
+  error: SourceError,
+  report: { readonly warnings: string[]; error: SourceError | null },
+): Promise<SourceRun | null> {
+  const { keywords } = run.config;
+  if (error.kind !== 'rejected' || keywords === null) return null;
+  const withKeywords = (changed: typeof keywords): SourceRun => ({
+    ...run,
+    config: { ...run.config, keywords: changed },
+  });
+  try {
+    const phrase = await findRefusedPhrase(keywords, async (part) => {
+      const probe = withKeywords(part);
+      return await isRejected(() =>
+        withRetries(() => source.readPage(probe, source.query(probe), source.firstCursor, 1), probe),
+      );
+    });
+    if (phrase === null) return null;
+    const rest = withoutPhrase(keywords, phrase);
+    const advice = 'write it another way in keywords';
+    if (rest === null) {
+      report.error = new SourceError(
+        'rejected',
+        `${error.message}. The phrase "${phrase}" is why: ${advice}`,
+      );
+      return null;
+    }
+    report.warnings.push(
+      `${source.label} does not take the phrase "${phrase}", left out: ${advice} (${error.message})`,
+    );
+    return withKeywords(rest);
+  } catch (probing) {
+    run.signal.throwIfAborted();
+    if (!(probing instanceof SourceError)) throw probing;
+    report.error = probing;
+    return null;
+  }
+}
+
+async function isRejected(request: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await request();
+    return false;
+  } catch (error) {
+    if (error instanceof SourceError && error.kind === 'rejected') return true;
+    throw error;
+  }
+}
 
 /**
  * Finds one phrase that makes a source refuse a query. Phrases of plain letters and digits are suspected last: they are
@@ -7,7 +61,7 @@ import type { KeywordExpression } from './keywords.ts';
  * @param isRefused asks the source for papers of these keywords
  * @returns the phrase, or null if the phrases are not the reason
  */
-export async function findRefusedPhrase(
+async function findRefusedPhrase(
   keywords: KeywordExpression,
   isRefused: (keywords: KeywordExpression) => Promise<boolean>,
 ): Promise<string | null> {
@@ -23,7 +77,7 @@ export async function findRefusedPhrase(
 }
 
 /** The keywords without one phrase, or null if nothing is left. A list that needs all of its parts goes as a whole. */
-export function withoutPhrase(keywords: KeywordExpression, phrase: string): KeywordExpression | null {
+function withoutPhrase(keywords: KeywordExpression, phrase: string): KeywordExpression | null {
   if (keywords.kind === 'phrase') return keywords.phrase === phrase ? null : keywords;
   const parts = keywords.of.map((part) => withoutPhrase(part, phrase));
   const left = parts.filter((part) => part !== null);

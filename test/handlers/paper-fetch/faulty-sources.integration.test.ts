@@ -221,6 +221,16 @@ describe('a phrase that arXiv refuses', () => {
     expect(arxiv.requests.at(-1)?.query).toMatch(/^all:"invented" AND submittedDate/);
   });
 
+  it('is not blamed if the query is refused without it too', async () => {
+    const config = { keywords: ['invented', 'теория'] };
+    const { outcome, test } = await runOnce(store, {
+      config,
+      arxiv: { faultFor: () => errorFeed(400, 'no') },
+    });
+    expect(outcome).toMatchObject({ outcome: 'discard', reason: 'arXiv refuses the query (HTTP 400): no' });
+    expect(test.warnings).toEqual([]);
+  });
+
   it('ends the job if nothing is left, and is named', async () => {
     const config = { keywords: [['invented'], ['теория']] };
     const { outcome } = await runOnce(store, { config, arxiv: { faultFor: refusing('теория') } });

@@ -1,7 +1,7 @@
 import type { HandlerContext, HandlerOutcome } from '../../../src/handlers/handler.ts';
 import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
 import { createPaperStore, type PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
-import type { Progress } from '../../../src/queue/job.ts';
+import type { ClaimedJob, Progress } from '../../../src/queue/job.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import type { TestProject } from '../../support/stack.ts';
 
@@ -68,7 +68,11 @@ export interface TestContext {
   readonly controller: AbortController;
 }
 
-export function testContext(config: Json, createdAt = '2026-11-24T06:00:00Z'): TestContext {
+export function testContext(
+  config: Json,
+  createdAt = '2026-11-24T06:00:00Z',
+  job: Partial<ClaimedJob> = {},
+): TestContext {
   const controller = new AbortController();
   const progress: Progress[] = [];
   const lines: string[] = [];
@@ -102,6 +106,7 @@ export function testContext(config: Json, createdAt = '2026-11-24T06:00:00Z'): T
         run_at: '2026-11-24T06:00:00Z',
         scheduled_for: '2026-11-24T06:00:00Z',
         created_at: createdAt,
+        ...job,
       },
       config,
       idempotencyKey: 'job:1',
