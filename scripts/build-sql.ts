@@ -16,6 +16,7 @@ const TABLES = [
   'papers',
   'finished-at',
   'direct-writes',
+  'job-guards',
   'concurrency-keys',
   'schedule-anchor',
   'row-security',

@@ -98,6 +98,8 @@ drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
 drop function if exists public.cloud_jobs_list(text, text, text, text, integer, text);
 drop function if exists public.cloud_jobs_see_worker(text, text[], integer, text, text);
+drop function if exists public.cloud_jobs_apply(text, jsonb, boolean, boolean);
+drop function if exists public.cloud_jobs_schedule_fault(text, text);
 
 -- ==== functions/new-id ==========================================================================
 
@@ -272,6 +274,19 @@ begin
 end
 $$;
 
+-- A duration that is no number would spoil every average.
+do $$
+begin
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
+    and conname = 'cloud_job_executions_duration')
+  then
+    update public.cloud_job_executions set duration_seconds = null where duration_seconds in ('NaN', 'Infinity', '-Infinity');
+    alter table public.cloud_job_executions add constraint cloud_job_executions_duration
+      check (duration_seconds not in ('NaN', 'Infinity', '-Infinity'));
+  end if;
+end
+$$;
+
 alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
   autovacuum_vacuum_insert_scale_factor = 0.1);
 
@@ -291,8 +306,19 @@ create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, 
 -- Jobs that were put off, the longest first: few rows, which doctor and stats read.
 create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
   where snoozed_since is not null and status in ('waiting', 'locked');
+-- An unfinished job holds its unique key. A disabled job that had finished does not.
+do $$
+begin
+  if exists (select from pg_indexes where schemaname = 'public' and indexname = 'cloud_jobs_unique_key'
+    and indexdef not like '%finished_at%')
+  then
+    update public.cloud_jobs set finished_at = null where status in ('waiting', 'locked') and finished_at is not null;
+    drop index public.cloud_jobs_unique_key;
+  end if;
+end
+$$;
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
-  where unique_key is not null and status in ('waiting', 'locked', 'disabled');
+  where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null;
 create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
@@ -643,6 +669,104 @@ create or replace trigger cloud_jobs_rearm
     or (new.status = 'failed' and (new.current_retries < new.max_retries) is not true)))
   execute function public.cloud_jobs_rearm();
 
+-- ==== tables/job-guards =========================================================================
+
+-- What a row of cloud_jobs may hold, whoever writes it: a function, a plain insert, a trigger or a jobs file.
+--
+-- Triggers, not check constraints: a constraint would also refuse every later change of an old row, so a job of an earlier
+-- release could not even be claimed. The conditions are those that the triggers are created with, so a row that is as it
+-- should be costs no call.
+create or replace function public.cloud_jobs_guard()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  earliest constant timestamptz := '1900-01-01Z';
+  latest constant timestamptz := '9999-12-31Z';
+  -- Only what this statement changes: an old row may hold more than a new one.
+  fault constant text := case
+    when new.name is distinct from old.name and btrim(new.name) = '' then 'has no name'
+    when new.name is distinct from old.name and length(new.name) > 500 then 'has a name longer than 500 characters'
+    when new.queue is distinct from old.queue and (length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
+      then 'has a queue that no worker can name: use 1 to 100 letters, digits and . _ : / -'
+    when new.max_retries is distinct from old.max_retries and new.max_retries not between 0 and 9999
+      then 'has a max_retries that is not a number from 0 to 9999'
+    when new.current_retries is distinct from old.current_retries and new.current_retries not between 0 and 1000000
+      then 'has a current_retries that is not a number from 0 to 1000000'
+    when new.timeout_seconds is distinct from old.timeout_seconds and new.timeout_seconds > 9999999
+      then 'has a timeout_seconds that is more than 9999999'
+    when new.run_at is distinct from old.run_at and new.run_at not between earliest and latest
+      then 'has a run_at that is not a time between 1900 and 9999'
+    when new.scheduled_for is distinct from old.scheduled_for and new.scheduled_for not between earliest and latest
+      then 'has a scheduled_for that is not a time between 1900 and 9999'
+    when new.created_at is distinct from old.created_at and new.created_at not between earliest and latest
+      then 'has a created_at that is not a time between 1900 and 9999'
+    when new.config is distinct from old.config then 'has a config ' || public.cloud_jobs_config_fault(new.config)
+  end;
+begin
+  if fault is not null then
+    perform public.cloud_jobs_refuse(400, format('The job %s %s.', to_json(left(new.name, 80))::text, fault),
+      'Nothing was changed. Correct the job and write it again.');
+  end if;
+  return new;
+end
+$$;
+
+-- Rows of earlier releases that the queue could not work as they are. Done only once.
+do $$
+begin
+  if not exists (select from pg_trigger where tgrelid = 'public.cloud_jobs'::regclass and tgname = 'cloud_jobs_guard_texts') then
+    update public.cloud_jobs set max_retries = 9999 where max_retries > 9999;
+    update public.cloud_jobs set current_retries = 0 where current_retries not between 0 and 1000000;
+    update public.cloud_jobs set run_at = case when run_at < now() then created_at else '9999-12-31Z' end
+      where not isfinite(run_at) and isfinite(created_at) and status in ('waiting', 'disabled');
+    update public.cloud_jobs set run_at = now() where not isfinite(run_at);
+  end if;
+end
+$$;
+
+create or replace trigger cloud_jobs_guard_texts
+  before insert or update of name, queue, config on public.cloud_jobs
+  for each row
+  when (btrim(new.name) = '' or length(new.name) > 500
+    or length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$'
+    or jsonb_typeof(new.config) <> 'object'
+    -- As text it has at most six times the bytes that it has here.
+    or pg_column_size(new.config) > 43690
+    or (pg_column_size(new.config) > 1000
+      and jsonb_path_exists(new.config, 'strict $.**{200} ? (@.type() == "object" || @.type() == "array")'))
+    or jsonb_path_exists(new.config, 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))'))
+  execute function public.cloud_jobs_guard();
+
+create or replace trigger cloud_jobs_guard_numbers
+  before insert or update of max_retries, current_retries, timeout_seconds, run_at, scheduled_for, created_at on public.cloud_jobs
+  for each row
+  when (new.max_retries not between 0 and 9999 or new.current_retries not between 0 and 1000000
+    or new.timeout_seconds > 9999999
+    or new.run_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.scheduled_for not between '1900-01-01Z' and '9999-12-31Z'
+    or new.created_at not between '1900-01-01Z' and '9999-12-31Z')
+  execute function public.cloud_jobs_guard();
+
+-- An unfinished job has no time of its end, whoever writes the row: the index of unique keys goes by it.
+create or replace function public.cloud_jobs_clear_finished()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.finished_at := null;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_clear_finished
+  before update of status on public.cloud_jobs
+  for each row
+  when (new.status in ('waiting', 'locked') and new.finished_at is not null)
+  execute function public.cloud_jobs_clear_finished();
+
 -- ==== tables/concurrency-keys ===================================================================
 
 -- Concurrency keys: at most one job of a key is locked at any moment.
@@ -731,22 +855,22 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  fault text;
+  schedule record;
 begin
   new.timezone := coalesce(new.timezone, 'UTC');
-  fault := public.cloud_jobs_schedule_fault(new.schedule, new.timezone);
-  if fault is not null then
-    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, fault),
+  select * into schedule from public.cloud_jobs_check_schedule(new.schedule, new.timezone);
+  if schedule.fault is not null then
+    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, schedule.fault),
       'Nothing was changed. Correct the schedule or the time zone.');
   end if;
   if tg_op = 'INSERT' then
     -- A first occurrence of the writer's choice stands; the default of run_at is none.
     if new.scheduled_for is null and new.run_at = now() then
-      new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+      new.run_at := schedule.due;
     end if;
     new.scheduled_for := coalesce(new.scheduled_for, new.run_at);
   elsif new.status in ('waiting', 'disabled') then
-    new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    new.run_at := schedule.due;
     new.scheduled_for := new.run_at;
     new.current_retries := 0;
     new.error_message := null;
@@ -844,11 +968,37 @@ $$;
 
 -- ==== functions/apply ===========================================================================
 
+-- The items of a source in the order of their keys, each with the unfinished job that it describes: the one with its key in
+-- its queue, or else one of this source with its key in another queue.
+create or replace function public.cloud_jobs_apply_targets(source_param text, items_param jsonb)
+returns table (item jsonb, job_id text)
+language sql
+stable
+set search_path = ''
+as $$
+  -- A null says "the default", but what is in the config is the handler's business.
+  select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
+      then jsonb_build_object('config', i.item->'config') else '{}' end,
+    coalesce(here.job_id, moved.job_id)
+  from jsonb_array_elements(items_param) as i (item)
+  left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
+    and here.unique_key = i.item->>'unique_key'
+    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null
+  left join (
+    select distinct on (j.unique_key) j.unique_key, j.job_id from public.cloud_jobs j
+    where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
+    order by j.unique_key, j.job_id
+  ) moved on here.job_id is null and moved.unique_key = i.item->>'unique_key'
+  order by i.item->>'unique_key'
+$$;
+
 -- Makes the recurring jobs of a source, such as a jobs file in a repository, what the source says. All or nothing.
 --
 -- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
 -- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
 -- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- A job that belongs to another source is refused, unless adopt is true: then it belongs to this one.
 --
 -- dry_run does all of this and takes it back, so the plan it shows is the one that would be carried out.
 --
@@ -858,7 +1008,8 @@ $$;
 --
 -- Locks: the source (advisory), then the job rows, running ones first, in the order of job_id. A repeat changes nothing.
 create or replace function public.cloud_jobs_apply(
-  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false)
+  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false,
+  adopt_param boolean default false)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -873,7 +1024,12 @@ declare
   changes jsonb;
   action text;
   id text;
-  plan jsonb := '[]';
+  keys constant text[] := array(select i.item->>'unique_key'
+    from jsonb_array_elements(case when jsonb_typeof(items_param) = 'array' then items_param else '[]' end) as i (item));
+  plan jsonb[] := '{}';
+  missing jsonb;
+  created text[];
+  taken text;
 begin
   if coalesce(btrim(source_param), '') = '' or length(source_param) > 500 then
     perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
@@ -900,33 +1056,34 @@ begin
     perform from public.cloud_jobs j
     where j.job_id in (
       select s.job_id from public.cloud_jobs s
-      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
+      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled') and s.finished_at is null
       union
       select k.job_id from jsonb_array_elements(items_param) as i (item)
       join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
-        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null)
     order by j.status <> 'locked', j.job_id
     for update;
-    for item in
-      -- A null says "the default", but what is in the config is the handler's business.
-      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
-        then jsonb_build_object('config', i.item->'config') else '{}' end
-      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
-    loop
+    -- What is not there is added in one batch.
+    select coalesce(jsonb_agg(t.item), '[]') into missing
+    from public.cloud_jobs_apply_targets(source_param, items_param) as t where t.job_id is null;
+    created := array(select a.job->>'job_id' from json_array_elements(public.cloud_jobs_enqueue(missing)->'jobs') as a (job)
+      where (a.job->>'created')::boolean);
+    update public.cloud_jobs set source = source_param where job_id = any (created);
+
+    for item, id in select t.item, t.job_id from public.cloud_jobs_apply_targets(source_param, items_param) as t loop
       wanted := defaults || (item - 'unique_key');
-      -- First the job where it should be, then one of this source that was in another queue.
-      select j.* into job from public.cloud_jobs j
-      where j.unique_key = item->>'unique_key' and j.status in ('waiting', 'locked', 'disabled')
-        and (j.queue = wanted->>'queue' or j.source = source_param)
-      order by j.queue = wanted->>'queue' desc limit 1
-      for update;
+      select j.* into job from public.cloud_jobs j where j.job_id = id for update;
       if not found then
-        id := public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0->>'job_id';
-        update public.cloud_jobs set source = source_param where job_id = id;
+        perform public.cloud_jobs_refuse(503, 'A job of the source ended while it was applied.', 'Nothing was changed. Apply again.');
+      elsif id = any (created) then
         action := 'create';
         changes := '{}';
       else
-        id := job.job_id;
+        if job.source <> source_param and not adopt_param then
+          perform public.cloud_jobs_refuse(409,
+            format('The job %s in queue %s belongs to %s.', to_json(left(job.unique_key, 80))::text, job.queue, job.source),
+            'Nothing was changed. Use another key, remove the job there and apply that with prune, or apply this with adopt.');
+        end if;
         current := to_jsonb(job);
         select coalesce(jsonb_object_agg(w.key, jsonb_build_array(current->w.key, w.value)), '{}') into changes
         from jsonb_each(wanted) as w where current->w.key is distinct from w.value;
@@ -959,8 +1116,8 @@ begin
 
     for job in
       select j.* from public.cloud_jobs j
-      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled')
-        and not exists (select from jsonb_array_elements(items_param) as i (item) where i.item->>'unique_key' = j.unique_key)
+      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
+        and (j.unique_key = any (keys)) is not true
       order by j.unique_key
       for update
     loop
@@ -980,14 +1137,23 @@ begin
     when sqlstate 'PT299' then
       null;
     when unique_violation then
-      perform public.cloud_jobs_refuse(409, 'A job cannot move to the queue that its source says: an unfinished job with the same unique key is there.',
-        'Nothing was changed. Delete or disable one of the two.');
+      get stacked diagnostics taken = constraint_name;
+      if taken = 'cloud_jobs_concurrency_key' then
+        perform public.cloud_jobs_refuse(409,
+          format('The job %s runs, and cannot take the concurrency key %s: another job with that key runs.',
+            to_json(left(item->>'unique_key', 80))::text, to_json(left(wanted->>'concurrency_key', 80))::text),
+          'Nothing was changed. Apply again when one of the two has ended.');
+      end if;
+      perform public.cloud_jobs_refuse(409,
+        format('The job %s cannot move to queue %s: an unfinished job with the same unique key is there.',
+          to_json(left(item->>'unique_key', 80))::text, wanted->>'queue'),
+        'Nothing was changed. Cancel or delete one of the two.');
   end;
   -- What was not created has no id.
   return jsonb_build_object('v', 1, 'now', now(), 'dry_run', dry_run_param, 'jobs', (
     select coalesce(jsonb_agg(case when dry_run_param and p.job->>'action' = 'create'
       then p.job || '{"job_id": null}' else p.job end order by p.n), '[]'::jsonb)
-    from jsonb_array_elements(plan) with ordinality as p (job, n)));
+    from unnest(plan) with ordinality as p (job, n)));
 end
 $$;
 
@@ -1213,6 +1379,20 @@ as $$
     'Nothing was enqueued. Correct the job and send the batch again.')
 $$;
 
+-- Whether a text can be read as a time: 30 February and 25:00 look like one.
+create or replace function public.cloud_jobs_is_time(time_param text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return time_param::timestamptz between '1900-01-01Z' and '9999-12-31Z';
+exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value then
+  return false;
+end
+$$;
+
 -- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
 create or replace function public.cloud_jobs_check_items(items_param jsonb)
 returns void
@@ -1243,7 +1423,11 @@ begin
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
-      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      -- The conditions of the trigger cloud_jobs_guard_texts: most configs need no closer look.
+      when (jsonb_typeof(i.item->'config') not in ('object', 'null') or pg_column_size(i.item->'config') > 1000
+        or jsonb_path_exists(i.item->'config', 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))'))
+        and i.item->>'config' is not null and public.cloud_jobs_config_fault(i.item->'config') is not null
+        then 'has a config ' || public.cloud_jobs_config_fault(i.item->'config')
       -- Not {1,100}: Postgres takes ten times as long over such a pattern.
       when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
       -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
@@ -1257,6 +1441,7 @@ begin
         then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
       when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
       when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        or not public.cloud_jobs_is_time(i.item->>'run_at')
         then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
       when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
         or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
@@ -1273,7 +1458,8 @@ begin
         or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
         then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
       when i.item->>'schedule' is not null
-        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
+        then 'has a schedule that ' || (
+          select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked
@@ -1283,6 +1469,36 @@ begin
   if found then
     perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
   end if;
+end
+$$;
+
+-- ==== functions/check-schedule ==================================================================
+
+-- What is wrong with a schedule and its time zone, as the end of "has a schedule that ..."; null if nothing is. Then due is
+-- the next occurrence.
+create or replace function public.cloud_jobs_check_schedule(
+  schedule_param text, timezone_param text, out fault text, out due timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  hint text;
+begin
+  due := public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now());
+  if due is null then
+    fault := format('is never due: "%s" has no occurrence in the next 40 years', left(schedule_param, 100));
+  elsif not public.cloud_jobs_is_timezone(coalesce(timezone_param, 'UTC')) then
+    fault := format('goes with the time zone "%s", which is not an IANA name. Write one, such as Europe/Berlin',
+      left(timezone_param, 100));
+  end if;
+exception
+  when sqlstate 'PT400' then
+    get stacked diagnostics fault = message_text, hint = pg_exception_hint;
+    fault := fault || case when hint <> '' then '. ' || rtrim(hint, '.') else '' end;
+  when invalid_parameter_value then
+    fault := format('goes with the time zone "%s", which this database does not know. Write an IANA name, such as Europe/Berlin',
+      left(timezone_param, 100));
 end
 $$;
 
@@ -1539,6 +1755,58 @@ begin
   end loop;
   kind := coalesce(array_to_string(kinds, ' and '), '');
   search := coalesce(array_to_string(searches, ' and '), '');
+end
+$$;
+
+-- ==== functions/config-fault ====================================================================
+
+-- What is wrong with the config of a job, as the end of "has a config ..."; null if nothing is.
+--
+-- Handlers get it as JSON: JavaScript rounds whole numbers beyond 2^53, and what is nested too deep ends the process that
+-- reads it.
+create or replace function public.cloud_jobs_config_fault(config_param jsonb)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  large record;
+begin
+  if jsonb_typeof(config_param) <> 'object' then
+    return 'that is not an object';
+  elsif octet_length(config_param::text) > 262144 then
+    return 'of more than 256 KiB';
+  elsif jsonb_path_exists(config_param, 'strict $.**{200} ? (@.type() == "object" || @.type() == "array")') then
+    return 'that is nested more than 200 levels deep';
+  end if;
+  with recursive node (path, value) as (
+    select ''::text, config_param
+    union all
+    select node.path || child.name, child.value
+    from node
+    cross join lateral (
+      select '.' || member.key as name, member.value
+      from jsonb_each(case when jsonb_typeof(node.value) = 'object' then node.value else '{}' end) as member
+      union all
+      select '[' || (item.position - 1) || ']', item.value
+      from jsonb_array_elements(case when jsonb_typeof(node.value) = 'array' then node.value else '[]' end)
+        with ordinality as item (value, position)
+    ) child
+    where jsonb_path_exists(child.value,
+      'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))')
+  )
+  select left(ltrim(node.path, '.'), 200) as path, left(node.value::text, 100) as number into large
+  from node
+  where jsonb_typeof(node.value) = 'number'
+    -- Larger ones are kept if they have a short form, such as 1e300.
+    and case when abs(node.value::numeric) between 1e21 and 1e308
+      then node.value::numeric::double precision::text::numeric <> node.value::numeric else true end
+  limit 1;
+  if found then
+    return format('whose "%s" is %s, which JavaScript cannot keep exactly: write it as text', large.path, large.number);
+  end if;
+  return null;
 end
 $$;
 
@@ -2020,6 +2288,33 @@ $$;
 
 -- ==== functions/end-attempts ====================================================================
 
+-- When the occurrence after a moment is due; null if the schedule cannot be evaluated: an attempt must end all the same.
+create or replace function public.cloud_jobs_following(schedule_param text, timezone_param text, after_param timestamptz)
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return public.cloud_jobs_next_occurrence(schedule_param, timezone_param, after_param);
+exception when others then
+  return null;
+end
+$$;
+
+-- What an execution says about the retries that its occurrence did not get.
+create or replace function public.cloud_jobs_left_out_words(retries_param integer, due_param timestamptz)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('(%s left out: the next occurrence is due at %s UTC.)',
+    case retries_param when 1 then '1 retry is' else retries_param || ' retries are' end,
+    to_char(due_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  where retries_param is not null
+$$;
+
 -- Ends attempts of any outcome: the right-hand side of the state machine, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
@@ -2031,9 +2326,11 @@ $$;
 -- false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
 -- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
--- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure. The occurrence of a recurring job is
--- over with its last attempt, however that ended: the schedule says when the next is due, and occurrences that are left
--- out are recorded as skipped.
+-- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
+--
+-- The occurrence of a recurring job is over with its last attempt, however that ended, or when the next one is due before
+-- the next retry; error and error_details then say how many retries were left out. The schedule says when the next is due,
+-- and occurrences that are left out are recorded as skipped.
 --
 -- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
 create or replace function public.cloud_jobs_end_attempts(
@@ -2090,7 +2387,7 @@ begin
       for update of c
     ) j
   ),
-  decided as materialized (
+  asked as materialized (
     select held.*,
       case
         when outcome = 'success' then 'done'
@@ -2098,10 +2395,28 @@ begin
         when outcome in ('snooze', 'release') and snooze_fault is null then 'again'
         when outcome in ('failure', 'lost', 'snooze') and attempts_left then 'retry'
         else 'dead'
-      end as decision
+      end as wanted,
+      case when lost_first then now() else now() + make_interval(secs => coalesce(
+        case when snooze_fault is null then delay_seconds end,
+        least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random()))) end as retry_at
     from held
   ),
   -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
+  following as materialized (
+    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, (
+      select e.started_at from public.cloud_job_executions e
+      where e.job_id = asked.job_id and e.occurrence = asked.occurrence and e.attempt = 1
+      order by e.started_at desc limit 1))) as due
+    from asked
+    where asked.schedule is not null and asked.wanted = 'retry'
+  ),
+  decided as materialized (
+    select asked.*, case when following.due <= asked.retry_at then 'dead' else asked.wanted end as decision,
+      case when following.due <= asked.retry_at then coalesce(max_retries, 3) - coalesce(current_retries, 0) end as retries_left_out,
+      following.due as following_due
+    from asked
+    left join following on following.ordinal = asked.ordinal
+  ),
   turn as materialized (
     select decided.ordinal, t.*
     from decided
@@ -2127,9 +2442,7 @@ begin
       end as new_status,
       case
         when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
-        when decision = 'retry' and lost_first then now()
-        when decision = 'retry' then now() + make_interval(secs => coalesce(case when snooze_fault is null then delay_seconds end,
-          least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random())))
+        when decision = 'retry' then retry_at
         else next_occurrence
       end as new_run_at,
       case
@@ -2144,9 +2457,15 @@ begin
       case
         when decision = 'done' then null
         when snooze_fault is not null then concat_ws(' ', snooze_fault, 'Its last reason: ' || nullif(error, ''))
-        else coalesce(error, case when outcome = 'lost'
-          then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end)
-      end as new_error
+        else nullif(concat_ws(' ',
+          coalesce(error, case when outcome = 'lost'
+            then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end),
+          public.cloud_jobs_left_out_words(retries_left_out, following_due)), '')
+      end as new_error,
+      case
+        when retries_left_out is null or jsonb_typeof(error_details) <> 'object' then error_details
+        else coalesce(error_details, '{}') || jsonb_build_object('retries_left_out', retries_left_out)
+      end as new_error_details
     from turned
   ),
   job as (
@@ -2190,7 +2509,7 @@ begin
       duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
       result = next.result,
       error_message = next.new_error,
-      error_details = next.error_details,
+      error_details = next.new_error_details,
       failure_kind = next.new_failure_kind,
       progress = coalesce(next.progress, e.progress),
       output = next.output,
@@ -2323,7 +2642,9 @@ $$;
 --
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
 --
--- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID). A unique_key names one unfinished job
+-- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID): created is true again, but false if
+-- the id is that of another job, of other content or in another queue. null is an empty list. Jobs of one batch that are
+-- due at the same time are worked in the order of items. A unique_key names one unfinished job
 -- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
 -- with the same keys do not deadlock.
 --
@@ -2339,18 +2660,19 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-  items jsonb := items_param;
+  -- The jsonb_agg of a trigger that saw no rows is null.
+  items jsonb := coalesce(nullif(items_param, 'null'), '[]');
   wrong record;
   added bigint;
   reply json;
   missing boolean;
 begin
-  perform public.cloud_jobs_check_items(items_param);
+  perform public.cloud_jobs_check_items(items);
   if public.cloud_jobs_allowed_queues() is not null then
     perform public.cloud_jobs_check_queues(array(
-      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items) as i (item)));
     -- It deletes history, of all queues: more than such a key may do itself.
-    if items_param @> '[{"job_type": "maintenance"}]' then
+    if items @> '[{"job_type": "maintenance"}]' then
       perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
     end if;
   end if;
@@ -2359,7 +2681,7 @@ begin
   if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
     select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
     into items
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+    from jsonb_array_elements(items) with ordinality as i (item, ordinal);
   end if;
 
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
@@ -2368,7 +2690,13 @@ begin
       timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
-      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
+      case
+        when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0)))
+        when coalesce(i.run_at, now()) <= now() and coalesce(i.delay_seconds, 0) = 0
+          then coalesce(i.run_at, now()) - (jsonb_array_length(items) - i.ordinal) * interval '1 microsecond'
+        else coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) + (i.ordinal - 1) * interval '1 microsecond'
+      end, coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
@@ -2401,16 +2729,19 @@ begin
       end if;
     end if;
 
-    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', coalesce(found.is_same, false)) order by found.ordinal),
       bool_or(found.own is null and found.twin is null)
     into reply, missing
     from (
-      select i.ordinal,
-        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+      select i.ordinal, own.job_id as own,
+        -- As the first sending of this request made it. Otherwise the id is another job's.
+        (own.name, own.job_type, own.queue, own.config) is not distinct from (i.item->>'name', i.item->>'job_type',
+          coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
-           and j.status in ('waiting', 'locked', 'disabled')) as twin
+           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null) as twin
       from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+      left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
     ) found;
     exit when not missing;
   end loop;
@@ -4004,7 +4335,7 @@ begin
   end if;
   if job.unique_key is not null then
     select j.job_id into twin from public.cloud_jobs j
-    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled');
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null;
     if found then
       return public.cloud_jobs_answer(job_id_param, job.status, false, false,
         format('Job %s has the same unique key and is unfinished.', twin));
@@ -4050,36 +4381,6 @@ as $$
     'created_at', public.cloud_jobs_finite(job.created_at), 'finished_at', public.cloud_jobs_finite(job.finished_at),
     'last_execution', public.cloud_jobs_finite(job.last_execution), 'locked_at', public.cloud_jobs_finite(job.locked_at),
     'lock_expires_at', public.cloud_jobs_finite(job.lock_expires_at))
-$$;
-
--- ==== functions/schedule-fault ==================================================================
-
--- What is wrong with a schedule and its time zone, as the end of "has a schedule that ..."; null if nothing is.
-create or replace function public.cloud_jobs_schedule_fault(schedule_param text, timezone_param text)
-returns text
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  reason text;
-  hint text;
-begin
-  perform now() at time zone coalesce(timezone_param, 'UTC');
-  if public.cloud_jobs_next_occurrence(schedule_param, timezone_param, now()) is null then
-    return format('is never due: "%s" has no occurrence in the next 40 years', left(schedule_param, 100));
-  end if;
-  if not public.cloud_jobs_is_timezone(coalesce(timezone_param, 'UTC')) then
-    return format('goes with the time zone "%s", which is not an IANA name. Write one, such as Europe/Berlin', left(timezone_param, 100));
-  end if;
-  return null;
-exception
-  when sqlstate 'PT400' then
-    get stacked diagnostics reason = message_text, hint = pg_exception_hint;
-    return reason || case when hint <> '' then '. ' || rtrim(hint, '.') else '' end;
-  when invalid_parameter_value then
-    return format('goes with the time zone "%s", which this database does not know. Write an IANA name, such as Europe/Berlin', left(timezone_param, 100));
-end
 $$;
 
 -- ==== functions/see-worker ======================================================================
@@ -5019,13 +5320,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'd01a3a76a2b2c89e' and earlier->>'server' = server then
+  if earlier->>'tables' = 'a97c51a660501981' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'd01a3a76a2b2c89e', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'a97c51a660501981', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -1,8 +1,34 @@
+-- The items of a source in the order of their keys, each with the unfinished job that it describes: the one with its key in
+-- its queue, or else one of this source with its key in another queue.
+create or replace function public.cloud_jobs_apply_targets(source_param text, items_param jsonb)
+returns table (item jsonb, job_id text)
+language sql
+stable
+set search_path = ''
+as $$
+  -- A null says "the default", but what is in the config is the handler's business.
+  select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
+      then jsonb_build_object('config', i.item->'config') else '{}' end,
+    coalesce(here.job_id, moved.job_id)
+  from jsonb_array_elements(items_param) as i (item)
+  left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
+    and here.unique_key = i.item->>'unique_key'
+    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null
+  left join (
+    select distinct on (j.unique_key) j.unique_key, j.job_id from public.cloud_jobs j
+    where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
+    order by j.unique_key, j.job_id
+  ) moved on here.job_id is null and moved.unique_key = i.item->>'unique_key'
+  order by i.item->>'unique_key'
+$$;
+
 -- Makes the recurring jobs of a source, such as a jobs file in a repository, what the source says. All or nothing.
 --
 -- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
 -- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
 -- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- A job that belongs to another source is refused, unless adopt is true: then it belongs to this one.
 --
 -- dry_run does all of this and takes it back, so the plan it shows is the one that would be carried out.
 --
@@ -12,7 +38,8 @@
 --
 -- Locks: the source (advisory), then the job rows, running ones first, in the order of job_id. A repeat changes nothing.
 create or replace function public.cloud_jobs_apply(
-  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false)
+  source_param text, items_param jsonb, prune_param boolean default false, dry_run_param boolean default false,
+  adopt_param boolean default false)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -27,7 +54,12 @@ declare
   changes jsonb;
   action text;
   id text;
-  plan jsonb := '[]';
+  keys constant text[] := array(select i.item->>'unique_key'
+    from jsonb_array_elements(case when jsonb_typeof(items_param) = 'array' then items_param else '[]' end) as i (item));
+  plan jsonb[] := '{}';
+  missing jsonb;
+  created text[];
+  taken text;
 begin
   if coalesce(btrim(source_param), '') = '' or length(source_param) > 500 then
     perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
@@ -54,33 +86,34 @@ begin
     perform from public.cloud_jobs j
     where j.job_id in (
       select s.job_id from public.cloud_jobs s
-      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled')
+      where s.source = source_param and s.status in ('waiting', 'locked', 'disabled') and s.finished_at is null
       union
       select k.job_id from jsonb_array_elements(items_param) as i (item)
       join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
-        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled'))
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null)
     order by j.status <> 'locked', j.job_id
     for update;
-    for item in
-      -- A null says "the default", but what is in the config is the handler's business.
-      select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
-        then jsonb_build_object('config', i.item->'config') else '{}' end
-      from jsonb_array_elements(items_param) as i (item) order by i.item->>'unique_key'
-    loop
+    -- What is not there is added in one batch.
+    select coalesce(jsonb_agg(t.item), '[]') into missing
+    from public.cloud_jobs_apply_targets(source_param, items_param) as t where t.job_id is null;
+    created := array(select a.job->>'job_id' from json_array_elements(public.cloud_jobs_enqueue(missing)->'jobs') as a (job)
+      where (a.job->>'created')::boolean);
+    update public.cloud_jobs set source = source_param where job_id = any (created);
+
+    for item, id in select t.item, t.job_id from public.cloud_jobs_apply_targets(source_param, items_param) as t loop
       wanted := defaults || (item - 'unique_key');
-      -- First the job where it should be, then one of this source that was in another queue.
-      select j.* into job from public.cloud_jobs j
-      where j.unique_key = item->>'unique_key' and j.status in ('waiting', 'locked', 'disabled')
-        and (j.queue = wanted->>'queue' or j.source = source_param)
-      order by j.queue = wanted->>'queue' desc limit 1
-      for update;
+      select j.* into job from public.cloud_jobs j where j.job_id = id for update;
       if not found then
-        id := public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0->>'job_id';
-        update public.cloud_jobs set source = source_param where job_id = id;
+        perform public.cloud_jobs_refuse(503, 'A job of the source ended while it was applied.', 'Nothing was changed. Apply again.');
+      elsif id = any (created) then
         action := 'create';
         changes := '{}';
       else
-        id := job.job_id;
+        if job.source <> source_param and not adopt_param then
+          perform public.cloud_jobs_refuse(409,
+            format('The job %s in queue %s belongs to %s.', to_json(left(job.unique_key, 80))::text, job.queue, job.source),
+            'Nothing was changed. Use another key, remove the job there and apply that with prune, or apply this with adopt.');
+        end if;
         current := to_jsonb(job);
         select coalesce(jsonb_object_agg(w.key, jsonb_build_array(current->w.key, w.value)), '{}') into changes
         from jsonb_each(wanted) as w where current->w.key is distinct from w.value;
@@ -113,8 +146,8 @@ begin
 
     for job in
       select j.* from public.cloud_jobs j
-      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled')
-        and not exists (select from jsonb_array_elements(items_param) as i (item) where i.item->>'unique_key' = j.unique_key)
+      where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
+        and (j.unique_key = any (keys)) is not true
       order by j.unique_key
       for update
     loop
@@ -134,13 +167,22 @@ begin
     when sqlstate 'PT299' then
       null;
     when unique_violation then
-      perform public.cloud_jobs_refuse(409, 'A job cannot move to the queue that its source says: an unfinished job with the same unique key is there.',
-        'Nothing was changed. Delete or disable one of the two.');
+      get stacked diagnostics taken = constraint_name;
+      if taken = 'cloud_jobs_concurrency_key' then
+        perform public.cloud_jobs_refuse(409,
+          format('The job %s runs, and cannot take the concurrency key %s: another job with that key runs.',
+            to_json(left(item->>'unique_key', 80))::text, to_json(left(wanted->>'concurrency_key', 80))::text),
+          'Nothing was changed. Apply again when one of the two has ended.');
+      end if;
+      perform public.cloud_jobs_refuse(409,
+        format('The job %s cannot move to queue %s: an unfinished job with the same unique key is there.',
+          to_json(left(item->>'unique_key', 80))::text, wanted->>'queue'),
+        'Nothing was changed. Cancel or delete one of the two.');
   end;
   -- What was not created has no id.
   return jsonb_build_object('v', 1, 'now', now(), 'dry_run', dry_run_param, 'jobs', (
     select coalesce(jsonb_agg(case when dry_run_param and p.job->>'action' = 'create'
       then p.job || '{"job_id": null}' else p.job end order by p.n), '[]'::jsonb)
-    from jsonb_array_elements(plan) with ordinality as p (job, n)));
+    from unnest(plan) with ordinality as p (job, n)));
 end
 $$;

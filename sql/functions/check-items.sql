@@ -9,6 +9,20 @@ as $$
     'Nothing was enqueued. Correct the job and send the batch again.')
 $$;
 
+-- Whether a text can be read as a time: 30 February and 25:00 look like one.
+create or replace function public.cloud_jobs_is_time(time_param text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return time_param::timestamptz between '1900-01-01Z' and '9999-12-31Z';
+exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value then
+  return false;
+end
+$$;
+
 -- Refuses a batch of jobs that cannot be added, naming the job and what is wrong with it.
 create or replace function public.cloud_jobs_check_items(items_param jsonb)
 returns void
@@ -39,7 +53,11 @@ begin
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
-      when octet_length((i.item->'config')::text) > 262144 then 'has a config of more than 256 KiB'
+      -- The conditions of the trigger cloud_jobs_guard_texts: most configs need no closer look.
+      when (jsonb_typeof(i.item->'config') not in ('object', 'null') or pg_column_size(i.item->'config') > 1000
+        or jsonb_path_exists(i.item->'config', 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))'))
+        and i.item->>'config' is not null and public.cloud_jobs_config_fault(i.item->'config') is not null
+        then 'has a config ' || public.cloud_jobs_config_fault(i.item->'config')
       -- Not {1,100}: Postgres takes ten times as long over such a pattern.
       when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
       -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
@@ -53,6 +71,7 @@ begin
         then 'has a timeout_seconds that is not a whole number from 1 to 9999999'
       when i.item->>'run_at' is not null and i.item->>'delay_seconds' is not null then 'has both run_at and delay_seconds'
       when i.item->>'run_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        or not public.cloud_jobs_is_time(i.item->>'run_at')
         then 'has a run_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
       when jsonb_typeof(i.item->'delay_seconds') <> 'null' and (jsonb_typeof(i.item->'delay_seconds') <> 'number'
         or (i.item->>'delay_seconds')::numeric not between 0 and 315576000) then 'has a delay_seconds that is not a number from 0 to ten years'
@@ -69,7 +88,8 @@ begin
         or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
         then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
       when i.item->>'schedule' is not null
-        then 'has a schedule that ' || public.cloud_jobs_schedule_fault(i.item->>'schedule', i.item->>'timezone')
+        then 'has a schedule that ' || (
+          select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)
     end as reason
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
   ) checked

@@ -1,3 +1,30 @@
+-- When the occurrence after a moment is due; null if the schedule cannot be evaluated: an attempt must end all the same.
+create or replace function public.cloud_jobs_following(schedule_param text, timezone_param text, after_param timestamptz)
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return public.cloud_jobs_next_occurrence(schedule_param, timezone_param, after_param);
+exception when others then
+  return null;
+end
+$$;
+
+-- What an execution says about the retries that its occurrence did not get.
+create or replace function public.cloud_jobs_left_out_words(retries_param integer, due_param timestamptz)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select format('(%s left out: the next occurrence is due at %s UTC.)',
+    case retries_param when 1 then '1 retry is' else retries_param || ' retries are' end,
+    to_char(due_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+  where retries_param is not null
+$$;
+
 -- Ends attempts of any outcome: the right-hand side of the state machine, in one statement for the whole batch.
 --
 -- items: [{"execution_id", "outcome", "result", "error", "error_details", "failure_kind", "delay_seconds",
@@ -9,9 +36,11 @@
 -- false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
 -- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
--- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure. The occurrence of a recurring job is
--- over with its last attempt, however that ended: the schedule says when the next is due, and occurrences that are left
--- out are recorded as skipped.
+-- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
+--
+-- The occurrence of a recurring job is over with its last attempt, however that ended, or when the next one is due before
+-- the next retry; error and error_details then say how many retries were left out. The schedule says when the next is due,
+-- and occurrences that are left out are recorded as skipped.
 --
 -- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
 create or replace function public.cloud_jobs_end_attempts(
@@ -68,7 +97,7 @@ begin
       for update of c
     ) j
   ),
-  decided as materialized (
+  asked as materialized (
     select held.*,
       case
         when outcome = 'success' then 'done'
@@ -76,10 +105,28 @@ begin
         when outcome in ('snooze', 'release') and snooze_fault is null then 'again'
         when outcome in ('failure', 'lost', 'snooze') and attempts_left then 'retry'
         else 'dead'
-      end as decision
+      end as wanted,
+      case when lost_first then now() else now() + make_interval(secs => coalesce(
+        case when snooze_fault is null then delay_seconds end,
+        least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random()))) end as retry_at
     from held
   ),
   -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
+  following as materialized (
+    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, (
+      select e.started_at from public.cloud_job_executions e
+      where e.job_id = asked.job_id and e.occurrence = asked.occurrence and e.attempt = 1
+      order by e.started_at desc limit 1))) as due
+    from asked
+    where asked.schedule is not null and asked.wanted = 'retry'
+  ),
+  decided as materialized (
+    select asked.*, case when following.due <= asked.retry_at then 'dead' else asked.wanted end as decision,
+      case when following.due <= asked.retry_at then coalesce(max_retries, 3) - coalesce(current_retries, 0) end as retries_left_out,
+      following.due as following_due
+    from asked
+    left join following on following.ordinal = asked.ordinal
+  ),
   turn as materialized (
     select decided.ordinal, t.*
     from decided
@@ -105,9 +152,7 @@ begin
       end as new_status,
       case
         when decision = 'again' then now() + make_interval(secs => coalesce(delay_seconds, 0))
-        when decision = 'retry' and lost_first then now()
-        when decision = 'retry' then now() + make_interval(secs => coalesce(case when snooze_fault is null then delay_seconds end,
-          least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random())))
+        when decision = 'retry' then retry_at
         else next_occurrence
       end as new_run_at,
       case
@@ -122,9 +167,15 @@ begin
       case
         when decision = 'done' then null
         when snooze_fault is not null then concat_ws(' ', snooze_fault, 'Its last reason: ' || nullif(error, ''))
-        else coalesce(error, case when outcome = 'lost'
-          then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end)
-      end as new_error
+        else nullif(concat_ws(' ',
+          coalesce(error, case when outcome = 'lost'
+            then format('The lock expired: the worker %s is taken for dead.', coalesce(instance_id, 'without a name')) end),
+          public.cloud_jobs_left_out_words(retries_left_out, following_due)), '')
+      end as new_error,
+      case
+        when retries_left_out is null or jsonb_typeof(error_details) <> 'object' then error_details
+        else coalesce(error_details, '{}') || jsonb_build_object('retries_left_out', retries_left_out)
+      end as new_error_details
     from turned
   ),
   job as (
@@ -168,7 +219,7 @@ begin
       duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
       result = next.result,
       error_message = next.new_error,
-      error_details = next.error_details,
+      error_details = next.new_error_details,
       failure_kind = next.new_failure_kind,
       progress = coalesce(next.progress, e.progress),
       output = next.output,

@@ -7,7 +7,9 @@
 --
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
 --
--- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID). A unique_key names one unfinished job
+-- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID): created is true again, but false if
+-- the id is that of another job, of other content or in another queue. null is an empty list. Jobs of one batch that are
+-- due at the same time are worked in the order of items. A unique_key names one unfinished job
 -- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
 -- with the same keys do not deadlock.
 --
@@ -23,18 +25,19 @@ set enable_bitmapscan = off
 set jit = off
 as $$
 declare
-  items jsonb := items_param;
+  -- The jsonb_agg of a trigger that saw no rows is null.
+  items jsonb := coalesce(nullif(items_param, 'null'), '[]');
   wrong record;
   added bigint;
   reply json;
   missing boolean;
 begin
-  perform public.cloud_jobs_check_items(items_param);
+  perform public.cloud_jobs_check_items(items);
   if public.cloud_jobs_allowed_queues() is not null then
     perform public.cloud_jobs_check_queues(array(
-      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items_param) as i (item)));
+      select distinct coalesce(i.item->>'queue', 'default') from jsonb_array_elements(items) as i (item)));
     -- It deletes history, of all queues: more than such a key may do itself.
-    if items_param @> '[{"job_type": "maintenance"}]' then
+    if items @> '[{"job_type": "maintenance"}]' then
       perform public.cloud_jobs_refuse(403, 'The key may not add maintenance jobs.', 'They prune the history of all queues. Use the secret key.');
     end if;
   end if;
@@ -43,7 +46,7 @@ begin
   if exists (select from jsonb_array_elements(items) as i (item) where i.item->>'job_id' is null) then
     select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
     into items
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal);
+    from jsonb_array_elements(items) with ordinality as i (item, ordinal);
   end if;
 
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
@@ -52,7 +55,13 @@ begin
       timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
-      coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0))), coalesce(i.queue, 'default'),
+      -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
+      case
+        when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0)))
+        when coalesce(i.run_at, now()) <= now() and coalesce(i.delay_seconds, 0) = 0
+          then coalesce(i.run_at, now()) - (jsonb_array_length(items) - i.ordinal) * interval '1 microsecond'
+        else coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) + (i.ordinal - 1) * interval '1 microsecond'
+      end, coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
@@ -85,16 +94,19 @@ begin
       end if;
     end if;
 
-    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', found.own is not null) order by found.ordinal),
+    select json_agg(json_build_object('job_id', coalesce(found.own, found.twin), 'created', coalesce(found.is_same, false)) order by found.ordinal),
       bool_or(found.own is null and found.twin is null)
     into reply, missing
     from (
-      select i.ordinal,
-        (select j.job_id from public.cloud_jobs j where j.job_id = i.item->>'job_id') as own,
+      select i.ordinal, own.job_id as own,
+        -- As the first sending of this request made it. Otherwise the id is another job's.
+        (own.name, own.job_type, own.queue, own.config) is not distinct from (i.item->>'name', i.item->>'job_type',
+          coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
-           and j.status in ('waiting', 'locked', 'disabled')) as twin
+           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null) as twin
       from jsonb_array_elements(items) with ordinality as i (item, ordinal)
+      left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
     ) found;
     exit when not missing;
   end loop;

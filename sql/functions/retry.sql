@@ -33,7 +33,7 @@ begin
   end if;
   if job.unique_key is not null then
     select j.job_id into twin from public.cloud_jobs j
-    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled');
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null;
     if found then
       return public.cloud_jobs_answer(job_id_param, job.status, false, false,
         format('Job %s has the same unique key and is unfinished.', twin));

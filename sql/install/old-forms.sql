@@ -23,3 +23,5 @@ drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
 drop function if exists public.cloud_jobs_list(text, text, text, text, integer, text);
 drop function if exists public.cloud_jobs_see_worker(text, text[], integer, text, text);
+drop function if exists public.cloud_jobs_apply(text, jsonb, boolean, boolean);
+drop function if exists public.cloud_jobs_schedule_fault(text, text);

@@ -7,22 +7,22 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  fault text;
+  schedule record;
 begin
   new.timezone := coalesce(new.timezone, 'UTC');
-  fault := public.cloud_jobs_schedule_fault(new.schedule, new.timezone);
-  if fault is not null then
-    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, fault),
+  select * into schedule from public.cloud_jobs_check_schedule(new.schedule, new.timezone);
+  if schedule.fault is not null then
+    perform public.cloud_jobs_refuse(400, format('The job %s has a schedule that %s.', to_json(left(new.name, 80))::text, schedule.fault),
       'Nothing was changed. Correct the schedule or the time zone.');
   end if;
   if tg_op = 'INSERT' then
     -- A first occurrence of the writer's choice stands; the default of run_at is none.
     if new.scheduled_for is null and new.run_at = now() then
-      new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+      new.run_at := schedule.due;
     end if;
     new.scheduled_for := coalesce(new.scheduled_for, new.run_at);
   elsif new.status in ('waiting', 'disabled') then
-    new.run_at := public.cloud_jobs_next_occurrence(new.schedule, new.timezone, now());
+    new.run_at := schedule.due;
     new.scheduled_for := new.run_at;
     new.current_retries := 0;
     new.error_message := null;

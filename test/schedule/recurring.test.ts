@@ -285,3 +285,57 @@ describe('verbs on a recurring job', () => {
     });
   });
 });
+
+describe('the retries of an occurrence', () => {
+  /** Fails every attempt for some hours, with a worker that comes every minute. */
+  async function failFor(hours: number): Promise<void> {
+    for (let minute = 60; minute <= 60 + hours * 60; minute++) {
+      await project.setClock(NOON + minute * MINUTE);
+      const held = await claim();
+      if (held) await finish(held.execution_id, 'failure');
+    }
+  }
+
+  it.each(['once', 'skip', 'all'])(
+    'end when the next one is due, and the rest is recorded: %s',
+    async (missed) => {
+      await insert('schedule, max_retries, missed', `'@hourly', 10, '${missed}'`);
+      await failFor(3);
+      const rows = await project.sql<{ scheduled_for: Date; attempts: number; last: string; left: number }>(
+        `select scheduled_for, count(*)::int as attempts, (array_agg(error_message order by attempt desc))[1] as last,
+         max((error_details->>'retries_left_out')::int) as left
+       from cloud_job_executions where failure_kind = 'error' group by scheduled_for order by scheduled_for`,
+      );
+      expect(rows.slice(0, 3).map((row) => row.scheduled_for)).toEqual([
+        at('13T13:00'),
+        at('13T14:00'),
+        at('13T15:00'),
+      ]);
+      for (const { attempts, last, left } of rows.slice(0, 3)) {
+        // 30 s, 1, 2, 4, 8, 16 minutes; the seventh retry would come after an hour.
+        expect(attempts).toBeGreaterThanOrEqual(6);
+        expect(attempts).toBeLessThanOrEqual(8);
+        expect(left).toBe(11 - attempts);
+        expect(last).toMatch(
+          /\d retries are left out: the next occurrence is due at 2026-05-13 1[456]:00 UTC/,
+        );
+      }
+    },
+  );
+
+  it('of a late one are counted from its start', async () => {
+    const { job_id } = await insert('schedule, max_retries', `'@hourly', 10`);
+    await project.setClock(NOON + 5 * 60 * MINUTE + 30 * MINUTE);
+    await finish((await claim())?.execution_id, 'failure');
+    expect(await job(job_id)).toMatchObject({ current_retries: 1, scheduled_for: at('13T13:00') });
+  });
+
+  it('do not end early for a job that does not recur', async () => {
+    const { job_id } = await insert('max_retries', '10');
+    await failFor(2);
+    expect(await job(job_id)).toMatchObject({
+      status: 'waiting',
+      current_retries: expect.toSatisfy((n) => n >= 7),
+    });
+  });
+});

@@ -92,3 +92,68 @@ describe('beside a worker that ends jobs of the file: no deadlock', () => {
       [],
     ));
 });
+
+describe('a job of another source', () => {
+  const from = (source: string, adopt = false) =>
+    call(project, 'cloud_jobs_apply', {
+      source_param: source,
+      items_param: [item('b'), item('a')],
+      adopt_param: adopt,
+    });
+
+  it('is refused with the name of its owner', async () => {
+    await apply(item('a'));
+    await expect(from('octo/other:jobs.yml')).rejects.toMatchObject({
+      status: 409,
+      message: `The job "a" in queue default belongs to ${SOURCE}.`,
+      hint: expect.stringContaining('adopt'),
+    });
+    expect(await project.sql('select unique_key, source from cloud_jobs')).toEqual([
+      { unique_key: 'a', source: SOURCE },
+    ]);
+  });
+
+  it('is taken over if that is asked for', async () => {
+    await apply(item('a'));
+    await from('octo/other:jobs.yml', true);
+    expect(await project.sql('select distinct source from cloud_jobs')).toEqual([
+      { source: 'octo/other:jobs.yml' },
+    ]);
+  });
+
+  it('is free if nobody owns it', async () => {
+    await queue().addOne({ unique_key: 'a', schedule: '@daily' });
+    await from(SOURCE);
+    expect(await project.sql('select distinct source from cloud_jobs')).toEqual([{ source: SOURCE }]);
+  });
+});
+
+it('a concurrency key that is taken is named in the error', async () => {
+  await apply(item('a'), item('b', { concurrency_key: 'k' }));
+  await due();
+  await queue().claim('w', 9);
+  await expect(
+    apply(item('a', { concurrency_key: 'k' }), item('b', { concurrency_key: 'k' })),
+  ).rejects.toMatchObject({
+    status: 409,
+    message: 'The job "a" runs, and cannot take the concurrency key "k": another job with that key runs.',
+  });
+});
+
+it('a thousand jobs with a time zone each are applied in bounded steps', async () => {
+  const keys = Array.from({ length: 1000 }, (_, n) =>
+    item(`k${n}`, { schedule: `${n % 60} 6 * * 1-5`, timezone: 'Europe/Berlin' }),
+  );
+  await onConnections(project.adminUrl, 1, async ([client]) => {
+    if (!client) throw new Error('no connection');
+    await client.query('reset role');
+    await client.query(`begin; set local track_functions = 'all'`);
+    await client.query('select cloud_jobs_apply($1, $2)', [SOURCE, JSON.stringify(keys)]);
+    const calls = await value<number>(
+      client,
+      `select sum(calls)::int from pg_stat_xact_user_functions where funcname = 'cloud_jobs_occurrences'`,
+    );
+    expect(calls).toBeLessThanOrEqual(3 * keys.length);
+    await client.query('rollback');
+  });
+});

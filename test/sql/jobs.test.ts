@@ -97,6 +97,19 @@ describe('what people ask for', () => {
     expect(await q.claim('w', 9)).toMatchObject({ jobs: [], more: false });
   });
 
+  it('disable: a finished job that a plain write disabled does not hold its unique key', async () => {
+    const q = newQueue();
+    const id = await finished(q, 'success', { unique_key: 'u' });
+    await project.sql(`update cloud_jobs set status = 'disabled' where queue = $1`, [q.queue]);
+    const twin = await q.addOne({ unique_key: 'u' });
+    expect(twin).not.toBe(id);
+    expect(await q.verb('enable', id)).toMatchObject({ status: 'success' });
+    await q.verb('delete', twin);
+    await project.sql(`update cloud_jobs set status = 'waiting' where queue = $1`, [q.queue]);
+    expect(await q.job(id)).toMatchObject({ finished: false });
+    expect(await q.addOne({ unique_key: 'u' })).toBe(id);
+  });
+
   it('enable: what a client of the first schema left of a lock does not hold the job up', async () => {
     const q = newQueue();
     const id = await q.addOne();

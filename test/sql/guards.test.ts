@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTestProject, type TestProject } from '../support/stack.ts';
+import { queueOf } from './support.ts';
+
+let project: TestProject;
+beforeAll(async () => {
+  project = await startTestProject();
+});
+afterAll(() => project.stop());
+beforeEach(() => project.sql('truncate cloud_jobs cascade'));
+
+const deep = (levels: number): string => `'${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}'`;
+
+describe('a row that is written directly', () => {
+  it.each([
+    ['name', `''`, 'has no name'],
+    ['name', `'  '`, 'has no name'],
+    ['name', `repeat('x', 501)`, 'has a name longer than 500 characters'],
+    ['queue', `'a b'`, 'has a queue that no worker can name'],
+    ['queue', `''`, 'has a queue that no worker can name'],
+    ['queue', `repeat('x', 101)`, 'has a queue that no worker can name'],
+    ['config', `'5'`, 'has a config that is not an object'],
+    ['config', `'null'`, 'has a config that is not an object'],
+    ['config', `'["a"]'`, 'has a config that is not an object'],
+    ['config', deep(5000), 'has a config that is nested more than 200 levels deep'],
+    ['config', deep(201), 'has a config that is nested more than 200 levels deep'],
+    ['config', `jsonb_build_object('a', repeat('x', 262144))`, 'has a config of more than 256 KiB'],
+    ['config', `'{"a": [{"b": 9007199254740993}]}'`, 'has a config whose "a[0].b" is 9007199254740993'],
+    ['max_retries', '2147483647', 'has a max_retries that is not a number from 0 to 9999'],
+    ['max_retries', '-1', 'has a max_retries'],
+    ['current_retries', '2147483647', 'has a current_retries'],
+    ['timeout_seconds', '2147483647', 'has a timeout_seconds'],
+    ['run_at', `'-infinity'`, 'has a run_at that is not a time between 1900 and 9999'],
+    ['run_at', `'infinity'`, 'has a run_at'],
+    ['run_at', `'4713-01-01 BC'`, 'has a run_at'],
+    ['scheduled_for', `'infinity'`, 'has a scheduled_for'],
+    ['created_at', `'infinity'`, 'has a created_at'],
+  ])('is refused, inserted or updated, with %s = %.40s', async (column, value, fault) => {
+    const columns = { name: `'n'`, job_type: `'custom'`, [column]: value };
+    const insert = `insert into cloud_jobs (${Object.keys(columns)}) values (${Object.values(columns)})`;
+    await expect(project.sql(insert)).rejects.toThrow(fault);
+    await project.sql(`insert into cloud_jobs (name, job_type) values ('n', 'custom')`);
+    await expect(project.sql(`update cloud_jobs set ${column} = ${value}`)).rejects.toThrow(fault);
+  });
+
+  it('holds what it may', async () => {
+    await project.sql(`insert into cloud_jobs (name, job_type, config, max_retries, run_at) values
+      (repeat('x', 500), 'custom', ${deep(200)}, 0, '1970-01-01Z'), ('n', 'custom', '{"far": 1e300}', null, '9999-01-01Z')`);
+    expect((await queueOf(project, 'default').claim('w', 9)).jobs).toHaveLength(1);
+  });
+});
+
+describe('a row of an earlier release', () => {
+  it('that holds more than a new one is worked all the same', async () => {
+    await project.sql('alter table cloud_jobs disable trigger user');
+    await project.sql(`insert into cloud_jobs (job_id, name, job_type, config, created_at)
+      values ('old', ' ', 'custom', '[9007199254740993]', '-infinity')`);
+    await project.sql('alter table cloud_jobs enable trigger user');
+    const queue = queueOf(project, 'default');
+    await queue.end('w', (await queue.take('w')).execution_id, 'failure');
+    expect(await queue.job('old')).toMatchObject({ status: 'waiting', current_retries: 1 });
+    await queue.due('old');
+    await queue.end('w', (await queue.take('w')).execution_id, 'success');
+    expect(await queue.job('old')).toMatchObject({ status: 'success' });
+  });
+});
+
+it.each(['NaN', 'Infinity', '-1', '1e300'])('a duration of %s is refused', async (duration) => {
+  const queue = queueOf(project, 'default');
+  await queue.addOne();
+  const { execution_id } = await queue.take('w');
+  await expect(queue.end('w', execution_id, 'success', { duration_seconds: duration })).rejects.toMatchObject(
+    {
+      status: 400,
+    },
+  );
+  await queue.end('w', execution_id, 'success');
+  if (duration !== '-1' && duration !== '1e300') {
+    await expect(
+      project.sql('update cloud_job_executions set duration_seconds = $1', [duration]),
+    ).rejects.toThrow('cloud_job_executions_duration');
+  }
+});
