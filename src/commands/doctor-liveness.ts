@@ -37,7 +37,7 @@ export async function workerChecks(
     );
   }
   for (const { repository, schedule, ticks } of schedules) {
-    const gaps = await gapsOf(schedule, ticks);
+    const gaps = gapsOf(schedule, ticks);
     if (gaps === null) continue;
     const words = `${repository ? `${repository}: ` : ''}${gapWords(schedule, gaps)}`;
     checks.push(gaps.late ? warning('Ticks', words, LATE_ADVICE) : good('Ticks', words));

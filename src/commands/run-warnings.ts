@@ -29,7 +29,7 @@ export async function runWarnings(
   }
   const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
   if (schedule !== null && arrival) {
-    const gaps = await gapsOf(schedule, arrival.ticks);
+    const gaps = gapsOf(schedule, arrival.ticks);
     if (gaps?.late) warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
   }
   const github = deps.github(input.githubToken);
