@@ -13,8 +13,8 @@ import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const jobsOf = async (text: string) => {
-  const { jobs, problems } = await readJobsFile(text, 'jobs.yml', (value) => value);
+const jobsOf = (text: string) => {
+  const { jobs, problems } = readJobsFile(Buffer.from(text), 'jobs.yml', (value) => value);
   expect(problems).toEqual([]);
   return jobs.map(({ job }) => job);
 };
@@ -53,7 +53,7 @@ describe('docs/guides/schedules.md', () => {
 
   it('has a jobs file that can be applied', async () => {
     for (const yaml of codeBlocks(text, 'yaml')) {
-      expect(await jobsOf(yaml)).toMatchObject([{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }]);
+      expect(jobsOf(yaml)).toMatchObject([{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }]);
     }
   });
 });
@@ -150,7 +150,7 @@ describe('docs/guides/unique-keys.md', () => {
 
 describe('examples/schedules', () => {
   it('has a jobs file that can be applied', async () => {
-    expect(await jobsOf(read('examples/schedules/jobs.yml'))).toMatchObject([
+    expect(jobsOf(read('examples/schedules/jobs.yml'))).toMatchObject([
       { unique_key: 'nightly-cleanup', job_type: 'maintenance' },
       { unique_key: 'weekday-report', missed: 'skip', missed_grace_seconds: 7200 },
     ]);

@@ -90,7 +90,7 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
     'What a worker calls. Every write that ends or renews an attempt names its execution and its instance, and applies only while that execution holds the lock.',
     ['cloud_jobs_claim', 'cloud_jobs_renew', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_plan'],
   ],
-  ['Schedules', '', ['cloud_jobs_next_occurrence', 'cloud_jobs_occurrences', 'cloud_jobs_schedule_fault']],
+  ['Schedules', '', ['cloud_jobs_next_occurrence', 'cloud_jobs_occurrences', 'cloud_jobs_check_schedule']],
   ['Papers', '', ['cloud_jobs_upsert_papers', 'cloud_jobs_paper_list']],
   [
     'Upkeep, and clients of the first schema',

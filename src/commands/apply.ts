@@ -13,6 +13,9 @@ const applyInput = z.object({
     .describe('The jobs file, with the recurring jobs of this repository.'),
   prune: yesOrNo().prefault('false').describe('Disable jobs that came from this file and are gone from it.'),
   dryRun: yesOrNo().prefault('false').describe('Show the plan, and change nothing.'),
+  adopt: yesOrNo()
+    .prefault('false')
+    .describe('Take over jobs with the same keys that belong to another file.'),
   handlers: handlersToCheck,
 });
 type ApplyInput = z.output<typeof applyInput>;
@@ -50,19 +53,19 @@ export const apply = defineCommand({
  * @throws CommandError with all that is wrong with the file
  */
 async function applyFile(
-  { file, prune, dryRun, handlers: folder }: ApplyInput,
+  { file, prune, dryRun, adopt, handlers: folder }: ApplyInput,
   context: CommandContext,
 ): Promise<ApplyResult> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await context.readFile(file);
+    bytes = await context.readFile(file);
   } catch (cause) {
     throw new CommandError(
       `The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`,
       { cause },
     );
   }
-  const read = await readJobsFile(text, file, context.redact);
+  const read = readJobsFile(bytes, file, context.redact);
   const unfit = await context.checkByHandlers(
     read.jobs.map(({ job }) => ({ type: job.job_type, config: job.config ?? {} })),
     folder,
@@ -75,6 +78,7 @@ async function applyFile(
   ];
   if (problems.length > 0) throw fault(file, problems);
   const jobs = read.jobs.map(({ job }) => job);
-  const source = `${context.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
-  return { command: 'apply', source, reply: await context.queue.apply(source, jobs, { prune, dryRun }) };
+  const source = await context.sourceOf(file);
+  const reply = await context.queue.apply(source, jobs, { prune, dryRun, adopt });
+  return { command: 'apply', source, reply };
 }

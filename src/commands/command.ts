@@ -41,8 +41,10 @@ export const defineCommand = <Name extends string, Input extends z.ZodObject, Re
 /** What commands take from the host. */
 export interface CommandContext {
   readonly queue: Queue;
-  /** Reads a file of the workspace as UTF-8. @throws the file system's error */
-  readonly readFile: (path: string) => Promise<string>;
+  /** Reads a file of the workspace. @throws the file system's error */
+  readonly readFile: (path: string) => Promise<Uint8Array>;
+  /** What jobs of a file of the workspace have as their source: `owner/repository:path`. */
+  readonly sourceOf: (path: string) => Promise<string>;
   /** The workflows of the workspace; none without a checkout. */
   readonly workflowFiles: () => Promise<readonly WorkflowFile[]>;
   /** `owner/repository`; null if it is not known. */

@@ -1,4 +1,3 @@
-import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { NewJob } from '../queue/requests.ts';
 import { describeError } from '../text/describe-error.ts';
 import { jsonFault } from '../text/json-fault.ts';
@@ -7,8 +6,9 @@ import { CommandError } from './answer.ts';
 import { create, newJob } from './create.ts';
 import type { InputNaming } from './naming.ts';
 import { inputNames, readFields } from './read-fields.ts';
+import { readYaml } from './yaml-file.ts';
 
-/** What a job in the file may say: what create takes, without what the file's own form says. */
+/** Inputs of `create` that a job in the file does not have: its key is the unique key, and all of them recur. */
 const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'run-at', 'handlers'];
 const keysOfAJob = (): string[] => inputNames(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
@@ -20,58 +20,33 @@ export interface FileJob {
 }
 
 /**
- * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
- * @param text YAML 1.2
+ * Reads a jobs file: `jobs:` with one entry for each job under its key, with the inputs of the command `create`.
+ * @param bytes YAML 1.2 in UTF-8
  * @param file how to call it in errors
  * @returns the jobs that can be read, and every problem of the others, each with its job and its line
- * @throws CommandError when it is no jobs file
+ * @throws CommandError if it is not a jobs file
  */
-export async function readJobsFile(
-  text: string,
+export function readJobsFile(
+  bytes: Uint8Array,
   file: string,
   redact: (text: string) => string,
-): Promise<{ readonly jobs: readonly FileJob[]; readonly problems: readonly string[] }> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const source = text.split(/\r\n|\n|\r/);
-  // One mistake makes several errors on its line.
-  const problems = [
-    ...new Set(
-      [...document.errors, ...document.warnings].map((error) => {
-        const { line } = lines.linePos(error.pos[0]);
-        const [, key] = /^\s*([\w-]+):\s*\*/.exec(source[line - 1] ?? '') ?? [];
-        return key === undefined
-          ? `line ${line}: ${error.message}`
-          : `line ${line}: put the value of ${key} in quotes, ${key}: "*/5 * * * *": YAML takes a bare * for the name of something else`;
-      }),
-    ),
-  ];
-  visit(document, {
-    Pair: (_, { key }) => {
-      if (isScalar(key) || key === null) return;
-      const [start = 0] = (key as { range?: readonly number[] }).range ?? [];
-      problems.push(`line ${lines.linePos(start).line}: a name must be a text`);
-    },
-  });
-  if (problems.length > 0) throw fault(file, problems);
-  const content = document.toJS({ maxAliasCount: 100 }) as unknown;
+): { readonly jobs: readonly FileJob[]; readonly problems: readonly string[] } {
+  const yaml = readYaml(bytes);
+  if ('problems' in yaml) throw fault(file, yaml.problems.map(redact));
+  const { content } = yaml;
   if (!isRecord(content) || !isRecord(content.jobs)) {
     throw fault(file, ['it has no "jobs:" with an entry for each job under its key']);
   }
-  const others = Object.keys(content).filter((key) => key !== 'jobs');
-  if (others.length > 0) problems.push(`"${others[0]}" is not known here: only "jobs" is`);
+  const problems: string[] = [];
+  const other = Object.keys(content).find((key) => key !== 'jobs');
+  if (other !== undefined) problems.push(`"${other}" is not known here: only "jobs" is`);
   const entries = Object.entries(content.jobs);
   if (entries.length > MOST_JOBS) problems.push(`it has ${entries.length} jobs; ${MOST_JOBS} are the most`);
 
-  const nodes = document.get('jobs');
-  const lineOf = (key: string): string => {
-    const pair = isMap(nodes) ? nodes.items.find((item) => String(item.key) === key) : undefined;
-    const offset = (pair?.key as { range?: readonly number[] } | undefined)?.range?.[0];
-    return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
-  };
   const jobs: FileJob[] = [];
   for (const [key, value] of entries) {
-    const place = `${key}${lineOf(key)}`;
+    const line = yaml.lineOf('jobs', key);
+    const place = line === null ? key : `${key} (line ${line})`;
     const found: string[] = [];
     const job = readJob(key, value, redact, found);
     if (job !== null && found.length === 0) jobs.push({ place, job });
@@ -80,7 +55,7 @@ export async function readJobsFile(
   return { jobs, problems };
 }
 
-/** Adds what is wrong to `problems`; the job is then not to be used. */
+/** Adds what is wrong to `problems`; then the job must not be used. */
 function readJob(
   key: string,
   value: unknown,
@@ -94,7 +69,7 @@ function readJob(
   const keys = keysOfAJob();
   const raw: Record<string, string> = {};
   for (const [name, given] of Object.entries(value)) {
-    // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
+    // YAML has values that JSON would change in silence (.nan, .inf), and depths that cannot be written.
     const unfit = name === 'config' ? jsonFault(given) : null;
     const text = unfit === null ? asText(name, given) : null;
     if (!keys.includes(name)) {
@@ -103,7 +78,7 @@ function readJob(
       problems.push(`"${name}" is not known here. ${hint}`);
     } else if (unfit !== null) {
       problems.push(`its config ${unfit}`);
-      // Told once; what else a config must hold is not to be told of one that is there.
+      // One problem of a config is enough: without it, the check of the job type would add others.
       if (value['job-type'] === 'custom') raw.config = '{"handler": "x"}';
     } else if (text === null) {
       problems.push(`its ${name} is not a text or a number`);
@@ -115,7 +90,7 @@ function readJob(
     problems.push(
       'it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply',
     );
-    // What only a schedule makes sense of would be told as a problem of its own.
+    // Otherwise each input that goes with a schedule would be a problem of its own.
     raw.schedule = '@daily';
   }
   const given = new Map(
@@ -134,13 +109,14 @@ function readJob(
 
 const NAMING: Omit<InputNaming, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
 
-/** A value as the text that the same input of the action would have; null where it has none. */
+/** A value as the text that the same input of the action would have; null if it has none. */
 function asText(name: string, value: unknown): string | null {
   if (value === null || value === undefined) return '';
-  if (name === 'config') return JSON.stringify(value);
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-    return String(value);
-  return null;
+  if (name === 'config') {
+    // The check before has found no number that would be rounded.
+    return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner));
+  }
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : null;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

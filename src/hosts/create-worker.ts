@@ -18,6 +18,7 @@ import { VERSION } from '../version.ts';
 import { JobOutput } from '../worker/job-output.ts';
 import { guardAgainstCrash } from './crash-guard.ts';
 import { triggerOf } from './github-trigger.ts';
+import { sourceOf } from './jobs-source.ts';
 
 /**
  * What a command and a worker need, made in one place for every host. A host brings its environment, its log and its
@@ -56,7 +57,8 @@ export async function createContext(host: Host, connection: Connection): Promise
   });
   return {
     queue: opened.queue,
-    readFile: (path) => readFile(resolve(host.workspace, path), 'utf8'),
+    readFile: (path) => readFile(resolve(host.workspace, path)),
+    sourceOf: (path) => sourceOf(path, host.workspace, place.repository),
     workflowFiles: () => readWorkflows(join(host.workspace, '.github', 'workflows')),
     repository: place.repository,
     redact: redactor.redact,

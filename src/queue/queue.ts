@@ -66,7 +66,7 @@ export interface Queue extends Control {
   apply(
     source: string,
     jobs: readonly NewJob[],
-    how: { readonly prune: boolean; readonly dryRun: boolean },
+    how: { readonly prune: boolean; readonly dryRun: boolean; readonly adopt: boolean },
   ): Promise<ApplyReply>;
   verb(verb: JobVerb, jobId: string): Promise<VerbReply>;
   list(filter: ListFilter): Promise<ListReply>;
@@ -158,10 +158,16 @@ export function createQueue(rpc: Rpc, newId: () => string): Queue {
         { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) },
         enqueueReply,
       ),
-    apply: (source, jobs, { prune, dryRun }) =>
+    apply: (source, jobs, { prune, dryRun, adopt }) =>
       explained(
         'cloud_jobs_apply',
-        { source_param: source, items_param: jobs, prune_param: prune, dry_run_param: dryRun },
+        {
+          source_param: source,
+          items_param: jobs,
+          prune_param: prune,
+          dry_run_param: dryRun,
+          adopt_param: adopt,
+        },
         applyReply,
       ),
     verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),

@@ -48,12 +48,16 @@ interface Fault {
 
 function valueFault(value: unknown): Fault | null {
   if (typeof value === 'string') return textFault(value);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? null : rounded(value);
   if (typeof value !== 'number') return null;
   if (Number.isNaN(value)) return { what: 'NaN', why: ', which JSON cannot express' };
   if (!Number.isFinite(value)) return { what: 'a number that is too large', why: '' };
-  if (!isRounded(value)) return null;
+  return isRounded(value) ? rounded(value) : null;
+}
+
+function rounded(value: number | bigint): Fault {
   const why = `, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-  return { what: `the number ${value}`, why };
+  return { what: `the number ${String(value).slice(0, 100)}`, why };
 }
 
 /** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */

@@ -138,6 +138,7 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
           {
             prune: true,
             dryRun: false,
+            adopt: false,
           },
         ),
     },

@@ -1,0 +1,165 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
+
+/** Tags that only say what YAML would read anyway. Others make values that JSON has not, such as a set or bytes. */
+const PLAIN_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
+/** Values after all aliases are followed: enough for a thousand jobs, too few to fill the memory. */
+const MOST_VALUES = 500_000;
+
+/** A YAML file as plain values. Whole numbers are bigints, so that none is rounded. */
+export interface YamlFile {
+  readonly content: unknown;
+  /** The line of a key of a map at the top level, such as of `jobs.report`; null if it has none. */
+  lineOf(map: string, key: string): number | null;
+}
+
+/**
+ * Reads one YAML 1.2 document, and refuses what would change on its way to JSON.
+ * @returns the values, or every problem with its line
+ */
+export function readYaml(bytes: Uint8Array): YamlFile | { readonly problems: readonly string[] } {
+  const text = decode(bytes);
+  if (typeof text === 'number') {
+    return { problems: [`line ${text}: it is not UTF-8. Save the file with this encoding`] };
+  }
+  try {
+    return readDocument(text);
+  } catch (error) {
+    if (error instanceof RangeError) return { problems: ['it is nested too deep'] };
+    throw error;
+  }
+}
+
+function readDocument(text: string): ReturnType<typeof readYaml> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true });
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  const source = text.split(/\r\n|\n|\r/);
+  const problems = [...document.errors, ...document.warnings].map((error) => {
+    const line = lineAt(error.pos[0]);
+    return `line ${line}: ${quoteHint(source[line - 1] ?? '') ?? error.message}`;
+  });
+  problems.push(...nodeProblems(document, (node) => lineAt(node.range?.[0] ?? 0), source));
+  // One mistake makes several errors on its line.
+  if (problems.length > 0) return { problems: [...new Set(problems)] };
+  return {
+    content: document.toJS({ maxAliasCount: -1 }),
+    lineOf(map, key) {
+      const node = document.get(map);
+      const pair = isMap(node) ? node.items.find((item) => String(item.key) === key) : undefined;
+      const start = (pair?.key as Node | undefined)?.range?.[0];
+      return start === undefined ? null : lineAt(start);
+    },
+  };
+}
+
+function nodeProblems(document: Document, lineOf: (node: Node) => number, source: string[]): string[] {
+  const problems: string[] = [];
+  const problem = (node: Node, text: string) => problems.push(`line ${lineOf(node)}: ${text}`);
+  if (document.directives?.yaml.explicit && document.directives.yaml.version !== '1.2') {
+    problems.push(
+      'line 1: it says %YAML 1.1, which reads yes, 010 and dates in another way. Remove the line',
+    );
+  }
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (key === null || isScalar(key)) return;
+      const at = key as Node;
+      problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? 'a name must be a text');
+    },
+    Alias: (_, alias) => {
+      if (alias.resolve(document)) return;
+      const hint = quoteHint(source[lineOf(alias) - 1] ?? '');
+      problem(
+        alias,
+        hint ?? `*${alias.source} has no &${alias.source} before it. If it is a text, put it in quotes`,
+      );
+    },
+    Node: (_, node) => {
+      const { tag } = node as { tag?: string };
+      if (tag === undefined || PLAIN_TAG.test(tag)) return;
+      const name = tag.replace('tag:yaml.org,2002:', '!!');
+      problem(node as Node, `the tag ${name} is not used here, because JSON has no such value. Remove it`);
+    },
+  });
+  if (problems.length === 0) {
+    const large = tooLarge(document);
+    if (large !== null) problem(large.node, large.reason);
+  }
+  return problems;
+}
+
+/** An alias that repeats itself, or the last of more values than are read. */
+function tooLarge(document: Document): { readonly node: Alias; readonly reason: string } | null {
+  const counts = new Map<unknown, number>();
+  let found: { node: Alias; reason: string } | null = null;
+  const count = (node: unknown): number => {
+    if (isPair(node)) return count(node.key) + count(node.value);
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      const values = target === undefined ? 0 : (counts.get(target) ?? Number.POSITIVE_INFINITY);
+      if (values === Number.POSITIVE_INFINITY) {
+        found ??= { node, reason: `*${node.source} is part of what &${node.source} names` };
+      } else if (values > MOST_VALUES) {
+        found ??= {
+          node,
+          reason: `with what *${node.source} repeats it has more than ${MOST_VALUES} values`,
+        };
+      }
+      return values;
+    }
+    const sum = isCollection(node) ? node.items.reduce<number>((total, item) => total + count(item), 1) : 1;
+    counts.set(node, sum);
+    return sum;
+  };
+  const total = count(document.contents);
+  if (found === null && total > MOST_VALUES) {
+    visit(document, {
+      Alias: (_, node) =>
+        void (found = { node, reason: `with its aliases it has more than ${MOST_VALUES} values` }),
+    });
+  }
+  return found;
+}
+
+/** What to write for a line such as `schedule: @daily`, whose value YAML takes for something else. */
+function quoteHint(line: string): string | null {
+  const [, key, value] = /^\s*(?:-\s+)?([\w-]+):\s*([*@`%][^#]*?)\s*(?:#.*)?$/.exec(line) ?? [];
+  if (key === undefined || value === undefined) return null;
+  const sign =
+    value[0] === '*' ? 'a bare * for the name of something else' : `${value[0]} for a sign of its own`;
+  return `put the value of ${key} in quotes, ${key}: "${value}": YAML takes ${sign}`;
+}
+
+/** The text of UTF-8 bytes, or the first line that is none. */
+function decode(bytes: Uint8Array): string | number {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const buffer = Buffer.from(bytes);
+    for (let start = 0, line = 1; start <= buffer.length; line++) {
+      const end = buffer.indexOf('\n', start);
+      const part = buffer.subarray(start, end === -1 ? buffer.length : end);
+      try {
+        decoder.decode(part);
+      } catch {
+        return line;
+      }
+      if (end === -1) break;
+      start = end + 1;
+    }
+    return 1;
+  }
+}
