@@ -32,8 +32,8 @@ $$;
 -- release; with lost_param only lost. job_id and instance_id count only with lost_param, because the lock of a client of
 -- the first schema names no execution.
 --
--- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
--- false if the execution no longer holds the lock. Of two items about one execution the first counts.
+-- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at",
+-- "retries_left_out"}. applied is false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
 -- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
 -- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
@@ -252,7 +252,7 @@ begin
     case
       when next.job_id is not null then jsonb_build_object(
         'execution_id', item.execution_id, 'applied', true, 'status', next.new_status,
-        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
+        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at, 'retries_left_out', next.retries_left_out)
       else jsonb_build_object('execution_id', item.execution_id, 'applied', false)
     end order by item.ordinal), '[]'::jsonb)
   into reply
@@ -266,7 +266,8 @@ begin
     select jsonb_agg(
       case when e.execution_id is null then a.answer else jsonb_build_object(
         'execution_id', e.execution_id, 'applied', true, 'status', e.job_status,
-        'failure_kind', e.failure_kind, 'run_at', e.next_run_at) end order by a.ordinal)
+        'failure_kind', e.failure_kind, 'run_at', e.next_run_at,
+        'retries_left_out', e.error_details->'retries_left_out') end order by a.ordinal)
     into reply
     from jsonb_array_elements(reply) with ordinality as a (answer, ordinal)
     left join public.cloud_job_executions e on a.answer @> '{"applied": false}'

@@ -100,36 +100,32 @@ function nodeProblems(document: Document, lineOf: (node: Node) => number, source
   return problems;
 }
 
-/** An alias that repeats itself, or the last of more values than are read. */
+/** The first alias that is part of its own value, or with which the values are more than are read. */
 function tooLarge(document: Document): { readonly node: Alias; readonly reason: string } | null {
   const counts = new Map<unknown, number>();
   let found: { node: Alias; reason: string } | null = null;
+  let total = 0;
   const count = (node: unknown): number => {
     if (isPair(node)) return count(node.key) + count(node.value);
     if (isAlias(node)) {
-      const target = node.resolve(document);
-      const values = target === undefined ? 0 : (counts.get(target) ?? Number.POSITIVE_INFINITY);
-      if (values === Number.POSITIVE_INFINITY) {
+      const values = counts.get(node.resolve(document));
+      total += values ?? 0;
+      if (values === undefined) {
         found ??= { node, reason: `*${node.source} is part of what &${node.source} names` };
-      } else if (values > MOST_VALUES) {
+      } else if (total > MOST_VALUES) {
         found ??= {
           node,
           reason: `with what *${node.source} repeats it has more than ${MOST_VALUES} values`,
         };
       }
-      return values;
+      return values ?? 0;
     }
-    const sum = isCollection(node) ? node.items.reduce<number>((total, item) => total + count(item), 1) : 1;
+    total += 1;
+    const sum = isCollection(node) ? node.items.reduce<number>((all, item) => all + count(item), 1) : 1;
     counts.set(node, sum);
     return sum;
   };
-  const total = count(document.contents);
-  if (found === null && total > MOST_VALUES) {
-    visit(document, {
-      Alias: (_, node) =>
-        void (found = { node, reason: `with its aliases it has more than ${MOST_VALUES} values` }),
-    });
-  }
+  count(document.contents);
   return found;
 }
 

@@ -48,8 +48,10 @@ export const finishedItem = z.object({
   applied: z.boolean(),
   status: z.enum(JOB_STATUSES).nullish(),
   failure_kind: z.enum(FAILURE_KINDS).nullish(),
-  /** When the job runs next, where it does. */
+  /** When the job runs next, if it does. */
   run_at: instant.nullish(),
+  /** Retries that the occurrence of a schedule did not get, because the next one is due before them. */
+  retries_left_out: z.number().nullish(),
 });
 export type FinishedItem = z.infer<typeof finishedItem>;
 

@@ -130,7 +130,9 @@ function outcomeOf(job: ClaimedJob, answer: FinishedItem | null): ExecutionRepor
       return 'failed';
     default:
       // A failed occurrence of a schedule leaves the job waiting as well, for the next occurrence.
-      return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
+      return answer.status === 'waiting' && job.attempt <= job.max_retries && !answer.retries_left_out
+        ? 'retry'
+        : 'failed';
   }
 }
 

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeBlocks } from '../support/code-blocks.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { CallError, call, queueOf } from './support.ts';
 
@@ -293,20 +295,15 @@ describe('enqueue', () => {
       alter table orders enable row level security;
       create policy "signed in" on orders for insert to authenticated with check (true);
       grant insert on orders to authenticated;
-      create function enqueue_receipt() returns trigger language plpgsql security definer set search_path = '' as $$
-      begin
-        perform public.cloud_jobs_create('Receipt ' || new.id, 'custom', jsonb_build_object('handler', 'receipt', 'order', new.id));
-        return new;
-      end $$;
-      revoke execute on function enqueue_receipt() from public;
-      create trigger enqueue_receipt after insert on orders for each row execute function enqueue_receipt();`);
+      ${codeBlocks(readFileSync('docs/faq.md', 'utf8'), 'sql').find((code) => code.includes('enqueue_receipt'))}`);
     await project.sql(`begin; set local role authenticated; insert into orders (id) values (7); commit`);
     expect(await project.sql(`select config from cloud_jobs where name = 'Receipt 7'`)).toEqual([
       { config: { handler: 'receipt', order: 7 } },
     ]);
-    await expect(
-      project.sql(`begin; set local role authenticated; select public.cloud_jobs_create('x', 'custom')`),
-    ).rejects.toThrow(/permission denied/);
+    const [right] = await project.sql<{ may: boolean }>(
+      `select has_function_privilege('authenticated', oid, 'execute') as may from pg_proc where proname = 'cloud_jobs_create'`,
+    );
+    expect(right?.may).toBe(false);
     await project.asPostgres('drop table orders; drop function enqueue_receipt');
   });
 
