@@ -274,19 +274,6 @@ begin
 end
 $$;
 
--- A duration that is no number would spoil every average.
-do $$
-begin
-  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
-    and conname = 'cloud_job_executions_duration')
-  then
-    update public.cloud_job_executions set duration_seconds = null where duration_seconds in ('NaN', 'Infinity', '-Infinity');
-    alter table public.cloud_job_executions add constraint cloud_job_executions_duration
-      check (duration_seconds not in ('NaN', 'Infinity', '-Infinity'));
-  end if;
-end
-$$;
-
 alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
   autovacuum_vacuum_insert_scale_factor = 0.1);
 
@@ -2322,8 +2309,8 @@ $$;
 -- release; with lost_param only lost. job_id and instance_id count only with lost_param, because the lock of a client of
 -- the first schema names no execution.
 --
--- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at"}. applied is
--- false if the execution no longer holds the lock. Of two items about one execution the first counts.
+-- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at",
+-- "retries_left_out"}. applied is false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
 -- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
 -- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
@@ -2403,10 +2390,10 @@ begin
   ),
   -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
   following as materialized (
-    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, (
+    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, coalesce((
       select e.started_at from public.cloud_job_executions e
       where e.job_id = asked.job_id and e.occurrence = asked.occurrence and e.attempt = 1
-      order by e.started_at desc limit 1))) as due
+      order by e.started_at desc limit 1), locked_at))) as due
     from asked
     where asked.schedule is not null and asked.wanted = 'retry'
   ),
@@ -2542,7 +2529,7 @@ begin
     case
       when next.job_id is not null then jsonb_build_object(
         'execution_id', item.execution_id, 'applied', true, 'status', next.new_status,
-        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at)
+        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at, 'retries_left_out', next.retries_left_out)
       else jsonb_build_object('execution_id', item.execution_id, 'applied', false)
     end order by item.ordinal), '[]'::jsonb)
   into reply
@@ -2556,7 +2543,8 @@ begin
     select jsonb_agg(
       case when e.execution_id is null then a.answer else jsonb_build_object(
         'execution_id', e.execution_id, 'applied', true, 'status', e.job_status,
-        'failure_kind', e.failure_kind, 'run_at', e.next_run_at) end order by a.ordinal)
+        'failure_kind', e.failure_kind, 'run_at', e.next_run_at,
+        'retries_left_out', e.error_details->'retries_left_out') end order by a.ordinal)
     into reply
     from jsonb_array_elements(reply) with ordinality as a (answer, ordinal)
     left join public.cloud_job_executions e on a.answer @> '{"applied": false}'
@@ -5320,13 +5308,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'a97c51a660501981' and earlier->>'server' = server then
+  if earlier->>'tables' = 'a80776dca1de3b31' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'a97c51a660501981', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'a80776dca1de3b31', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

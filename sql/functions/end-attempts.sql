@@ -113,10 +113,10 @@ begin
   ),
   -- Only recurring jobs: a function in an outer join would be called for every row, whatever its condition.
   following as materialized (
-    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, (
+    select asked.ordinal, public.cloud_jobs_following(schedule, timezone, greatest(scheduled_for, coalesce((
       select e.started_at from public.cloud_job_executions e
       where e.job_id = asked.job_id and e.occurrence = asked.occurrence and e.attempt = 1
-      order by e.started_at desc limit 1))) as due
+      order by e.started_at desc limit 1), locked_at))) as due
     from asked
     where asked.schedule is not null and asked.wanted = 'retry'
   ),

@@ -43,18 +43,5 @@ begin
 end
 $$;
 
--- A duration that is no number would spoil every average.
-do $$
-begin
-  if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
-    and conname = 'cloud_job_executions_duration')
-  then
-    update public.cloud_job_executions set duration_seconds = null where duration_seconds in ('NaN', 'Infinity', '-Infinity');
-    alter table public.cloud_job_executions add constraint cloud_job_executions_duration
-      check (duration_seconds not in ('NaN', 'Infinity', '-Infinity'));
-  end if;
-end
-$$;
-
 alter table public.cloud_job_executions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
   autovacuum_vacuum_insert_scale_factor = 0.1);
