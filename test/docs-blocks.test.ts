@@ -39,8 +39,8 @@ it('is in a language that some test runs, checks or draws', () => {
   const known = ['sh', 'bash', 'yaml', 'sql', 'js', 'ts', 'python', 'json', 'mermaid'];
   for (const path of PAGES) {
     const languages = [...read(path).matchAll(/^ *```(\S*)\n[\s\S]*?^ *```$/gm)].map((match) => match[1]);
-    // The one plain text is SQL that drops everything: docs.test.ts runs it on a database of its own.
-    const more = path === 'docs/guides/operations.md' ? ['text'] : [];
+    // Plain text is SQL that drops everything, which docs.test.ts runs, and a server that stays.
+    const more = /guides\/(operations|dashboard)\.md$/.test(path) ? ['text'] : [];
     expect(
       languages.filter((language) => ![...known, ...more].includes(language ?? '')),
       path,
