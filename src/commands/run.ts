@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PeekReply } from '../queue/replies.ts';
 import type { FailureKind } from '../queue/types.ts';
 import { plural } from '../text/format.ts';
-import { outcomeLine, type RunReport } from '../worker/report.ts';
+import { outcomeLine, type RunReport, remainingInWords } from '../worker/report.ts';
 import { runWorker } from '../worker/worker.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import {
@@ -142,6 +142,6 @@ function runText(report: RunReport, warnings: readonly string[]): string {
   return [
     ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
     ...warnings.map((warning) => `Warning: ${warning}`),
-    `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining.`,
+    `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${remainingInWords(report)} remaining.`,
   ].join('\n');
 }

@@ -11,6 +11,7 @@ import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { describeError } from '../text/describe-error.ts';
 import type { Log } from '../text/log.ts';
 import { createRedactor, type Redactor } from '../text/redact.ts';
+import { remainingInWords } from '../worker/report.ts';
 import { createContext } from './create-worker.ts';
 
 /**
@@ -86,7 +87,7 @@ function reportRun({ executions, ...report }: Extract<Answer, { command: 'run' }
   }
   if (report.error) log.error(report.error, 'The run ended early');
   log.info(
-    `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`,
+    `${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${remainingInWords(report)} remaining (${report.httpRequests} requests).`,
   );
 }
 

@@ -37,6 +37,10 @@ export const claimReply = z.object({
   more: z.boolean(),
   /** How many attempts of dead workers this claim ended. */
   expired: z.number().int(),
+  /** How many jobs it found behind a busy concurrency key, and set aside until the key is free. */
+  set_aside: z.number().int(),
+  /** Whether jobs wait behind a concurrency key. */
+  behind: z.boolean(),
   /** Null unless the worker is new. */
   worker: arrival.nullish(),
 });
@@ -321,5 +325,15 @@ export const backlogReply = z.object({
 });
 export type BacklogReply = z.infer<typeof backlogReply>;
 
-export const peekReply = z.object({ v: z.literal(1), now: instant, due: count, jobs: z.array(jobRow) });
+export const peekReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  /** What a worker could claim, whose lock has expired, or that waits for a concurrency key. */
+  due: count,
+  /** Each of the three is counted up to 10,000; if one reaches that, `due` is a minimum. */
+  due_is_minimum: z.boolean(),
+  expired_locks: count,
+  blocked: count,
+  jobs: z.array(jobRow),
+});
 export type PeekReply = z.infer<typeof peekReply>;

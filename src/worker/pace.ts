@@ -56,6 +56,7 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
   let nothingDue = false;
   /** The last claim got all that it asked for: there is likely more. */
   let plenty = false;
+  let left = false;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
   let lingering: { readonly until: number; readonly pause: number } | null = null;
@@ -77,7 +78,10 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
     answered(claim, limit, held, now) {
       askedAt = now;
       plenty = claim.jobs.length === limit;
-      if (claim.jobs.length > 0 || !claim.more) {
+      left = claim.more || claim.behind;
+      // Such work brings the jobs that are left nearer, so it pays to ask again at once.
+      const advanced = claim.expired + claim.set_aside > 0;
+      if (claim.jobs.length > 0 || !claim.more || advanced) {
         more = null;
         nothingDue = claim.jobs.length < limit && !claim.more;
       } else if (more && now - more.since > MORE_FOR_MS) {
@@ -114,7 +118,7 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
     },
 
     get mayBeLeft() {
-      return more !== null;
+      return left;
     },
   };
 }

@@ -51,6 +51,8 @@ export interface RunReport {
   readonly cancelled: number;
   /** Due jobs of the worker's queues and types at the end, from the database; null if it could not be asked. */
   readonly remaining: number | null;
+  /** The database stopped counting: at least so many remain. */
+  readonly remainingIsMinimum: boolean;
   /** Attempts of dead workers that this run's claims ended. */
   readonly expired: number;
   readonly stopCause: StopCause;
@@ -158,3 +160,9 @@ export function outcomeLine(report: ExecutionReport): string {
       return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
   }
 }
+
+/** How many due jobs remain, for a sentence: "7", "at least 10000" or "unknown". */
+export const remainingInWords = (report: Pick<RunReport, 'remaining' | 'remainingIsMinimum'>): string =>
+  report.remaining === null
+    ? 'unknown'
+    : `${report.remainingIsMinimum ? 'at least ' : ''}${report.remaining}`;

@@ -276,7 +276,7 @@ class Worker {
       executions: this.#tally.executions,
       claimed: this.#claimed,
       ...this.#tally.counts,
-      remaining: await this.#remaining(stopCause),
+      ...(await this.#remaining(stopCause)),
       expired: this.#expired,
       stopCause,
       error: failure,
@@ -287,14 +287,15 @@ class Worker {
   }
 
   /** What is due and left. A run that saw the end of the queue need not ask. */
-  async #remaining(cause: StopCause): Promise<number | null> {
-    if (cause === 'empty' && !this.#pace.mayBeLeft) return 0;
-    if (cause === 'signal' || cause === 'error') return null;
+  async #remaining(cause: StopCause): Promise<Pick<RunReport, 'remaining' | 'remainingIsMinimum'>> {
+    if (cause === 'empty' && !this.#pace.mayBeLeft) return { remaining: 0, remainingIsMinimum: false };
+    if (cause === 'signal' || cause === 'error') return { remaining: null, remainingIsMinimum: false };
     try {
-      return (await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0)).due;
+      const left = await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0);
+      return { remaining: left.due, remainingIsMinimum: left.due_is_minimum };
     } catch (error) {
       this.#deps.warn(`The number of jobs that remain is not known: ${describeError(error)}`);
-      return null;
+      return { remaining: null, remainingIsMinimum: false };
     }
   }
 }

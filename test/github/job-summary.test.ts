@@ -57,7 +57,18 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
       command: 'list',
       reply: { v: 1, now: NOW.toISOString(), next: 'x', jobs: [jobRow(texts(text)), jobRow()] },
     },
-    { command: 'dry-run', peek: { v: 1, now: NOW.toISOString(), due: 9, jobs: [jobRow(texts(text))] } },
+    {
+      command: 'dry-run',
+      peek: {
+        v: 1,
+        now: NOW.toISOString(),
+        due: 9,
+        due_is_minimum: false,
+        expired_locks: 0,
+        blocked: 0,
+        jobs: [jobRow(texts(text))],
+      },
+    },
     { command: 'show', reply: showReply(text) },
     { command: 'stats', reply: statsReply(text) },
     {

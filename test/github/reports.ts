@@ -42,6 +42,7 @@ export function runReport(
     retried: count('retry'),
     cancelled: count('cancelled'),
     remaining: 0,
+    remainingIsMinimum: false,
     expired: 0,
     stopCause: 'empty',
     error: null,

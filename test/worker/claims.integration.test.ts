@@ -37,6 +37,37 @@ describe('a worker', () => {
     expect(most).toBe(2);
   });
 
+  it('ends every expired lock that its queue has, in one run', async () => {
+    const q = queueOf(project);
+    const ids = await q.add(...Array.from({ length: 1_350 }, () => ({ max_retries: 0 })));
+    await q.claim('dead', 1_000);
+    await q.claim('dead', 1_000);
+    await q.expire(...ids);
+    const report = await workerOn(q.queue, async () => done).report;
+    expect(report).toMatchObject({ claimed: 0, expired: 1_350, remaining: 0, stopCause: 'empty' });
+  });
+
+  it('counts the jobs behind a busy concurrency key as remaining', async () => {
+    const q = queueOf(project);
+    const key = { concurrency_key: q.queue };
+    await q.add(key);
+    await q.take('elsewhere');
+    await q.add(...Array.from({ length: 30 }, () => key), {});
+    const report = await workerOn(q.queue, async () => done).report;
+    expect(report).toMatchObject({ claimed: 1, succeeded: 1, remaining: 30, stopCause: 'empty' });
+  });
+
+  it('finds the job behind a crowd in one run', async () => {
+    const q = queueOf(project);
+    const key = { concurrency_key: q.queue };
+    await q.add(key);
+    await q.take('elsewhere');
+    await q.add(...Array.from({ length: 9_000 }, () => key));
+    await q.add({});
+    const report = await workerOn(q.queue, async () => done).report;
+    expect(report).toMatchObject({ claimed: 1, succeeded: 1, remaining: 9_000 });
+  });
+
   it('has two requests under way if there is plenty', async () => {
     const q = queueOf(project);
     await q.add(...Array.from({ length: 1_600 }, () => ({})));

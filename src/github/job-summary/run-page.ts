@@ -70,7 +70,9 @@ function facts(report: RunReport): string {
     ...others(report),
     expired > 0 ? `${plural(expired, 'lock')} of dead workers ended` : '',
     remaining === null ? 'the number of due jobs left is not known' : '',
-    remaining !== null && remaining > 0 ? `**${plural(remaining, 'due job')} left**` : '',
+    remaining !== null && remaining > 0
+      ? `**${report.remainingIsMinimum ? 'at least ' : ''}${plural(remaining, 'due job')} left**`
+      : '',
     `took ${duration(report.durationSeconds)}`,
   ];
   const why = {
