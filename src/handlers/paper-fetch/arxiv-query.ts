@@ -31,10 +31,9 @@ export function arxivPageUrl(base: string, query: string, start: number, maxResu
 }
 
 /**
- * The query that arXiv says it ran, when it is another than the one sent. arXiv rewrites what it does not know
- * (`foo:bar` becomes `all:foo:bar`) without a word, but echoes the query in the feed's title. Spacing, quotes,
- * parentheses and case are not compared, only the terms and their fields. Null when they are the same or the title
- * has no echo.
+ * The query that arXiv says it ran, or null if it is the one sent or the title does not say. arXiv rewrites a field that
+ * it does not know (`foo:bar` becomes `all:foo:bar`) and only shows it in the title of the feed. The terms and their
+ * fields are compared, not spacing, quotes, parentheses and case.
  */
 export function rewrittenQuery(sent: string, feedTitle: string): string | null {
   const echo = /search_query=(.*?)(?:&(?:id_list|start|max_results)=|$)/s.exec(feedTitle)?.[1];

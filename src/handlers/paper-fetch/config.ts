@@ -3,7 +3,7 @@ import type { Json } from '../../queue/types.ts';
 import { KeywordError, type KeywordExpression, readKeywords } from './keywords.ts';
 import { PAPER_SOURCES, type PaperSource } from './paper.ts';
 
-/** What a `paper_fetch` job is asked to do, with every default filled in. */
+/** The config of a `paper_fetch` job, with every default filled in. */
 export interface PaperFetchConfig {
   readonly keywords: KeywordExpression | null;
   /** arXiv categories (`cs.AI`); a paper in any of them matches. Only arXiv knows them. */
@@ -99,7 +99,7 @@ const schema = z
     max_papers: wholeNumber(1, 5000).default(100),
     include_cross_lists: yesOrNo.default(true),
     sources: sources.default(['arxiv']),
-    // It ends up in a header, so only a plain address will do.
+    // It is sent in a header, so only a plain address is taken.
     mailto: z.email('must be an e-mail address').max(254).nullish(),
   })
   .superRefine((config, context) => {
@@ -107,7 +107,7 @@ const schema = z
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   });
 
-/** Reads a job's config. Never throws: what is wrong comes back as one line of text. */
+/** Reads the config of a job. Never throws: the answer says what is wrong, on one line. */
 export function parsePaperFetchConfig(config: Json): ConfigResult {
   const given = config ?? {};
   if (typeof given === 'object' && !Array.isArray(given) && 'config_path' in given) {

@@ -1,6 +1,6 @@
 /** Runs requests one after another with a pause between them. */
 export interface Gate {
-  /** Runs `request` when its turn has come. Rejects with `signal.reason` as soon as the signal aborts. */
+  /** Runs `request` after those before it. Rejects with `signal.reason` as soon as the signal aborts. */
   pass<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T>;
   /** Waits out the pause after the last request, or until the signal aborts. */
   rest(signal: AbortSignal): Promise<void>;
@@ -12,9 +12,9 @@ export interface GateDeps {
 }
 
 /**
- * A gate that lets one request through at a time and starts the next at least `pauseMs` milliseconds after the last
- * one ended. It holds for one process; other workers are kept out by the queue's concurrency key, which a job that
- * rests before it ends keeps for the pause. A caller that aborts leaves the line at once.
+ * Makes a gate that runs one request at a time and starts the next one at least `pauseMs` milliseconds after the last
+ * one ended. It holds for one process. The concurrency key of the queue keeps other workers away, also during the pause
+ * after the last request, for which a job rests before it ends. A caller that aborts stops waiting at once.
  */
 export function createGate(pauseMs: number, deps: GateDeps): Gate {
   let lastEnd: number | null = null;

@@ -7,9 +7,9 @@ export interface Paper {
   readonly source: PaperSource;
   /** The source's own id: arXiv id without version, OpenAlex `W…`, Europe PMC `MED/123`. */
   readonly sourceId: string;
-  /** Without version and, if old style, with its archive (`hep-th/9901001`). Null when arXiv does not have it. */
+  /** Without version and, if old style, with its archive (`hep-th/9901001`). Null if arXiv does not have it. */
   readonly arxivId: string | null;
-  /** The N of `vN`; null where a source has no versions. */
+  /** The N of `vN`; null if the source has no versions. */
   readonly version: number | null;
   /** DOI of the journal version in lower case, without resolver; never arXiv's own 10.48550 DOI. */
   readonly doi: string | null;

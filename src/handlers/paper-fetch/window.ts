@@ -8,8 +8,8 @@ const DAY_MS = 86_400_000;
 export const OVERLAP_DAYS = 4;
 
 /**
- * The latest that a paper shows up after its submission, in days: 4 for a weekend and 4 more when moderators hold it.
- * What is older than this at the end of a complete run has been seen.
+ * The most days between the submission of a paper and its appearance: 4 for a weekend, and 4 more if moderators hold it.
+ * A complete run has seen every paper that is older than this.
  */
 export const LATEST_ARRIVAL_DAYS = 8;
 
@@ -27,7 +27,7 @@ export function fetchWindow(now: Date, daysBack: number): DateWindow {
   };
 }
 
-/** `YYYYMMDDHHMM` in GMT, as arXiv's `submittedDate:[… TO …]` wants it. */
+/** `YYYYMMDDHHMM` in GMT, the form of arXiv's `submittedDate:[… TO …]`. */
 export function arxivMinute(date: Date): string {
   return date.toISOString().slice(0, 16).replace(/[-T:]/g, '');
 }
@@ -38,7 +38,7 @@ export function isoDay(date: Date): string {
 }
 
 /**
- * Why arXiv shows nothing new on this day, or null on a day when it does. Announcements come at 20:00 US Eastern from
+ * Why arXiv shows nothing new on this day, or null if it shows something. Announcements come at 20:00 US Eastern from
  * Sunday to Thursday, which is shortly after midnight UTC from Monday to Friday.
  */
 export function announcementGap(now: Date): string | null {
