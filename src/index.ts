@@ -106,12 +106,30 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** The type that a schema takes. */
+export type SchemaInput<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['input'];
+
 /** The type that a schema gives out after validation. */
 export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['output'];
 
+/** The delay before the retries of a job: `delaySeconds`, then `factor` times as long each time. */
+export interface RetryDelay {
+  /** Before the first retry, 0 to 31,536,000 (a year). */
+  readonly delaySeconds: number;
+  /** 1, the same delay each time, unless given; at most 10. No delay grows beyond a day. */
+  readonly factor?: number;
+}
+
 export interface HandlerDefinition<Schema extends StandardSchema = StandardSchema<unknown, JobConfig>> {
+  /**
+   * The path of the file in the handlers folder, as `config.handler` names it. Only for applications that pass the
+   * handler itself to `client.enqueue`.
+   */
+  readonly name?: string;
   /** Checks the config (without its `handler` key) when a job is created and before each run. */
   readonly config?: Schema;
+  /** How long to wait before a retry after the handler threw; the backoff of the queue unless given. */
+  readonly retry?: RetryDelay;
   readonly run: JobHandler<SchemaOutput<Schema>>;
 }
 

@@ -1,10 +1,13 @@
 import * as nodeModule from 'node:module';
-import type { JobContext, StandardIssue, StandardSchema } from '../../index.ts';
+import type { JobContext, RetryDelay, StandardSchema } from '../../index.ts';
 import type { Json } from '../../queue/types.ts';
+import { listIssues, namedIssues } from '../../standard-schema.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { failureOf } from './host-error.ts';
 import type { MissingImport } from './host-missing.ts';
 
+/** A day: a delay does not grow beyond it. */
+const LONGEST_GROWN_DELAY_SECONDS = 86_400;
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
@@ -39,6 +42,7 @@ export function installHooks(onBuiltin: (exports: object) => void): void {
 
 export interface LoadedHandler {
   readonly schema: StandardSchema | null;
+  readonly retry: RetryDelay | null;
   readonly run: (config: unknown, context: JobContext) => unknown;
 }
 
@@ -61,14 +65,18 @@ export function handlerOf(exports: Readonly<Record<string, unknown>>, name: stri
     const seen = others.length === 0 ? '' : ` (it exports ${others.join(', ')})`;
     throw new NoHandlerError(`The handler "${name}" has no default export${seen}. ${write}`);
   }
-  if (typeof value === 'function') return { schema: null, run: value as LoadedHandler['run'] };
+  if (typeof value === 'function') return { schema: null, retry: null, run: value as LoadedHandler['run'] };
   if (!isObject(value) || typeof value.run !== 'function') {
     const what = isObject(value)
       ? 'an object without a function `run`'
       : `not a function but ${typeof value}`;
     throw new NoHandlerError(`The default export of the handler "${name}" is ${what}. ${write}`);
   }
-  const definition = value as { readonly run: LoadedHandler['run']; readonly config?: unknown };
+  const definition = value as {
+    readonly run: LoadedHandler['run'];
+    readonly config?: unknown;
+    readonly retry?: unknown;
+  };
   if (definition.config !== undefined && !isStandardSchema(definition.config)) {
     throw new NoHandlerError(
       `\`config\` of the handler "${name}" is no Standard Schema v1 (https://standardschema.dev). ` +
@@ -76,7 +84,13 @@ export function handlerOf(exports: Readonly<Record<string, unknown>>, name: stri
     );
   }
   const schema = definition.config ?? null;
-  return { schema, run: (config, context) => definition.run(config, context) };
+  const retry = definition.retry ?? null;
+  if (retry !== null && !isRetryDelay(retry)) {
+    throw new NoHandlerError(
+      `\`retry\` of the handler "${name}" must be { delaySeconds: 0 to 31536000, factor: 1 to 10 }, with or without the factor.`,
+    );
+  }
+  return { schema, retry, run: (config, context) => definition.run(config, context) };
 }
 
 /**
@@ -96,30 +110,33 @@ export async function checkConfig(
     return { refused: failureOf(error, 'error', `The config schema of the handler "${name}" threw: `) };
   }
   if (result.issues === undefined) return { value: result.value };
-  const issues = result.issues
-    .slice(0, 20)
-    .map((issue) => ({ path: issuePath(issue), message: String(issue.message) }));
-  const listed = issues
-    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-    .join('; ');
-  const reason = `The config does not fit the handler "${name}": ${listed || 'no reason given'}`;
+  const issues = namedIssues(result.issues).map((issue) => ({ ...issue }));
+  const reason = `The config does not fit the handler "${name}": ${listIssues(issues)}`;
   return { refused: { outcome: 'discard', reason, details: { issues } } };
-}
-
-function issuePath(issue: StandardIssue): string {
-  let path = '';
-  for (const part of issue.path ?? []) {
-    const key = typeof part === 'object' ? part.key : part;
-    if (typeof key === 'number') path += `[${key}]`;
-    else path += path === '' ? String(key) : `.${String(key)}`;
-  }
-  return path;
 }
 
 function isStandardSchema(value: unknown): value is StandardSchema {
   if (!isObject(value) && typeof value !== 'function') return false;
   const standard: unknown = (value as Record<string, unknown>)['~standard'];
   return isObject(standard) && standard.version === 1 && typeof standard.validate === 'function';
+}
+
+function isRetryDelay(value: unknown): value is RetryDelay {
+  if (!isObject(value)) return false;
+  const { delaySeconds, factor = 1 } = value;
+  return isBetween(delaySeconds, 0, 31_536_000) && isBetween(factor, 1, 10);
+}
+
+function isBetween(value: unknown, low: number, high: number): boolean {
+  return typeof value === 'number' && value >= low && value <= high;
+}
+
+/** How long to wait before the retry that follows this attempt. */
+export function retrySeconds({ delaySeconds, factor = 1 }: RetryDelay, attempt: number): number {
+  return Math.min(
+    delaySeconds * factor ** (attempt - 1),
+    Math.max(delaySeconds, LONGEST_GROWN_DELAY_SECONDS),
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

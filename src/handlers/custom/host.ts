@@ -16,6 +16,7 @@ import {
   type LoadedHandler,
   lastLoad,
   NoHandlerError,
+  retrySeconds,
 } from './host-load.ts';
 import { Untouched } from './host-untouched.ts';
 import {
@@ -157,7 +158,10 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
   try {
     return running.outcomeOf(await handler.run(config.value, running.context));
   } catch (error) {
-    return running.thrownOutcome(error) ?? failureOf(error, 'error');
+    const asked = running.thrownOutcome(error);
+    if (asked !== null) return asked;
+    const retry = handler.retry && { retryInSeconds: retrySeconds(handler.retry, job.attempt) };
+    return { ...failureOf(error, 'error'), ...retry };
   } finally {
     running.close();
   }

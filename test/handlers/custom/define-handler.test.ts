@@ -1,4 +1,4 @@
-import { describe, expect, expectTypeOf, test } from 'vitest';
+import { describe, expect, expectTypeOf, it, test } from 'vitest';
 import * as z from 'zod';
 import {
   defineHandler,
@@ -13,6 +13,7 @@ import {
 } from '../../../src/index.ts';
 import type { ClaimedJob } from '../../../src/queue/job.ts';
 import type { Json } from '../../../src/queue/types.ts';
+import { openHandlers } from './harness.ts';
 
 describe('types of handlers (checked by tsc)', () => {
   test('config has the type that the schema gives out', () => {
@@ -74,4 +75,37 @@ describe('types of handlers (checked by tsc)', () => {
     const definition = { run: () => 1 };
     expect(defineHandler(definition)).toBe(definition);
   });
+});
+
+describe('retry of defineHandler', () => {
+  const failing = (retry: string) => ({
+    'it.mjs': `import { defineHandler } from 'cloud-jobs';
+      export default defineHandler({ retry: ${retry}, run: () => { throw new Error('down') } });`,
+  });
+
+  it.each([
+    ['{ delaySeconds: 30 }', [30, 30, 30]],
+    ['{ delaySeconds: 60, factor: 3 }', [60, 180, 540]],
+    ['{ delaySeconds: 50000, factor: 10 }', [50_000, 86_400, 86_400]],
+    ['{ delaySeconds: 100000, factor: 2 }', [100_000, 100_000, 100_000]],
+    ['{ delaySeconds: 0 }', [0, 0, 0]],
+  ])('%s: asks for these delays, attempt by attempt', async (retry, delays) => {
+    const { run } = openHandlers(failing(retry));
+    const asked: unknown[] = [];
+    for (const attempt of [1, 2, 3]) {
+      const { outcome } = await run({ handler: 'it' }, { attempt });
+      asked.push('retryInSeconds' in outcome ? outcome.retryInSeconds : outcome);
+    }
+    expect(asked).toEqual(delays);
+  });
+
+  it.each(['{}', '5', '{ delaySeconds: -1 }', '{ delaySeconds: 1, factor: 0.5 }', '{ delaySeconds: "5" }'])(
+    '%s: is refused',
+    async (retry) => {
+      const { run } = openHandlers(failing(retry));
+      expect((await run({ handler: 'it' })).outcome).toMatchObject({
+        message: expect.stringMatching(/`retry` of the handler "it\.mjs" must be/),
+      });
+    },
+  );
 });
