@@ -851,7 +851,7 @@ begin
       'Nothing was changed. Correct the schedule or the time zone.');
   end if;
   if tg_op = 'INSERT' then
-    -- A first occurrence of the writer's choice stands; the default of run_at is none.
+    -- A first occurrence that the writer chose stands; the default of run_at is no choice.
     if new.scheduled_for is null and new.run_at = now() then
       new.run_at := schedule.due;
     end if;
@@ -861,9 +861,11 @@ begin
     new.scheduled_for := new.run_at;
     new.current_retries := 0;
     new.error_message := null;
+    new.snoozes := 0;
+    new.snoozed_since := null;
     new.occurrence := new.occurrence + 1;
   else
-    -- It is running: what was due by the old schedule is over with this run.
+    -- It is running: this run is the last by the old schedule.
     new.scheduled_for := greatest(new.scheduled_for, now());
   end if;
   return new;
@@ -2641,7 +2643,7 @@ create or replace function public.cloud_jobs_enqueue(items_param jsonb)
 returns json
 language plpgsql
 set search_path = ''
--- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
+-- Rows are looked up only by their keys.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -5057,7 +5059,7 @@ begin
       pdf_url text, url text, comment text, journal_ref text)
   ),
   keyed as (
-    -- A paper that comes with its DOI alone is the one that comes with the same DOI and an arXiv id.
+    -- A paper with only a DOI is the same as one with that DOI and an arXiv id.
     select g.*,
            coalesce(
              'a:' || coalesce(g.arxiv_id,
@@ -5308,13 +5310,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'a80776dca1de3b31' and earlier->>'server' = server then
+  if earlier->>'tables' = '71bf4925862e7ae2' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'a80776dca1de3b31', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '71bf4925862e7ae2', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

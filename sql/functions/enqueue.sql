@@ -18,7 +18,7 @@ create or replace function public.cloud_jobs_enqueue(items_param jsonb)
 returns json
 language plpgsql
 set search_path = ''
--- One plan for the life of a connection, as in 0004: rows are looked up by their keys alone.
+-- Rows are looked up only by their keys.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off

@@ -56,7 +56,7 @@ begin
       pdf_url text, url text, comment text, journal_ref text)
   ),
   keyed as (
-    -- A paper that comes with its DOI alone is the one that comes with the same DOI and an arXiv id.
+    -- A paper with only a DOI is the same as one with that DOI and an arXiv id.
     select g.*,
            coalesce(
              'a:' || coalesce(g.arxiv_id,

@@ -16,7 +16,7 @@ begin
       'Nothing was changed. Correct the schedule or the time zone.');
   end if;
   if tg_op = 'INSERT' then
-    -- A first occurrence of the writer's choice stands; the default of run_at is none.
+    -- A first occurrence that the writer chose stands; the default of run_at is no choice.
     if new.scheduled_for is null and new.run_at = now() then
       new.run_at := schedule.due;
     end if;
@@ -26,9 +26,11 @@ begin
     new.scheduled_for := new.run_at;
     new.current_retries := 0;
     new.error_message := null;
+    new.snoozes := 0;
+    new.snoozed_since := null;
     new.occurrence := new.occurrence + 1;
   else
-    -- It is running: what was due by the old schedule is over with this run.
+    -- It is running: this run is the last by the old schedule.
     new.scheduled_for := greatest(new.scheduled_for, now());
   end if;
   return new;

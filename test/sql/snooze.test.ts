@@ -89,6 +89,14 @@ describe('snoozes in a row', () => {
     expect(await q.job(id)).toMatchObject({ occurrence: 2, snoozes: 0, snoozed_since: null });
   });
 
+  it('start anew when the schedule is changed', async () => {
+    const q = newQueue();
+    const id = await q.addOne({ schedule: '0 6 * * *', run_at: '2026-01-01T06:00:00Z' });
+    await end(q, id, 'snooze');
+    await project.sql(`update cloud_jobs set schedule = '0 7 * * *' where job_id = $1`, [id]);
+    expect(await q.job(id)).toMatchObject({ occurrence: 2, snoozes: 0, snoozed_since: null });
+  });
+
   it('start anew when the job is run again', async () => {
     const q = newQueue();
     const id = await q.addOne({ max_retries: 0 });
