@@ -1,5 +1,5 @@
 /**
- * When GitHub delivers the ticks of a schedule. How late they come is drawn from what people measured:
+ * Draws when GitHub starts the runs of a schedule ("ticks"). The delays are those that people measured:
  *
  * - calm: a schedule of every 5 minutes came 2 to 4 times an hour (actions/runner#877), every 20 minutes
  *   (nodejs/build#4443).
@@ -9,13 +9,13 @@
  *   late (spatiumddi/spatiumddi#1040), 10 to 12 hours, or never (open-multi-agent#557).
  * - in each: now and then twice, a second apart (actions/runner#379).
  *
- * Nobody measured how often each of them is, for how long it lasts, how much of a storm never comes, how many ticks are
- * doubled, and what becomes of an hourly schedule: those figures are ours, and marked so. So the month is also lived
- * through in each of them alone.
+ * Nobody has measured how often each of these occurs, how long it lasts, which part of a storm is dropped, how many ticks
+ * come twice, and how an hourly schedule behaves. Those figures are estimates and are marked as such. The simulation
+ * therefore also runs each of them alone.
  */
 export type Random = () => number;
 
-/** A seeded source of numbers from 0 to 1 (mulberry32), so that a month can be lived again. */
+/** A seeded source of numbers from 0 to 1 (mulberry32), so that a month can be repeated. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -33,32 +33,32 @@ export type Weather = 'calm' | 'busy' | 'storm';
 export type Regime = 'mixed' | Weather;
 export const REGIMES: readonly Regime[] = ['mixed', 'calm', 'busy', 'storm'];
 
-/** Ours: which part of the time each is in a mixed month, */
+/** Estimate: which part of a mixed month each takes. */
 export const SHARES: Readonly<Record<Weather, number>> = { calm: 0.55, busy: 0.38, storm: 0.07 };
-/** how long one lasts, */
+/** Estimate: how long one lasts. */
 const SPELL = 6 * HOUR;
-/** how many ticks come twice, */
+/** Estimate: which part of the ticks comes twice. */
 const DOUBLED = 0.01;
-/** and how many of a storm never do. */
+/** Estimate: which part of the ticks of a storm never comes. */
 const DROPPED_IN_STORM = 0.3;
 /** From one tick to the next, in minutes, of a schedule that asks for more than one an hour. Measured. */
 const GAPS: Readonly<Record<Weather, Range>> = { calm: [15, 30], busy: [60, 180], storm: [210, 276] };
-/** How late a tick of a rarer schedule comes, in minutes. Measured, but for calm, which is ours. */
+/** How late a tick of a less frequent schedule comes, in minutes. Measured, except calm, which is an estimate. */
 const LATE: Readonly<Record<Weather, Range>> = { calm: [3, 35], busy: [35, 216], storm: [216, 721] };
 
 type Range = readonly [number, number];
 
-/** How GitHub does, one spell after the other. */
+/** The conditions on GitHub, one spell after another. */
 export function weather(regime: Regime, days: number, random: Random): Weather[] {
   return Array.from({ length: (days * 24 * HOUR) / SPELL }, () => {
-    // Drawn in any case, so that what is drawn afterwards is the same in all of them.
+    // Always drawn, so that later draws are the same in every regime.
     const drawn = random();
     if (regime !== 'mixed') return regime;
     return drawn < SHARES.calm ? 'calm' : drawn < SHARES.calm + SHARES.busy ? 'busy' : 'storm';
   });
 }
 
-/** A number out of the range. */
+/** A random number in the range. */
 export const between = (random: Random, [low, high]: Range): number => low + random() * (high - low);
 
 /**
@@ -76,7 +76,7 @@ export function deliveries(
   const gap = (time: number): number => between(random, GAPS[at(time)]) * MINUTE;
   const times: number[] = [];
   if (every < HOUR) {
-    // Most ticks of a frequent schedule are dropped: what is known is how often one comes.
+    // Most ticks of a frequent schedule are dropped. What was measured is how often one comes.
     for (let time = gap(0); time < end; time += gap(time)) times.push(time);
   } else {
     const late: number[] = [];
@@ -85,7 +85,7 @@ export function deliveries(
       if (spell === 'storm' && random() < DROPPED_IN_STORM) continue;
       late.push(time + between(random, LATE[spell]) * MINUTE);
     }
-    // No schedule comes more often than a frequent one does. Ours.
+    // No schedule has ticks more often than a frequent one. Estimate.
     let next = 0;
     for (const time of late.sort((a, b) => a - b)) {
       if (time < next) continue;

@@ -4,7 +4,7 @@ export interface Lateness {
   /** Name of the jobs: a policy, or `added`. */
   readonly name: string;
   readonly ran: number;
-  /** Occurrences that were left out and recorded as skipped. */
+  /** Occurrences that were recorded as skipped. */
   readonly skipped: number;
   /** Seconds from due to started, of those that ran. */
   readonly median: number;
@@ -12,7 +12,7 @@ export interface Lateness {
   readonly worst: number;
 }
 
-/** How late the jobs of a simulated time started, from the executions. */
+/** How late the jobs of a simulation started, from their executions. */
 export async function lateness(db: ClockedDatabase): Promise<Lateness[]> {
   const rows = await db.sql<Record<string, string>>(`
     select j.name,

@@ -17,13 +17,13 @@ export interface Life {
 }
 
 export interface Lived {
-  /** Runs that GitHub started; one that waited for another and was cancelled is none. */
+  /** Runs that GitHub started, without those that were cancelled while they waited for another. */
   readonly runs: number;
-  /** Those that found nothing to do. */
+  /** Runs that found nothing to do. */
   readonly idle: number;
-  /** As GitHub bills: each run's time rounded up to the minute. */
+  /** Minutes that GitHub bills: the time of each run, rounded up to the minute. */
   readonly minutes: number;
-  /** Dispatches that GitHub took. */
+  /** Dispatches that GitHub accepted. */
   readonly wakeCalls: number;
   /** Requests that the workers sent to the project. */
   readonly requests: number;
@@ -31,15 +31,15 @@ export interface Lived {
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-/** From a run's creation to a runner, and from there to the worker's first claim, which is billed. Ours. */
+/** From a run's creation to a runner, and from there to the worker's first claim, which is billed. Estimates. */
 const QUEUED = [5_000, 40_000] as const;
 const SET_UP = 8_000;
 const CONCURRENCY = 4;
 const SAID = /^(\d+) claimed, .* \((\d+) requests\)\.$/m;
 
 /**
- * Lives through days of a repository: GitHub's ticks as measured, and for each of them the action, which claims by
- * HTTP from a real project and runs its jobs in real child processes. Only the clock of the database is set by hand.
+ * Simulates days of a repository. GitHub's ticks come as measured. For each of them the action runs: it claims over HTTP
+ * from a real project and runs the jobs in real child processes. Only the clock of the database is set by hand.
  */
 export async function live(place: Place, life: Life): Promise<Lived> {
   const { db, github } = place;
@@ -66,7 +66,7 @@ export async function live(place: Place, life: Life): Promise<Lived> {
       for (const { path } of github.requests.splice(0)) {
         if (path !== '/repos/octo/consumer/dispatches') throw new Error(`GitHub was asked for ${path}`);
         counts.wakeCalls++;
-        // It starts a run as a tick does.
+        // A dispatch starts a run, as a tick does.
         arrivals.push({ at: passage.now(), event: 'repository_dispatch' });
       }
     },
@@ -91,7 +91,7 @@ export async function live(place: Place, life: Life): Promise<Lived> {
     const log = await runner.run(event, { concurrency: String(CONCURRENCY) });
     work.check();
     const [, claimed, requests] = SAID.exec(log) ?? [];
-    if (claimed === undefined) throw new Error(`A run did not say what it did:\n${log}`);
+    if (claimed === undefined) throw new Error(`The log of a run has no totals:\n${log}`);
     counts.runs++;
     if (claimed === '0') counts.idle++;
     counts.minutes += Math.ceil((passage.now() - began) / MINUTE);
@@ -101,7 +101,7 @@ export async function live(place: Place, life: Life): Promise<Lived> {
   let free = start;
   while (passage.now() < end) {
     arrivals.sort((a, b) => a.at - b.at);
-    // The concurrency group of the workflow: of those that came during a run the last one waited, the others are gone.
+    // The concurrency group of the workflow: of the runs that came during another, only the last one waits.
     while ((arrivals[1]?.at ?? end) < free) arrivals.shift();
     const next = arrivals[0];
     if (next && next.at <= passage.now()) {
@@ -116,19 +116,19 @@ export async function live(place: Place, life: Life): Promise<Lived> {
   return counts;
 }
 
-/** In this month nothing goes wrong but GitHub's clock: what failed all the same would spoil the figures. */
+/** Only GitHub's clock is wrong in a simulation: any other failure would falsify the figures. */
 async function checkNothingFailed(db: ClockedDatabase): Promise<void> {
   const failed = await db.sql(
     `select coalesce(error_message, status) as what from cloud_job_executions
      where status <> 'success' and failure_kind is distinct from 'skipped'
      union all select error from cloud_jobs_wake.call where error is not null limit 3`,
   );
-  if (failed.length > 0) throw new Error(`Not everything went well: ${JSON.stringify(failed)}`);
+  if (failed.length > 0) throw new Error(`The simulation had failures: ${JSON.stringify(failed)}`);
 }
 
 type Event = string | { readonly schedule: string };
 
-/** The jobs that somebody adds. Drawn apart, so that all scenarios and regimes of a seed get the same. */
+/** The jobs that an application adds. Drawn separately, so that they are the same in all scenarios of a seed. */
 function somebodyAdds({ days, start, seed }: Life): Added[] {
   const random = seeded(seed + 1);
   return Array.from({ length: days * ADDED_A_DAY }, () => ({

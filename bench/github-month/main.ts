@@ -1,8 +1,10 @@
 /**
- * `npm run month`: a month of GitHub's ticks, as late as people measured them, against the real stack on a clock that is
- * set by hand: for each tick the action claims through the gateway and PostgREST, and its handlers run. Prints how late
- * jobs start, how many runs that takes and what they cost. `--days 30 --seed 1`; `--regimes mixed,calm`; `--packaged`
- * starts each run as a process of its own, from dist/, and takes much longer.
+ * `npm run month`: simulates a month of GitHub's ticks, as late as people measured them, against the local stack with a
+ * clock that is set by hand. For each tick the action claims through the gateway and PostgREST and runs its handlers.
+ * Prints how late jobs start, how many runs that takes and what they cost.
+ *
+ * `--days 30`, `--seed 1`, `--regimes mixed,calm`. `--packaged` starts each run as a process of its own from dist/, which
+ * takes much longer.
  */
 import { parseArgs } from 'node:util';
 import pg from 'pg';
@@ -18,9 +20,9 @@ import { openPlace, type Place } from './place.ts';
 import { ADDED_A_DAY, SCENARIOS, SCHEDULE } from './scenarios.ts';
 import { type Result, regimeTable, wholeTable } from './tables.ts';
 
-/** How long each regime is lived through alone: enough to see what depends on it. */
+/** How many days each regime is simulated alone: enough to see what depends on it. */
 const REGIME_DAYS = 10;
-/** Lives at the same time, each in a project of its own. */
+/** Simulations at the same time, each in a project of its own. */
 const LANES = 2;
 const START = Date.parse('2026-11-02T00:00:00Z');
 
@@ -79,7 +81,7 @@ const lives = regimes.flatMap((regime) =>
 );
 const results: Result[] = [];
 
-/** Lives through one after the other. */
+/** Runs one simulation after another. */
 async function lane(): Promise<void> {
   const { place, close } = await open();
   try {

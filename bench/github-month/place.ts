@@ -14,7 +14,7 @@ export interface ClockedDatabase {
   asPostgres(text: string): Promise<unknown>;
 }
 
-/** Where a month is lived through: a project, and the GitHub that its database calls. */
+/** What a simulation runs on: a project, and the stand-in for GitHub that its database calls. */
 export interface Place extends Pick<Project, 'url' | 'secretKey'> {
   readonly db: ClockedDatabase;
   readonly github: GitHubServer;

@@ -14,11 +14,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'every 6 hours + wake', cron: '17 */6 * * *', everyMinutes: 360, wake: true },
 ];
 
-/** When the recurring jobs are due, one for each policy. */
+/** When the recurring jobs are due. There is one for each policy. */
 export const SCHEDULE = '30 6,12,18 * * *';
 export const POLICIES = ['once', 'skip', 'all'] as const;
-/** Jobs that somebody adds at any moment, on a day. */
+/** How many jobs an application adds on a day, at random moments. */
 export const ADDED_A_DAY = 6;
-/** What a job takes, in seconds: one that was added, and a recurring one. */
+/** How long a job takes, in seconds: one that was added, and a recurring one. */
 export const ADDED_TAKES = [5, 40] as const;
 export const RECURRING_TAKES = 20;

@@ -4,14 +4,14 @@ import type { Lateness } from './lateness.ts';
 import type { Life, Lived } from './live.ts';
 import { SCENARIOS } from './scenarios.ts';
 
-/** What a life came to. */
+/** The result of one simulation. */
 export interface Result {
   readonly life: Life;
   readonly lived: Lived;
   readonly late: readonly Lateness[];
 }
 
-/** Dollars for a minute. Source: https://docs.github.com/billing/reference/actions-runner-pricing */
+/** Dollars per minute. Source: https://docs.github.com/billing/reference/actions-runner-pricing */
 const PRICES = { 'ubuntu-latest': 0.006, 'ubuntu-slim': 0.002 } as const;
 
 const dollars = (minutes: number): string[] =>

@@ -4,16 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Passage } from './passage.ts';
 import type { ClockedDatabase } from './place.ts';
 
-/** What the handlers of the month (handlers/work.mjs) ask to work for so long, by the clock that is set by hand. */
+/** The server that handlers/work.mjs asks to let time pass, by the clock that is set by hand. */
 export interface Work extends AsyncDisposable {
   readonly url: string;
-  /** Throws what went wrong, if anything did. */
+  /** @throws the first error of the server, if there was one */
   check(): void;
 }
 
 interface Held {
   readonly execution: string;
-  /** When it is over, in milliseconds since 1970. */
+  /** When the work ends, in milliseconds since 1970. */
   readonly end: number;
   readonly reply: ServerResponse;
 }
@@ -21,8 +21,8 @@ interface Held {
 const LOOK_AGAIN_MS = 3;
 
 /**
- * Moves the clock to the end of the next job, once nothing else can happen before it: all that ended is recorded, and
- * each job that the worker could start has asked.
+ * Moves the clock to the end of the next job when nothing else can happen before it: every job that ended is recorded,
+ * and every job that the worker can start has asked.
  * @param concurrency jobs that the worker runs at the same time
  */
 export async function startWork(db: ClockedDatabase, passage: Passage, concurrency: number): Promise<Work> {
@@ -72,7 +72,7 @@ export async function startWork(db: ClockedDatabase, passage: Passage, concurren
   const server = createServer((request, reply) => {
     take(request, reply).catch((error: unknown) => {
       failure ??= error;
-      for (const one of held) one.reply.writeHead(500).end('The month cannot go on.');
+      for (const one of held) one.reply.writeHead(500).end('The simulation cannot continue.');
       held = [];
     });
   });

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { type Entry, type ModelJob, occurrences } from './policy-model.ts';
 
-/** A row of cloud_job_executions, in the parts that tell which occurrences it accounts for. */
+/** The columns of cloud_job_executions that show which occurrences a row accounts for. */
 export interface Execution extends Record<string, unknown> {
   readonly failure_kind: string | null;
   readonly scheduled_for: Date;
@@ -19,7 +19,7 @@ export function entry(row: Execution): Entry {
   return { kind: 'run', scheduledFor: row.scheduled_for.getTime(), startedAt: row.started_at.getTime() };
 }
 
-/** Each occurrence that had come was run, stood for, or recorded as skipped, and none twice. Knows no policy's code. */
+/** Checks that each occurrence was run, covered by a later run, or recorded as skipped, and none of them twice. */
 export function accountFor(job: ModelJob, from: number, history: readonly Entry[]): void {
   const last = history.at(-1);
   if (!last) return;
@@ -28,7 +28,7 @@ export function accountFor(job: ModelJob, from: number, history: readonly Entry[
   expect(new Set(times).size).toBe(times.length);
   const accounted = history.flatMap((entry) => {
     if (entry.kind === 'skipped') return occurrences(job, entry.first - 1, entry.last);
-    // "once": a run stands for all that had been due when it started.
+    // With "once", a run covers all occurrences that were due when it started.
     return job.missed === 'once'
       ? occurrences(job, entry.scheduledFor - 1, entry.startedAt)
       : [entry.scheduledFor];

@@ -6,9 +6,9 @@ import { POLICIES, SCENARIOS, SCHEDULE } from '../../bench/github-month/scenario
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import { accountFor, type Execution, entry, timeOf } from './account.ts';
 
-/** Half a day of what `npm run month` lives through. */
+/** Half a day of what `npm run month` simulates. */
 const DAYS = 0.5;
-/** Some dozens of processes on a machine that may be busy. */
+/** The test starts dozens of processes, on a machine that may be busy. */
 const PATIENCE_MS = 240_000;
 const SEED = 3;
 const START = Date.parse('2026-11-02T00:00:00Z');
@@ -44,7 +44,7 @@ async function liveThrough(
   }
   const [added] = await lateness(project);
   if (added?.name !== 'added') throw new Error('no jobs were added');
-  // Each ran once, and by its handler.
+  // Each job ran once, and its handler ran it.
   const [ran] = await project.sql<{ twice: number; other: number }>(
     `select count(*) filter (where n > 1)::int as twice, count(*) filter (where not by_handler)::int as other
      from (select job_id, count(*) as n, bool_and(e.result->'seconds' = j.config->'seconds') as by_handler
@@ -54,7 +54,7 @@ async function liveThrough(
   return { ...lived, late: added.median, worst: added.worst, added: added.ran };
 }
 
-it('half a day of GitHub’s ticks: none is lost or doubled, and waking is less late than `*/5`, for less', {
+it('half a day of ticks > loses and doubles nothing; waking is less late', {
   timeout: PATIENCE_MS,
 }, async () => {
   const often = await liveThrough('`*/5`');
@@ -64,7 +64,7 @@ it('half a day of GitHub’s ticks: none is lost or doubled, and waking is less 
   expect(woken.added).toBeGreaterThanOrEqual(often.added);
   expect(woken.late).toBeLessThan(150);
   expect(woken.late).toBeLessThan(often.late / 3);
-  // Behind one that just ended, or within the cool-down of a call.
+  // Such a job comes right after a run has ended, or within the cool-down of a call.
   expect(woken.worst).toBeLessThan(10 * 60);
   // Less than what GitHub delivers of the schedule of 5 minutes, and it delivers few of those that it was asked for.
   expect(often.minutes).toBeLessThan(DAYS * 288);
@@ -77,7 +77,9 @@ it('half a day of GitHub’s ticks: none is lost or doubled, and waking is less 
   }
 });
 
-it('the same with each run as a process of its own, from dist/', { timeout: PATIENCE_MS }, async () => {
+it('half a day of ticks > is the same with each run as a process of its own', {
+  timeout: PATIENCE_MS,
+}, async () => {
   const rare = await liveThrough('every 6 hours + wake', true);
   expect(rare.wakeCalls).toBeGreaterThan(DAYS * 3);
   expect(rare.late).toBeLessThan(150);
