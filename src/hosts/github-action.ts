@@ -9,6 +9,7 @@ import { errorPage, page } from '../github/job-summary/page.ts';
 import { OutputError, writeOutputs } from '../github/outputs.ts';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { describeError } from '../text/describe-error.ts';
+import { headline } from '../text/headline.ts';
 import type { Log } from '../text/log.ts';
 import { createRedactor, type Redactor } from '../text/redact.ts';
 import { remainingInWords } from '../worker/report.ts';
@@ -81,9 +82,15 @@ function reportOutputs(answer: Answer, env: ActionDeps['env'], redactor: Redacto
   }
 }
 
+/** The most telling line first: GitHub shows little of an annotation. */
+function errorText(error: string): string {
+  const line = headline(error);
+  return error.startsWith(line) ? error : `${line}\n${error}`;
+}
+
 function reportRun({ executions, ...report }: Extract<Answer, { command: 'run' }>['report'], log: Log) {
   for (const { outcome, error, failureKind, name } of executions) {
-    if (outcome === 'failed') log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
+    if (outcome === 'failed') log.error(errorText(error ?? failureKind ?? 'failed'), `Job failed: ${name}`);
   }
   if (report.error) log.error(report.error, 'The run ended early');
   log.info(

@@ -34,6 +34,7 @@ export function moment(iso: string | null | undefined, now: Date, zone: string |
 
 /** A moment by the clock: `12:34 UTC`, `2026-01-31 13:34 Europe/Berlin, 12:34 UTC`. */
 export function clockTime(iso: string, now: Date, zone: string | null = null): string {
+  if (Number.isNaN(Date.parse(iso))) return iso;
   const local = zone === null || zone === 'UTC' ? null : localTime(new Date(iso), zone);
   if (zone === null || local === null) return `${stamp(iso, now)} UTC`;
   const sameDay = new Date(`${local.slice(0, 10)}T12:00:00Z`);

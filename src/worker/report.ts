@@ -1,6 +1,8 @@
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Arrival, FinishedItem } from '../queue/replies.ts';
 import type { FailureKind, JobStatus, Json } from '../queue/types.ts';
+import { clockTime } from '../text/format.ts';
+import { headline } from '../text/headline.ts';
 import type { Ending, Finished } from './finish-item.ts';
 
 /** What a run reports to the summary, the outputs and the exit code. */
@@ -138,11 +140,11 @@ function outcomeOf(job: ClaimedJob, answer: FinishedItem | null): ExecutionRepor
   }
 }
 
-/** The outcome of an attempt in one line. */
-export function outcomeLine(report: ExecutionReport): string {
+/** The outcome of an attempt in one line. The output of the job, or its row, has the whole error. */
+export function outcomeLine(report: ExecutionReport, now = new Date()): string {
   const took = `after ${report.durationSeconds.toFixed(1)} s`;
-  const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
-  const why = report.error ? `: ${report.error}` : '';
+  const next = report.nextRunAt ? `, due again at ${clockTime(report.nextRunAt, now, report.timezone)}` : '';
+  const why = report.error ? `: ${headline(report.error)}` : '';
   switch (report.outcome) {
     case 'success':
       return `Succeeded ${took}${next}`;

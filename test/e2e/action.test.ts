@@ -48,7 +48,7 @@ const executions = (id: string) =>
   project.sql('select * from cloud_job_executions where job_id = $1 order by execution_id', [id]);
 
 describe('the main job', () => {
-  it('is created, listed, claimed, executed, recorded and summarised', async () => {
+  it('is created, listed, claimed, executed, recorded and summarised', { timeout: 120_000 }, async () => {
     const arxiv = await startArxivServer();
     try {
       const made = await step({

@@ -5,6 +5,7 @@ import { codeBlocks } from '../support/code-blocks.ts';
 import { copyOfCheckout, makeRepository, type Repository, ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { type Event, runWorkflow, type WorkflowRun } from './act.ts';
+import { formOf } from './form.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const USES = 'OWNER/cloud-jobs@v1';
@@ -82,7 +83,7 @@ function start(repository: Repository, file: string, event: Event): Promise<Work
 async function create(repository: Repository, inputs: Record<string, string>): Promise<void> {
   const run = await start(repository, 'manage-jobs.yml', {
     name: 'workflow_dispatch',
-    inputs: { command: 'create', 'job-type': 'custom', ...inputs },
+    inputs: formOf({ command: 'create', 'job-type': 'custom', ...inputs }),
   });
   expect(run, run.log).toMatchObject({ succeeded: true });
 }

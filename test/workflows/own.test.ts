@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { copyOfCheckout, type Repository, ROOT } from '../support/repository.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { type Event, runWorkflow, type WorkflowRun } from './act.ts';
+import { formOf } from './form.ts';
 
 const MANAGE = '.github/workflows/manage-jobs.yml';
 const RUN = '.github/workflows/run-jobs.yml';
@@ -33,7 +34,8 @@ const work = (event: Event, options: { fork?: boolean } = {}, on = repository): 
 /** "Run workflow" on the Actions page. */
 async function manage(inputs: Record<string, string>): Promise<WorkflowRun> {
   used.add(inputs.command ?? 'list');
-  return runWorkflow(repository, MANAGE, { name: 'workflow_dispatch', inputs }, { secrets: secrets() });
+  const form = formOf(inputs);
+  return runWorkflow(repository, MANAGE, { name: 'workflow_dispatch', inputs: form }, { secrets: secrets() });
 }
 
 async function created(inputs: Record<string, string>): Promise<string> {
@@ -64,6 +66,7 @@ it('a job that one workflow creates is executed by the other', async () => {
   expect(run.outputs).toMatchObject({ claimed: '1', succeeded: '1', failed: '0', remaining: '0' });
   expect(run.summary).toContain('1 job succeeded');
   expect(run.summary).toContain('Nightly cleanup');
+  expect((await manage({ command: 'logs', 'job-id': id })).summary).toContain('Output of attempt 1');
   expect(
     await project.sql(
       `select j.status, e.status as execution, e.instance_id
