@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -30,6 +31,9 @@ const target = check ? mkdtempSync(join(tmpdir(), 'cloud-jobs-dist-')) : join(ro
 rmSync(join(root, 'lib'), { recursive: true, force: true });
 run('typescript/bin/tsc', root, '-p', 'tsconfig.build.json');
 chmodSync(join(root, 'lib/src/hosts/command-line.js'), 0o755);
+// The page of the dashboard, which Vite builds before the package is packed.
+const page = join(root, 'dashboard/built');
+if (existsSync(page)) cpSync(page, join(root, 'lib/dashboard/built'), { recursive: true });
 if (!check) rmSync(target, { recursive: true, force: true });
 const bundle = (module: string, to: string): void =>
   run('@vercel/ncc/dist/ncc/cli.js', root, 'build', module, '-o', to, '-q');

@@ -8,8 +8,8 @@ import { disarm } from '../../src/text/disarm.ts';
 import { VERSION } from '../../src/version.ts';
 import { isLoopback, serveDashboard } from './serve.ts';
 
-/** The built page, in the package and in a clone. */
-const PAGE = new URL('dashboard/built/', import.meta.resolve('cloud-jobs/package.json'));
+/** The built page. */
+const PAGE = new URL('../built/', import.meta.url);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
