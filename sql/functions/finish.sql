@@ -73,7 +73,7 @@ begin
   if cardinality(done) = jsonb_array_length(items_param) then
     select json_agg(item) into finished
     from (
-      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at
+      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at, null as retries_left_out
       from unnest(done) as d) item;
   else
     -- Each of the rest is answered in its place.
@@ -88,7 +88,7 @@ begin
         (select jsonb_agg(rest.item order by rest.position) from rest))) with ordinality as a (answer, position)
     )
     select json_agg(coalesce(answer.answer, jsonb_build_object('execution_id', i.item->>'execution_id', 'applied', true,
-      'status', 'success', 'failure_kind', null, 'run_at', null)) order by i.ordinal)
+      'status', 'success', 'failure_kind', null, 'run_at', null, 'retries_left_out', null)) order by i.ordinal)
     into finished
     from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
     left join rest on rest.ordinal = i.ordinal
