@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
+import { SEARCHES } from './vitest.search.config.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These need act, the registry or pg_cron: npm run test:workflows, test:package and test:wake.
-    exclude: ['test/workflows/**', 'test/package/**', 'test/wake/**'],
+    // These need act, the registry, pg_cron or many minutes: test:workflows, test:package, test:wake and test:search.
+    exclude: ['test/workflows/**', 'test/package/**', 'test/wake/**', ...SEARCHES],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -6,6 +6,6 @@ export default defineConfig({
     include: ['test/package/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 120_000,
-    hookTimeout: 400_000,
+    hookTimeout: 600_000,
   },
 });

@@ -56268,6 +56268,49 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
+/***/ 3899:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   s: () => (/* binding */ Changes)
+/* harmony export */ });
+/**
+ * Waiting for a condition that several events can make true: `notify` is called after each of them, and `until` settles
+ * as soon as its condition holds. Unlike `Promise.race` on long-lived promises it keeps nothing alive once settled,
+ * however many jobs one process runs.
+ */
+class Changes {
+    #waiting = new Set();
+    notify() {
+        for (const check of [...this.#waiting])
+            check();
+    }
+    /**
+     * @param ms how long to wait at most, in milliseconds; without it, or with Infinity, without a limit
+     * @returns whether the condition holds; false if the time is over
+     */
+    until(condition, ms = Number.POSITIVE_INFINITY) {
+        if (condition())
+            return Promise.resolve(true);
+        return new Promise((resolve) => {
+            const end = (held) => {
+                this.#waiting.delete(check);
+                clearTimeout(timer);
+                resolve(held);
+            };
+            const check = () => {
+                if (condition())
+                    end(true);
+            };
+            const timer = Number.isFinite(ms) ? setTimeout(() => end(condition()), Math.max(0, ms)) : undefined;
+            this.#waiting.add(check);
+        });
+    }
+}
+
+
+/***/ }),
+
 /***/ 861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56400,6 +56443,54 @@ function problem(name, value, message, naming) {
 
 /***/ }),
 
+/***/ 995:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F: () => (/* binding */ executionJson),
+/* harmony export */   M: () => (/* binding */ runJson)
+/* harmony export */ });
+/** The report of a run with the names that the database uses, for `--json`. */
+function runJson(report) {
+    return {
+        instance_id: report.instanceId,
+        claimed: report.claimed,
+        succeeded: report.succeeded,
+        failed: report.failed,
+        retried: report.retried,
+        remaining: report.remaining,
+        expired: report.expired,
+        stop_cause: report.stopCause,
+        error: report.error,
+        duration_seconds: report.durationSeconds,
+        http_requests: report.httpRequests,
+        executions: report.executions.map(executionJson),
+    };
+}
+/** An attempt with the names that the database uses, for `--json` and the output `executions`. */
+function executionJson(execution) {
+    return {
+        job_id: execution.jobId,
+        execution_id: execution.executionId,
+        name: execution.name,
+        job_type: execution.jobType,
+        queue: execution.queue,
+        attempt: execution.attempt,
+        max_retries: execution.maxRetries,
+        outcome: execution.outcome,
+        failure_kind: execution.failureKind,
+        job_status: execution.jobStatus,
+        next_run_at: execution.nextRunAt,
+        duration_seconds: execution.durationSeconds,
+        result: execution.result,
+        error: execution.error,
+        result_file: execution.resultFile,
+    };
+}
+
+
+/***/ }),
+
 /***/ 1535:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56523,6 +56614,8 @@ function outputsOf(answer) {
                 jobs: answer.reply.job ? [answer.reply.job] : [],
                 executions: answer.reply.executions,
             };
+        case 'logs':
+            return { 'job-id': answer.jobId, executions: [answer.execution] };
         case 'stats':
             return { stats: answer.reply };
         case 'verb':
@@ -56535,7 +56628,7 @@ function outputsOf(answer) {
 
 /***/ }),
 
-/***/ 6041:
+/***/ 4448:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -56572,11 +56665,48 @@ function nearest(word, words) {
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/core.js
 var core = __nccwpck_require__(8532);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./lib/src/commands/private-host.js
+
+/** Addresses that only this machine or its own network reaches. */
+const PRIVATE = new external_node_net_.BlockList();
+for (const [net, prefix] of [
+    ['127.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+    ['169.254.0.0', 16],
+]) {
+    PRIVATE.addSubnet(net, prefix, 'ipv4');
+}
+PRIVATE.addAddress('::1', 'ipv6');
+PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+PRIVATE.addSubnet('fe80::', 10, 'ipv6');
+const PRIVATE_NAME = /^(localhost|[a-z0-9_-]+|.+\.(localhost|local|internal))$/;
+/**
+ * Whether plain http to a host gives the key to nobody outside: an address of a private network, or a name that is not
+ * looked up in public DNS. Names without a dot are those of a container network.
+ * @param hostname of a parsed URL, with brackets around an IPv6 address
+ */
+function isPrivateHost(hostname) {
+    const host = hostname
+        .toLowerCase()
+        .replace(/^\[(.*)\]$/, '$1')
+        .replace(/\.$/, '');
+    if ((0,external_node_net_.isIPv4)(host))
+        return PRIVATE.check(host, 'ipv4');
+    if ((0,external_node_net_.isIPv6)(host))
+        return PRIVATE.check(host, 'ipv6');
+    return PRIVATE_NAME.test(host);
+}
+
 ;// CONCATENATED MODULE: ./lib/src/commands/connection.js
+
 
 const WHERE_URL = 'Copy it from the Supabase dashboard: Project Settings > Data API > Project URL.';
 const WHERE_KEY = 'Use the secret (service_role) key from Project Settings > API Keys.';
-/** @returns what is wrong with the text, to be read after the option's name and value, or the origin. */
+/** The project URL; its problems are to be read after the option's name and value. */
 const urlSchema = () => schemas/* string */.YjP().transform((text, context) => {
     const fail = (message) => {
         context.addIssue({ code: 'custom', message });
@@ -56615,22 +56745,7 @@ const urlSchema = () => schemas/* string */.YjP().transform((text, context) => {
     }
     return url.origin;
 });
-/** Hosts that only this machine or its own network reaches, so that plain http gives the key to nobody else. */
-function isPrivateHost(host) {
-    if (host === 'localhost' ||
-        host.endsWith('.localhost') ||
-        host.endsWith('.local') ||
-        host.endsWith('.internal')) {
-        return true;
-    }
-    // Names without a dot are those of a container network.
-    if (/^[a-z0-9-]+$/i.test(host))
-        return true;
-    if (host.startsWith('['))
-        return /^\[(::1|f[cd][0-9a-f]{2}:.*|fe[89ab][0-9a-f]:.*)\]$/i.test(host);
-    return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)\d/.test(host);
-}
-/** @returns what is wrong with the key, to be read after the option's name; never holds the key itself. */
+/** The key; its problems are to be read after the option's name, and never hold the key itself. */
 const keySchema = () => schemas/* string */.YjP().transform((text, context) => {
     const fail = (message) => {
         context.addIssue({ code: 'custom', message });
@@ -56650,19 +56765,19 @@ const keySchema = () => schemas/* string */.YjP().transform((text, context) => {
         return fail(`is the ${weak} key: it can read nothing here. ${WHERE_KEY}`);
     return key;
 });
-/** @returns what is wrong with the publishable key, to be read after the option's name; never holds the key itself. */
+/** The publishable key; its problems are to be read after the option's name, and never hold the key itself. */
 const publishableKeySchema = () => schemas/* string */.YjP().transform((text, context) => {
     const key = text.trim();
     if (weakKind(key) === 'publishable' || weakKind(key) === 'anon')
         return key;
-    // Whatever it is, it would go to the server as one of the public keys.
+    // It would be sent to the server as a public key.
     context.addIssue({
         code: 'custom',
         message: 'is not the publishable (sb_publishable_...) or anon key. It is in Project Settings > API Keys.',
     });
     return core/* NEVER */.tm;
 });
-/** The role in a key that is a JWT, other than those of Supabase's own keys; null for these. */
+/** The role of a token that is not one of Supabase's own keys; null for those. */
 function limitedRole(key) {
     const role = claimsOf(key)?.role;
     return typeof role === 'string' && role !== 'service_role' ? role : null;
@@ -56673,7 +56788,7 @@ function weakKind(key) {
     const role = claimsOf(key)?.role;
     return role === 'anon' || role === 'authenticated' ? role : null;
 }
-/** The payload of a JWT, unchecked: good for messages only. */
+/** The payload of a JWT. It is not verified, so it is used for messages only. */
 function claimsOf(key) {
     const parts = key.split('.');
     if (parts.length !== 3 || !key.startsWith('eyJ'))
@@ -56683,11 +56798,11 @@ function claimsOf(key) {
         return claims !== null && typeof claims === 'object' ? { ...claims } : null;
     }
     catch {
-        // Not a JWT then; the project's API will say what it thinks of it.
+        // Not a JWT: the project's API decides about it.
         return null;
     }
 }
-/** What does not fit between url and key (a JWT names its project), or null. */
+/** Why the URL and the key are of different projects (a JWT names its project), or null. */
 function mismatch(connection) {
     const ref = claimsOf(connection.key)?.ref;
     const project = /^https:\/\/([a-z0-9]{20})\.supabase\.co$/.exec(connection.url)?.[1];
@@ -56695,7 +56810,7 @@ function mismatch(connection) {
         return null;
     return `supabase-key belongs to the project ${ref}, but supabase-url is that of ${project}: take both from one project.`;
 }
-/** True for the two kinds of keys that Supabase gives out. */
+/** Whether a key looks like one of the two kinds that Supabase issues. */
 function looksLikeKey(key) {
     return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
 }
@@ -56706,15 +56821,71 @@ var cli_table3 = __nccwpck_require__(5832);
 
 /** A longer line would stretch the table beyond all screens, and drawing one of megabytes takes seconds. */
 const LONGEST_LINE = 200;
+/** A column that is made narrower keeps at least this many characters. */
+const NARROWEST = 8;
+const GAP = '  ';
+const NO_BORDERS = Object.fromEntries([
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+].map((name) => [name, '']));
+/**
+ * A table for a terminal and for a log. Numbers are aligned to the right. Columns whose cells are too long for the
+ * width are wrapped, the longest first; ids are never wrapped, because people copy them.
+ * @param width columns of the terminal; Infinity for a log and a pipe
+ */
+function textTable(head, rows, width = Number.POSITIVE_INFINITY) {
+    const cells = rows.map((row) => row.map(shorten));
+    const natural = head.map((title, column) => Math.max(title.length, ...cells.map((row) => longest(row[column] ?? ''))));
+    const widths = narrowed(natural, head.map((_, column) => Math.max(NARROWEST, ...cells.map((row) => idLength(row[column] ?? '')))), width);
+    const grid = new cli_table3({
+        head: [...head],
+        chars: { ...NO_BORDERS, middle: GAP },
+        style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+        colAligns: head.map((_, column) => (isNumeric(cells, column) ? 'right' : 'left')),
+        ...(widths !== natural && { colWidths: widths, wordWrap: true, wrapOnWordBoundary: true }),
+    });
+    grid.push(...cells);
+    return grid
+        .toString()
+        .split('\n')
+        .map((line) => line.trimEnd())
+        .join('\n');
+}
 const shorten = (cell) => cell
     .split('\n')
     .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
     .join('\n');
-/** A table for a terminal and for a log. */
-function textTable(head, rows) {
-    const grid = new cli_table3({ head: [...head], style: { head: [], border: [] } });
-    grid.push(...rows.map((row) => row.map(shorten)));
-    return grid.toString();
+const longest = (cell) => Math.max(...cell.split('\n').map((line) => line.length));
+/** The length of the longest line that is one word, such as an id. */
+const idLength = (cell) => Math.max(0, ...cell.split('\n').map((line) => (/^[\w:.-]{20,60}$/.test(line) ? line.length : 0)));
+const isNumeric = (rows, column) => rows.length > 0 && rows.every((row) => /^[\d.,/ ]*$/.test(row[column] ?? ''));
+/** Makes the widest columns narrower until all fit. @returns `natural` itself if they do */
+function narrowed(natural, least, width) {
+    const room = width - GAP.length * (natural.length - 1);
+    const widths = [...natural];
+    let total = widths.reduce((sum, one) => sum + one, 0);
+    if (total <= room)
+        return natural;
+    while (total > room) {
+        const widest = widths.reduce((best, one, column) => (one > (least[column] ?? 0) && one > (widths[best] ?? 0) ? column : best), widths.findIndex((one, column) => one > (least[column] ?? 0)));
+        if (widest === -1)
+            break;
+        widths[widest] = (widths[widest] ?? 0) - 1;
+        total--;
+    }
+    return widths;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/commands/answer.js
@@ -56731,54 +56902,10 @@ const defineCommand = (command) => command;
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/registries.js
 var registries = __nccwpck_require__(9396);
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
-var handlers = __nccwpck_require__(1713);
-;// CONCATENATED MODULE: ./lib/src/text/json-fault.js
-/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
-const MAX_DEPTH = 200;
-/**
- * Why a parsed value could not be kept as it is, or null. Looks through it without recursion, so that no depth is too
- * much for it.
- */
-function jsonFault(value) {
-    const left = [[value, 1]];
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-        const [found, depth] = next;
-        if (typeof found === 'number' && !Number.isFinite(found)) {
-            return Number.isNaN(found) ? 'holds NaN, which JSON cannot say' : 'holds a number that is too large';
-        }
-        if (typeof found === 'number' && isRounded(found)) {
-            return `holds the number ${found}, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-        }
-        if (typeof found === 'string') {
-            const fault = textFault(found);
-            if (fault !== null)
-                return fault;
-        }
-        if (found === null || typeof found !== 'object')
-            continue;
-        if (depth > MAX_DEPTH)
-            return `is nested more than ${MAX_DEPTH} levels deep`;
-        for (const [key, inner] of Object.entries(found)) {
-            const fault = textFault(key);
-            if (fault !== null)
-                return fault;
-            left.push([inner, depth + 1]);
-        }
-    }
-    return null;
-}
-/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
-function isRounded(value) {
-    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
-}
-/** What Postgres cannot store. */
-function textFault(text) {
-    if (text.includes('\0'))
-        return 'holds a NUL character (\\u0000), which cannot be stored';
-    return text.isWellFormed() ? null : 'holds half of a surrogate pair, which cannot be stored';
-}
-
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
+var handlers = __nccwpck_require__(940);
+// EXTERNAL MODULE: ./lib/src/text/json-fault.js
+var json_fault = __nccwpck_require__(1685);
 ;// CONCATENATED MODULE: ./lib/src/text/json-place.js
 /**
  * Where a text stops being JSON, in words: `unexpected "}" at line 1, column 7`. The engine's own message may quote
@@ -56882,7 +57009,7 @@ function switchOff(about, now) {
     const left = SWITCH_OFF_DAYS - days;
     return `Nothing has been pushed to this public repository for ${(0,format/* plural */.LS)(days, 'day')}; GitHub switches schedules off after ${SWITCH_OFF_DAYS} without activity${left > 0 ? `, in ${(0,format/* plural */.LS)(left, 'day')}` : ''}.`;
 }
-const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/guides/waking.md).';
+const SWITCH_OFF_ADVICE = 'Push something, or let run do it with keepalive: true (docs/guides/workers.md).';
 
 ;// CONCATENATED MODULE: ./lib/src/commands/fields.js
 
@@ -56914,7 +57041,7 @@ const wholeNumber = (min, max) => number('integer', `must be a whole number from
 /** Minutes, fractions allowed. */
 const minutes = (min, max) => number('float', `must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max);
 /** Minutes as whole seconds, of which there is at least one. */
-const secondsOf = (given) => Math.max(1, Math.round(given * 60));
+const secondsOf = (value) => Math.max(1, Math.round(value * 60));
 /** One of a few words, in any case. */
 const oneOf = (words) => schemas/* string */.YjP()
     .transform((value, context) => {
@@ -56970,7 +57097,7 @@ const config = () => schemas/* string */.YjP()
         const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
         return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
     }
-    const fault = jsonFault(parsed);
+    const fault = (0,json_fault/* jsonFault */.xC)(parsed);
     if (fault !== null)
         return fail(fault);
     if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
@@ -56979,6 +57106,8 @@ const config = () => schemas/* string */.YjP()
     return parsed;
 })
     .register(fieldKinds, { type: 'string' });
+/** What was given of some optional values: the rest is left to the defaults of the database. */
+const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 // Fields that several commands share, each with its description.
 const queues = list(queueName())
     .prefault('default')
@@ -57006,55 +57135,55 @@ var next_occurrence = __nccwpck_require__(6073);
 
 const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
 /**
- * What is wrong with a schedule, told before anything is sent. The database checks again, for those who write SQL.
- * @param schedule what the user wrote
- * @param timezone IANA name
- * @returns nothing where both can be used
+ * What is wrong with a schedule and its time zone, found before anything is sent. The database checks again.
+ * @returns nothing if both can be used
  */
 function scheduleFaults(schedule, timezone) {
-    const zone = isZone(timezone)
-        ? []
-        : [
-            {
-                part: 'timezone',
-                reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
-            },
-        ];
-    // Whether an expression is due at all does not depend on the zone.
-    const expression = expressionFault(schedule, zone.length === 0 ? timezone : 'UTC');
-    return expression === null ? zone : [expression, ...zone];
+    const isZone = isTimezone(timezone);
+    // Whether an expression is ever due does not depend on the time zone.
+    const reason = expressionFault(schedule.trim(), isZone ? timezone : 'UTC');
+    const faults = reason === null ? [] : [{ part: 'schedule', reason }];
+    if (!isZone) {
+        faults.push({
+            part: 'timezone',
+            reason: 'it is not a time zone. Write an IANA name, such as Europe/Berlin or UTC',
+        });
+    }
+    return faults;
 }
-function expressionFault(schedule, timezone) {
-    const wrong = (reason) => ({ part: 'schedule', reason });
-    const text = schedule.trim();
-    if (text.startsWith('@')) {
-        return NICKNAMES.includes(text.toLowerCase())
-            ? null
-            : wrong(`it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`);
+function expressionFault(expression, timezone) {
+    if (expression.startsWith('@')) {
+        if (NICKNAMES.includes(expression.toLowerCase()))
+            return null;
+        return `it is not a nickname. The nicknames are ${NICKNAMES.join(', ')}`;
     }
-    const fields = text.split(/\s+/);
+    const fields = expression.split(/\s+/);
     if (fields.length !== 5) {
-        return wrong(`it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`);
+        return `it has ${fields.length} field${fields.length === 1 ? '' : 's'} and not 5. Write minute, hour, day of month, month and day of week, such as "30 6 * * 1-5"`;
     }
-    // Letters that croner reads beyond the five-field standard, and that the database does not.
-    const extra = fields.findIndex((field, index) => (index === 2 || index === 4 ? /[lw#+?]/i : /[?]/).test(withoutNames(field)));
-    if (extra !== -1) {
-        return wrong(`its field "${fields[extra]}" cannot be read. L, W, #, + and ? are not used here`);
-    }
+    const extra = fields.find((field) => /[lw#+?]/i.test(withoutNames(field)));
+    if (extra !== undefined)
+        return `its field "${extra}" cannot be read. L, W, #, + and ? are not used here`;
     try {
-        const [next] = (0,next_occurrence.nextOccurrences)(text, timezone, new Date(), 1);
-        return next ? null : wrong('it is never due: no such day comes in the next years');
+        const [next] = (0,next_occurrence.nextOccurrences)(expression, timezone, new Date(), 1);
+        return next ? null : 'it is never due: no such day comes in the next years';
     }
     catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        return wrong(`it is not valid: ${reason.replace(/^CronPattern: /, '')}`);
+        return `it is not valid: ${reason.replace(/^CronPattern: /, '')}`;
     }
 }
 const NAMES = /(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)/gi;
 const withoutNames = (field) => field.replace(NAMES, '');
-function isZone(name) {
-    // Intl takes offsets too, which have no rules for daylight saving time, and the database does not know them.
-    if (/^[+-]/.test(name))
+const AREA_AND_PLACE = /^(?!posix\/|right\/)[a-z]+(\/[a-z_-]+){1,2}$/i;
+const HOURS_FROM_UTC = /^Etc\/GMT(0|[+-]0|\+([1-9]|1[0-2])|-([1-9]|1[0-4]))$/i;
+const ONE_WORD = /^(UTC|GMT|UCT|Zulu|Universal|Greenwich|Cuba|Egypt|Eire|GB|GB-Eire|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|NZ|NZ-CHAT|Navajo|PRC|Poland|Portugal|ROC|ROK|Singapore|Turkey|W-SU)$/i;
+/**
+ * Whether this is the IANA name of a time zone. Names that look like an abbreviation or a rule (`CET`, `EST5EDT`) are
+ * not taken: Postgres reads them as something else. `cloud_jobs_is_timezone` has the same rules.
+ */
+function isTimezone(name) {
+    if (![AREA_AND_PLACE, HOURS_FROM_UTC, ONE_WORD].some((form) => form.test(name)))
         return false;
     try {
         new Intl.DateTimeFormat('en-US', { timeZone: name });
@@ -57218,7 +57347,7 @@ const create = defineCommand({
 function newJob(input) {
     const { runAt, schedule } = input;
     const keyOfType = (0,handlers/* checkConfig */.l2)(input.jobType, input.config);
-    return dropUndefined({
+    return given({
         name: input.name,
         job_type: input.jobType,
         config: input.config,
@@ -57239,8 +57368,6 @@ function newJob(input) {
         }),
     });
 }
-/** A key that is not given is left to the default of the database. */
-const dropUndefined = (value) => Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined));
 
 // EXTERNAL MODULE: ./lib/src/commands/read-fields.js
 var read_fields = __nccwpck_require__(2995);
@@ -57324,7 +57451,7 @@ function readJob(key, value, redact, problems) {
     const raw = {};
     for (const [name, given] of Object.entries(value)) {
         // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
-        const unfit = name === 'config' ? jsonFault(given) : null;
+        const unfit = name === 'config' ? (0,json_fault/* jsonFault */.xC)(given) : null;
         const text = unfit === null ? asText(name, given) : null;
         if (!keys.includes(name)) {
             const near = nearest(name, keys);
@@ -57402,14 +57529,14 @@ const apply = defineCommand({
     input: applyInput,
     run: applyFile,
     json: ({ reply }) => reply,
-    text: (result, now) => [
+    text: (result, now, width) => [
         (0,apply_words/* applyVerdict */.s)(result),
         textTable(['Key', 'Action', 'Runs', 'Changes'], (0,apply_words/* applyRows */.i)(result, now).map(({ key, action, runs, changes }) => [
             key,
             action,
             runs,
             changes.join('\n'),
-        ])),
+        ]), width),
     ].join('\n'),
 });
 /**
@@ -57680,6 +57807,9 @@ async function examine(queue, now, silenceSeconds, github) {
         add('Clock', 'good', `This machine and the database agree within ${Math.ceil(skew)} s.`);
     else
         add('Clock', 'warning', `This machine is ${Math.round(skew)} s off the database.`, 'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.');
+    if (facts.read_only) {
+        add('Writing', 'bad', 'The database is read-only.', 'Supabase does that if the disk is full or a quota is used up: see Database > Reports and the Usage page of the project, free or add space, and leave read-only mode.');
+    }
     add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
     checks.push(...(await workerChecks(facts, silenceSeconds)), ...wakeChecks(facts.wake, new Date(facts.now)), ...(github ? await gitHubChecks(github, now()) : []));
     return checks;
@@ -57698,24 +57828,38 @@ var in_words = __nccwpck_require__(2603);
 
 
 
+const ERROR_CHARS = 160;
 /** Jobs as a table of text. @param coming with the occurrences of schedules after the next one */
-function jobTable(rows, now, coming = false) {
-    return textTable(['Id', 'Job', 'Status', 'Type', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
-        job.job_id,
-        job.name,
-        job.blocked ? 'blocked by its concurrency key' : job.status,
-        job.job_type,
-        job.queue,
-        [
-            (0,format/* moment */.n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now),
-            job.schedule === null ? '' : (0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone),
-            coming ? (0,schedule_coming/* thenWords */.T6)(job, now) : '',
-        ]
-            .filter((part) => part !== '')
-            .join('\n'),
+function jobTable(rows, now, width, coming = false) {
+    return textTable(['Job', 'Status', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
+        lines(job.name, job.job_id, errorOf(job)),
+        statusWords(job, now),
+        lines(job.queue, job.job_type),
+        lines((0,format/* moment */.n$)(job.status === 'waiting' ? job.run_at : (job.finished_at ?? job.last_execution), now), job.schedule === null ? '' : (0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), coming ? (0,schedule_coming/* thenWords */.T6)(job, now) : ''),
         `${job.current_retries}/${job.max_retries}`,
-    ]));
+    ]), width);
 }
+/** A job's status with what the bare word does not say. */
+function statusWords(job, now) {
+    if (job.blocked)
+        return 'waiting, blocked by its concurrency key';
+    if (job.status === 'locked') {
+        if (job.lock_expired)
+            return 'running, lock expired';
+        if (job.cancel_requested_at)
+            return 'being cancelled';
+        const since = (now.getTime() - Date.parse(job.locked_at ?? '')) / 1000;
+        const running = Number.isNaN(since) ? 'running' : `running for ${(0,format/* duration */.p0)(Math.max(0, since))}`;
+        return job.disable_requested_at ? `${running}, then disabled` : running;
+    }
+    return job.status;
+}
+/** The first line of the last error: a job that succeeded since has none. */
+function errorOf({ error_message: error }) {
+    const [first = ''] = (error ?? '').trim().split('\n');
+    return first.length > ERROR_CHARS ? `${first.slice(0, ERROR_CHARS).toWellFormed()}…` : first;
+}
+const lines = (...parts) => parts.filter((part) => part !== '').join('\n');
 
 ;// CONCATENATED MODULE: ./lib/src/commands/list.js
 
@@ -57730,20 +57874,69 @@ const listInput = schemas/* object */.Ikc({
     queue: queueName().optional().describe('Only this queue.'),
     jobType: jobType().optional().describe('Only jobs of this type.'),
     name: fields_text(500).optional().describe('Only jobs of this name.'),
+    before: fields_text(200)
+        .optional()
+        .describe('Continue with the next page: the value that the page before ended with.'),
     limit: wholeNumber(1, 1000).prefault('50').describe('Jobs to show, newest first, 1 to 1000.'),
 });
 const list_list = defineCommand({
     name: 'list',
     about: 'List jobs, newest first.',
     input: listInput,
-    run: async (input, { queue }) => ({
+    run: async (filter, { queue }) => ({
         command: 'list',
-        reply: await queue.list(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))),
+        reply: await queue.list(given(filter)),
     }),
     json: ({ reply }) => reply,
-    text: ({ reply }, now) => reply.jobs.length === 0
-        ? 'No job matches.'
-        : `${jobTable(reply.jobs, now, true)}${reply.next ? '\nThere are more: raise the limit.' : ''}`,
+    text: ({ reply: { jobs, next } }, now, width) => {
+        if (jobs.length === 0)
+            return 'No job matches.';
+        const more = next === null ? '' : `\n\nThere are more. The next page: --before '${next}'`;
+        return `${jobTable(jobs, now, width, true)}${more}`;
+    },
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/logs.js
+
+
+
+
+
+
+/** As many executions as `cloud_jobs_show` returns. */
+const MOST_EXECUTIONS = 200;
+const logsInput = schemas/* object */.Ikc({
+    jobId: jobId().describe('Id of the job; the list command shows it.'),
+    attempt: wholeNumber(1, 1000)
+        .optional()
+        .describe('The attempt. Default: the last one that printed anything.'),
+});
+const logs = defineCommand({
+    name: 'logs',
+    about: 'Print what an attempt at a job printed, as far as it is kept: the last 16 KiB.',
+    input: logsInput,
+    positional: 'jobId',
+    run: async ({ jobId: id, attempt }, { queue }) => {
+        const { job, executions } = await queue.show(id, MOST_EXECUTIONS);
+        if (!job)
+            throw noJob(id);
+        const execution = executions.find((one) => attempt === undefined ? one.output !== null && one.output !== '' : one.attempt === attempt);
+        if (execution)
+            return { command: 'logs', jobId: id, execution };
+        if (executions.length === 0)
+            throw new CommandError(`The job ${id} has not run yet.`);
+        throw new CommandError(attempt === undefined
+            ? `No attempt at the job ${id} has printed anything. The output is kept when an attempt ends.`
+            : `There is no attempt ${attempt} at the job ${id}. The show command lists the attempts.`);
+    },
+    json: ({ jobId: id, execution }) => ({
+        job_id: id,
+        execution_id: execution.execution_id,
+        attempt: execution.attempt,
+        started_at: execution.started_at,
+        output: execution.output,
+    }),
+    text: ({ execution }, now) => `Attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}: ${execution.failure_kind ?? execution.status}\n${execution.output || '(nothing was printed)'}`,
 });
 
 ;// CONCATENATED MODULE: ./lib/src/commands/run-warnings.js
@@ -57824,10 +58017,10 @@ const plan = defineCommand({
         };
     },
     json: ({ workers, reply }) => ({ workers, queues: reply.queues }),
-    text: ({ workers, warnings, reply }) => [
+    text: ({ workers, warnings, reply }, _now, width) => [
         workers === 0 ? 'Nothing is due.' : `${(0,format/* plural */.LS)(workers, 'worker')} to start.`,
         ...warnings.map((warning) => `Warning: ${warning}`),
-        textTable(['Queue', 'Due', 'Side by side'], reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)])),
+        textTable(['Queue', 'Due', 'Side by side'], reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]), width),
     ].join('\n'),
 });
 
@@ -57835,9 +58028,70 @@ const plan = defineCommand({
 
 const retry = changeJobs('retry', 'Run finished jobs again, and waiting jobs now.');
 
-;// CONCATENATED MODULE: ./lib/src/worker/verdict.js
-/** The last line of a job's log: what became of it. */
-function verdict(report) {
+;// CONCATENATED MODULE: ./lib/src/worker/report.js
+/** How many reports of each outcome are kept, so that a run of 100,000 jobs does not hold 100,000 of them. */
+const KEPT = 500;
+/** Counts every execution, and keeps the reports of some. */
+class Tally {
+    #kept = new Map();
+    #counts = { success: 0, failed: 0, retry: 0, snoozed: 0, released: 0, cancelled: 0, lost: 0 };
+    add(report) {
+        this.#counts[report.outcome] += 1;
+        const kept = this.#kept.get(report.outcome) ?? [];
+        if (kept.length < KEPT)
+            kept.push(report);
+        this.#kept.set(report.outcome, kept);
+    }
+    get counts() {
+        const { success, failed, retry, cancelled } = this.#counts;
+        return { succeeded: success, failed, retried: retry, cancelled };
+    }
+    get executions() {
+        return [...this.#kept.values()].flat();
+    }
+}
+/** @param answer what the database replied about the attempt; null if it could not be recorded */
+function executionReport(job, ending, { item, result, resultFile }, answer) {
+    return {
+        jobId: job.job_id,
+        executionId: job.execution_id,
+        name: job.name,
+        jobType: job.job_type,
+        queue: job.queue,
+        attempt: job.attempt,
+        maxRetries: job.max_retries,
+        outcome: outcomeOf(job, answer),
+        failureKind: answer?.failure_kind ?? null,
+        jobStatus: answer?.status ?? null,
+        nextRunAt: answer?.run_at ?? null,
+        durationSeconds: ending.durationSeconds,
+        result,
+        error: item.error ?? null,
+        progress: ending.progress,
+        warnings: ending.warnings,
+        resultFile,
+    };
+}
+function outcomeOf(job, answer) {
+    if (!answer?.applied)
+        return 'lost';
+    switch (answer.failure_kind) {
+        case null:
+        case undefined:
+            return 'success';
+        case 'snoozed':
+        case 'released':
+        case 'cancelled':
+            return answer.failure_kind;
+        case 'discarded':
+            return 'failed';
+        default:
+            // A failed occurrence of a schedule leaves the job waiting as well, for the next occurrence.
+            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
+    }
+}
+/** The outcome of an attempt in one line. */
+function outcomeLine(report) {
     const took = `after ${report.durationSeconds.toFixed(1)} s`;
     const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
     const why = report.error ? `: ${report.error}` : '';
@@ -57849,112 +58103,186 @@ function verdict(report) {
         case 'failed':
             return `Failed for good ${took}${next}${why}`;
         case 'snoozed':
-            return `Asked to run later${next}${why}`;
+            return `Snoozed${next}${why}`;
         case 'released':
             return `Handed back${why}`;
         case 'cancelled':
             return `Cancelled ${took}`;
         case 'lost':
-            return `Lost its lock ${took}: another worker may run it, and nothing was recorded`;
+            return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
     }
 }
 
+// EXTERNAL MODULE: ./lib/src/changes.js
+var changes = __nccwpck_require__(3899);
 // EXTERNAL MODULE: ./lib/src/handlers/handler.js
 var handler = __nccwpck_require__(602);
-// EXTERNAL MODULE: ./lib/src/queue/errors.js
-var errors = __nccwpck_require__(6627);
+;// CONCATENATED MODULE: ./lib/src/text/json-size.js
+/**
+ * The bytes that a value has as Postgres writes it (`jsonb::text`), which is how the database measures it: as
+ * JSON.stringify, with a space after each comma and colon, and with numbers written out. No depth is too much for it.
+ */
+function jsonbBytes(value) {
+    const left = [value];
+    let bytes = 0;
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        if (typeof next === 'number')
+            bytes += digitsOf(next);
+        else if (next === null || typeof next !== 'object')
+            bytes += Buffer.byteLength(JSON.stringify(next));
+        else if (Array.isArray(next)) {
+            bytes += 2 + Math.max(0, next.length - 1) * 2;
+            for (const item of next)
+                left.push(item);
+        }
+        else {
+            const keys = Object.keys(next);
+            bytes += 2 + keys.length * 2 + Math.max(0, keys.length - 1) * 2;
+            for (const key of keys) {
+                bytes += Buffer.byteLength(JSON.stringify(key));
+                left.push(next[key] ?? null);
+            }
+        }
+    }
+    return bytes;
+}
+/** The characters of a number without an exponent: Postgres writes 1e21 with 22 digits and 1e-7 with 7 decimals. */
+function digitsOf(value) {
+    const text = JSON.stringify(value);
+    const [, sign = '', digits = '', fraction = '', exponent] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? [];
+    if (exponent === undefined)
+        return text.length;
+    const shift = Number(exponent);
+    if (shift < 0)
+        return sign.length + 2 - shift - 1 + digits.length + fraction.length;
+    const decimals = Math.max(0, fraction.length - shift);
+    return sign.length + digits.length + Math.max(fraction.length, shift) + (decimals > 0 ? 1 : 0);
+}
+
 // EXTERNAL MODULE: ./lib/src/text/storable.js
 var storable = __nccwpck_require__(5620);
 ;// CONCATENATED MODULE: ./lib/src/worker/attempt.js
 
 
 
-/** A handler that does not end this long after it was told to stop is not waited for any longer. */
+
+/** How long a handler that was stopped may take to end. */
 const ABANDON_AFTER_MS = 30_000;
-/** Warnings of one job that the summary can show. */
+/** How many warnings of one job the summary shows. */
 const MAX_WARNINGS = 10;
 const MAX_WARNING_BYTES = 2_000;
-/** setTimeout fires at once beyond this. */
+/** setTimeout fires at once for a longer delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** Starts a job's handler and watches over it: its timeout, its progress, its end. */
-function startAttempt(job, deps) {
-    const started = deps.now();
-    const controller = new AbortController();
-    let reason = null;
-    let progress = null;
-    let unsent = false;
-    const warnings = [];
-    let abandon = () => { };
-    const abandoned = new Promise((resolve) => {
-        abandon = resolve;
-    });
-    const timers = [];
-    const stop = (why) => {
-        if (reason)
-            return;
-        reason = why;
-        timers.push(setTimeout(() => abandon({ outcome: 'failure', kind: 'error', message: 'The handler did not stop when told to.' }), ABANDON_AFTER_MS));
-        controller.abort(why);
-    };
-    if (job.timeout_seconds !== null && job.timeout_seconds * 1000 <= LONGEST_TIMER_MS) {
-        const seconds = job.timeout_seconds;
-        timers.push(setTimeout(() => stop(new handler/* AbortReason */.X('timeout', `The job ran longer than its timeout of ${seconds} s and was stopped.`)), seconds * 1000));
+/** One running attempt: starts the handler, stops it when its timeout is over, keeps its newest progress. */
+class Attempt {
+    job;
+    output;
+    /** Settles when the handler has ended, or has not ended in time after it was stopped. Never rejects. */
+    ended;
+    #deps;
+    #started;
+    #controller = new AbortController();
+    #abandoned = Promise.withResolvers();
+    #timers = [];
+    #reason = null;
+    #progress = null;
+    #isProgressNew = false;
+    #warnings = [];
+    constructor(job, deps) {
+        this.job = job;
+        this.output = deps.output;
+        this.#deps = deps;
+        this.#started = deps.now();
+        this.#startTimeout();
+        this.ended = this.#run();
     }
-    const handled = (async () => {
+    /** Stops the handler. The first reason counts. */
+    stop(reason) {
+        if (this.#reason)
+            return;
+        this.#reason = reason;
+        const message = 'The handler did not end after it was stopped.';
+        this.#after(ABANDON_AFTER_MS, () => this.#abandoned.resolve({ outcome: 'failure', kind: 'error', message }));
+        this.#controller.abort(reason);
+    }
+    /** The newest progress, or null if it was taken before. */
+    takeProgress() {
+        if (!this.#isProgressNew)
+            return null;
+        this.#isProgressNew = false;
+        return this.#progress;
+    }
+    async #run() {
+        const outcome = await Promise.race([this.#handle(), this.#abandoned.promise]);
+        for (const timer of this.#timers)
+            clearTimeout(timer);
+        return {
+            executionId: this.job.execution_id,
+            outcome,
+            abortCause: this.#reason?.abortCause ?? null,
+            abortMessage: this.#reason?.message ?? null,
+            durationSeconds: (this.#deps.now() - this.#started) / 1000,
+            progress: this.#progress,
+            warnings: this.#warnings,
+            output: this.#tail(),
+        };
+    }
+    #mask(value) {
+        if (this.#deps.secret(value))
+            return;
+        this.#warn(`A secret of ${value.length} characters is too long to be hidden.`);
+    }
+    #warn(text) {
+        this.output.line(`warning: ${text}`);
+        if (this.#warnings.length < MAX_WARNINGS) {
+            this.#warnings.push((0,storable/* keepStart */.Og)(this.#deps.redact(text), MAX_WARNING_BYTES));
+        }
+    }
+    #tail() {
         try {
-            return await deps.handler({
+            return this.output.tail();
+        }
+        catch (error) {
+            return `The output could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
+        }
+    }
+    async #handle() {
+        const { job } = this;
+        try {
+            const config = readConfig(job.config);
+            const fault = (0,json_fault/* jsonFault */.xC)(config);
+            if (fault !== null)
+                return { outcome: 'discard', reason: `The config of the job ${fault}.` };
+            return await this.#deps.handler({
                 job,
-                config: readConfig(job.config),
+                config,
                 idempotencyKey: `${job.job_id}:${job.occurrence}`,
-                signal: controller.signal,
-                log: {
-                    line: (text) => deps.output.line(text),
-                    warning: (text) => {
-                        deps.output.line(`warning: ${text}`);
-                        if (warnings.length < MAX_WARNINGS)
-                            warnings.push((0,storable/* keepStart */.Og)(deps.redact(text), MAX_WARNING_BYTES));
-                    },
-                },
+                signal: this.#controller.signal,
+                log: { line: (text) => this.output.line(text), warning: (text) => this.#warn(text) },
                 progress: (value) => {
-                    progress = value;
-                    unsent = true;
+                    this.#progress = value;
+                    this.#isProgressNew = true;
                 },
-                secret: deps.secret,
-                redact: deps.redact,
+                secret: (value) => this.#mask(value),
+                redact: this.#deps.redact,
             });
         }
         catch (error) {
             return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
         }
-    })();
-    const ended = Promise.race([handled, abandoned]).then((outcome) => {
-        for (const timer of timers)
-            clearTimeout(timer);
-        return {
-            executionId: job.execution_id,
-            outcome,
-            abortCause: reason?.abortCause ?? null,
-            abortMessage: reason?.message ?? null,
-            durationSeconds: (deps.now() - started) / 1000,
-            progress,
-            warnings,
-            output: deps.output.tail(),
-        };
-    });
-    return {
-        job,
-        output: deps.output,
-        ended,
-        stop,
-        takeProgress: () => {
-            if (!unsent)
-                return null;
-            unsent = false;
-            return progress;
-        },
-    };
+    }
+    #startTimeout() {
+        const seconds = this.job.timeout_seconds;
+        if (seconds === null || seconds * 1000 > LONGEST_TIMER_MS)
+            return;
+        const message = `The job ran longer than its timeout of ${seconds} s and was stopped.`;
+        this.#after(seconds * 1000, () => this.stop(new handler/* AbortReason */.X('timeout', message)));
+    }
+    #after(ms, action) {
+        this.#timers.push(setTimeout(action, ms));
+    }
 }
-/** Clients of the seed schema encoded the config twice: a JSON string that holds JSON. */
+/** Clients of the first schema encoded the config twice: as a JSON string that holds JSON. */
 function readConfig(config) {
     if (typeof config !== 'string')
         return config;
@@ -57966,115 +58294,359 @@ function readConfig(config) {
     }
 }
 
+// EXTERNAL MODULE: ./lib/src/queue/errors.js
+var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./lib/src/worker/limits.js
 var limits = __nccwpck_require__(9721);
-;// CONCATENATED MODULE: ./lib/src/worker/settle.js
+;// CONCATENATED MODULE: ./lib/src/worker/finish-item.js
+
+
+
 
 
 /**
- * Turns the end of a handler into what the database is told. A success counts whatever else happened: recording it
- * as a failure would do finished work again. Otherwise the reason for which the handler was stopped decides.
+ * Turns the end of a handler into what the database records. A success counts even if the job was stopped meanwhile:
+ * recording it as a failure would repeat finished work. Otherwise the reason for the stop decides. Never rejects: a
+ * result that cannot be kept makes this one job fail.
  */
-async function settle(ending, deps) {
-    const text = (value, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(deps.redact(value)), bytes);
-    const shared = {
+async function finishItem(ending, deps) {
+    try {
+        return ending.outcome.outcome === 'success'
+            ? await success(ending, ending.outcome.result, deps)
+            : notSuccess(ending, ending.outcome, deps);
+    }
+    catch (error) {
+        const what = ending.outcome.outcome === 'success'
+            ? 'The job succeeded, but its result could not be kept'
+            : 'The end of the job could not be read';
+        const outcome = {
+            outcome: 'failure',
+            kind: 'error',
+            message: `${what}: ${(0,describe_error/* describeError */.U)(error)}`,
+        };
+        return notSuccess({ ...ending, abortCause: null, progress: null }, outcome, deps);
+    }
+}
+/** A result that the database refused although it is within the limits: the same success with its result in a file. */
+async function withoutResult(finished, reason, deps) {
+    const { item, result } = finished;
+    const { result: _result, error_details: _details, output: _output, progress: _progress, ...bare } = item;
+    if (item.outcome !== 'success')
+        return { ...finished, item: bare };
+    if (finished.resultFile !== null)
+        return { ...finished, item: { ...bare, result } };
+    return await spilled(bare, result, { result_refused: reason }, deps);
+}
+async function success(ending, given, deps) {
+    if ((0,json_fault/* isTooDeep */.f_)(given))
+        throw new Error(`It is nested more than ${json_fault/* MAX_DEPTH */.lr} levels deep.`);
+    const result = (0,storable/* storableJson */.r$)(deps.redactJson(given));
+    const item = { ...sharedPart(ending, deps), outcome: 'success' };
+    const bytes = jsonbBytes(result);
+    if (bytes <= limits/* MAX_RESULT_BYTES */.Xs)
+        return { item: { ...item, result }, result, resultBytes: bytes, resultFile: null };
+    return await spilled(item, result, { result_too_large: true, bytes, limit_bytes: limits/* MAX_RESULT_BYTES */.Xs }, deps);
+}
+/** A success whose row holds a note about the result in place of the result. */
+async function spilled(item, result, why, deps) {
+    const file = await deps.spill(item.execution_id, JSON.stringify(result));
+    const note = 'The whole result is in this file on the runner, and named in the output result-files.';
+    const stub = { ...why, file, note };
+    return { item: { ...item, result: stub }, result: stub, resultBytes: 0, resultFile: file };
+}
+function notSuccess(ending, outcome, deps) {
+    const item = { ...sharedPart(ending, deps), ...outcomePart(ending, outcome, deps) };
+    return { item, result: null, resultBytes: 0, resultFile: null };
+}
+/** What every ending has. */
+function sharedPart(ending, deps) {
+    return {
         execution_id: ending.executionId,
         duration_seconds: ending.durationSeconds,
-        ...(ending.progress ? { progress: storableProgress(ending.progress, text) } : {}),
-        ...(ending.output ? { output: text(ending.output, limits/* MAX_OUTPUT_BYTES */.$q) } : {}),
+        ...(ending.progress ? { progress: storableProgress(ending.progress, deps.redact) } : {}),
+        ...(ending.output ? { output: finish_item_storable(ending.output, limits/* MAX_TEXT_BYTES */.$D, deps.redact) } : {}),
     };
-    const { outcome } = ending;
-    if (outcome.outcome === 'success') {
-        const result = (0,storable/* storableJson */.r$)(deps.redactJson(outcome.result));
-        const encoded = JSON.stringify(result);
-        const bytes = (0,storable/* byteLength */.dp)(encoded);
-        if (bytes <= limits/* MAX_RESULT_BYTES */.Xs) {
-            return {
-                item: { ...shared, outcome: 'success', result },
-                result,
-                resultBytes: bytes,
-                resultFile: null,
-            };
-        }
-        const file = await deps.spill(ending.executionId, encoded);
-        const stub = {
-            result_too_large: true,
-            bytes,
-            limit_bytes: limits/* MAX_RESULT_BYTES */.Xs,
-            file,
-            note: 'The whole result is in this file on the runner, and named in the output result-files.',
-        };
-        return {
-            item: { ...shared, outcome: 'success', result: stub },
-            result: stub,
-            resultBytes: 0,
-            resultFile: file,
-        };
-    }
-    const settled = (item) => ({
-        item: { ...shared, ...item },
-        result: null,
-        resultBytes: 0,
-        resultFile: null,
-    });
-    const details = (value) => {
-        if (value === undefined)
-            return {};
-        const clean = (0,storable/* keepStarts */.DB)((0,storable/* storableJson */.r$)(deps.redactJson(value)), limits/* MAX_DETAIL_BYTES */.XE);
-        if ((0,storable/* byteLength */.dp)(JSON.stringify(clean)) <= limits/* MAX_DETAILS_BYTES */.Se)
-            return { error_details: clean };
-        return { error_details: { details_too_large: true, start: (0,storable/* keepStart */.Og)(JSON.stringify(clean), 4096) } };
-    };
-    switch (ending.abortCause) {
+}
+function outcomePart({ abortCause, abortMessage }, outcome, deps) {
+    const text = (value) => finish_item_storable(value, limits/* MAX_TEXT_BYTES */.$D, deps.redact);
+    switch (abortCause) {
         case 'shutdown':
-            return settled({
-                outcome: 'release',
-                error: text(ending.abortMessage ?? 'The worker shut down.', limits/* MAX_ERROR_BYTES */.uE),
-            });
+            return { outcome: 'release', error: text(abortMessage ?? 'The worker shut down.') };
         case 'timeout':
-            return settled({
+            return {
                 outcome: 'failure',
                 failure_kind: 'timeout',
-                error: text(ending.abortMessage ?? 'The job ran longer than its timeout.', limits/* MAX_ERROR_BYTES */.uE),
-            });
+                error: text(abortMessage ?? 'The job ran longer than its timeout.'),
+            };
         case 'cancelled':
         case 'lost':
-            // The database knows that a cancel was asked for and records it; a lost lock makes it refuse this altogether.
-            return settled({ outcome: 'failure', error: text(ending.abortMessage ?? 'Stopped.', limits/* MAX_ERROR_BYTES */.uE) });
+            // The database records a cancel as such, and refuses everything about a lock that is lost.
+            return { outcome: 'failure', error: text(abortMessage ?? 'Stopped.') };
         case null:
             break;
     }
+    const details = detailsPart(outcome.details, deps);
     switch (outcome.outcome) {
         case 'snooze':
-            return settled({
-                outcome: 'snooze',
-                delay_seconds: outcome.seconds,
-                error: text(outcome.reason, limits/* MAX_ERROR_BYTES */.uE),
-                ...details(outcome.details),
-            });
+            return { outcome: 'snooze', delay_seconds: outcome.seconds, error: text(outcome.reason), ...details };
         case 'discard':
-            return settled({
-                outcome: 'discard',
-                error: text(outcome.reason, limits/* MAX_ERROR_BYTES */.uE),
-                ...details(outcome.details),
-            });
+            return { outcome: 'discard', error: text(outcome.reason), ...details };
         case 'failure':
-            return settled({
+            return {
                 outcome: 'failure',
                 failure_kind: outcome.kind,
-                error: text(outcome.message, limits/* MAX_ERROR_BYTES */.uE),
-                ...details(outcome.details),
+                error: text(outcome.message),
+                ...details,
                 ...(outcome.retryInSeconds === undefined ? {} : { delay_seconds: outcome.retryInSeconds }),
-            });
+            };
     }
 }
-/** Numbers as they are, the note within its limit. */
-function storableProgress(progress, text) {
+function detailsPart(details, deps) {
+    if (details === undefined)
+        return {};
+    if ((0,json_fault/* isTooDeep */.f_)(details))
+        return { error_details: { details_too_deep: true, limit: json_fault/* MAX_DEPTH */.lr } };
+    const clean = (0,storable/* keepStarts */.DB)((0,storable/* storableJson */.r$)(deps.redactJson(details)), limits/* MAX_DETAIL_BYTES */.XE);
+    if (jsonbBytes(clean) <= limits/* MAX_DETAILS_BYTES */.Se)
+        return { error_details: clean };
+    return { error_details: { details_too_large: true, start: (0,storable/* keepStart */.Og)(JSON.stringify(clean), 4096) } };
+}
+/** Progress as it can be stored: its note without secrets and within its limit. */
+function storableProgress({ done, total, note }, redact) {
     return {
-        done: progress.done,
-        ...(progress.total === undefined ? {} : { total: progress.total }),
-        ...(progress.note === undefined ? {} : { note: text(progress.note, limits/* MAX_NOTE_BYTES */.uv) }),
+        done,
+        ...(total === undefined ? {} : { total }),
+        ...(note === undefined ? {} : { note: finish_item_storable(note, limits/* MAX_NOTE_BYTES */.uv, redact) }),
     };
+}
+const finish_item_storable = (text, bytes, redact) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(redact(text)), bytes);
+
+;// CONCATENATED MODULE: ./lib/src/worker/record.js
+
+
+/**
+ * Records how attempts ended, and claims the next jobs in the same call. If the database refuses one of the endings,
+ * each is sent alone, so that the others are recorded.
+ * @throws QueueError if the queue cannot be reached; what was recorded may then be sent again
+ */
+async function record(outgoing, claim, patience, deps) {
+    const { queue, instanceId } = deps;
+    if (outgoing.length === 0) {
+        const reply = claim && (await queue.claim(instanceId, claim, patience));
+        return { answers: new Map(), replaced: new Map(), claim: reply };
+    }
+    const items = outgoing.map(({ item }) => item);
+    const reply = await unlessRefused(queue.finish(instanceId, items, claim, patience));
+    if (!(reply instanceof errors/* QueueError */.W)) {
+        const answers = new Map(reply.finished.map((answer) => [answer.execution_id, answer]));
+        return { answers, replaced: new Map(), claim: reply.claim };
+    }
+    const answers = new Map();
+    const replaced = new Map();
+    for (const one of outgoing) {
+        const { answer, instead } = await recordOne(one, patience, deps);
+        if (answer)
+            answers.set(one.item.execution_id, answer);
+        if (instead)
+            replaced.set(one.item.execution_id, instead);
+    }
+    return { answers, replaced, claim: claim && (await queue.claim(instanceId, claim, patience)) };
+}
+/**
+ * Records one ending. If it is refused, the same ending is sent without its data; if that is refused as well, an ending
+ * without success becomes a failure that says why. A success never becomes one.
+ */
+async function recordOne({ item, finished }, patience, deps) {
+    const send = async (one) => {
+        const reply = await unlessRefused(deps.queue.finish(deps.instanceId, [one], null, patience));
+        return reply instanceof errors/* QueueError */.W ? reply : (reply.finished[0] ?? null);
+    };
+    const first = await send(item);
+    if (!(first instanceof errors/* QueueError */.W))
+        return { answer: first, instead: null };
+    const bare = await withoutResult(finished ?? { item, result: null, resultBytes: 0, resultFile: null }, first.message, deps);
+    const second = await send(bare.item);
+    if (!(second instanceof errors/* QueueError */.W))
+        return { answer: second, instead: bare };
+    if (item.outcome === 'success') {
+        deps.warn(`The success of execution ${item.execution_id} could not be recorded: ${second.message} Its lock expires, and the job is then tried again.`);
+        return { answer: null, instead: null };
+    }
+    const error = `The job ended (${item.outcome}), but the database refused to store how: ${second.message}`;
+    const plain = { execution_id: item.execution_id, outcome: 'discard', error };
+    const third = await send(plain);
+    if (third instanceof errors/* QueueError */.W)
+        throw third;
+    return { answer: third, instead: { ...bare, item: plain } };
+}
+/** The reply, or the error if the database refused what it was sent. Other errors are thrown. */
+async function unlessRefused(call) {
+    try {
+        return await call;
+    }
+    catch (error) {
+        if (error instanceof errors/* QueueError */.W && error.code === 'refused')
+            return error;
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/src/worker/exchange.js
+
+
+
+
+/**
+ * The worker's side of the exchange with the database: keeps what is to be recorded or handed back, sends it together
+ * with the next claim, and keeps it if the request fails.
+ */
+class Exchange {
+    #options;
+    #deps;
+    #ended = [];
+    #handBack = [];
+    /** The executions of requests under way. */
+    #sending = new Set();
+    /** Claims whose replies were lost. They may have been applied. */
+    #unanswered = [];
+    #requests = 0;
+    #asked = 0;
+    constructor(options, deps) {
+        this.#options = options;
+        this.#deps = deps;
+    }
+    /** Requests under way. */
+    get requests() {
+        return this.#requests;
+    }
+    /** Jobs that the requests under way ask for. */
+    get asked() {
+        return this.#asked;
+    }
+    /** Attempts that ended and are not under way to the database. */
+    get ended() {
+        return this.#ended.length;
+    }
+    /** When the first of them ended; Infinity without any. */
+    get oldestEnded() {
+        return this.#ended[0]?.at ?? Number.POSITIVE_INFINITY;
+    }
+    get handBacks() {
+        return this.#handBack.length;
+    }
+    /** The executions that ended and may still hold their locks. */
+    get executionIds() {
+        return [...this.#ended.map(({ attempt }) => attempt.job.execution_id), ...this.#sending];
+    }
+    addEnded(ended) {
+        this.#ended.push(ended);
+    }
+    handBack(jobs, reason) {
+        for (const job of jobs)
+            this.#handBack.push({ job, reason });
+    }
+    /**
+     * Records what has ended, hands back what is to be, and claims up to `limit` jobs, in one call.
+     * @throws QueueError if the request fails for good; everything is then kept
+     */
+    async send(limit, patience) {
+        const ended = this.#ended;
+        const handBack = this.#handBack;
+        const claim = limit > 0 ? this.#claimRequest(limit) : null;
+        const outgoing = [
+            ...ended.map(({ finished }) => ({ item: finished.item, finished })),
+            ...handBack.map(({ job, reason }) => ({
+                item: { execution_id: job.execution_id, outcome: 'release', error: reason },
+                finished: null,
+            })),
+        ];
+        this.#ended = [];
+        this.#handBack = [];
+        for (const { item } of outgoing)
+            this.#sending.add(item.execution_id);
+        this.#requests += 1;
+        this.#asked += limit;
+        let reply;
+        try {
+            reply = await record(outgoing, claim, patience, this.#deps);
+        }
+        catch (error) {
+            this.#ended = [...ended, ...this.#ended];
+            this.#handBack = [...handBack, ...this.#handBack];
+            if (claim)
+                this.#unanswered.push(claim);
+            throw error;
+        }
+        finally {
+            this.#requests -= 1;
+            this.#asked -= limit;
+            for (const { item } of outgoing)
+                this.#sending.delete(item.execution_id);
+        }
+        for (const { attempt, ending, finished } of ended) {
+            const id = attempt.job.execution_id;
+            const sent = reply.replaced.get(id) ?? finished;
+            this.#deps.onRecorded(attempt, executionReport(attempt.job, ending, sent, reply.answers.get(id) ?? null));
+        }
+        if (reply.claim)
+            this.#deps.onClaimed(reply.claim, limit);
+    }
+    /**
+     * Sends everything for the last time: what is left is a warning, and other workers take it up when its locks expire.
+     * @param reason why jobs of claims whose replies were lost are handed back
+     */
+    async close(reason, patience) {
+        const unanswered = await this.#settleUnansweredClaims(reason, patience);
+        try {
+            if (this.#ended.length + this.#handBack.length > 0)
+                await this.send(0, patience);
+            if (unanswered !== null)
+                throw unanswered;
+        }
+        catch (error) {
+            const left = this.#ended.length + this.#handBack.length;
+            const what = left > 0
+                ? `${left} jobs could not be recorded or handed back`
+                : 'Jobs that a claim may have taken could not be handed back';
+            this.#deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${this.#options.lockSeconds} s, and they are tried again then.`);
+        }
+    }
+    /**
+     * Ends the exchange after its first call failed. A try of that call may have been applied all the same, so its jobs
+     * are handed back if the database answers now; if it does not, no job is known to be held.
+     */
+    async giveUp(error, patience) {
+        if (!(error instanceof errors/* QueueError */.W) || error.code === 'unreachable')
+            return;
+        await this.#settleUnansweredClaims((0,describe_error/* describeError */.U)(error), patience);
+        if (this.#handBack.length > 0)
+            await this.send(0, patience).catch(() => { });
+    }
+    /**
+     * Sends the claims again whose replies were lost, and marks the jobs that they hold to be handed back.
+     * @returns the error of one that was not answered; null if all were
+     */
+    async #settleUnansweredClaims(reason, patience) {
+        const { queue, instanceId } = this.#deps;
+        const claims = this.#unanswered;
+        this.#unanswered = [];
+        let failure = null;
+        const ask = async (claim) => {
+            try {
+                this.handBack((await queue.claim(instanceId, claim, patience)).jobs, reason);
+            }
+            catch (error) {
+                this.#unanswered.push(claim);
+                failure ??= error;
+            }
+        };
+        await Promise.all(claims.map(ask));
+        return failure;
+    }
+    #claimRequest(limit) {
+        const { queues, jobTypes, lockSeconds, runUrl, trigger } = this.#options;
+        return { limit, queues, jobTypes, lockSeconds, runUrl, trigger, requestId: this.#deps.newId() };
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/worker/heartbeat.js
@@ -58082,87 +58654,152 @@ function storableProgress(progress, text) {
 
 
 
-/** Locks are renewed this many times within their life, so that two lost requests do no harm. */
+/** How long progress and a cancel may take, as long as locks do not need more haste: 240 requests an hour. */
+const BEAT_MS = 15_000;
+/** The part of its time that a lock has left after a beat: one with more than two thirds left is not extended. */
+const LEFT_AFTER_BEAT = 2 / 3;
+/** Beats within the life of a lock, so that two lost requests do no harm. */
 const BEATS_PER_LOCK = 3;
+/** A request may take this long even if locks are short. */
+const SHORTEST_TRY_MS = 1_500;
 /**
- * Renews locks until stopped. The reply tells of cancels and of locks that are gone; where the database cannot be
- * reached for a whole lock time, the locks are taken for gone: another worker may run the jobs by then.
- * @returns stop, and beat for one renewal now
+ * Tells the database every 15 s that the jobs of a worker are alive, with their progress, in one request for all. The
+ * reply says which jobs were cancelled and which locks are gone. If the database cannot be reached for a whole lock
+ * time, all locks count as gone: another worker may run the jobs by then.
  */
-function startHeartbeat(deps) {
-    const intervalMs = (deps.lockSeconds * 1000) / BEATS_PER_LOCK;
-    let renewedAt = deps.now();
-    let stopped = false;
-    let timer;
-    async function beat() {
-        const asked = deps.now();
-        const { waiting, running, ending } = deps.held();
+class Heartbeat {
+    #deps;
+    #intervalMs;
+    #lockMs;
+    /** When the locks were last known to be held. */
+    #renewedAt;
+    #timer;
+    #isStopped = false;
+    constructor(deps) {
+        this.#deps = deps;
+        this.#lockMs = deps.lockSeconds * 1000;
+        this.#intervalMs = Math.min(BEAT_MS, this.#lockMs / BEATS_PER_LOCK);
+        this.#renewedAt = deps.now();
+    }
+    start() {
+        this.#timer = setTimeout(async () => {
+            await this.#beat();
+            if (!this.#isStopped)
+                this.start();
+        }, this.#intervalMs);
+    }
+    stop() {
+        this.#isStopped = true;
+        clearTimeout(this.#timer);
+    }
+    async #beat() {
+        const { held, now } = this.#deps;
+        const asked = now();
+        const { waiting, running, ending } = held();
         const items = [
-            ...running.map((attempt) => {
-                const progress = attempt.takeProgress();
-                return {
-                    execution_id: attempt.job.execution_id,
-                    ...(progress ? { progress: cleanProgress(progress, deps.redact) } : {}),
-                };
-            }),
+            ...running.map((attempt) => this.#itemOf(attempt)),
             ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
         ];
-        if (items.length === 0) {
-            renewedAt = asked;
-            return;
-        }
-        const gone = new Set();
-        const cancelled = new Set();
+        let beat;
         try {
-            for (let from = 0; from < items.length; from += limits/* MAX_BATCH */.uX) {
-                const patience = { networkMs: intervalMs / 2, serverMs: intervalMs / 2 };
-                const reply = await deps.queue.renew(deps.instanceId, items.slice(from, from + limits/* MAX_BATCH */.uX), deps.lockSeconds, patience);
-                for (const item of reply.renewed) {
-                    if (!item.held)
-                        gone.add(item.execution_id);
-                    if (item.cancel_requested)
-                        cancelled.add(item.execution_id);
-                }
-            }
-            renewedAt = asked;
+            beat = await this.#renew(items);
+            this.#renewedAt = asked;
         }
         catch (error) {
-            const left = deps.lockSeconds - (deps.now() - renewedAt) / 1000;
-            deps.warn(`The locks could not be renewed: ${error instanceof Error ? error.message : String(error)} ${left > 0 ? `They hold for another ${Math.round(left)} s.` : 'They have expired.'}`);
+            const left = this.#lockMs * LEFT_AFTER_BEAT - (now() - this.#renewedAt);
+            this.#warn(error, left);
             if (left > 0)
                 return;
-            for (const item of items)
-                gone.add(item.execution_id);
+            beat = { gone: new Set(items.map(({ execution_id }) => execution_id)), cancelled: new Set() };
         }
+        this.#stopRunning(running, beat);
+        const dropped = waiting.filter((id) => beat.gone.has(id) || beat.cancelled.has(id));
+        if (dropped.length > 0)
+            this.#deps.dropWaiting(new Set(dropped));
+    }
+    #itemOf(attempt) {
+        const progress = attempt.takeProgress();
+        return {
+            execution_id: attempt.job.execution_id,
+            ...(progress ? { progress: storableProgress(progress, this.#deps.redact) } : {}),
+        };
+    }
+    async #renew(items) {
+        const { queue, instanceId, lockSeconds } = this.#deps;
+        const ms = this.#intervalMs;
+        const patience = {
+            networkMs: ms,
+            serverMs: ms,
+            doubtMs: ms,
+            requestMs: Math.min(12_000, Math.max(SHORTEST_TRY_MS, ms)),
+        };
+        const beat = { gone: new Set(), cancelled: new Set() };
+        for (let from = 0; from < items.length; from += limits/* MAX_BATCH */.uX) {
+            const batch = items.slice(from, from + limits/* MAX_BATCH */.uX);
+            const reply = await queue.renew(instanceId, batch, lockSeconds, patience);
+            for (const item of reply.renewed) {
+                if (!item.held)
+                    beat.gone.add(item.execution_id);
+                if (item.cancel_requested)
+                    beat.cancelled.add(item.execution_id);
+            }
+        }
+        return beat;
+    }
+    #stopRunning(running, { gone, cancelled }) {
         for (const attempt of running) {
             const id = attempt.job.execution_id;
             if (gone.has(id)) {
-                attempt.stop(new handler/* AbortReason */.X('lost', 'The lock of this job is gone; another worker may run it by now.'));
+                const message = 'The lock of this job is gone; another worker may run it by now.';
+                attempt.stop(new handler/* AbortReason */.X('lost', message));
             }
             else if (cancelled.has(id)) {
                 attempt.stop(new handler/* AbortReason */.X('cancelled', 'The job was cancelled while it ran.'));
             }
         }
-        deps.dropWaiting(new Set([...gone, ...cancelled].filter((id) => waiting.includes(id))));
     }
-    const schedule = () => {
-        timer = setTimeout(async () => {
-            await beat();
-            if (!stopped)
-                schedule();
-        }, intervalMs);
-    };
-    schedule();
-    return {
-        beat,
-        stop: () => {
-            stopped = true;
-            clearTimeout(timer);
-        },
-    };
+    /** One lost beat does no harm, so a warning comes only when a good part of the lock time is over. */
+    #warn(error, leftMs) {
+        if (leftMs > this.#lockMs / 3)
+            return;
+        const outlook = leftMs > 0 ? `They hold for another ${Math.round(leftMs / 1000)} s.` : 'They have expired.';
+        this.#deps.warn(`The locks could not be renewed: ${(0,describe_error/* describeError */.U)(error)} ${outlook}`);
+    }
 }
-function cleanProgress(progress, redact) {
-    return storableProgress(progress, (text, bytes) => (0,storable/* keepStart */.Og)((0,storable/* storableText */._O)(redact(text)), bytes));
+
+;// CONCATENATED MODULE: ./lib/src/worker/job-buffer.js
+/** The jobs that a worker has claimed and not started, oldest claim first. */
+class JobBuffer {
+    #jobs = [];
+    get size() {
+        return this.#jobs.length;
+    }
+    get executionIds() {
+        return this.#jobs.map(({ job }) => job.execution_id);
+    }
+    add(job, claimedAt) {
+        this.#jobs.push({ job, claimedAt });
+    }
+    /** Takes the job to start next. */
+    take() {
+        return this.#jobs.shift()?.job;
+    }
+    /** Takes out the jobs that were claimed before an instant. Costs one look if there are none. */
+    takeClaimedBefore(instant) {
+        const first = this.#jobs[0];
+        return first && first.claimedAt < instant ? this.#takeOut(({ claimedAt }) => claimedAt < instant) : [];
+    }
+    takeByExecution(executionIds) {
+        return this.#takeOut(({ job }) => executionIds.has(job.execution_id));
+    }
+    takeAll() {
+        return this.#takeOut(() => true);
+    }
+    #takeOut(isWanted) {
+        const taken = this.#jobs.filter(isWanted);
+        this.#jobs = this.#jobs.filter((buffered) => !isWanted(buffered));
+        return taken.map(({ job }) => job);
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/worker/batch-size.js
@@ -58290,146 +58927,27 @@ function createPace(concurrency, lingerMs) {
     };
 }
 
-;// CONCATENATED MODULE: ./lib/src/worker/recorder.js
-
-/**
- * Tells the database how attempts ended, and claims the next in the same call.
- *
- * One item that the database refuses must not keep the others from being recorded: the batch is then sent one by
- * one, and the refused item becomes a failure that says why.
- */
-async function record(queue, instanceId, items, claim, patience) {
-    if (items.length === 0) {
-        return { answers: new Map(), claim: claim && (await queue.claim(instanceId, claim, patience)) };
-    }
-    try {
-        const reply = await queue.finish(instanceId, items, claim, patience);
-        return { answers: byExecution(reply.finished), claim: reply.claim };
-    }
-    catch (error) {
-        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'refused')
-            throw error;
-        const answers = new Map();
-        for (const item of items) {
-            const answer = await recordOne(queue, instanceId, item, patience);
-            answers.set(item.execution_id, answer);
-        }
-        return { answers, claim: claim && (await queue.claim(instanceId, claim, patience)) };
-    }
-}
-async function recordOne(queue, instanceId, item, patience) {
-    try {
-        const reply = await queue.finish(instanceId, [item], null, patience);
-        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
-    }
-    catch (error) {
-        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'refused')
-            throw error;
-        const plain = {
-            execution_id: item.execution_id,
-            outcome: 'discard',
-            error: `The job ended (${item.outcome}), but the database refused to store how: ${error.message}`,
-        };
-        const reply = await queue.finish(instanceId, [plain], null, patience);
-        return reply.finished[0] ?? { execution_id: item.execution_id, applied: false };
-    }
-}
-const byExecution = (finished) => new Map(finished.map((item) => [item.execution_id, item]));
-
-;// CONCATENATED MODULE: ./lib/src/worker/tally.js
-/** Reports kept of each outcome: a run of 100,000 jobs must not hold 100,000 of them. */
-const KEPT = 500;
-function createTally() {
-    const kept = new Map();
-    let succeeded = 0;
-    let failed = 0;
-    let retried = 0;
-    return {
-        add: (recorded) => {
-            const report = toReport(recorded);
-            if (report.outcome === 'success')
-                succeeded += 1;
-            if (report.outcome === 'failed' || report.outcome === 'cancelled')
-                failed += 1;
-            if (report.outcome === 'retry')
-                retried += 1;
-            const list = kept.get(report.outcome) ?? [];
-            if (list.length < KEPT)
-                list.push(report);
-            kept.set(report.outcome, list);
-            return report;
-        },
-        counts: () => ({ succeeded, failed, retried }),
-        executions: () => [...kept.values()].flat(),
-    };
-}
-function toReport({ job, ending, answer, result, resultFile, error }) {
-    return {
-        jobId: job.job_id,
-        executionId: job.execution_id,
-        name: job.name,
-        jobType: job.job_type,
-        queue: job.queue,
-        attempt: job.attempt,
-        maxRetries: job.max_retries,
-        outcome: outcomeOf(job, answer),
-        failureKind: answer?.failure_kind ?? null,
-        jobStatus: answer?.status ?? null,
-        nextRunAt: answer?.run_at ?? null,
-        durationSeconds: ending.durationSeconds,
-        result,
-        error,
-        progress: ending.progress,
-        warnings: ending.warnings,
-        resultFile,
-    };
-}
-/** What the attempt came to, by what the database made of it. */
-function outcomeOf(job, answer) {
-    if (!answer?.applied)
-        return 'lost';
-    switch (answer.failure_kind) {
-        case null:
-        case undefined:
-            return 'success';
-        case 'snoozed':
-            return 'snoozed';
-        case 'released':
-            return 'released';
-        case 'cancelled':
-            return 'cancelled';
-        case 'discarded':
-            return 'failed';
-        default:
-            // The occurrence of a schedule that failed for good leaves the job waiting too, for the next one.
-            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/worker/wake.js
-function createWake() {
-    let pending = false;
-    let resume = null;
-    return {
-        now: () => {
-            pending = true;
-            resume?.();
-        },
-        wait: async (ms) => {
-            if (!pending) {
-                await new Promise((resolve) => {
-                    const timer = Number.isFinite(ms) ? setTimeout(resolve, Math.max(0, ms)) : undefined;
-                    resume = () => {
-                        clearTimeout(timer);
-                        resolve();
-                    };
-                });
-                resume = null;
-            }
-            pending = false;
-        },
-    };
-}
+;// CONCATENATED MODULE: ./lib/src/worker/patience.js
+/** How long the requests of a worker are repeated, and how long its shutdown may take. */
+/** The first call shows whether URL and key are right, and a person may be waiting for that. */
+const FIRST_CALL = { networkMs: 20_000, serverMs: 60_000, doubtMs: 5_000 };
+/** URL and key have been right once, so that a wrong answer is a fault that passes. */
+const laterCall = (lockMs) => ({
+    networkMs: lockMs,
+    serverMs: lockMs,
+    doubtMs: Math.min(lockMs, 60_000),
+});
+/** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
+const SHUTDOWN_REQUEST_MS = 1_500;
+/** handlers this long from the signal on, */
+const SHUTDOWN_HANDLERS_MS = 4_000;
+/** and each of the last calls this long after that. */
+const SHUTDOWN_CALL = {
+    requestMs: 2_000,
+    networkMs: 2_000,
+    serverMs: 2_000,
+    doubtMs: 2_000,
+};
 
 ;// CONCATENATED MODULE: ./lib/src/worker/worker.js
 
@@ -58444,370 +58962,311 @@ function createWake() {
 
 
 
-/** A job that was claimed ahead was to start within a second: after this long the guess was wrong. */
+
+/** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-/** The runner kills the worker 10 s after SIGINT. A request under way then has so long to end, */
-const SHUTDOWN_REQUEST_MS = 1_500;
-/** handlers have so long, counted from the signal, */
-const SHUTDOWN_HANDLERS_MS = 4_000;
-/** and the last calls so long after that. */
-const SHUTDOWN_CALL = { networkMs: 2_000, serverMs: 2_000 };
-/** The first call proves the URL and the key, and a person may be waiting. */
-const FIRST_CALL = { networkMs: 8_000, serverMs: 30_000 };
-/** Answers that a gateway gives in a bad moment, and a wrong URL always. */
-const PASSING = new Set(['not_supabase', 'unexpected_reply', 'unavailable']);
+/** Stands in for the handler of a job type that a newer release brings. */
 const noHandler = async ({ job }) => ({
     outcome: 'failure',
     kind: 'error',
-    message: `This version of cloud-jobs knows no job type ${JSON.stringify(job.job_type)}.`,
+    message: `This version of cloud-jobs has no handler for the job type ${JSON.stringify(job.job_type)}.`,
 });
-const bytesOf = (value) => JSON.stringify(value).length;
+const STOPPED = 'The runner stopped the worker.';
 /**
- * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves
- * when every job that it claimed is recorded or handed back, or could not be, which the report then says.
- * @throws QueueError when the first call fails: nothing is known to be claimed
+ * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves when
+ * every job that it claimed is recorded or handed back, or could not be, which is then a warning.
+ * @throws QueueError if the first call fails: nothing is known to be claimed
  */
 async function runWorker(options, deps) {
-    const started = deps.now();
-    const tally = createTally();
-    const pace = createPace(options.concurrency, options.lingerSeconds * 1000);
-    const wake = createWake();
-    const lockMs = options.lockSeconds * 1000;
-    const patienceMs = Math.min(lockMs / 2, AHEAD_PATIENCE_MS);
-    // A claimed job is in exactly one of these until it is recorded.
-    const waiting = [];
-    const running = new Map();
-    let ended = [];
-    let handBack = [];
-    const sending = new Set();
-    let claimed = 0;
-    let expired = 0;
-    let arrival = null;
-    /** Requests under way, and the jobs that they ask for. */
-    let inFlight = 0;
-    let asked = 0;
-    /** A claim has been answered. */
-    let reached = false;
-    /** Claims whose replies were lost: they may have been applied. */
-    const unknownClaims = [];
+    return await new Worker(options, deps).run();
+}
+/**
+ * A claimed job is in exactly one place until it is recorded: in the buffer (not started), among the running, or in the
+ * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
+ * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
+ */
+class Worker {
+    #options;
+    #deps;
+    #started;
+    #lockMs;
+    #aheadPatienceMs;
+    #pace;
+    #tally = new Tally();
+    #buffer = new JobBuffer();
+    #running = new Map();
+    #exchange;
+    #changes = new changes/* Changes */.s();
+    #abortRequests = new AbortController();
+    /** Something happened since the loop last looked. */
+    #hasChanged = false;
+    #stopCause = null;
     /** Why a request failed for good. */
-    let broken = null;
-    let stopCause = null;
-    let failure = null;
-    const stopRequests = new AbortController();
-    const endRequestsSoon = () => {
-        setTimeout(() => stopRequests.abort(new Error('The worker is shutting down.')), SHUTDOWN_REQUEST_MS).unref();
-    };
-    const onStop = () => {
-        endRequestsSoon();
-        wake.now();
-    };
-    if (deps.stop.aborted)
-        onStop();
-    else
-        deps.stop.addEventListener('abort', onStop, { once: true });
-    const heartbeat = startHeartbeat({
-        ...deps,
-        instanceId: options.instanceId,
-        lockSeconds: options.lockSeconds,
-        held: () => ({
-            waiting: waiting.map(({ job }) => job.execution_id),
-            running: [...running.values()],
-            ending: [...ended.map(({ attempt }) => attempt.job.execution_id), ...sending],
-        }),
-        dropWaiting: (ids) => {
-            giveBack(({ job }) => ids.has(job.execution_id), 'Not started: it was cancelled, or its lock was lost.');
-            wake.now();
-        },
-    });
-    function giveBack(which, reason) {
-        for (const item of waiting.filter(which)) {
-            waiting.splice(waiting.indexOf(item), 1);
-            handBack.push({ job: item.job, reason });
-        }
-    }
-    function fill() {
-        while (running.size < options.concurrency && stopCause !== 'signal' && stopCause !== 'error') {
-            const next = waiting.shift();
-            if (!next)
-                return;
-            start(next.job);
-        }
-    }
-    function start(job) {
-        const attempt = startAttempt(job, {
-            handler: deps.handlers[job.job_type] ?? noHandler,
-            output: deps.openOutput(job),
-            secret: deps.secret,
-            redact: deps.redact,
-            now: deps.now,
-        });
-        running.set(job.execution_id, attempt);
-        void attempt.ended.then(async (ending) => {
-            const settled = await settleOrFail(ending);
-            running.delete(job.execution_id);
-            ended.push({ attempt, ending, settled, at: deps.now() });
-            pace.ended(ending.durationSeconds * 1000, bytesOf(job.config) + settled.resultBytes);
-            fill();
-            wake.now();
+    #broken = null;
+    #claimed = 0;
+    #expired = 0;
+    #arrival = null;
+    /** A claim has been answered, so URL, key and schema are right. */
+    #hasReached = false;
+    constructor(options, deps) {
+        this.#options = options;
+        this.#deps = deps;
+        this.#started = deps.now();
+        this.#lockMs = options.lockSeconds * 1000;
+        this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
+        this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+        this.#exchange = new Exchange(options, {
+            ...deps,
+            instanceId: options.instanceId,
+            onRecorded: (attempt, report) => this.#report(attempt, report),
+            onClaimed: (claim, limit) => this.#takeIn(claim, limit),
         });
     }
-    /** A result that cannot be kept (a full disk) is a failure of the job, and told as one. */
-    async function settleOrFail(ending) {
-        try {
-            return await settle(ending, deps);
-        }
-        catch (error) {
-            const message = `The job succeeded, but its result could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
-            return await settle({ ...ending, outcome: { outcome: 'failure', kind: 'error', message } }, deps);
-        }
-    }
-    const inHand = () => ({
-        running: running.size,
-        waiting: waiting.length,
-        asked,
-        ended: ended.length,
-        oldestEnded: ended[0]?.at ?? Number.POSITIVE_INFINITY,
-    });
-    /** How many jobs to ask for, if the queue were asked now. */
-    function wanted(hand) {
-        if (stopCause !== null)
-            return 0;
-        const allowed = options.maxJobs === null ? Number.POSITIVE_INFINITY : options.maxJobs - claimed - asked;
-        return Math.max(0, Math.min(pace.wanted(hand), allowed));
-    }
-    /** Records what has ended and claims the next, in one call. */
-    async function exchange(limit, patience) {
-        const batch = ended;
-        const returned = handBack;
-        const claim = limit > 0
-            ? {
-                limit,
-                queues: options.queues,
-                jobTypes: options.jobTypes,
-                lockSeconds: options.lockSeconds,
-                requestId: deps.newId(),
-                runUrl: options.runUrl,
-                trigger: options.trigger,
-            }
-            : null;
-        const items = [
-            ...batch.map(({ settled }) => settled.item),
-            ...returned.map(({ job, reason }) => ({
-                execution_id: job.execution_id,
-                outcome: 'release',
-                error: reason,
-            })),
-        ];
-        ended = [];
-        handBack = [];
-        for (const item of items)
-            sending.add(item.execution_id);
-        inFlight += 1;
-        asked += limit;
-        let open = true;
-        /** Before what the reply brought is taken in hand, so that it is not counted twice. */
-        const close = () => {
-            if (open) {
-                inFlight -= 1;
-                asked -= limit;
-            }
-            open = false;
-            for (const item of items)
-                sending.delete(item.execution_id);
+    async run() {
+        const { stop } = this.#deps;
+        const onStop = () => {
+            this.#abortRequestsSoon();
+            this.#notify();
         };
+        if (stop.aborted)
+            onStop();
+        else
+            stop.addEventListener('abort', onStop, { once: true });
+        const heartbeat = this.#heartbeat();
+        heartbeat.start();
+        let failure = null;
         try {
-            const reply = await record(deps.queue, options.instanceId, items, claim, patience);
-            for (const { attempt, ending, settled } of batch) {
-                const report = tally.add({
-                    job: attempt.job,
-                    ending,
-                    answer: reply.answers.get(attempt.job.execution_id) ?? null,
-                    result: settled.result,
-                    resultFile: settled.resultFile,
-                    error: settled.item.error ?? null,
-                });
-                attempt.output.end(verdict(report));
-            }
-            close();
-            if (reply.claim)
-                take(reply.claim, limit);
+            await this.#loop();
         }
         catch (error) {
-            ended = [...batch, ...ended];
-            handBack = [...returned, ...handBack];
-            if (claim)
-                unknownClaims.push(claim);
-            throw error;
-        }
-        finally {
-            close();
-        }
-    }
-    function take(claim, limit) {
-        const at = deps.now();
-        reached = true;
-        claimed += claim.jobs.length;
-        expired += claim.expired;
-        arrival ??= claim.worker ?? null;
-        for (const job of claim.jobs) {
-            // Asked for before the worker had to end.
-            if (stopCause !== null)
-                handBack.push({ job, reason: 'Not started: the run was over.' });
-            else
-                waiting.push({ job, claimedAt: at });
-        }
-        pace.answered(claim, limit, running.size + waiting.length, at);
-        fill();
-    }
-    /**
-     * Sends the claims again whose replies were lost: each gives the jobs that it holds, so that they can be handed back.
-     * @returns why one of them was not answered; null when all were
-     */
-    async function askAgain(why) {
-        const again = unknownClaims.map((claim) => deps.queue.claim(options.instanceId, claim, SHUTDOWN_CALL));
-        let unanswered = null;
-        for (const answer of await Promise.allSettled(again)) {
-            if (answer.status === 'rejected')
-                unanswered ??= { error: answer.reason };
-            else
-                for (const job of answer.value.jobs)
-                    handBack.push({ job, reason: why });
-        }
-        return unanswered;
-    }
-    /** Ends everything that is under way, records what ended and hands the rest back. */
-    async function shutDown(cause, why) {
-        const until = deps.now() + SHUTDOWN_HANDLERS_MS;
-        stopCause = cause;
-        giveBack(() => true, why);
-        for (const attempt of running.values())
-            attempt.stop(new handler/* AbortReason */.X('shutdown', why));
-        if (cause === 'error')
-            endRequestsSoon();
-        while (running.size + inFlight > 0 && deps.now() < until)
-            await wake.wait(until - deps.now());
-        for (const attempt of running.values())
-            handBack.push({ job: attempt.job, reason: why });
-        running.clear();
-        try {
-            const unanswered = await askAgain(why);
-            if (ended.length + handBack.length > 0)
-                await exchange(0, SHUTDOWN_CALL);
-            if (unanswered)
-                throw unanswered.error;
-        }
-        catch (error) {
-            const left = ended.length + handBack.length;
-            if (left === 0 && unknownClaims.length === 0)
-                return;
-            const what = left > 0
-                ? `${left} jobs could not be recorded or handed back`
-                : 'Jobs that a claim may have taken could not be handed back';
-            deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${options.lockSeconds} s, and they are tried again then.`);
-        }
-    }
-    /** Begins an exchange; the loop goes on meanwhile and looks again when it has ended. */
-    function send(limit) {
-        const patience = reached ? { networkMs: lockMs, serverMs: lockMs } : FIRST_CALL;
-        exchange(limit, { ...patience, signal: stopRequests.signal })
-            .catch((error) => {
-            broken ??= { error };
-        })
-            .finally(wake.now);
-    }
-    async function loop() {
-        for (;;) {
-            if (deps.stop.aborted)
-                return await shutDown('signal', 'The runner stopped the worker.');
-            if (broken)
-                throw broken.error;
-            if (stopCause === null && deps.now() - started >= options.timeBudgetSeconds * 1000) {
-                stopCause = 'time-budget';
-                giveBack(() => true, 'Not started: the time budget of the run was over.');
-            }
-            // Nobody else can have a job that waits here behind a long one: give it back, for an idle worker to take. The oldest
-            // claim is in front, so this pass costs one look unless there is something to give back.
-            const staleBefore = deps.now() - patienceMs;
-            if (waiting[0] && waiting[0].claimedAt < staleBefore) {
-                pace.stall();
-                giveBack(({ claimedAt }) => claimedAt < staleBefore, 'Not started: other jobs took longer than expected.');
-            }
-            fill();
-            const hand = inHand();
-            const limit = wanted(hand);
-            const record = handBack.length > 0 ? 0 : pace.recordDelay(hand, deps.now());
-            const claim = limit > 0 ? pace.claimDelay(hand, deps.now()) : Number.POSITIVE_INFINITY;
-            const delay = inFlight < limits/* MAX_IN_FLIGHT */.uK ? Math.min(record, claim) : Number.POSITIVE_INFINITY;
-            const idle = running.size + waiting.length + ended.length + handBack.length + inFlight === 0;
-            if (delay <= 0) {
-                send(limit);
-            }
-            else if (idle && delay === Number.POSITIVE_INFINITY) {
-                return;
+            if (stop.aborted)
+                await this.#shutDown('signal', STOPPED);
+            else if (!this.#hasReached) {
+                await this.#exchange.giveUp(error, SHUTDOWN_CALL);
+                throw error;
             }
             else {
-                const budget = stopCause === null ? started + options.timeBudgetSeconds * 1000 - deps.now() : lockMs;
-                await wake.wait(Math.min(delay, budget, patienceMs / 2));
+                failure = (0,describe_error/* describeError */.U)(error);
+                await this.#shutDown('error', `The worker had to stop: ${failure}`);
             }
         }
-    }
-    try {
-        await loop();
-    }
-    catch (error) {
-        if (deps.stop.aborted) {
-            await shutDown('signal', 'The runner stopped the worker.');
+        finally {
+            heartbeat.stop();
+            stop.removeEventListener('abort', onStop);
         }
-        else if (!reached) {
-            // Such an answer may have come to the second try of a claim whose first was applied. Nobody is told where that
-            // cannot be found out: the error says what is wrong, and no job is known to be held.
-            if (error instanceof errors/* QueueError */.W && PASSING.has(error.code)) {
-                await askAgain((0,describe_error/* describeError */.U)(error));
-                if (handBack.length > 0)
-                    await exchange(0, SHUTDOWN_CALL).catch(() => { });
-            }
-            throw error;
-        }
-        else {
-            failure = (0,describe_error/* describeError */.U)(error);
-            await shutDown('error', `The worker had to stop: ${failure}`);
+        return await this.#finalReport(failure);
+    }
+    async #loop() {
+        for (;;) {
+            if (this.#deps.stop.aborted)
+                return await this.#shutDown('signal', STOPPED);
+            if (this.#broken)
+                throw this.#broken.error;
+            this.#endBudget();
+            this.#handBackStale();
+            this.#startJobs();
+            const hand = this.#inHand();
+            const limit = this.#wanted(hand);
+            const delay = this.#requestDelay(hand, limit);
+            if (delay <= 0)
+                this.#send(limit);
+            else if (delay === Number.POSITIVE_INFINITY && this.#isIdle())
+                return;
+            else
+                await this.#nextChange(Math.min(delay, this.#budgetLeft(), this.#aheadPatienceMs / 2));
         }
     }
-    finally {
-        heartbeat.stop();
-        deps.stop.removeEventListener('abort', onStop);
+    #notify() {
+        this.#hasChanged = true;
+        this.#changes.notify();
     }
-    const cause = stopCause ?? (options.maxJobs !== null && claimed >= options.maxJobs ? 'max-jobs' : 'empty');
-    return {
-        instanceId: options.instanceId,
-        executions: tally.executions(),
-        claimed,
-        ...tally.counts(),
-        remaining: await remaining(cause),
-        expired,
-        stopCause: cause,
-        error: failure,
-        durationSeconds: (deps.now() - started) / 1000,
-        httpRequests: deps.requests(),
-        arrival,
-    };
+    async #nextChange(ms) {
+        await this.#changes.until(() => this.#hasChanged, ms);
+        this.#hasChanged = false;
+    }
+    #inHand() {
+        return {
+            running: this.#running.size,
+            waiting: this.#buffer.size,
+            asked: this.#exchange.asked,
+            ended: this.#exchange.ended,
+            oldestEnded: this.#exchange.oldestEnded,
+        };
+    }
+    #isIdle() {
+        const { requests, ended, handBacks } = this.#exchange;
+        return this.#running.size + this.#buffer.size + requests + ended + handBacks === 0;
+    }
+    /** In how many milliseconds to send a request; Infinity for not before something happens. */
+    #requestDelay(hand, limit) {
+        if (this.#exchange.requests >= limits/* MAX_IN_FLIGHT */.uK)
+            return Number.POSITIVE_INFINITY;
+        if (this.#exchange.handBacks > 0)
+            return 0;
+        const now = this.#deps.now();
+        const record = this.#pace.recordDelay(hand, now);
+        return limit > 0 ? Math.min(record, this.#pace.claimDelay(hand, now)) : record;
+    }
+    /** How many jobs to ask for, if the queue were asked now. */
+    #wanted(hand) {
+        if (this.#stopCause !== null)
+            return 0;
+        const { maxJobs } = this.#options;
+        const allowed = maxJobs === null ? Number.POSITIVE_INFINITY : maxJobs - this.#claimed - this.#exchange.asked;
+        return Math.max(0, Math.min(this.#pace.wanted(hand), allowed));
+    }
+    /** Begins a request; the loop goes on meanwhile. */
+    #send(limit) {
+        const patience = this.#hasReached ? laterCall(this.#lockMs) : FIRST_CALL;
+        this.#exchange
+            .send(limit, { ...patience, signal: this.#abortRequests.signal })
+            .catch((error) => {
+            this.#broken ??= { error };
+        })
+            .finally(() => this.#notify());
+    }
+    #takeIn(claim, limit) {
+        const now = this.#deps.now();
+        this.#hasReached = true;
+        this.#claimed += claim.jobs.length;
+        this.#expired += claim.expired;
+        this.#arrival ??= claim.worker ?? null;
+        // The claim was sent before the run had to end.
+        if (this.#stopCause !== null)
+            this.#exchange.handBack(claim.jobs, 'Not started: the run was over.');
+        else
+            for (const job of claim.jobs)
+                this.#buffer.add(job, now);
+        this.#pace.answered(claim, limit, this.#running.size + this.#buffer.size, now);
+        this.#startJobs();
+    }
+    #startJobs() {
+        while (this.#running.size < this.#options.concurrency &&
+            this.#stopCause !== 'signal' &&
+            this.#stopCause !== 'error') {
+            const job = this.#buffer.take();
+            if (!job)
+                return;
+            this.#start(job);
+        }
+    }
+    #start(job) {
+        const { handlers, openOutput, secret, redact, now } = this.#deps;
+        const handler = handlers[job.job_type] ?? noHandler;
+        const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
+        this.#running.set(job.execution_id, attempt);
+        void attempt.ended.then(async (ending) => {
+            const finished = await finishItem(ending, this.#deps);
+            // False after a shutdown that did not wait for it: the job has been handed back.
+            if (!this.#running.delete(job.execution_id))
+                return;
+            this.#exchange.addEnded({ attempt, ending, finished, at: now() });
+            this.#pace.ended(ending.durationSeconds * 1000, jsonbBytes(job.config) + finished.resultBytes);
+            this.#startJobs();
+            this.#notify();
+        });
+    }
+    #report(attempt, report) {
+        this.#tally.add(report);
+        try {
+            attempt.output.end(outcomeLine(report));
+        }
+        catch (error) {
+            this.#deps.warn(`The output of ${report.name} could not be printed: ${(0,describe_error/* describeError */.U)(error)}`);
+        }
+    }
+    #budgetLeft() {
+        if (this.#stopCause !== null)
+            return this.#lockMs;
+        return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
+    }
+    #endBudget() {
+        if (this.#stopCause !== null || this.#budgetLeft() > 0)
+            return;
+        this.#stopCause = 'time-budget';
+        this.#exchange.handBack(this.#buffer.takeAll(), 'Not started: the time budget of the run was over.');
+    }
+    /** Hands back what waits behind long jobs: an idle worker may take it. */
+    #handBackStale() {
+        const stale = this.#buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
+        if (stale.length === 0)
+            return;
+        this.#pace.stall();
+        this.#exchange.handBack(stale, 'Not started: other jobs took longer than expected.');
+    }
+    #heartbeat() {
+        return new Heartbeat({
+            ...this.#deps,
+            instanceId: this.#options.instanceId,
+            lockSeconds: this.#options.lockSeconds,
+            held: () => ({
+                waiting: this.#buffer.executionIds,
+                running: [...this.#running.values()],
+                ending: this.#exchange.executionIds,
+            }),
+            dropWaiting: (executionIds) => {
+                const dropped = this.#buffer.takeByExecution(executionIds);
+                this.#exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
+                this.#notify();
+            },
+        });
+    }
+    #abortRequestsSoon() {
+        const error = new Error('The worker is shutting down.');
+        setTimeout(() => this.#abortRequests.abort(error), SHUTDOWN_REQUEST_MS).unref();
+    }
+    /** Stops everything that is under way, records what ended and hands the rest back. */
+    async #shutDown(cause, reason) {
+        const until = this.#deps.now() + SHUTDOWN_HANDLERS_MS;
+        this.#stopCause = cause;
+        this.#exchange.handBack(this.#buffer.takeAll(), reason);
+        for (const attempt of this.#running.values())
+            attempt.stop(new handler/* AbortReason */.X('shutdown', reason));
+        if (cause === 'error')
+            this.#abortRequestsSoon();
+        while (this.#running.size + this.#exchange.requests > 0 && this.#deps.now() < until) {
+            await this.#nextChange(until - this.#deps.now());
+        }
+        this.#exchange.handBack([...this.#running.values()].map(({ job }) => job), reason);
+        this.#running.clear();
+        await this.#exchange.close(reason, SHUTDOWN_CALL);
+    }
+    async #finalReport(failure) {
+        const { maxJobs, instanceId } = this.#options;
+        const isFull = maxJobs !== null && this.#claimed >= maxJobs;
+        const stopCause = this.#stopCause ?? (isFull ? 'max-jobs' : 'empty');
+        return {
+            instanceId,
+            executions: this.#tally.executions,
+            claimed: this.#claimed,
+            ...this.#tally.counts,
+            remaining: await this.#remaining(stopCause),
+            expired: this.#expired,
+            stopCause,
+            error: failure,
+            durationSeconds: (this.#deps.now() - this.#started) / 1000,
+            httpRequests: this.#deps.requests(),
+            arrival: this.#arrival,
+        };
+    }
     /** What is due and left. A run that saw the end of the queue need not ask. */
-    async function remaining(cause) {
-        if (cause === 'empty' && !pace.mayBeLeft)
+    async #remaining(cause) {
+        if (cause === 'empty' && !this.#pace.mayBeLeft)
             return 0;
         if (cause === 'signal' || cause === 'error')
             return null;
         try {
-            return (await deps.queue.peek(options.queues, options.jobTypes, 0)).due;
+            return (await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0)).due;
         }
         catch (error) {
-            deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
+            this.#deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
             return null;
         }
     }
 }
 
+// EXTERNAL MODULE: ./lib/src/commands/run-json.js
+var run_json = __nccwpck_require__(995);
 ;// CONCATENATED MODULE: ./lib/src/commands/run.js
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
@@ -58869,6 +59328,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 const runInput = schemas/* object */.Ikc({
     queues: queues,
@@ -58913,10 +59373,10 @@ const run = defineCommand({
             peek: await context.queue.peek(input.queues, input.jobTypes, DRY_RUN_JOBS),
         }
         : await work(input, context),
-    text: (result, now) => result.command === 'run'
+    text: (result, now, width) => result.command === 'run'
         ? runText(result.report, result.warnings ?? [])
-        : `${(0,format/* plural */.LS)(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now)}`,
-    json: (result) => (result.command === 'run' ? result.report : result.peek),
+        : `${(0,format/* plural */.LS)(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
+    json: (result) => (result.command === 'run' ? (0,run_json/* runJson */.M)(result.report) : result.peek),
     exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
 });
 async function work(input, context) {
@@ -58951,6 +59411,8 @@ async function work(input, context) {
             await result_1;
     }
 }
+/** Endings that are no fault of the job, or that a person asked for. */
+const NO_FAULT = new Set(['released', 'snoozed', 'cancelled']);
 function failed(report, failOn) {
     if (report.stopCause === 'error')
         return true;
@@ -58959,13 +59421,13 @@ function failed(report, failOn) {
     if (report.failed > 0)
         return true;
     return (failOn === 'any' &&
-        report.executions.some(({ failureKind: kind }) => kind !== null && kind !== 'released' && kind !== 'snoozed'));
+        report.executions.some(({ failureKind }) => failureKind !== null && !NO_FAULT.has(failureKind)));
 }
 function runText(report, warnings) {
     return [
-        ...report.executions.map((execution) => `${execution.name}: ${verdict(execution)}`),
+        ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
         ...warnings.map((warning) => `Warning: ${warning}`),
-        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining.`,
+        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining.`,
     ].join('\n');
 }
 
@@ -59004,7 +59466,7 @@ const show = defineCommand({
         return { command: 'show', reply };
     },
     json: ({ reply }) => reply,
-    text: ({ reply }, now) => showText(reply, now),
+    text: ({ reply }, now, width) => showText(reply, now, width),
 });
 async function newestOfName(name, queue) {
     const { jobs } = await queue.list({ name, limit: 1 });
@@ -59013,28 +59475,65 @@ async function newestOfName(name, queue) {
         throw new CommandError(`There is no job with the name ${JSON.stringify(name)}. The command list shows all.`);
     return job.job_id;
 }
-function showText({ job, executions }, now) {
+const RESULT_CHARS = 200;
+function showText({ job, executions }, now, width) {
     if (!job)
         return 'There is no such job.';
-    const history = textTable(['Execution', 'Attempt', 'Started', 'Took', 'Result or error'], executions.map((execution) => [
-        execution.failure_kind ? `failed: ${execution.failure_kind}` : execution.status,
-        String(execution.attempt),
+    const history = textTable(['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'], executions.map((execution) => [
         (0,format/* moment */.n$)(execution.started_at, now) + (0,schedule_coming/* lateWords */.sq)(execution),
+        String(execution.attempt),
+        execution.failure_kind ?? execution.status,
         execution.duration_seconds === null ? '' : (0,format/* duration */.p0)(execution.duration_seconds),
-        (execution.error_message ?? JSON.stringify(execution.result)).slice(0, 200),
-    ]));
-    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
+        resultOf(execution),
+    ]), width);
     return [
-        jobTable([job], now),
-        ...(job.schedule === null
-            ? []
-            : [
-                `Schedule: ${job.schedule}: ${(0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone)}; missed occurrences: ${(0,schedule_coming/* missedWords */.Ry)(job)}`,
-            ]),
-        ...(next.length === 0 ? [] : [`Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}`]),
-        `Config: ${JSON.stringify(job.config, null, 2)}`,
+        ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
+        '',
         executions.length > 0 ? history : 'It has not run yet.',
     ].join('\n');
+}
+/** What is known of a job, by label; an empty value is not shown. */
+function facts(job, newest, now) {
+    const running = newest?.status === 'running' ? newest : undefined;
+    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
+    return [
+        ['Job', job.name],
+        ['Id', job.job_id],
+        ['Description', job.description],
+        ['Status', statusWords(job, now)],
+        ['Due', job.status === 'waiting' ? (0,format/* moment */.n$)(job.run_at, now) : ''],
+        ['Progress', running ? (0,format/* progressInWords */.EY)(running.progress) : ''],
+        ['Worker', job.locked_by ?? ''],
+        ['Run', running?.run_url ?? ''],
+        [
+            'Lock',
+            job.lock_expires_at && !job.lock_expired
+                ? `ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed`
+                : '',
+        ],
+        ['Cancel', job.cancel_requested_at ? `requested ${(0,format/* moment */.n$)(job.cancel_requested_at, now)}` : ''],
+        ['Attempts', `${job.current_retries} of ${job.max_retries} retries used`],
+        ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],
+        ['Schedule', scheduleWords(job)],
+        ['Next', next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')],
+        ['Unique key', job.unique_key ?? ''],
+        ['Concurrency key', job.concurrency_key ?? ''],
+        ['Timeout', job.timeout_seconds === null ? '' : (0,format/* duration */.p0)(job.timeout_seconds)],
+        ['Source', job.source ?? ''],
+        ['Created', (0,format/* moment */.n$)(job.created_at, now)],
+        ['Finished', (0,format/* moment */.n$)(job.finished_at, now)],
+        ['Error', job.error_message ?? ''],
+        ['Config', JSON.stringify(job.config, null, 2)],
+    ];
+}
+const scheduleWords = (job) => job.schedule === null
+    ? ''
+    : `${job.schedule}: ${(0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone)}; missed occurrences: ${(0,schedule_coming/* missedWords */.Ry)(job)}`;
+function resultOf({ error_message: error, result, progress, status }) {
+    if (status === 'running')
+        return (0,format/* progressInWords */.EY)(progress);
+    const text = error ?? (result === null ? '' : JSON.stringify(result));
+    return text.length > RESULT_CHARS ? `${text.slice(0, RESULT_CHARS).toWellFormed()}…` : text;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/commands/stats.js
@@ -59089,6 +59588,7 @@ function wakeLines({ wake }) {
 
 
 
+
 /** The commands of the action and of the terminal, in the order of `--help`. */
 const COMMANDS = [
     run,
@@ -59097,6 +59597,7 @@ const COMMANDS = [
     apply,
     list_list,
     show,
+    logs,
     stats,
     cancel,
     retry,
@@ -59121,6 +59622,8 @@ const SYNONYMS = {
     get: 'show',
     describe: 'show',
     info: 'show',
+    log: 'logs',
+    output: 'logs',
     statistics: 'stats',
     status: 'stats',
     stop: 'cancel',
@@ -59267,8 +59770,8 @@ function ignore(name, command, given, naming, problems, warnings) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/src/text/redact.js
-var redact = __nccwpck_require__(9979);
+// EXTERNAL MODULE: ./lib/src/text/redact.js + 1 modules
+var redact = __nccwpck_require__(3281);
 ;// CONCATENATED MODULE: ./lib/src/github/inputs.js
 
 
@@ -59279,7 +59782,7 @@ const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECR
  * @throws InputError that lists every problem; it never holds the key.
  */
 function readInputs(env) {
-    const redactor = (0,redact/* createRedactor */.l)();
+    const redactor = (0,redact/* createRedactor */.lY)();
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
     redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
     const naming = {
@@ -59504,8 +60007,8 @@ function planPage(backlog, workers, warnings) {
     ];
 }
 
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
-var handlers = __nccwpck_require__(1713);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
+var handlers = __nccwpck_require__(940);
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/outcomes.js
 
 
@@ -59701,6 +60204,8 @@ const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
 const ROWS = 200;
 /** As many rows as are seen at a glance. */
 const SHORT = 10;
+/** Warnings of jobs that are shown one by one. */
+const JOB_WARNINGS = 20;
 /** The page of a run, as sections from the most to the least important. */
 function runPage(report, now, warnings = []) {
     const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
@@ -59709,11 +60214,18 @@ function runPage(report, now, warnings = []) {
         facts(report),
         ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
         ...warningLines(warnings),
+        ...jobWarnings(executions),
         ...failures(executions, now),
         ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
         ...rest(executions, report, now),
         ...highlights(executions),
     ];
+}
+/** What the handlers want a person to look at. */
+function jobWarnings(executions) {
+    const all = executions.flatMap(({ name, warnings }) => warnings.map((text) => `${name}: ${text}`));
+    const more = all.length > JOB_WARNINGS ? [`… and ${all.length - JOB_WARNINGS} more warnings, in the log.`] : [];
+    return [...warningLines(all.slice(0, JOB_WARNINGS)), ...more];
 }
 /** What a person in a hurry has to know. */
 function headline({ claimed, succeeded, failed, retried, error }) {
@@ -59987,12 +60499,17 @@ function sections(answer, now) {
             const { jobs, next } = answer.reply;
             return [
                 `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
-                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job fits.',
+                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job matches.',
                 next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
             ];
         }
         case 'show':
             return showPage(answer.reply, now);
+        case 'logs':
+            return [
+                `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
+                block(answer.execution.output || '(nothing was printed)', 20_000),
+            ];
         case 'stats':
             return statsPage(answer.reply);
         case 'verb':
@@ -60031,8 +60548,10 @@ function checkRows(checks) {
 /* harmony export */   Kn: () => (/* binding */ writeOutputs),
 /* harmony export */   MR: () => (/* binding */ runOutputs)
 /* harmony export */ });
-/* unused harmony exports OUTPUTS, OUTPUT_LIMIT, encodeOutputs, executionOutput */
+/* unused harmony exports OUTPUTS, OUTPUT_LIMIT, encodeOutputs */
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7394);
+/* harmony import */ var _commands_run_json_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(995);
+
 
 /**
  * The outputs of the action by name. `jobs`, `stats`, `executions` and `result-files` are JSON texts; the two with
@@ -60125,7 +60644,7 @@ function runOutputs(report) {
         failed: report.failed,
         retried: report.retried,
         remaining: report.remaining,
-        executions: report.executions.map(executionOutput),
+        executions: report.executions.map(_commands_run_json_js__WEBPACK_IMPORTED_MODULE_1__/* .executionJson */ .F),
         'result-files': report.executions
             .filter((execution) => execution.resultFile !== null)
             .map(({ jobId, executionId, resultFile }) => ({
@@ -60133,26 +60652,6 @@ function runOutputs(report) {
             execution_id: executionId,
             path: resultFile,
         })),
-    };
-}
-/** One element of the output `executions`, with the names that the database uses. */
-function executionOutput(execution) {
-    return {
-        job_id: execution.jobId,
-        execution_id: execution.executionId,
-        name: execution.name,
-        job_type: execution.jobType,
-        queue: execution.queue,
-        attempt: execution.attempt,
-        max_retries: execution.maxRetries,
-        outcome: execution.outcome,
-        failure_kind: execution.failureKind,
-        job_status: execution.jobStatus,
-        next_run_at: execution.nextRunAt,
-        duration_seconds: execution.durationSeconds,
-        result: execution.result,
-        error: execution.error,
-        result_file: execution.resultFile,
     };
 }
 /**
@@ -60190,7 +60689,7 @@ class AbortReason extends Error {
 
 /***/ }),
 
-/***/ 1713:
+/***/ 940:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -60276,59 +60775,64 @@ function hasCode(error, ...codes) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/add-mask.js
-/**
- * The value of a line that asks the runner to mask it, as `@actions/core` prints it and authors of shell steps write
- * it: `::add-mask::value`. Read as the runner reads it: blanks before it, any case, `%25 %0D %0A` for what a command
- * cannot hold, and the older form `##[add-mask]value`. Null for any other line.
- * Source: actions/runner, ActionCommand.
- */
-function maskedValue(line) {
-    const [, now, older] = /^\s*(?:::add-mask(?:\s[^:]*)?::(.*)|##\[add-mask(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
-    const value = now ?? older;
-    if (value === undefined)
-        return null;
-    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%').trim();
-}
+// EXTERNAL MODULE: ./lib/src/changes.js
+var src_changes = __nccwpck_require__(3899);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/drain.js
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/changes.js
+const LOOK_EVERY_MS = 1_000;
+/** Looks in a row at which nothing new had come. */
+const QUIET_LOOKS = 5;
 /**
- * Waiting on a condition that several events can make true. `notify` is called after each of them; `until`
- * settles as soon as its condition holds. Unlike `Promise.race` on long-lived promises it keeps nothing alive
- * once settled, however many jobs one process runs.
+ * Waits until output has arrived whole. Gives up only when nothing came for five looks in a row: on a busy machine, on
+ * which the looks come late and the bytes too, nothing is lost.
+ * @param received The bytes received so far.
+ * @returns Whether the output is whole.
  */
-class Changes {
-    #waiting = new Set();
-    notify() {
-        for (const check of [...this.#waiting])
-            check();
+async function drained(changes, isWhole, received) {
+    let before = received();
+    for (let quiet = 0; quiet < QUIET_LOOKS;) {
+        if (await changes.until(isWhole, LOOK_EVERY_MS))
+            return true;
+        // What came in meanwhile is read before the next look.
+        await (0,promises_namespaceObject.setTimeout)(1);
+        quiet = received() === before ? quiet + 1 : 0;
+        before = received();
     }
-    /**
-     * @param ms How long to wait at most, in milliseconds; without it, for ever.
-     * @returns Whether the condition holds (false: the time is over).
-     */
-    until(condition, ms) {
-        if (condition())
-            return Promise.resolve(true);
-        return new Promise((resolve) => {
-            const end = (held) => {
-                this.#waiting.delete(check);
-                clearTimeout(timer);
-                resolve(held);
-            };
-            const check = () => {
-                if (condition())
-                    end(true);
-            };
-            const timer = ms === undefined ? undefined : setTimeout(() => end(condition()), ms);
-            this.#waiting.add(check);
-        });
-    }
+    return isWhole();
 }
+/** What a job's output says when some of it may not have come. */
+const OUTPUT_MISSING = 'cloud-jobs: the output of this job may not be whole: a process that it started still holds its output open, or it closed it.';
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __nccwpck_require__(8161);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
+/**
+ * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
+ * `run` is a random name of one job run.
+ */
+/** The descriptor on which the host reports to the worker. */
+const REPORT_FD = 3;
+/** The descriptor on which the host reads what the worker asks for. */
+const REQUEST_FD = 4;
+/** The exit code of a host that can no longer report, because a handler took its descriptor. */
+const NO_REPORT_EXIT_CODE = 76;
+/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
+const MARK = '\u001e';
+/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
+const reportStart = (run) => `${MARK}${run} `;
+const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
+/** The mark in a line, or null when the line is output. */
+function decodeMark(run, line) {
+    if (line === `${MARK}${run} begin`)
+        return 'begin';
+    return line === `${MARK}${run} end` ? 'end' : null;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/crash.js
+
 
 /** A host process that died before its handler gave a result: says what killed it, as far as can be told. */
 function crashOutcome(name, end, errors) {
@@ -60341,6 +60845,9 @@ function crashMessage(name, end, errors) {
         return `${named} could not be started: ${end.error.message}`;
     if (errors.some((line) => /heap out of memory|FATAL ERROR: .*memory/i.test(line))) {
         return `${named} ran out of memory (JavaScript heap). Handle less at once, or raise the limit.`;
+    }
+    if (end.code === NO_REPORT_EXIT_CODE) {
+        return `${named} could not report its result: the handler closed or replaced descriptor ${REPORT_FD}, which cloud-jobs uses. Leave descriptors alone that it did not open.`;
     }
     if (end.signal !== null)
         return `${named} was killed by ${describeSignal(end.signal)}.`;
@@ -60761,14 +61268,20 @@ async function readStart(path) {
 function isBinary(start) {
     return (!start.startsWith('#!') && (start.startsWith('\x7fELF') || start.startsWith('MZ') || start.includes('\0')));
 }
-/** The full path of a program on the PATH of `env`, or null. */
-async function findProgram(name, env) {
-    const windows = process.platform === 'win32';
+/**
+ * The full path of a program on the PATH of `env`, or null. Windows has programs of these names that are none:
+ * `System32\\bash.exe` starts Linux, which knows neither the files nor the environment of this machine, and the empty
+ * `python3.exe` of WindowsApps opens the store.
+ */
+async function findProgram(name, env, platform = process.platform) {
+    const windows = platform === 'win32';
     const path = Object.entries(env).find(([key]) => (windows ? key.toUpperCase() : key) === 'PATH')?.[1] ?? '';
     for (const folder of path.split(external_node_path_.delimiter)) {
         if (folder === '')
             continue;
         const candidate = (0,external_node_path_.join)(folder, windows ? `${name}.exe` : name);
+        if (windows && /[\\/]system32[\\/]bash\.exe$/i.test(candidate))
+            continue;
         if (await isRunnable(candidate))
             return candidate;
     }
@@ -60777,7 +61290,8 @@ async function findProgram(name, env) {
 async function isRunnable(path) {
     try {
         await (0,promises_.access)(path, external_node_fs_.constants.X_OK);
-        return (await (0,promises_.stat)(path)).isFile();
+        const info = await (0,promises_.stat)(path);
+        return info.isFile() && info.size > 0;
     }
     catch {
         return false;
@@ -60886,8 +61400,6 @@ class Tail {
     }
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/process-tree.js
 
 
@@ -60930,7 +61442,7 @@ async function killTree(pid, mark, waitMs = 2_000) {
             known.add(member);
             sendSignal(member, 'SIGKILL');
         }
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause);
+        await (0,promises_namespaceObject.setTimeout)(pause);
     }
 }
 /** The living processes that belong to the child `pid`, or that are in `known` or descend from one of them. */
@@ -61037,6 +61549,30 @@ function remember(pid) {
     };
 }
 
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/output-commands.js
+/**
+ * The command in a line: `::add-mask::VALUE` or `::warning title=…::TEXT`. Read as the runner reads it: blanks before
+ * it, any case, `%25 %0D %0A` for what a command cannot hold, and the older form `##[add-mask]VALUE`. Null for any
+ * other line.
+ * Source: actions/runner, ActionCommand.
+ */
+function outputCommand(line) {
+    const [, now, nowValue, older, olderValue] = /^\s*(?:::(add-mask|warning)(?:\s[^:]*)?::(.*)|##\[(add-mask|warning)(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
+    const name = (now ?? older)?.toLowerCase();
+    const value = nowValue ?? olderValue;
+    if (value === undefined || (name !== 'add-mask' && name !== 'warning'))
+        return null;
+    return { name, value: unescaped(value).trim() };
+}
+/** The line that asks for a warning. */
+function warningLine(text) {
+    const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+    return `::warning::${escaped}\n`;
+}
+function unescaped(value) {
+    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%');
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/progress-file.js
 
 
@@ -61083,7 +61619,7 @@ function build(done, total, note) {
 }
 /**
  * Follows a progress file. Each `read` reports the newest line if the file changed; a file that is written anew
- * in place of being appended to works as well. A line that is no progress is told once.
+ * in place of being appended to works as well. The first line that is no progress is reported.
  */
 class ProgressFile {
     #path;
@@ -61195,11 +61731,10 @@ function stoppedOutcome(stop, how) {
 
 
 
+
 /** Lines of stderr that an error keeps. */
 const ERROR_LINES = 10;
 const PROGRESS_POLL_MS = 500;
-/** How long output may take to arrive once the process and its tree are gone, in milliseconds. */
-const DRAIN_MS = 2_000;
 /**
  * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
  * ends; the promise settles after that.
@@ -61218,7 +61753,7 @@ async function runExecutable(handler, context, signal, options) {
     }
 }
 async function runCommand(command, handler, context, signal, options, files) {
-    const changes = new Changes();
+    const changes = new src_changes/* Changes */.s();
     const errors = new Tail(ERROR_LINES, (text) => context.redact(text));
     const mark = (0,external_node_crypto_.randomUUID)();
     const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
@@ -61242,6 +61777,13 @@ async function runCommand(command, handler, context, signal, options, files) {
         changes.notify();
     });
     const splitters = ['stdout', 'stderr'].map((stream) => follow(child, stream, context, errors));
+    let bytes = 0;
+    const received = () => bytes;
+    for (const stream of [child.stdout, child.stderr]) {
+        stream?.on('data', (chunk) => {
+            bytes += chunk.length;
+        });
+    }
     feed(child, files.input);
     const memory = pid === undefined ? null : remember(pid);
     const progress = new ProgressFile(files.progressPath, (value) => context.progress(value), (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'));
@@ -61262,9 +61804,11 @@ async function runCommand(command, handler, context, signal, options, files) {
         }
         if (pid !== undefined)
             await killTree(pid, mark);
-        await changes.until(() => (closed && over()) || failed !== null, DRAIN_MS);
+        const isWhole = await drained(changes, () => (closed && over()) || failed !== null, received);
         for (const splitter of splitters)
             splitter.flush();
+        if (!isWhole)
+            context.log.line(OUTPUT_MISSING, 'stderr');
         await progress.read(true);
         if (failed !== null)
             return startFailure(handler, command, failed);
@@ -61311,13 +61855,14 @@ function start(command, options, env) {
 }
 function follow(child, stream, context, errors) {
     const splitter = new LineSplitter((line) => {
-        // The runner's own way of masking, which authors of shell steps know. Obeyed and not shown.
-        const masked = maskedValue(line);
-        if (masked !== null) {
-            if (masked !== '')
-                context.secret(masked);
+        const command = outputCommand(line);
+        if (command?.name === 'add-mask') {
+            if (command.value !== '')
+                context.secret(command.value);
             return;
         }
+        if (command?.name === 'warning')
+            return context.log.warning(command.value);
         if (stream === 'stderr')
             errors.push(line);
         context.log.line(line, stream);
@@ -61346,7 +61891,13 @@ function startFailure(handler, command, error) {
     };
 }
 
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+// EXTERNAL MODULE: ./lib/src/text/json-fault.js
+var json_fault = __nccwpck_require__(1685);
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/handler-name.js
+
+
 
 const EXAMPLE = '{"handler": "report"}';
 /**
@@ -61363,9 +61914,14 @@ function readCustomConfig(config) {
         throw handler_name_refuse(`The config of this custom job names no handler. Add one, such as ${EXAMPLE}.`);
     }
     if (typeof handler !== 'string') {
-        throw handler_name_refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${JSON.stringify(handler)}.`);
+        throw handler_name_refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${(0,external_node_util_.inspect)(handler, { depth: 0 })}.`);
     }
-    return { handler: checkName(handler), rest };
+    const name = checkName(handler);
+    // A number that is rounded by now, and what cannot be sent to a handler or is too deep for it.
+    const fault = (0,json_fault/* jsonFault */.xC)(rest);
+    if (fault !== null)
+        throw handler_name_refuse(`The config of this custom job ${fault}.`);
+    return { handler: name, rest };
 }
 function checkName(given) {
     const shown = JSON.stringify(given.length > 200 ? `${given.slice(0, 200)}…` : given);
@@ -61576,25 +62132,6 @@ function retryable(message, cause) {
     return new CustomHandlerError(message, { final: false, cause });
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
-/** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
-const MARK = '\u001e';
-/** Whole text to write: begins with a line end, because the handler may have left a line open. */
-function encodeMark(run, mark) {
-    const body = mark.kind === 'secret' ? `secret ${Buffer.from(mark.value).toString('base64')}` : mark.kind;
-    return `\n${MARK}${run} ${body}\n`;
-}
-/** The mark in a line, or null when the line is output. */
-function decodeMark(run, line) {
-    const start = `${MARK}${run} `;
-    if (!line.startsWith(start))
-        return null;
-    const [kind, value = ''] = line.slice(start.length).split(' ');
-    if (kind === 'begin' || kind === 'end')
-        return { kind };
-    return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-output.js
 
 
@@ -61647,12 +62184,10 @@ class JobOutput {
     }
     #obey(found) {
         const sink = this.#sink;
-        if (found.kind === 'begin') {
+        if (found === 'begin') {
             this.#open = true;
             sink?.begin();
         }
-        else if (found.kind === 'secret')
-            sink?.secret(found.value);
         else {
             this.stop();
             sink?.end();
@@ -61662,6 +62197,115 @@ class JobOutput {
         if (this.#heldEmpty && this.#open)
             this.#sink?.line('');
         this.#heldEmpty = false;
+    }
+}
+
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
+var schemas = __nccwpck_require__(749);
+// EXTERNAL MODULE: ./lib/src/queue/job.js
+var job = __nccwpck_require__(7385);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/report-reader.js
+
+
+
+
+/** The most bytes of one report: results of any size that the queue takes or spills, and a bound for the memory of the worker. */
+const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+const json = schemas/* custom */.IeY((value) => value !== undefined && !(0,json_fault/* isTooDeep */.f_)(value));
+const details = json.exactOptional();
+const outcome = schemas/* discriminatedUnion */.gMt('outcome', [
+    schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('success'), result: json }),
+    schemas/* object */.Ikc({
+        outcome: schemas/* literal */.euz('failure'),
+        kind: schemas/* enum */.k5n(['error', 'timeout', 'crashed']),
+        message: schemas/* string */.YjP(),
+        details,
+        retryInSeconds: schemas/* number */.aig().nonnegative().exactOptional(),
+    }),
+    schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('snooze'), seconds: schemas/* number */.aig().positive(), reason: schemas/* string */.YjP(), details }),
+    schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('discard'), reason: schemas/* string */.YjP(), details }),
+]);
+const report = schemas/* discriminatedUnion */.gMt('type', [
+    schemas/* object */.Ikc({ type: schemas/* literal */.euz('progress'), progress: job/* progress */.qB }),
+    schemas/* object */.Ikc({ type: schemas/* literal */.euz('secret'), value: schemas/* string */.YjP() }),
+    schemas/* object */.Ikc({ type: schemas/* literal */.euz('end'), outcome, reuse: schemas/* enum */.k5n(['any', 'handler', 'none']) }),
+]);
+/**
+ * Reads the pipe on which a host process reports. A handler can write there too, so nothing in it is trusted: what is
+ * no report of the current run is skipped and noted, and nothing that comes can throw.
+ */
+class ReportReader {
+    #start = '';
+    #onReport = () => { };
+    #parts = [];
+    #bytes = 0;
+    #overlong = false;
+    #spoiled = false;
+    #broken = false;
+    /** Something other than the host wrote to the pipe: the process must not be used again. */
+    get spoiled() {
+        return this.#spoiled;
+    }
+    /** A report of the current run cannot be read: its job must not be waited for. */
+    get broken() {
+        return this.#broken;
+    }
+    /** From here on only reports of this run count. */
+    begin(run, onReport) {
+        this.#start = reportStart(run);
+        this.#onReport = onReport;
+    }
+    end() {
+        this.#start = '';
+        this.#onReport = () => { };
+    }
+    push(chunk) {
+        let from = 0;
+        for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
+            this.#keep(chunk.subarray(from, at));
+            this.#take();
+            from = at + 1;
+        }
+        this.#keep(chunk.subarray(from));
+    }
+    #keep(part) {
+        if (part.length === 0)
+            return;
+        this.#bytes += part.length;
+        if (this.#bytes > MAX_REPORT_BYTES) {
+            this.#overlong = true;
+            // The start says whose it is.
+            this.#parts = this.#parts.slice(0, 1);
+        }
+        else
+            this.#parts.push(part);
+    }
+    #take() {
+        const line = this.#overlong ? (this.#parts[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#parts);
+        const overlong = this.#overlong;
+        this.#parts = [];
+        this.#bytes = 0;
+        this.#overlong = false;
+        const start = this.#start === '' ? -1 : line.lastIndexOf(this.#start);
+        if (start !== 0)
+            this.#spoiled = true;
+        if (start === -1)
+            return;
+        const found = overlong ? null : parse(line.toString('utf8', start + this.#start.length));
+        if (found === null) {
+            this.#spoiled = true;
+            this.#broken = true;
+        }
+        else
+            this.#onReport(found);
+    }
+}
+function parse(text) {
+    try {
+        return report.safeParse(JSON.parse(text)).data ?? null;
+    }
+    catch {
+        return null;
     }
 }
 
@@ -61677,140 +62321,84 @@ class JobOutput {
 
 
 
-/** How long output may take to arrive once the handler has ended or its process is gone, in milliseconds. */
-const module_child_DRAIN_MS = 2_000;
+
+
+
+/** The wait for the end of a process that was killed is bounded by this, in milliseconds. */
+const DEATH_MS = 2_000;
+/** Lines of stderr that may explain a crash. */
+const module_child_ERROR_LINES = 30;
+const STREAMS = ['stdout', 'stderr'];
 /** One host process. Runs one request at a time. */
 class ModuleChild {
     #child;
     #graceMs;
     #mark = (0,external_node_crypto_.randomUUID)();
-    #changes = new Changes();
+    #changes = new src_changes/* Changes */.s();
     #streams = { stdout: new JobOutput(), stderr: new JobOutput() };
+    #reports = new ReportReader();
     #forget;
+    #run = null;
     #gone = null;
-    #onMessage = null;
+    /** Bytes of output so far. */
+    #received = 0;
     constructor(options) {
         this.#graceMs = options.graceMs;
-        const script = options.hostScript;
-        this.#child = (0,external_node_child_process_namespaceObject.fork)(script instanceof URL ? (0,external_node_url_.fileURLToPath)(script) : script, [], {
-            // A group of its own, so that all it starts can be killed with it.
-            detached: true,
-            windowsHide: true,
-            serialization: 'json',
-            stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-            env: { ...options.env, [MARK_NAME]: this.#mark },
-            execArgv: [
-                // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
-                '--disable-warning=ExperimentalWarning',
-                '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
-                ...(options.memoryMb === undefined ? [] : [`--max-old-space-size=${options.memoryMb}`]),
-            ],
-            ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        });
+        this.#child = spawnHost(options, this.#mark);
         const { pid } = this.#child;
         this.#forget = pid === undefined ? () => { } : remember(pid).forget;
-        this.#child.on('message', (message) => this.#onMessage?.(message));
         // Every time: an `error` event (of a failed kill, say) that nobody hears would end the worker.
         this.#child.on('error', (error) => {
             if (pid === undefined)
                 this.#leave({ code: null, signal: null, error });
         });
         this.#child.once('exit', (code, signal) => void this.#afterExit(code, signal));
-        for (const name of ['stdout', 'stderr']) {
-            this.#child[name]?.on('data', (chunk) => this.#streams[name].push(chunk));
-            this.#child[name]?.on('error', () => { });
-        }
+        for (const name of STREAMS)
+            this.#readOutput(name);
+        const reports = this.#pipe(REPORT_FD);
+        reports?.on('data', (chunk) => {
+            this.#reports.push(chunk);
+            if (this.#reports.broken)
+                this.#changes.notify();
+        });
+        reports?.on('error', () => { });
+        // A closed pipe shows as the exit of the process.
+        this.#pipe(REQUEST_FD)?.on('error', () => { });
     }
     get alive() {
-        return this.#gone === null && this.#child.connected;
+        return this.#gone === null && this.#child.exitCode === null && this.#child.signalCode === null;
     }
-    get pid() {
-        return this.#child.pid;
+    /** Something other than the host wrote to its pipe, so that the process must not be used again. */
+    get spoiled() {
+        return this.#reports.spoiled;
     }
     /**
      * Runs one request to its end. Never rejects for what a handler does. When `hooks.signal` aborts, the handler
-     * is told, given its grace and then killed with all that it started.
+     * learns it, has its grace and is then killed with all that it started.
      */
     async run(request, hooks) {
-        let ended = null;
-        let begun = false;
-        const open = new Set(['stdout', 'stderr']);
-        const secrets = new Set();
-        const secret = (value) => {
-            // It comes by both streams and the channel, whichever is first.
-            if (secrets.has(value))
-                return;
-            secrets.add(value);
-            hooks.secret(value);
+        const run = {
+            request,
+            hooks,
+            errors: new Tail(module_child_ERROR_LINES, (text) => hooks.redact(text)),
+            open: new Set(STREAMS),
+            end: null,
+            hasBegun: false,
         };
-        const errors = new Tail(30, (text) => hooks.redact(text));
-        this.#onMessage = (message) => {
-            if (message?.run !== request.run)
-                return;
-            if (message.type === 'progress')
-                hooks.progress(message.progress);
-            else if (message.type === 'secret')
-                secret(message.value);
-            else if (message.type === 'end') {
-                ended = message;
-                this.#changes.notify();
-            }
-        };
-        for (const stream of ['stdout', 'stderr']) {
-            this.#streams[stream].start(request.run, {
-                line: (text) => {
-                    // What `core.setSecret` prints. Obeyed and not shown.
-                    const masked = maskedValue(text);
-                    if (masked !== null) {
-                        if (masked !== '')
-                            secret(masked);
-                        return;
-                    }
-                    if (stream === 'stderr')
-                        errors.push(text);
-                    hooks.line(text, stream);
-                },
-                secret,
-                redact: (text) => hooks.redact(text),
-                begin: () => {
-                    begun = true;
-                },
-                end: () => {
-                    open.delete(stream);
-                    this.#changes.notify();
-                },
-            });
-        }
+        this.#run = run;
+        this.#listen(run);
         const onAbort = () => this.#changes.notify();
         hooks.signal.addEventListener('abort', onAbort);
         this.#send(request);
-        const over = () => ended !== null || this.#gone !== null;
-        let stopped = null;
-        let killed = false;
         try {
-            await this.#changes.until(() => over() || hooks.signal.aborted);
-            if (!over()) {
-                stopped = readStop(hooks.signal, this.#graceMs);
-                const { abortCause, message } = stopped;
-                this.#send({ type: 'abort', run: request.run, abortCause, message });
-                killed = !(await this.#changes.until(over, stopped.graceMs));
-            }
-            const drained = ended !== null && (await this.#changes.until(() => open.size === 0 || this.#gone !== null, module_child_DRAIN_MS));
-            const last = ended;
-            const reusable = drained && last?.reusable === true && !hooks.signal.aborted && this.alive;
-            if (!reusable)
-                await this.kill();
-            return {
-                reusable,
-                begun,
-                outcome: last?.outcome ?? this.#endWithout(stopped, killed, request.name, errors),
-            };
+            return await this.#finish(run);
         }
         finally {
             hooks.signal.removeEventListener('abort', onAbort);
-            this.#onMessage = null;
-            this.#streams.stdout.stop();
-            this.#streams.stderr.stop();
+            this.#reports.end();
+            for (const name of STREAMS)
+                this.#streams[name].stop();
+            this.#run = null;
         }
     }
     /** Kills the process and all that it started; settles when they are gone. */
@@ -61820,40 +62408,163 @@ class ModuleChild {
             return;
         await killTree(pid, this.#mark);
         // `exit` follows the death; the wait is bounded for a process that even SIGKILL cannot end.
-        await this.#changes.until(() => this.#gone !== null, module_child_DRAIN_MS);
+        await this.#changes.until(() => this.#gone !== null, DEATH_MS);
     }
-    #endWithout(stopped, killed, name, errors) {
+    async #finish(run) {
+        const { signal } = run.hooks;
+        const isOver = () => run.end !== null || this.#gone !== null || this.#reports.broken;
+        let stop = null;
+        let isKilled = false;
+        await this.#changes.until(() => isOver() || signal.aborted);
+        if (!isOver()) {
+            stop = readStop(signal, this.#graceMs);
+            const { abortCause, message } = stop;
+            this.#send({ type: 'abort', run: run.request.run, abortCause, message });
+            isKilled = !(await this.#changes.until(isOver, stop.graceMs));
+        }
+        const isWhole = () => run.open.size === 0 || this.#gone !== null;
+        const hasAll = run.end !== null && (await drained(this.#changes, isWhole, () => this.#received));
+        if (run.end !== null && !hasAll)
+            run.hooks.line(OUTPUT_MISSING, 'stderr');
+        const reuse = hasAll && run.end !== null && !signal.aborted && this.alive && !this.#reports.spoiled
+            ? run.end.reuse
+            : 'none';
+        if (reuse === 'none')
+            await this.kill();
+        const outcome = run.end?.outcome ??
+            this.#outcomeWithoutEnd(run, stop && stoppedOutcome(stop, isKilled ? 'killed' : 'ended'));
+        return { reuse, hasBegun: run.hasBegun, outcome };
+    }
+    #outcomeWithoutEnd(run, stopped) {
+        const { name } = run.request;
         if (stopped !== null)
-            return stoppedOutcome(stopped, killed ? 'killed' : 'ended');
-        return crashOutcome(name, this.#gone ?? { code: null, signal: null }, errors.lines);
+            return stopped;
+        if (this.#reports.broken && this.#gone?.code !== 0) {
+            return {
+                outcome: 'failure',
+                kind: 'crashed',
+                message: `The handler "${name}" or a process that it started wrote to descriptor ${REPORT_FD}, which cloud-jobs uses, so that its result cannot be read. Use other descriptors.`,
+            };
+        }
+        return crashOutcome(name, this.#gone ?? { code: null, signal: null }, run.errors.lines);
+    }
+    #listen(run) {
+        const secrets = new Set();
+        const secret = (value) => {
+            if (secrets.has(value))
+                return;
+            secrets.add(value);
+            run.hooks.secret(value);
+        };
+        this.#reports.begin(run.request.run, (report) => {
+            if (report.type === 'progress')
+                run.hooks.progress(report.progress);
+            else if (report.type === 'secret')
+                secret(report.value);
+            else {
+                run.end ??= report;
+                this.#changes.notify();
+            }
+        });
+        for (const stream of STREAMS) {
+            this.#streams[stream].start(run.request.run, {
+                line: (text) => {
+                    const command = outputCommand(text);
+                    if (command?.name === 'add-mask') {
+                        if (command.value !== '')
+                            secret(command.value);
+                    }
+                    else if (command?.name === 'warning')
+                        run.hooks.warning(command.value);
+                    else {
+                        if (stream === 'stderr')
+                            run.errors.push(text);
+                        run.hooks.line(text, stream);
+                    }
+                },
+                redact: (text) => run.hooks.redact(text),
+                begin: () => {
+                    run.hasBegun = true;
+                },
+                end: () => {
+                    run.open.delete(stream);
+                    this.#changes.notify();
+                },
+            });
+        }
+    }
+    #readOutput(name) {
+        const stream = this.#child[name];
+        stream?.on('error', () => { });
+        stream?.on('data', (chunk) => {
+            this.#received += chunk.length;
+            afterReports(() => this.#streams[name].push(chunk));
+        });
+        stream?.on('close', () => {
+            afterReports(() => {
+                this.#run?.open.delete(name);
+                this.#changes.notify();
+            });
+        });
     }
     async #afterExit(code, signal) {
         const { pid } = this.#child;
-        let closed = false;
+        let isClosed = false;
         this.#child.once('close', () => {
-            closed = true;
-            this.#changes.notify();
+            afterReports(() => {
+                isClosed = true;
+                this.#changes.notify();
+            });
         });
         if (pid !== undefined)
             await killTree(pid, this.#mark);
-        // A process that left the group may hold the pipes open for ever.
-        await this.#changes.until(() => closed, module_child_DRAIN_MS);
-        this.#child.stdout?.destroy();
-        this.#child.stderr?.destroy();
+        const isWhole = await drained(this.#changes, () => isClosed, () => this.#received);
+        if (!isWhole)
+            this.#run?.hooks.line(OUTPUT_MISSING, 'stderr');
+        for (const pipe of this.#child.stdio)
+            pipe?.destroy();
         this.#leave({ code, signal });
     }
     #leave(gone) {
         this.#forget();
-        this.#streams.stdout.flush();
-        this.#streams.stderr.flush();
+        for (const name of STREAMS)
+            this.#streams[name].flush();
         this.#gone = gone;
         this.#changes.notify();
     }
     #send(message) {
-        // A closed channel is told by the exit of the process; without a callback it would be thrown.
-        if (this.#child.connected)
-            this.#child.send(message, () => { });
+        const pipe = this.#pipe(REQUEST_FD);
+        if (pipe?.writable)
+            pipe.write(`${JSON.stringify(message)}\n`);
     }
+    #pipe(descriptor) {
+        return this.#child.stdio[descriptor] ?? null;
+    }
+}
+/**
+ * Runs a function when all pipes were read once more. A secret is reported before it is printed, and so it is known
+ * before a line that holds it may be cut.
+ */
+function afterReports(run) {
+    setImmediate(() => setImmediate(run));
+}
+function spawnHost(options, mark) {
+    const { hostScript, env, cwd, memoryMb } = options;
+    const script = hostScript instanceof URL ? (0,external_node_url_.fileURLToPath)(hostScript) : hostScript;
+    const nodeOptions = [
+        // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
+        '--disable-warning=ExperimentalWarning',
+        '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+        ...(memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`]),
+    ];
+    return (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...nodeOptions, script], {
+        // A group of its own, so that all it starts can be killed with it.
+        detached: true,
+        windowsHide: true,
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+        env: { ...env, [MARK_NAME]: mark },
+        ...(cwd === undefined ? {} : { cwd }),
+    });
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/module-pool.js
@@ -61867,30 +62578,32 @@ class ModulePool {
     #maxIdle;
     #idle = [];
     #all = new Set();
-    #closed = false;
+    #isClosed = false;
     constructor(options, maxIdle) {
         this.#options = options;
         this.#maxIdle = maxIdle;
     }
     async run(request, hooks) {
-        const { child, warm } = this.#take();
-        const { outcome, reusable, begun } = await child.run(request, hooks);
+        const { child, isWarm } = await this.#take(request.url);
+        const { outcome, reuse, hasBegun } = await child.run(request, hooks);
         // It died while it waited (something that its last job left behind), and this job was not begun.
-        if (warm && !begun && !hooks.signal.aborted && !this.#closed) {
+        if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
             await this.#drop(child);
             return this.run(request, hooks);
         }
-        if (reusable && !this.#closed && this.#idle.length < this.#maxIdle) {
-            this.#idle.push(child);
+        if (reuse === 'none' || this.#isClosed) {
+            await this.#drop(child);
         }
         else {
-            await this.#drop(child);
+            this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null });
+            if (this.#idle.length > this.#maxIdle)
+                await this.#dropOldest();
         }
         return outcome;
     }
     /** Kills every process, busy or not; settles when all are gone. */
     async close() {
-        this.#closed = true;
+        this.#isClosed = true;
         this.#idle.length = 0;
         await Promise.all([...this.#all].map((child) => child.kill()));
         this.#all.clear();
@@ -61899,18 +62612,29 @@ class ModulePool {
         await child.kill();
         this.#all.delete(child);
     }
-    #take() {
-        if (this.#closed)
+    async #dropOldest() {
+        const oldest = this.#idle.shift();
+        if (oldest !== undefined)
+            await this.#drop(oldest.child);
+    }
+    async #take(url) {
+        if (this.#isClosed)
             throw new Error('The custom handlers are closed: no job can be started any more.');
-        for (let child = this.#idle.pop(); child !== undefined; child = this.#idle.pop()) {
-            // The last one used is the warmest. It may have died while it waited.
-            if (child.alive)
-                return { child, warm: true };
-            this.#all.delete(child);
+        for (;;) {
+            // The last one used is the warmest.
+            const own = this.#idle.findLastIndex(({ reservedFor }) => reservedFor === url);
+            const index = own === -1 ? this.#idle.findLastIndex(({ reservedFor }) => reservedFor === null) : own;
+            const [idle] = index === -1 ? [] : this.#idle.splice(index, 1);
+            if (idle === undefined)
+                break;
+            // It may have died, or written to its pipe, while it waited.
+            if (idle.child.alive && !idle.child.spoiled)
+                return { child: idle.child, isWarm: true };
+            await this.#drop(idle.child);
         }
         const child = new ModuleChild(this.#options);
         this.#all.add(child);
-        return { child, warm: false };
+        return { child, isWarm: false };
     }
 }
 
@@ -61963,6 +62687,7 @@ function createCustomHandlers(options) {
         return pool.run(request, {
             signal: context.signal,
             line: (text, stream) => context.log.line(text, stream),
+            warning: (text) => context.log.warning(text),
             progress: (progress) => context.progress(progress),
             secret: (value) => context.secret(value),
             redact: (text) => context.redact(text),
@@ -61988,6 +62713,7 @@ function createCustomHandlers(options) {
         const outcome = await pool.run(request, {
             signal,
             line: () => { },
+            warning: () => { },
             progress: () => { },
             secret: () => { },
             redact: (text) => text,
@@ -62067,8 +62793,6 @@ function job_type_openFolder({ folder, hostScript, env, scratchDir }) {
     });
 }
 
-// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
-var schemas = __nccwpck_require__(749);
 ;// CONCATENATED MODULE: ./lib/src/handlers/maintenance.js
 
 // Clients of the seed schema stored numbers and booleans as text.
@@ -73272,7 +73996,7 @@ const parser = new XMLParser({
 	attributeValueProcessor: (name, value) => namespaceOptions.attributeValueProcessor(name, value),
 	updateTag: (name) => namespaceOptions.updateTag(name)
 });
-const parse = (value, options) => {
+const parse_parse = (value, options) => {
 	if (!detect(value)) throw new DetectError(locales.invalidFeedFormat);
 	let normalized;
 	try {
@@ -73292,9 +74016,9 @@ const parse = (value, options) => {
 const NEW_STYLE = /^(\d{4}\.\d{4,5})(?:v(\d{1,4}))?$/i;
 const OLD_STYLE = /^([a-z][a-z-]*)(?:\.[a-z-]+)?\/(\d{7})(?:v(\d{1,4}))?$/i;
 /**
- * Reads an arXiv id in any form it is seen in: bare, `arXiv:…`, `oai:arXiv.org:…`, an abs or pdf address, a
- * 10.48550 DOI, with or without version. Old ids keep their archive, and the subject class that some forms carry
- * goes (`math.GT/0309136` is `math/0309136`). Null when `text` is none.
+ * Reads an arXiv id in every form that was seen: bare, `arXiv:…`, `oai:arXiv.org:…`, an abs or pdf address, a 10.48550
+ * DOI, with or without version. Old ids keep their archive and lose the subject class that some forms carry
+ * (`math.GT/0309136` is `math/0309136`). Returns null if `text` is not such an id.
  * Source: arxiv_identifier.md and arxiv_identifier_for_services.md of arXiv's documentation.
  */
 function parseArxivId(text) {
@@ -73315,7 +74039,9 @@ function parseArxivId(text) {
     }
     return null;
 }
-/** DOI in lower case without resolver or `doi:`; null when `text` is no DOI or is arXiv's own (10.48550/arXiv.…). */
+/** Longer texts are not DOIs, and Postgres cannot index them. */
+const MAX_DOI_LENGTH = 300;
+/** A DOI in lower case without resolver or `doi:`; null if `text` is not a DOI or is arXiv's own (10.48550/arXiv.…). */
 function normaliseDoi(text) {
     const bare = (text ?? '')
         .trim()
@@ -73324,7 +74050,7 @@ function normaliseDoi(text) {
         // Authors may type several DOIs into arXiv's field; the first one is the paper's.
         .split(/\s+/)[0]
         ?.toLowerCase();
-    if (bare === undefined || !/^10\.\d{4,9}\/\S+$/.test(bare))
+    if (bare === undefined || bare.length > MAX_DOI_LENGTH || !/^10\.\d{4,9}\/\S+$/.test(bare))
         return null;
     return bare.startsWith('10.48550/arxiv.') ? null : bare;
 }
@@ -73344,7 +74070,7 @@ function cleanText(text) {
         .replace(/[\p{Cc}\s]+/gu, ' ')
         .trim();
 }
-/** Like `cleanText`, but null for a text with nothing in it. */
+/** Clean text, or null if nothing is left of it. */
 function cleanTextOrNull(text) {
     const cleaned = cleanText(text ?? '');
     return cleaned === '' ? null : cleaned;
@@ -73355,12 +74081,23 @@ function quoteStart(text, limit = 120) {
     const characters = [...cleaned];
     return characters.length > limit ? `${characters.slice(0, limit).join('')}…` : cleaned;
 }
-/** ISO 8601 in UTC, or null when `text` is no date. A date alone is taken as midnight UTC. */
+/** ISO 8601 in UTC, or null if `text` is not a date of the years 1 to 9999. A date alone is midnight UTC. */
 function isoDate(text) {
     if (text === null || text === undefined || text.trim() === '')
         return null;
     const time = Date.parse(text.trim());
-    return Number.isNaN(time) ? null : new Date(time).toISOString();
+    if (Number.isNaN(time))
+        return null;
+    const iso = new Date(time).toISOString();
+    // Other years are written with a sign, which Postgres refuses.
+    return /^\d{4}-/.test(iso) && !iso.startsWith('0000') ? iso : null;
+}
+/** Longer names are not categories, and Postgres cannot index them. */
+const MAX_NAME_LENGTH = 200;
+/** Clean names, each once, without those that are empty or too long for the index. */
+function distinctNames(names) {
+    const clean = names.map(cleanText).filter((name) => name !== '' && name.length <= MAX_NAME_LENGTH);
+    return [...new Set(clean)];
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/arxiv-feed.js
@@ -73368,8 +74105,8 @@ function isoDate(text) {
 
 
 /** Called through a function of its own, so that the dates get the type they have without options. */
-const arxiv_feed_parseFeed = (body) => parse(body);
-/** Reads the body of an answer of arXiv's query API. Never throws. */
+const arxiv_feed_parseFeed = (body) => parse_parse(body);
+/** Reads the body of a response of arXiv's query API. Never throws. */
 function readArxivFeed(body) {
     let feed;
     try {
@@ -73378,21 +74115,22 @@ function readArxivFeed(body) {
     catch (cause) {
         return { kind: 'unreadable', cause };
     }
-    // The parser forgives a feed that stops in the middle, and the papers after that point would be missing in silence.
+    // The parser accepts a feed that stops in the middle, and the papers after that point would be missing in silence.
     if (!/<\/(?:[\w-]+:)?feed>\s*$/.test(body)) {
         return { kind: 'unreadable', cause: new Error('the feed has no closing tag') };
     }
-    const entries = feed.entries ?? [];
-    const error = entries.find(isErrorEntry);
-    if (error !== undefined) {
-        return { kind: 'error', message: cleanTextOrNull(error.summary?.value) ?? 'no reason given' };
-    }
+    const all = feed.entries ?? [];
+    const entries = all.filter((entry) => !isErrorEntry(entry));
+    const error = all.find(isErrorEntry);
+    const message = error && (cleanTextOrNull(error.summary?.value) ?? 'no reason given');
+    if (message !== undefined && entries.length === 0)
+        return { kind: 'error', message };
     const papers = [];
-    const unreadable = [];
+    const odd = [];
     for (const entry of entries) {
         const paper = readEntry(entry);
-        if (paper === null)
-            unreadable.push(cleanText(entry.id ?? '(no id)').slice(0, 100));
+        if ('problem' in paper)
+            odd.push(paper);
         else
             papers.push(paper);
     }
@@ -73400,8 +74138,9 @@ function readArxivFeed(body) {
     return {
         kind: 'papers',
         papers,
-        entryCount: entries.length,
-        unreadable,
+        entries: entries.length,
+        odd,
+        error: message ?? null,
         totalResults: typeof total === 'number' && Number.isFinite(total) ? total : null,
         title: cleanText(feed.title?.value ?? ''),
     };
@@ -73414,8 +74153,13 @@ function readEntry(entry) {
     const id = parseArxivId(entry.id ?? '');
     const title = cleanTextOrNull(entry.title?.value);
     const published = isoDate(entry.published) ?? isoDate(entry.updated);
-    if (id === null || title === null || published === null)
-        return null;
+    const name = cleanTextOrNull(entry.id) ?? title ?? 'an entry without id and title';
+    if (id === null)
+        return { name, problem: 'no arXiv id' };
+    if (title === null)
+        return { name, problem: 'no title' };
+    if (published === null)
+        return { name, problem: 'no date' };
     const links = entry.links ?? [];
     const version = id.version ?? versionOfLinks(links.map((link) => link.href ?? ''));
     return {
@@ -73427,9 +74171,9 @@ function readEntry(entry) {
         title,
         authors: (entry.authors ?? [])
             .map((author) => cleanText(author.name ?? ''))
-            .filter((name) => name !== ''),
+            .filter((author) => author !== ''),
         abstract: cleanTextOrNull(entry.summary?.value),
-        categories: distinct((entry.categories ?? []).map((category) => cleanText(category.term ?? ''))),
+        categories: distinctNames((entry.categories ?? []).map((category) => category.term ?? '')),
         primaryCategory: cleanTextOrNull(entry.arxiv?.primaryCategory?.term),
         published,
         updated: isoDate(entry.updated),
@@ -73449,9 +74193,6 @@ function versionOfLinks(hrefs) {
     }
     return null;
 }
-function distinct(values) {
-    return [...new Set(values.filter((value) => value !== ''))];
-}
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/keywords.js
 /** Thrown for keywords that cannot be searched for; the message says which and why. */
@@ -73467,8 +74208,9 @@ const keywords_MAX_DEPTH = 6;
  * - `"rag"` or `"rag, agents"`: any of the comma-separated phrases (a JSON list in a string works too);
  * - `["rag", "agents"]`: any of them;
  * - `[["rag", "agents"], ["safety"]]`: AND of OR-lists, as soon as one element is a list;
- * - `{"all": […], "any": […]}`, nested at will.
- * Phrases that differ only in case are one. Throws `KeywordError`.
+ * - `{"all": […], "any": […]}`, nested up to six levels.
+ * Phrases that differ only in case are one.
+ * @throws KeywordError
  */
 function readKeywords(value) {
     const expression = read(fromText(value), 1);
@@ -73477,15 +74219,45 @@ function readKeywords(value) {
     }
     return expression;
 }
+/** Letters that no Unicode form takes apart, as Lucene folds them, which OpenAlex and Europe PMC search with. */
+const FOLDED_LETTERS = {
+    Ł: 'L',
+    ł: 'l',
+    Ø: 'O',
+    ø: 'o',
+    Đ: 'D',
+    đ: 'd',
+    Ð: 'D',
+    ð: 'd',
+    Ħ: 'H',
+    ħ: 'h',
+    ı: 'i',
+    ß: 'ss',
+    ẞ: 'SS',
+    Æ: 'AE',
+    æ: 'ae',
+    Œ: 'OE',
+    œ: 'oe',
+    Þ: 'TH',
+    þ: 'th',
+    Ŧ: 'T',
+    ŧ: 't',
+    Ŋ: 'N',
+    ŋ: 'n',
+    Ə: 'A',
+    ə: 'a',
+};
 /**
- * A phrase that cannot break out of double quotes or be read as syntax by arXiv, OpenAlex or Europe PMC: no quotes,
- * brackets, wildcards, field colons, commas or pipes, and accents folded (arXiv answers some of them with HTTP 400).
+ * A phrase that cannot break out of double quotes or be read as syntax by arXiv, OpenAlex or Europe PMC: it has no
+ * quotes, brackets, wildcards, field colons, commas or pipes, and its letters have no accents, since arXiv answers some
+ * of them with HTTP 400.
  */
 function cleanPhrase(text) {
     return text
         .toWellFormed()
         .normalize('NFKD')
         .replace(/[\p{M}\uFFFD]/gu, '')
+        .replace(/[^\0-\x7f]/g, (letter) => FOLDED_LETTERS[letter] ?? letter)
         .replace(/[\p{C}\p{Z}\s"“”„«»\\()[\]{}<>*?^~:,;|]+/gu, ' ')
         .trim();
 }
@@ -73678,29 +74450,47 @@ const ARXIV_PAGE_SIZE = 200;
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
 
-;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/source-error.js
-/** A failure of one source. Other sources go on; every other error fails the job. */
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/source.js
+
+/** A failure of one source. The other sources of the job go on. */
 class SourceError extends Error {
     name = 'SourceError';
-    source;
     kind;
-    /** What the source asked for with `Retry-After`. */
+    /** How long the source asks to wait. */
     retryAfterSeconds;
-    constructor(source, kind, message, options = {}) {
+    constructor(kind, message, options = {}) {
         super(message, options.cause === undefined ? undefined : { cause: options.cause });
-        this.source = source;
         this.kind = kind;
         this.retryAfterSeconds = options.retryAfterSeconds ?? null;
     }
 }
+const NAMED_RECORDS = 5;
+/** One warning that names the records which were left out, or none. */
+function oddRecordWarnings(label, odd) {
+    if (odd.length === 0)
+        return [];
+    const named = odd
+        .slice(0, NAMED_RECORDS)
+        .map(({ name, problem }) => `${quoteStart(name, 80)} (${quoteStart(problem, 100)})`);
+    const more = odd.length > NAMED_RECORDS ? ` and ${odd.length - NAMED_RECORDS} more` : '';
+    const noun = odd.length === 1 ? 'a record' : `${odd.length} records`;
+    return [`${label} sent ${noun} that cannot be read, skipped: ${named.join(', ')}${more}`];
+}
 
-;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/http.js
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/request.js
+/** One HTTP request to a source, and the tries of it. */
 
 
 
+/** Tells the operator of a source whose program this is, so that they can write instead of blocking it. */
+const CONTACT_URL = 'https://www.npmjs.com/package/cloud-jobs';
+/** Waits between the tries of one request, in milliseconds. Longer waits are for the queue: the job comes back. */
+const RETRY_WAITS_MS = [10_000, 30_000, 60_000];
+/** The longest `Retry-After` that a run waits for itself. */
+const LONGEST_WAIT_SECONDS = 60;
 /**
- * One GET. Returns whatever status came; throws `SourceError` of kind `unavailable` when no whole answer came (network,
- * timeout, too large), and the signal's own reason when that aborts.
+ * Sends one GET and returns the response, whatever its status.
+ * @throws SourceError of kind `unavailable` if no whole response came; the signal's own reason if it aborts
  */
 async function get(request, deps) {
     const timeoutMs = deps.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -73710,59 +74500,111 @@ async function get(request, deps) {
             headers: { accept: request.accept, 'user-agent': request.userAgent },
             signal: AbortSignal.any([request.signal, timeout]),
         });
-        const body = await readBody(response, deps.maxResponseBytes ?? MAX_RESPONSE_BYTES, request.source);
-        return {
-            status: response.status,
-            body,
-            retryAfterSeconds: retryAfter(response.headers.get('retry-after'), deps.now()),
-        };
+        const body = await readBody(response, deps.maxResponseBytes ?? MAX_RESPONSE_BYTES, request.label);
+        const retryAfterSeconds = readWait(response.headers, deps.now());
+        return { status: response.status, body, retryAfterSeconds };
     }
     catch (error) {
         request.signal.throwIfAborted();
         if (error instanceof SourceError)
             throw error;
-        const reason = timeout.aborted ? `no whole answer within ${timeoutMs / 1000} s` : networkReason(error);
-        // The cause of a failed fetch can hold the whole address; with a redactor there is a secret in it.
+        const reason = timeout.aborted ? `no whole response within ${timeoutMs / 1000} s` : networkReason(error);
+        const message = `${request.label} could not be reached: ${reason}`;
+        // The cause of a failed fetch can hold the whole address. A redactor means that there is a secret in it.
         const cause = request.redact === undefined ? { cause: error } : {};
-        const message = `${sourceLabel(request.source)} could not be reached: ${reason}`;
-        throw new SourceError(request.source, 'unavailable', request.redact?.(message) ?? message, cause);
+        throw new SourceError('unavailable', request.redact?.(message) ?? message, cause);
     }
+}
+/**
+ * Tries again while a source is unavailable, sends empty pages, or asks for a wait of up to a minute.
+ * A longer wait, a throttle that names none and a refusal are thrown at once: asking again would make them worse.
+ */
+async function withRetries(attempt, run) {
+    for (let tries = 0;; tries += 1) {
+        try {
+            return await attempt();
+        }
+        catch (error) {
+            if (!(error instanceof SourceError))
+                throw error;
+            const waitMs = waitBeforeRetry(error, tries);
+            if (waitMs === 'never')
+                throw error;
+            if (waitMs === 'later') {
+                const options = { cause: error.cause, retryAfterSeconds: error.retryAfterSeconds };
+                throw new SourceError('throttled', error.message, options);
+            }
+            if (waitMs === 'spent') {
+                throw new SourceError(error.kind, `${error.message} (tried ${tries + 1} times)`, {
+                    cause: error.cause,
+                });
+            }
+            run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`);
+            await run.deps.sleep(waitMs, run.signal);
+        }
+    }
+}
+function waitBeforeRetry(error, tries) {
+    const asked = error.retryAfterSeconds;
+    const isUnavailable = error.kind === 'unavailable' || error.kind === 'empty_page';
+    if (!isUnavailable && error.kind !== 'throttled')
+        return 'never';
+    if (asked !== null && asked > LONGEST_WAIT_SECONDS)
+        return 'later';
+    if (!isUnavailable && asked === null)
+        return 'never';
+    const planned = RETRY_WAITS_MS[tries];
+    if (planned === undefined)
+        return 'spent';
+    const askedMs = Math.max(1, asked ?? 0) * 1000;
+    return isUnavailable ? Math.max(planned, askedMs) : askedMs;
 }
 /** The start of a body for an error message, without secrets and on one line. */
 function quoteBody(response, redact) {
     const start = quoteStart(redact?.(response.body.slice(0, 4000)) ?? response.body);
-    return start === '' ? 'an empty answer' : `"${start}"`;
+    return start === '' ? 'an empty body' : `"${start}"`;
 }
-/** `cloud-jobs/<version> (paper_fetch; mailto:…)`. Agents without a name of their own are throttled more. */
+/** The User-Agent of a run. Sources throttle programs that do not name themselves and a contact. */
 function userAgent(version, mailto) {
-    return `cloud-jobs/${version} (paper_fetch${mailto === null ? '' : `; mailto:${mailto}`})`;
+    return `cloud-jobs/${version} (+${CONTACT_URL}${mailto === null ? '' : `; mailto:${mailto}`})`;
 }
-/** How the source is called in messages. */
-function sourceLabel(source) {
-    return { arxiv: 'arXiv', openalex: 'OpenAlex', europepmc: 'Europe PMC' }[source];
+/**
+ * The seconds that a `Retry-After` header asks to wait: a number of seconds or an HTTP date.
+ * Null if there is no header or it is neither.
+ */
+function retryAfter(header, now) {
+    const text = header?.trim() ?? '';
+    if (/^\d+(\.\d+)?$/.test(text))
+        return Math.ceil(Number(text));
+    // Node reads many texts as a date ("-1" is a day in 2001); an HTTP date begins with the name of a day.
+    if (!/^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(text))
+        return null;
+    // The oldest of the three forms of an HTTP date (asctime) does not name its zone, which is GMT.
+    const time = Date.parse(/gmt|utc|[+-]\d{4}$/i.test(text) ? text : `${text} GMT`);
+    return Number.isNaN(time) ? null : Math.max(0, Math.ceil((time - now.getTime()) / 1000));
 }
-async function readBody(response, limit, source) {
+/** `Retry-After`, or the end of the budget that OpenAlex names in headers of its own. */
+function readWait(headers, now) {
+    const asked = retryAfter(headers.get('retry-after'), now);
+    if (asked !== null)
+        return asked;
+    const remaining = headers.get('x-ratelimit-remaining-usd') ?? headers.get('x-ratelimit-remaining');
+    return remaining !== null && Number(remaining) <= 0
+        ? retryAfter(headers.get('x-ratelimit-reset'), now)
+        : null;
+}
+async function readBody(response, limit, label) {
     if (response.body === null)
         return '';
     const chunks = [];
     let size = 0;
     for await (const chunk of response.body) {
         size += chunk.byteLength;
-        if (size > limit) {
-            throw new SourceError(source, 'unavailable', `${sourceLabel(source)} sent more than ${limit} bytes in one answer`);
-        }
+        if (size > limit)
+            throw new SourceError('unavailable', `${label} sent more than ${limit} bytes in one response`);
         chunks.push(chunk);
     }
     return new TextDecoder().decode(Buffer.concat(chunks));
-}
-/** Seconds from a `Retry-After` header: a number of seconds or an HTTP date. Null when there is none to be read. */
-function retryAfter(header, now) {
-    if (header === null)
-        return null;
-    if (/^\s*\d+\s*$/.test(header))
-        return Number(header);
-    const time = Date.parse(header);
-    return Number.isNaN(time) ? null : Math.max(0, Math.ceil((time - now.getTime()) / 1000));
 }
 function networkReason(error) {
     if (!(error instanceof Error))
@@ -73774,39 +74616,7 @@ function networkReason(error) {
     return [code, cause.message].filter((part) => part !== '').join(' ');
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/retry.js
-
-/** Waits between tries of one request, in milliseconds. More would only spend a runner's time: the job is retried. */
-const RETRY_WAITS_MS = [10_000, 30_000, 60_000];
-/**
- * Tries again while a source is `unavailable`, with the waits above (or its own `Retry-After`, up to a minute).
- * A throttle, a refusal and every other error pass at once: asking again would make them worse.
- */
-async function withRetries(attempt, signal, deps, onRetry) {
-    for (let tries = 0;; tries += 1) {
-        try {
-            return await attempt();
-        }
-        catch (error) {
-            const planned = RETRY_WAITS_MS[tries];
-            if (!(error instanceof SourceError) || error.kind !== 'unavailable')
-                throw error;
-            if (planned === undefined) {
-                throw new SourceError(error.source, 'unavailable', `${error.message} (tried ${tries + 1} times)`, {
-                    cause: error.cause,
-                    retryAfterSeconds: error.retryAfterSeconds,
-                });
-            }
-            const asked = error.retryAfterSeconds === null ? 0 : error.retryAfterSeconds * 1000;
-            const waitMs = Math.max(planned, Math.min(asked, 60_000));
-            onRetry(error, waitMs);
-            await deps.sleep(waitMs, signal);
-        }
-    }
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/arxiv.js
-
 
 
 
@@ -73821,101 +74631,81 @@ const PAPER_FETCH_CONCURRENCY_KEY = 'cloud-jobs:arxiv';
 const ACCEPT = 'application/atom+xml, application/xml;q=0.9, */*;q=0.1';
 /** arXiv refuses to page beyond this with HTTP 400 (user manual, section 3.1.1). */
 const MAX_START = 30_000;
-/** Papers of arXiv that match the config, newest first. */
-function arxivPages(run) {
-    const query = arxivSearchQuery(run.config, run.window);
-    return { query, pages: readPages(run, query) };
-}
-async function* readPages(run, query) {
+/** Papers of arXiv. A cursor is the position of the first entry of a page. */
+const arxiv = {
+    name: 'arxiv',
+    label: 'arXiv',
+    firstCursor: '0',
+    query: (run) => arxivSearchQuery(run.config, run.window),
+    readPage,
+};
+async function readPage(run, query, cursor, wanted) {
     const { config } = run;
+    const start = Number(cursor);
     const pageSize = run.deps.arxivPageSize ?? ARXIV_PAGE_SIZE;
-    let start = 0;
-    let kept = 0;
-    let total = null;
-    while (kept < config.maxPapers && start < MAX_START) {
-        // A filter makes it unknown how many entries are needed, so whole pages are asked for then.
-        const wanted = config.includeCrossLists ? Math.min(pageSize, config.maxPapers - kept) : pageSize;
-        const asked = Math.min(wanted, MAX_START - start);
-        const answer = await readPage(run, query, start, asked, total);
-        total = answer.totalResults ?? total;
-        const fitting = answer.papers.filter((paper) => isFitting(paper, config));
-        const papers = fitting.slice(0, config.maxPapers - kept);
-        yield {
-            papers,
-            skipped: answer.papers.length - fitting.length,
-            total,
-            warnings: warningsOf(answer, query, start === 0),
-        };
-        start += answer.entryCount;
-        kept += papers.length;
-        const isLast = total === null ? answer.entryCount < asked : start >= total;
-        if (isLast)
-            return;
-    }
-}
-function readPage(run, query, start, asked, knownTotal) {
+    // A filter makes it unknown how many entries are needed, so whole pages are asked for then.
+    const asked = Math.min(config.includeCrossLists ? Math.min(pageSize, wanted) : pageSize, MAX_START - start);
     const request = {
-        source: 'arxiv',
+        label: arxiv.label,
         url: arxivPageUrl(run.deps.endpoints.arxiv, query, start, asked),
         accept: ACCEPT,
         userAgent: run.userAgent,
         signal: run.signal,
     };
-    const attempt = async () => {
-        const response = await run.arxivGate.pass(run.signal, () => get(request, run.deps));
-        const answer = readAnswer(response);
-        const total = answer.totalResults ?? knownTotal;
-        if (answer.entryCount === 0 && total !== null && start < total) {
-            throw unavailable(`arXiv sent an empty page at ${start} of ${total} papers`);
-        }
-        return answer;
+    const feed = readFeed(await run.arxivGate.pass(run.signal, () => get(request, run.deps)));
+    const papers = feed.papers.filter((paper) => isFitting(paper, config));
+    const next = start + feed.entries;
+    return {
+        papers,
+        skipped: feed.papers.length - papers.length,
+        entries: feed.entries,
+        isFull: feed.entries >= asked,
+        total: feed.totalResults,
+        nextCursor: next < MAX_START ? String(next) : null,
+        warnings: warningsOf(feed, query, start === 0),
     };
-    return withRetries(attempt, run.signal, run.deps, (error, waitMs) => run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`));
 }
-/** Sorts an answer into papers or the kind of error it is. */
-function readAnswer(response) {
+/** Sorts a response into papers or the kind of error it is. */
+function readFeed(response) {
     const { status, retryAfterSeconds } = response;
+    const quoted = `(HTTP ${status}: ${quoteBody(response)})`;
     // Since autumn 2026 the throttle answers 406 as well as 429, for the same request seconds apart.
     if (status === 429 || status === 406 || /^\s*rate exceeded/i.test(response.body)) {
-        throw new SourceError('arxiv', 'throttled', `arXiv throttles this machine (HTTP ${status}: ${quoteBody(response)})`, {
-            retryAfterSeconds,
-        });
+        throw new SourceError('throttled', `arXiv throttles this machine ${quoted}`, { retryAfterSeconds });
     }
     if (status === 403) {
-        throw new SourceError('arxiv', 'blocked', `arXiv refuses this machine (HTTP 403: ${quoteBody(response)}). Do not ask again soon: arXiv takes that for an attack`);
+        const advice = 'Do not ask again soon: arXiv takes that for an attack';
+        throw new SourceError('blocked', `arXiv refuses this machine ${quoted}. ${advice}`);
     }
     if (status >= 500 || status === 408) {
-        throw unavailable(`arXiv is overloaded (HTTP ${status}: ${quoteBody(response)})`, retryAfterSeconds);
+        throw new SourceError('unavailable', `arXiv is overloaded ${quoted}`, { retryAfterSeconds });
     }
-    const answer = readArxivFeed(response.body);
-    if (answer.kind === 'error') {
-        throw new SourceError('arxiv', 'rejected', `arXiv refuses the query (HTTP ${status}): ${answer.message}`);
+    const feed = readArxivFeed(response.body);
+    if (feed.kind === 'error') {
+        throw new SourceError('rejected', `arXiv refuses the query (HTTP ${status}): ${feed.message}`);
     }
-    if (status !== 200) {
-        throw new SourceError('arxiv', 'rejected', `arXiv refuses the query (HTTP ${status}: ${quoteBody(response)})`);
+    if (status !== 200)
+        throw new SourceError('rejected', `arXiv refuses the query ${quoted}`);
+    if (feed.kind === 'unreadable') {
+        const message = `arXiv sent something that is not a whole Atom feed: ${quoteBody(response)}`;
+        throw new SourceError('unavailable', message, { cause: feed.cause });
     }
-    if (answer.kind === 'unreadable') {
-        throw unavailable(`arXiv sent something that is no whole Atom feed: ${quoteBody(response)}`, null, answer.cause);
-    }
-    return answer;
-}
-function unavailable(message, retryAfterSeconds = null, cause) {
-    return new SourceError('arxiv', 'unavailable', message, { retryAfterSeconds, cause });
+    return feed;
 }
 function isFitting(paper, config) {
     if (config.includeCrossLists)
         return true;
     return paper.primaryCategory !== null && config.categories.includes(paper.primaryCategory);
 }
-function warningsOf(answer, query, isFirst) {
-    const warnings = [];
-    const rewritten = isFirst ? rewrittenQuery(query, answer.title) : null;
+function warningsOf(feed, query, isFirst) {
+    const warnings = oddRecordWarnings(arxiv.label, feed.odd);
+    const rewritten = isFirst ? rewrittenQuery(query, feed.title) : null;
     if (rewritten !== null) {
-        warnings.push(`arXiv ran another query than the one sent: ${rewritten.slice(0, 500)} in place of ${query}`);
+        const ran = `arXiv ran another query than the one sent: ${rewritten.slice(0, 500)} in place of ${query}`;
+        warnings.push(`${ran}. Its papers may not be those that you want: check keywords and categories`);
     }
-    if (answer.unreadable.length > 0) {
-        warnings.push(`arXiv sent ${answer.unreadable.length} entries without id, title or date: ${answer.unreadable.slice(0, 3).join(', ')}`);
-    }
+    if (feed.error !== null)
+        warnings.push(`arXiv put an error among the papers of a page: ${feed.error}`);
     return warnings;
 }
 
@@ -74110,10 +74900,12 @@ const SNOOZE_SECONDS = 3 * 3600;
 const UNAVAILABLE_RETRY_SECONDS = 1800;
 /** After a source refused this machine: asking soon is taken for an attack. */
 const BLOCKED_RETRY_SECONDS = 86_400;
-const MAX_SNOOZE_SECONDS = 86_400;
+/** No wait is longer than a day, whatever a source asks for. */
+const MAX_WAIT_SECONDS = 86_400;
+const DAY_SECONDS = 86_400;
 const NEWEST_LIMIT = 10;
 /**
- * How the job ends: success when at least one source came to its end (the others are in `errors`); else snoozed if one
+ * How the job ends: success if at least one source came to its end (the others are in `errors`); else snoozed if one
  * throttles, failed if one may work later, discarded if all refuse the request itself.
  */
 function buildOutcome(run) {
@@ -74121,41 +74913,53 @@ function buildOutcome(run) {
     const result = buildResult(run);
     if (failures.length < run.sources.length)
         return { outcome: 'success', result };
-    const message = failures.map((error) => error.message).join('; ');
-    const throttled = failures.filter((error) => error.kind === 'throttled');
-    if (throttled.length > 0) {
-        const seconds = snoozeSeconds(throttled, run.random);
-        return { outcome: 'snooze', seconds, reason: `${message}${keptText(run)}`, details: result };
+    const message = `${run.sources.map((report) => errorText(report, run)).join('; ')}${keptText(run)}`;
+    const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
+    if (failures.some((error) => error.kind === 'throttled')) {
+        const seconds = snoozeSeconds(asked, run.random);
+        return { outcome: 'snooze', seconds, reason: message, details: result };
     }
-    if (failures.every((error) => error.kind === 'rejected')) {
-        return { outcome: 'discard', reason: `${message}${keptText(run)}`, details: result };
+    if (failures.every((error) => error.kind === 'rejected' || error.kind === 'unusable')) {
+        return { outcome: 'discard', reason: message, details: result };
     }
     const isBlocked = failures.every((error) => error.kind !== 'unavailable');
-    const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
-    return {
-        outcome: 'failure',
-        kind: 'error',
-        message: `${message}${keptText(run)}`,
-        details: result,
-        retryInSeconds: isBlocked
-            ? BLOCKED_RETRY_SECONDS
-            : Math.min(Math.max(UNAVAILABLE_RETRY_SECONDS, asked), MAX_SNOOZE_SECONDS),
-    };
+    const retryInSeconds = isBlocked
+        ? BLOCKED_RETRY_SECONDS
+        : Math.min(Math.max(UNAVAILABLE_RETRY_SECONDS, asked), MAX_WAIT_SECONDS);
+    return { outcome: 'failure', kind: 'error', message, details: result, retryInSeconds };
+}
+/** Why a source failed, and for how long it has; null if it did not fail. */
+function errorText(report, run) {
+    const { error, completedSecondsAgo, label } = report;
+    if (error === null)
+        return null;
+    const age = completedSecondsAgo ?? (run.now.getTime() - run.createdAt.getTime()) / 1000;
+    if (!(age > DAY_SECONDS))
+        return error.message;
+    const since = isoDay(new Date(run.now.getTime() - age * 1000));
+    const days = Math.round(age / DAY_SECONDS);
+    const start = completedSecondsAgo === null ? `the job was created on ${since}` : since;
+    return `${error.message}. ${label} has not answered this query to its end since ${start} (${days === 1 ? 'a day' : `${days} days`} ago)`;
 }
 function buildResult(run) {
     const note = buildNote(run);
     const sum = (pick) => run.sources.reduce((total, report) => total + pick(report), 0);
     return {
+        // First, so that the summary of the run has room for it.
+        ...(note === null ? {} : { note }),
         new_papers: sum((report) => report.inserted),
         updated_papers: sum((report) => report.updated),
         unchanged_papers: sum((report) => report.unchanged),
         total_papers: run.totalPapers,
         search_queries: run.sources.map((report) => report.query),
-        errors: run.sources.flatMap((report) => [...report.warnings, ...(report.error === null ? [] : [report.error.message])].map((text) => `${report.source}: ${text}`)),
+        errors: run.sources.flatMap((report) => {
+            const error = errorText(report, run);
+            const texts = error === null ? report.warnings : [...report.warnings, error];
+            return texts.map((text) => `${report.source}: ${text}`);
+        }),
         per_source: Object.fromEntries(run.sources.map((report) => [report.source, sourceResult(report)])),
         duration_seconds: Math.round(run.durationSeconds * 1000) / 1000,
         newest: newestPapers(run.sources),
-        ...(note === null ? {} : { note }),
     };
 }
 function sourceResult(report) {
@@ -74178,15 +74982,18 @@ function newestPapers(sources) {
         .slice(0, NEWEST_LIMIT)
         .map((paper) => ({ title: paper.title, url: paper.url, published: paper.published }));
 }
-/** Says why there is nothing new, and what `max_papers` left behind. Null when there is nothing to explain. */
+/** Says why there is nothing new, and what `max_papers` left behind. Null if there is nothing to explain. */
 function buildNote(run) {
     const parts = [];
     const found = run.sources.reduce((total, report) => total + report.found, 0);
     const added = run.sources.reduce((total, report) => total + report.inserted, 0);
     const skipped = run.sources.reduce((total, report) => total + report.skipped, 0);
     const span = `${isoDay(run.window.from)} to ${isoDay(run.window.to)}`;
-    if (found === 0)
+    const failed = run.sources.filter((report) => report.error !== null);
+    if (found === 0 && failed.length === 0)
         parts.push(`no paper matched in ${span}`);
+    else if (found === 0)
+        parts.push(`no paper came from ${run.sources.map((report) => report.label).join(', ')}`);
     else if (added === 0)
         parts.push(`all ${found} papers found in ${span} were known already`);
     if (added === 0 && skipped > 0) {
@@ -74197,26 +75004,59 @@ function buildNote(run) {
         parts.push(gap);
     for (const report of run.sources) {
         if (report.capped) {
-            parts.push(`${sourceLabel(report.source)} has ${report.totalResults} matches and max_papers took the newest ${report.found}`);
+            parts.push(`${report.label} has ${report.totalResults} matches and max_papers took the newest ${report.found}`);
         }
     }
     return parts.length === 0 ? null : parts.join('; ');
 }
-function snoozeSeconds(throttled, random) {
-    const asked = Math.max(0, ...throttled.map((error) => error.retryAfterSeconds ?? 0));
+/** When to come back: when the source says, else hours later. */
+function snoozeSeconds(asked, random) {
+    if (asked > LONGEST_WAIT_SECONDS)
+        return Math.min(asked, MAX_WAIT_SECONDS);
     // Spread, so that jobs which were throttled together do not come back together.
-    const spread = SNOOZE_SECONDS * (0.85 + 0.3 * random);
-    return Math.round(Math.min(Math.max(spread, asked), MAX_SNOOZE_SECONDS));
+    return Math.round(SNOOZE_SECONDS * (0.85 + 0.3 * random));
 }
 function keptText(run) {
-    const kept = run.sources.reduce((total, report) => total + report.inserted + report.updated, 0);
+    const kept = run.sources.reduce((total, report) => total + report.found, 0);
     return kept === 0 ? '' : ` (${kept} papers that came before that are stored)`;
 }
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
 var coerce = __nccwpck_require__(9567);
-// EXTERNAL MODULE: ./node_modules/zod/v4/core/errors.js
-var errors = __nccwpck_require__(7428);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/records.js
+/**
+ * Reads the records of a JSON page one by one, so that an odd one takes no other with it.
+ * @param toPaper makes a paper, or says what the record lacks
+ */
+function readRecords(records, schema, toPaper) {
+    const papers = [];
+    const odd = [];
+    for (const [index, record] of records.entries()) {
+        const parsed = schema.safeParse(record);
+        const paper = parsed.success ? toPaper(parsed.data) : records_problemOf(parsed.error);
+        if (typeof paper === 'string')
+            odd.push({ name: nameOf(record, index), problem: paper });
+        else
+            papers.push(paper);
+    }
+    return { papers, odd };
+}
+function records_problemOf(error) {
+    const [issue] = error.issues;
+    const path = issue?.path.join('.') ?? '';
+    return `${path === '' ? '' : `${path}: `}${issue?.message ?? 'another shape'}`;
+}
+/** What identifies a record for a person: its id, else its title, else its place on the page. */
+function nameOf(record, index) {
+    const fields = typeof record === 'object' && record !== null ? record : {};
+    for (const key of ['id', 'title']) {
+        const value = Reflect.get(fields, key);
+        if ((typeof value === 'string' && value.trim() !== '') || typeof value === 'number')
+            return String(value);
+    }
+    return `record ${index + 1} of the page`;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/europepmc.js
 
 
@@ -74227,28 +75067,28 @@ var errors = __nccwpck_require__(7428);
 
 
 const PAGE_SIZE = 100;
-const record = schemas/* object */.Ikc({
-    id: schemas/* string */.YjP(),
-    source: schemas/* string */.YjP(),
+const recordSchema = schemas/* object */.Ikc({
+    id: schemas/* string */.YjP().regex(/^[\w./:-]{1,100}$/, 'is not an id'),
+    source: schemas/* string */.YjP().regex(/^\w{1,20}$/, 'is not a source'),
     doi: schemas/* string */.YjP().nullish(),
-    title: schemas/* string */.YjP().nullish(),
+    title: schemas/* string */.YjP(),
     authorString: schemas/* string */.YjP().nullish(),
     authorList: schemas/* object */.Ikc({
         author: schemas/* array */.YOg(schemas/* object */.Ikc({ fullName: schemas/* string */.YjP().nullish(), collectiveName: schemas/* string */.YjP().nullish() })),
     })
         .nullish(),
     abstractText: schemas/* string */.YjP().nullish(),
-    firstPublicationDate: schemas/* string */.YjP().nullish(),
+    firstPublicationDate: schemas/* string */.YjP(),
     journalInfo: schemas/* object */.Ikc({ journal: schemas/* object */.Ikc({ title: schemas/* string */.YjP().nullish() }).nullish() }).nullish(),
     fullTextUrlList: schemas/* object */.Ikc({
         fullTextUrl: schemas/* array */.YOg(schemas/* object */.Ikc({ documentStyle: schemas/* string */.YjP().nullish(), url: schemas/* string */.YjP().nullish() })),
     })
         .nullish(),
 });
-const answerSchema = schemas/* object */.Ikc({
-    hitCount: schemas/* number */.aig(),
+const bodySchema = schemas/* object */.Ikc({
+    hitCount: schemas/* number */.aig().nullish().catch(null),
     nextCursorMark: schemas/* string */.YjP().nullish(),
-    resultList: schemas/* object */.Ikc({ result: schemas/* array */.YOg(record) }),
+    resultList: schemas/* object */.Ikc({ result: schemas/* array */.YOg(schemas/* unknown */.L5J()) }),
 });
 /** Errors come with HTTP 200. */
 const errorSchema = schemas/* object */.Ikc({ errCode: coerce/* number */.ai(), errMsg: schemas/* string */.YjP().nullish() });
@@ -74256,36 +75096,17 @@ const errorSchema = schemas/* object */.Ikc({ errCode: coerce/* number */.ai(), 
  * Papers of Europe PMC (PubMed, PMC, preprints of the life sciences) whose title or abstract matches the keywords.
  * Source: europepmc.org/RestfulWebService.
  */
-function europePmcPages(run) {
-    const { keywords } = run.config;
-    const search = keywords === null ? '' : renderKeywords(keywords, (quoted) => `TITLE_ABS:${quoted}`);
-    const query = `${search} AND FIRST_PDATE:[${isoDay(run.window.from)} TO ${isoDay(run.window.to)}]`;
-    return { query, pages: europepmc_readPages(run, query) };
-}
-async function* europepmc_readPages(run, query) {
-    let cursor = '*';
-    let kept = 0;
-    let read = 0;
-    while (cursor !== null && kept < run.config.maxPapers) {
-        const answer = await europepmc_readPage(run, query, cursor, read);
-        const results = answer.resultList.result;
-        const readable = results.map(readRecord).filter((paper) => paper !== null);
-        const papers = readable.slice(0, run.config.maxPapers - kept);
-        const unreadable = results.length - readable.length;
-        yield {
-            papers,
-            skipped: 0,
-            total: answer.hitCount,
-            warnings: unreadable === 0 ? [] : [`Europe PMC sent ${unreadable} records without title or date`],
-        };
-        kept += papers.length;
-        read += results.length;
-        const next = answer.nextCursorMark ?? null;
-        // The end is told by a cursor that repeats, or by none.
-        cursor = read >= answer.hitCount || next === cursor ? null : next;
-    }
-}
-function europepmc_readPage(run, query, cursor, read) {
+const europePmc = {
+    name: 'europepmc',
+    label: 'Europe PMC',
+    firstCursor: '*',
+    query({ config, window }) {
+        const search = config.keywords === null ? '' : renderKeywords(config.keywords, (quoted) => `TITLE_ABS:${quoted}`);
+        return `${search} AND FIRST_PDATE:[${isoDay(window.from)} TO ${isoDay(window.to)}]`;
+    },
+    readPage: europepmc_readPage,
+};
+async function europepmc_readPage(run, query, cursor) {
     const url = new URL(run.deps.endpoints.europepmc);
     url.searchParams.set('query', query);
     url.searchParams.set('format', 'json');
@@ -74293,84 +75114,89 @@ function europepmc_readPage(run, query, cursor, read) {
     url.searchParams.set('pageSize', String(PAGE_SIZE));
     url.searchParams.set('cursorMark', cursor);
     url.searchParams.set('sort', 'P_PDATE_D desc');
-    const attempt = async () => {
-        const response = await get({
-            source: 'europepmc',
-            url: url.href,
-            accept: 'application/json',
-            userAgent: run.userAgent,
-            signal: run.signal,
-        }, run.deps);
-        const answer = europepmc_readAnswer(response);
-        if (answer.resultList.result.length === 0 && read < answer.hitCount) {
-            throw new SourceError('europepmc', 'unavailable', `Europe PMC sent an empty page at ${read} of ${answer.hitCount} papers`);
-        }
-        return answer;
+    const request = {
+        label: europePmc.label,
+        url: url.href,
+        accept: 'application/json',
+        userAgent: run.userAgent,
+        signal: run.signal,
     };
-    return withRetries(attempt, run.signal, run.deps, (error, waitMs) => run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`));
+    const { hitCount, nextCursorMark, resultList } = europepmc_readBody(await get(request, run.deps));
+    const { papers, odd } = readRecords(resultList.result, recordSchema, toPaper);
+    return {
+        papers,
+        skipped: 0,
+        entries: resultList.result.length,
+        isFull: resultList.result.length >= PAGE_SIZE,
+        total: hitCount ?? null,
+        // The end is marked by a cursor that repeats.
+        nextCursor: nextCursorMark ?? null,
+        warnings: oddRecordWarnings(europePmc.label, odd),
+    };
 }
-function europepmc_readAnswer(response) {
-    const { status, retryAfterSeconds } = response;
-    const fail = (kind, text, cause) => new SourceError('europepmc', kind, `${text} (HTTP ${status}: ${quoteBody(response)})`, {
-        retryAfterSeconds,
-        cause,
-    });
+function europepmc_readBody(response) {
+    const { status, retryAfterSeconds, body } = response;
+    const fail = (kind, text, cause) => {
+        const message = `Europe PMC ${text} (HTTP ${status}: ${quoteBody(response)})`;
+        return new SourceError(kind, message, { retryAfterSeconds, cause });
+    };
     if (status === 429)
-        throw fail('throttled', 'Europe PMC throttles this machine');
+        throw fail('throttled', 'throttles this machine');
     if (status === 403)
-        throw fail('blocked', 'Europe PMC refuses this machine');
+        throw fail('blocked', 'refuses this machine');
     if (status >= 500 || status === 408)
-        throw fail('unavailable', 'Europe PMC is not available');
+        throw fail('unavailable', 'is not available');
     if (status !== 200)
-        throw fail('rejected', 'Europe PMC refuses the query');
-    let body;
+        throw fail('rejected', 'refuses the query');
+    let json;
     try {
-        body = JSON.parse(response.body);
+        json = JSON.parse(body);
     }
     catch (cause) {
-        throw fail('unavailable', 'Europe PMC sent something that is not JSON', cause);
+        throw fail('unavailable', 'sent something that is not JSON', cause);
     }
-    const error = errorSchema.safeParse(body);
+    const error = errorSchema.safeParse(json);
     if (error.success) {
-        const { errCode } = error.data;
+        const { errCode, errMsg } = error.data;
         const kind = errCode === 429 ? 'throttled' : errCode >= 500 ? 'unavailable' : 'rejected';
-        const reason = quoteStart(error.data.errMsg ?? 'no reason given', 300);
-        throw fail(kind, `Europe PMC answered with error ${errCode}: ${reason}`);
+        throw fail(kind, `answered with error ${errCode}: ${quoteStart(errMsg ?? 'no reason given', 300)}`);
     }
-    const parsed = answerSchema.safeParse(body);
-    if (!parsed.success) {
-        throw fail('rejected', `Europe PMC sent another shape than expected: ${quoteStart(errors/* prettifyError */.S1(parsed.error))}`);
-    }
+    const parsed = bodySchema.safeParse(json);
+    if (!parsed.success)
+        throw fail('unavailable', 'sent another shape than expected', parsed.error);
     return parsed.data;
 }
-function readRecord(item) {
-    const title = cleanTextOrNull(withoutMarkup(item.title ?? ''));
-    const published = isoDate(item.firstPublicationDate);
-    if (title === null || published === null)
-        return null;
-    const named = (item.authorList?.author ?? []).map((author) => author.fullName ?? author.collectiveName ?? '');
-    const authors = named.length > 0 ? named : (item.authorString ?? '').replace(/\.$/, '').split(',');
-    const pdf = item.fullTextUrlList?.fullTextUrl.find((link) => link.documentStyle === 'pdf');
+function toPaper(record) {
+    const title = cleanTextOrNull(withoutMarkup(record.title));
+    const published = isoDate(record.firstPublicationDate);
+    if (title === null)
+        return 'no title';
+    if (published === null)
+        return 'no date';
+    const named = (record.authorList?.author ?? []).map((author) => author.fullName ?? author.collectiveName ?? '');
+    const authors = named.length > 0 ? named : (record.authorString ?? '').replace(/\.$/, '').split(',');
+    const pdf = record.fullTextUrlList?.fullTextUrl.find((link) => link.documentStyle === 'pdf');
+    const [source, id] = [record.source, record.id];
     return {
         source: 'europepmc',
-        sourceId: `${item.source}/${item.id}`,
-        arxivId: parseArxivId(item.doi ?? '')?.id ?? null,
+        sourceId: `${source}/${id}`,
+        arxivId: parseArxivId(record.doi ?? '')?.id ?? null,
         version: null,
-        doi: normaliseDoi(item.doi),
+        doi: normaliseDoi(record.doi),
         title,
         authors: authors.map(cleanText).filter((name) => name !== ''),
-        abstract: cleanTextOrNull(withoutMarkup(item.abstractText ?? '')),
+        abstract: cleanTextOrNull(withoutMarkup(record.abstractText ?? '')),
         categories: [],
         primaryCategory: null,
         published,
         updated: null,
-        url: `https://europepmc.org/article/${encodeURIComponent(item.source)}/${encodeURIComponent(item.id)}`,
+        url: `https://europepmc.org/article/${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
         pdfUrl: pdf?.url ?? null,
         comment: null,
-        journalRef: cleanTextOrNull(item.journalInfo?.journal?.title),
+        journalRef: cleanTextOrNull(record.journalInfo?.journal?.title),
     };
 }
-/** Titles and abstracts carry HTML (`<i>`, `<h4>`) and entities. */
+/** Takes HTML tags and entities out of a title or abstract. */
 function withoutMarkup(text) {
     return text
         .replace(/<\/?[a-z][^<>]*>/gi, ' ')
@@ -74400,11 +75226,11 @@ const openalex_location = schemas/* object */.Ikc({
     source: schemas/* object */.Ikc({ display_name: schemas/* string */.YjP().nullish() }).nullish(),
 });
 const topic = schemas/* object */.Ikc({ display_name: schemas/* string */.YjP().nullish() });
-const work = schemas/* object */.Ikc({
-    id: schemas/* string */.YjP(),
+const workSchema = schemas/* object */.Ikc({
+    id: schemas/* string */.YjP().regex(/\/?W\d{1,20}$/, 'is not an id of a work'),
     doi: schemas/* string */.YjP().nullish(),
-    title: schemas/* string */.YjP().nullish(),
-    publication_date: schemas/* string */.YjP().nullish(),
+    title: schemas/* string */.YjP(),
+    publication_date: schemas/* string */.YjP(),
     authorships: schemas/* array */.YOg(schemas/* object */.Ikc({ author: schemas/* object */.Ikc({ display_name: schemas/* string */.YjP().nullish() }) })).nullish(),
     abstract_inverted_index: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* array */.YOg(schemas/* number */.aig())).nullish(),
     primary_location: openalex_location.nullish(),
@@ -74413,52 +75239,33 @@ const work = schemas/* object */.Ikc({
     primary_topic: topic.nullish(),
     topics: schemas/* array */.YOg(topic).nullish(),
 });
-const openalex_answerSchema = schemas/* object */.Ikc({
-    meta: schemas/* object */.Ikc({ count: schemas/* number */.aig(), next_cursor: schemas/* string */.YjP().nullish() }),
-    results: schemas/* array */.YOg(work),
+const openalex_bodySchema = schemas/* object */.Ikc({
+    meta: schemas/* object */.Ikc({ count: schemas/* number */.aig().nullish().catch(null), next_cursor: schemas/* string */.YjP().nullish() }),
+    results: schemas/* array */.YOg(schemas/* unknown */.L5J()),
 });
 /**
- * Papers of OpenAlex whose title or abstract matches the keywords, newest first.
- * Source: developers.openalex.org (guides on searching, filtering and paging).
+ * Papers of OpenAlex whose title or abstract matches the keywords.
+ * Source: developers.openalex.org (guides on searching, filtering and paging; API reference on errors).
  */
-function openAlexPages(run) {
-    const { keywords } = run.config;
-    const search = keywords === null ? '' : renderKeywords(keywords, (quoted) => quoted);
-    const query = [
-        `title_and_abstract.search:${search}`,
-        `from_publication_date:${isoDay(run.window.from)}`,
-        `to_publication_date:${isoDay(run.window.to)}`,
-    ].join(',');
-    return { query, pages: openalex_readPages(run, query) };
-}
-async function* openalex_readPages(run, query) {
+const openAlex = {
+    name: 'openalex',
+    label: 'OpenAlex',
+    firstCursor: '*',
+    query({ config, window }) {
+        const search = config.keywords === null ? '' : renderKeywords(config.keywords, (quoted) => quoted);
+        return [
+            `title_and_abstract.search:${search}`,
+            `from_publication_date:${isoDay(window.from)}`,
+            `to_publication_date:${isoDay(window.to)}`,
+        ].join(',');
+    },
+    readPage: openalex_readPage,
+};
+async function openalex_readPage(run, query, cursor) {
     const key = run.deps.openAlexKey;
     if (key === undefined || key === '') {
-        throw new SourceError('openalex', 'rejected', 'OpenAlex needs a key (free, from openalex.org): set OPENALEX_API_KEY in the step that runs the worker, or take openalex out of sources');
+        throw new SourceError('unusable', 'OpenAlex needs a key (free, from openalex.org): set OPENALEX_API_KEY in the step that runs the worker, or take openalex out of sources');
     }
-    let cursor = '*';
-    let kept = 0;
-    let read = 0;
-    while (cursor !== null && kept < run.config.maxPapers) {
-        const answer = await openalex_readPage(run, query, key, cursor);
-        const readable = answer.results.map(readWork).filter((paper) => paper !== null);
-        const papers = readable.slice(0, run.config.maxPapers - kept);
-        const unreadable = answer.results.length - readable.length;
-        yield {
-            papers,
-            skipped: 0,
-            total: answer.meta.count,
-            warnings: unreadable === 0 ? [] : [`OpenAlex sent ${unreadable} works without title or date`],
-        };
-        kept += papers.length;
-        read += answer.results.length;
-        const next = answer.meta.next_cursor ?? null;
-        // Only an empty page has no next cursor; every page costs money, so that one is not asked for.
-        const isLast = answer.results.length === 0 || read >= answer.meta.count || next === cursor;
-        cursor = isLast ? null : next;
-    }
-}
-function openalex_readPage(run, query, key, cursor) {
     const url = new URL(run.deps.endpoints.openalex);
     url.searchParams.set('filter', query);
     url.searchParams.set('sort', 'publication_date:desc');
@@ -74466,81 +75273,89 @@ function openalex_readPage(run, query, key, cursor) {
     url.searchParams.set('select', FIELDS);
     url.searchParams.set('cursor', cursor);
     url.searchParams.set('api_key', key);
-    // The key travels in the address, and some errors and answers repeat the address.
+    // The key is part of the address, and some errors and responses repeat the address.
     const redact = (text) => text.replaceAll(key, '***').replaceAll(encodeURIComponent(key), '***');
-    const attempt = async () => {
-        const response = await get({
-            source: 'openalex',
-            url: url.href,
-            accept: 'application/json',
-            userAgent: run.userAgent,
-            signal: run.signal,
-            redact,
-        }, run.deps);
-        return openalex_readAnswer(response, redact);
+    const response = await get({
+        label: openAlex.label,
+        url: url.href,
+        accept: 'application/json',
+        userAgent: run.userAgent,
+        signal: run.signal,
+        redact,
+    }, run.deps);
+    const { meta, results } = openalex_readBody(response, redact);
+    const { papers, odd } = readRecords(results, workSchema, openalex_toPaper);
+    return {
+        papers,
+        skipped: 0,
+        entries: results.length,
+        isFull: results.length >= openalex_PAGE_SIZE,
+        total: meta.count ?? null,
+        nextCursor: meta.next_cursor ?? null,
+        warnings: oddRecordWarnings(openAlex.label, odd),
     };
-    return withRetries(attempt, run.signal, run.deps, (error, waitMs) => run.log(`${error.message}; asking again in ${Math.round(waitMs / 1000)} s`));
 }
-function openalex_readAnswer(response, redact) {
-    const { status, retryAfterSeconds } = response;
-    const quoted = quoteBody(response, redact);
-    const fail = (kind, text, cause) => new SourceError('openalex', kind, `${text} (HTTP ${status}: ${quoted})`, { retryAfterSeconds, cause });
+function openalex_readBody(response, redact) {
+    const { status, retryAfterSeconds, body } = response;
+    const fail = (kind, text, cause) => {
+        const message = `OpenAlex ${text} (HTTP ${status}: ${quoteBody(response, redact)})`;
+        return new SourceError(kind, message, { retryAfterSeconds, cause });
+    };
     // OpenAlex answers 403 as well as 429 to those who are over a limit.
-    if (status === 429 || (status === 403 && /rate|limit|budget/i.test(response.body))) {
-        throw fail('throttled', 'OpenAlex has no budget left for this key');
+    if (status === 429 || (status === 403 && /rate|limit|budget/i.test(body))) {
+        const isSpent = /budget|credit|daily|insufficient/i.test(body);
+        throw fail('throttled', isSpent ? 'has no budget left for this key' : 'throttles this key');
     }
     if (status === 401 || status === 403)
-        throw fail('blocked', 'OpenAlex refuses the key');
+        throw fail('blocked', 'refuses the key');
     if (status >= 500 || status === 408)
-        throw fail('unavailable', 'OpenAlex is not available');
+        throw fail('unavailable', 'is not available');
     if (status !== 200)
-        throw fail('rejected', 'OpenAlex refuses the query');
-    let body;
+        throw fail('rejected', 'refuses the query');
+    let json;
     try {
-        body = JSON.parse(response.body);
+        json = JSON.parse(body);
     }
     catch (cause) {
-        throw fail('unavailable', 'OpenAlex sent something that is not JSON', cause);
+        throw fail('unavailable', 'sent something that is not JSON', cause);
     }
-    const parsed = openalex_answerSchema.safeParse(body);
-    if (!parsed.success) {
-        throw fail('rejected', `OpenAlex sent another shape than expected: ${quoteStart(errors/* prettifyError */.S1(parsed.error))}`);
-    }
+    const parsed = openalex_bodySchema.safeParse(json);
+    if (!parsed.success)
+        throw fail('unavailable', 'sent another shape than expected', parsed.error);
     return parsed.data;
 }
-function readWork(item) {
-    const title = cleanTextOrNull(item.title);
-    const published = isoDate(item.publication_date);
-    const id = /W\d+$/.exec(item.id)?.[0];
-    if (title === null || published === null || id === undefined)
-        return null;
-    const doi = item.doi ?? null;
-    const landingPages = (item.locations ?? []).map((place) => place.landing_page_url ?? '');
+function openalex_toPaper(work) {
+    const title = cleanTextOrNull(work.title);
+    const published = isoDate(work.publication_date);
+    if (title === null)
+        return 'no title';
+    if (published === null)
+        return 'no date';
+    const doi = work.doi ?? null;
+    const landingPages = (work.locations ?? []).map((place) => place.landing_page_url ?? '');
     const arxiv = [doi ?? '', ...landingPages].map(parseArxivId).find((found) => found !== null);
     return {
         source: 'openalex',
-        sourceId: id,
+        sourceId: work.id.replace(/^.*\//, ''),
         arxivId: arxiv?.id ?? null,
         version: null,
         doi: normaliseDoi(doi),
         title,
-        authors: (item.authorships ?? [])
-            .map((authorship) => cleanText(authorship.author.display_name ?? ''))
+        authors: (work.authorships ?? [])
+            .map(({ author }) => cleanText(author.display_name ?? ''))
             .filter((name) => name !== ''),
-        abstract: cleanTextOrNull(abstractText(item.abstract_inverted_index ?? {})),
-        categories: (item.topics ?? [])
-            .map((each) => cleanText(each.display_name ?? ''))
-            .filter((name) => name !== ''),
-        primaryCategory: cleanTextOrNull(item.primary_topic?.display_name),
+        abstract: cleanTextOrNull(abstractText(work.abstract_inverted_index ?? {})),
+        categories: distinctNames((work.topics ?? []).map((each) => each.display_name ?? '')),
+        primaryCategory: cleanTextOrNull(work.primary_topic?.display_name),
         published,
         updated: null,
-        url: item.primary_location?.landing_page_url ?? doi ?? item.id,
-        pdfUrl: item.best_oa_location?.pdf_url ?? item.primary_location?.pdf_url ?? null,
+        url: work.primary_location?.landing_page_url ?? doi ?? work.id,
+        pdfUrl: work.best_oa_location?.pdf_url ?? work.primary_location?.pdf_url ?? null,
         comment: null,
-        journalRef: cleanTextOrNull(item.primary_location?.source?.display_name),
+        journalRef: cleanTextOrNull(work.primary_location?.source?.display_name),
     };
 }
-/** OpenAlex stores an abstract as word → positions. */
+/** Puts an abstract together, which OpenAlex stores as words with their positions. */
 function abstractText(index) {
     return Object.entries(index)
         .flatMap(([word, positions]) => positions.map((position) => ({ word, position })))
@@ -74549,71 +75364,274 @@ function abstractText(index) {
         .join(' ');
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/run-source.js
-
-
-
-
-
-
-
-
-
-const SOURCES = {
-    arxiv: arxivPages,
-    openalex: openAlexPages,
-    europepmc: europePmcPages,
-};
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/refused-phrases.js
 /**
- * Reads one source page by page and stores each page before it asks for the next, so that nothing is lost when a later
- * page fails. A `SourceError` ends up in the report; errors of the store and aborts are thrown.
+ * Finds one phrase that makes a source refuse a query. Phrases of plain letters and digits are suspected last: they are
+ * seldom the reason, and arXiv throttles those who send it bad queries, so two plain phrases are not even tried.
+ * @param isRefused asks the source for papers of these keywords
+ * @returns the phrase, or null if the phrases are not the reason
  */
-async function runSource(source, run, onPage) {
-    const started = run.deps.monotonic();
-    const { query, pages } = SOURCES[source](run);
-    const key = queryKey(source, run.config);
-    const seenBefore = source === 'arxiv' ? await seenUntil(run, key) : null;
-    let report = emptyReport(source, query);
-    try {
-        for await (const page of pages) {
-            const counts = await storePage(run, page.papers);
-            report = addPage(report, page, counts, run.config.maxPapers);
-            onPage(report);
+async function findRefusedPhrase(keywords, isRefused) {
+    const phrases = [...new Set(phrasesOf(keywords))];
+    const unusual = phrases.filter((phrase) => !/^[A-Za-z0-9 -]+$/.test(phrase));
+    let suspects = unusual.length > 0 ? unusual : phrases;
+    if (phrases.length < 2 || (unusual.length === 0 && phrases.length < 3))
+        return null;
+    while (suspects.length > 1) {
+        const half = suspects.slice(0, Math.ceil(suspects.length / 2));
+        suspects = (await isRefused(anyOf(half))) ? half : suspects.slice(half.length);
+    }
+    return suspects[0] ?? null;
+}
+/** The keywords without one phrase, or null if nothing is left. A list that needs all of its parts goes as a whole. */
+function withoutPhrase(keywords, phrase) {
+    if (keywords.kind === 'phrase')
+        return keywords.phrase === phrase ? null : keywords;
+    const parts = keywords.of.map((part) => withoutPhrase(part, phrase));
+    const left = parts.filter((part) => part !== null);
+    if (left.length === 0 || (keywords.kind === 'all' && left.length < parts.length))
+        return null;
+    return { kind: keywords.kind, of: left };
+}
+function phrasesOf(keywords) {
+    return keywords.kind === 'phrase' ? [keywords.phrase] : keywords.of.flatMap(phrasesOf);
+}
+function anyOf(phrases) {
+    return { kind: 'any', of: phrases.map((phrase) => ({ kind: 'phrase', phrase })) };
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/read-source.js
+/** Reads one source to its end, page by page, and stores each page before it asks for the next. */
+
+
+
+
+
+
+
+
+
+
+const SOURCES = { arxiv: arxiv, openalex: openAlex, europepmc: europePmc };
+/** Phrases that a run leaves out before it gives up on a query. */
+const MAX_REFUSED_PHRASES = 3;
+/** Sources that give nothing readable for so many entries are not read any further. */
+const MAX_ENTRIES = 30_000;
+/** Totals are this far off without a paper being missing: 170 for 168 at Europe PMC, 401 for 400 at arXiv. */
+const TOTAL_TOLERANCE = 0.02;
+/**
+ * Reads one source. A `SourceError` ends up in the report.
+ * @param onPage called after each page that is stored
+ * @throws errors of the store, and the reason of the signal if it aborts
+ */
+async function readSource(name, run, onPage) {
+    const source = SOURCES[name];
+    const report = emptyReport(source, run);
+    let current = run;
+    for (let left = MAX_REFUSED_PHRASES;; left -= 1) {
+        try {
+            await new Reading(source, current, report, onPage).toEnd();
+            return report;
+        }
+        catch (error) {
             run.signal.throwIfAborted();
-            if (isKnownFromHere(page, counts, seenBefore)) {
-                run.log(`${sourceLabel(source)}: the rest was read before`);
-                break;
+            if (!(error instanceof SourceError))
+                throw error;
+            const reduced = left > 0 && report.pages === 0 ? await withoutRefused(source, current, error, report) : null;
+            if (reduced === null) {
+                report.error = report.error ?? error;
+                return report;
             }
+            current = reduced;
         }
     }
-    catch (error) {
-        run.signal.throwIfAborted();
-        if (!(error instanceof SourceError))
-            throw error;
-        return { ...report, error };
+}
+/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
+async function withoutRefused(source, run, error, report) {
+    const { keywords } = run.config;
+    if (error.kind !== 'rejected' || keywords === null)
+        return null;
+    const withKeywords = (changed) => ({
+        ...run,
+        config: { ...run.config, keywords: changed },
+    });
+    try {
+        const phrase = await findRefusedPhrase(keywords, async (part) => {
+            const probe = withKeywords(part);
+            return await isRejected(() => withRetries(() => source.readPage(probe, source.query(probe), source.firstCursor, 1), probe));
+        });
+        if (phrase === null)
+            return null;
+        const rest = withoutPhrase(keywords, phrase);
+        const advice = 'write it another way in keywords';
+        if (rest === null) {
+            report.error = new SourceError('rejected', `${error.message}. The phrase "${phrase}" is why: ${advice}`);
+            return null;
+        }
+        report.warnings.push(`${source.label} does not take the phrase "${phrase}", left out: ${advice} (${error.message})`);
+        return withKeywords(rest);
     }
-    if (source === 'arxiv')
-        await run.deps.store.markComplete(key, (run.deps.monotonic() - started) / 1000);
-    return report;
+    catch (probing) {
+        run.signal.throwIfAborted();
+        if (!(probing instanceof SourceError))
+            throw probing;
+        report.error = probing;
+        return null;
+    }
 }
-/**
- * The instant up to which an earlier run of the same query has seen all papers, or null. It is the end of a complete
- * run less the days that a paper may come late, so a run that was cut off, or a paper that moderators held, never
- * makes a hole.
- */
-async function seenUntil(run, key) {
-    const seconds = await run.deps.store.secondsSinceComplete(key);
-    return seconds === null
-        ? null
-        : run.deps.now().getTime() - seconds * 1000 - LATEST_ARRIVAL_DAYS * 86_400_000;
+async function isRejected(request) {
+    try {
+        await request();
+        return false;
+    }
+    catch (error) {
+        if (error instanceof SourceError && error.kind === 'rejected')
+            return true;
+        throw error;
+    }
 }
-/** Pages come newest first: when a page is old enough and holds nothing new, neither do those after it. */
-function isKnownFromHere(page, counts, seenBefore) {
-    if (seenBefore === null || page.papers.length === 0)
-        return false;
-    if (counts.inserted > 0 || counts.updated > 0)
-        return false;
-    return page.papers.every((paper) => Date.parse(paper.published) < seenBefore);
+/** One reading of a query: where it is, and what it has learned of the source on the way. */
+class Reading {
+    #source;
+    #run;
+    #report;
+    #onPage;
+    #query;
+    #key;
+    #total = null;
+    #started = 0;
+    constructor(source, run, report, onPage) {
+        this.#source = source;
+        this.#run = run;
+        this.#report = report;
+        this.#onPage = onPage;
+        this.#query = source.query(run);
+        this.#key = queryKey(source.name, run.config);
+    }
+    /** Reads and stores all pages. Throws `SourceError`; what was stored before stays stored. */
+    async toEnd() {
+        const { config, deps } = this.#run;
+        const state = await deps.store.queryState(this.#key);
+        this.#report.query = this.#query;
+        this.#report.completedSecondsAgo = state.completedSecondsAgo;
+        this.#started = deps.monotonic();
+        let place = { cursor: this.#source.firstCursor, read: 0, kept: 0 };
+        while (place !== null && place.kept < config.maxPapers)
+            place = await this.#readOn(place, state);
+    }
+    /** Reads the page at `place`, and returns where to go on; null at the end. */
+    async #readOn(place, state) {
+        const { config, deps, log } = this.#run;
+        const page = await this.#readPage(place);
+        if (page === null)
+            return await this.#end(place.read);
+        this.#total = page.total ?? this.#total;
+        const papers = page.papers.slice(0, config.maxPapers - place.kept);
+        const counts = await deps.store.upsert(papers);
+        const here = { read: place.read + page.entries, kept: place.kept + papers.length };
+        addPage(this.#report, { ...page, papers }, counts);
+        this.#report.totalResults = this.#total;
+        this.#report.capped =
+            here.kept >= config.maxPapers && (this.#total ?? 0) > here.read - (page.papers.length - papers.length);
+        this.#onPage(this.#report);
+        this.#run.signal.throwIfAborted();
+        if (this.#isKnownFromHere(papers, counts, state)) {
+            log(`${this.#source.label}: the rest was read before`);
+            return await this.#complete();
+        }
+        const next = this.#next(place, page, here);
+        if (here.kept >= config.maxPapers)
+            return await this.#complete();
+        if (next === null)
+            return await this.#end(here.read);
+        const jump = this.#jump(next, counts, state);
+        if (jump !== null)
+            return jump;
+        await this.#savePosition(next);
+        return next;
+    }
+    /** Null if the source has no more, whatever total it names. */
+    async #readPage(place) {
+        const { config } = this.#run;
+        const { label } = this.#source;
+        try {
+            return await withRetries(async () => {
+                const wanted = config.maxPapers - place.kept;
+                const page = await this.#source.readPage(this.#run, this.#query, place.cursor, wanted);
+                const total = page.total ?? this.#total;
+                if (page.entries === 0 && total !== null && place.read < total) {
+                    throw new SourceError('empty_page', `${label} sent an empty page at ${place.read} of ${total} papers`);
+                }
+                return page;
+            }, this.#run);
+        }
+        catch (error) {
+            if (!(error instanceof SourceError))
+                throw error;
+            if (error.kind === 'empty_page') {
+                if (place.read > 0)
+                    return null;
+                throw new SourceError('unavailable', error.message);
+            }
+            if (error.kind !== 'rejected' || place.read === 0)
+                throw error;
+            // The pages before were given for the same query, so this refusal may pass. If it is the cursor of an earlier run
+            // that is refused, the next run must not use it again.
+            await this.#savePosition({ cursor: '', read: 0, kept: 0 });
+            throw new SourceError('unavailable', `${error.message} (the page after the first ${place.read} entries)`);
+        }
+    }
+    #next(place, page, here) {
+        const cursor = page.nextCursor;
+        if (cursor === null || cursor === place.cursor || page.entries === 0)
+            return null;
+        // A full page may be followed by more, whatever the total says.
+        if (!page.isFull && (this.#total === null || here.read >= this.#total))
+            return null;
+        return here.read >= MAX_ENTRIES ? null : { cursor, ...here };
+    }
+    /** Goes on where an earlier run of the same query stopped, as soon as a page brings nothing new. */
+    #jump(next, counts, { position }) {
+        if (position === null || position.query !== this.#query || position.read <= next.read)
+            return null;
+        if (counts.inserted > 0 || counts.updated > 0)
+            return null;
+        this.#run.log(`${this.#source.label}: ${position.read} entries were read before; going on after them`);
+        this.#started -= position.startedSecondsAgo * 1000;
+        return { cursor: position.cursor, read: position.read, kept: Math.max(position.kept, next.kept) };
+    }
+    /** The source has no more. */
+    async #end(read) {
+        const missing = (this.#total ?? 0) - read;
+        if (missing > 0) {
+            this.#report.warnings.push(`${this.#source.label} said ${this.#total} papers and gave ${read}`);
+        }
+        // After a larger gap the next run has to read everything again, since old papers may be missing.
+        return missing > Math.max(2, read * TOTAL_TOLERANCE) ? null : await this.#complete();
+    }
+    async #complete() {
+        await this.#run.deps.store.markComplete(this.#key, this.#elapsed());
+        return null;
+    }
+    async #savePosition(place) {
+        await this.#run.deps.store.savePosition(this.#key, this.#elapsed(), { ...place, query: this.#query });
+    }
+    #elapsed() {
+        return (this.#run.deps.monotonic() - this.#started) / 1000;
+    }
+    /**
+     * Whether an earlier run has seen all that is left: the page holds nothing new, all of it is older than what can
+     * still appear, and a run after that came to the end of the same query. Only arXiv sorts by the date of submission.
+     */
+    #isKnownFromHere(papers, counts, state) {
+        if (this.#source.name !== 'arxiv' || state.completedSecondsAgo === null)
+            return false;
+        if (papers.length === 0 || counts.inserted > 0 || counts.updated > 0)
+            return false;
+        const completed = this.#run.deps.now().getTime() - state.completedSecondsAgo * 1000;
+        const seenBefore = completed - LATEST_ARRIVAL_DAYS * 86_400_000;
+        return papers.every((paper) => Date.parse(paper.published) < seenBefore);
+    }
 }
 /** The same for two runs that ask for the same papers on different days. */
 function queryKey(source, config) {
@@ -74622,15 +75640,11 @@ function queryKey(source, config) {
     const text = JSON.stringify([...parts, config.includeCrossLists]);
     return `${source}:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
 }
-async function storePage(run, papers) {
-    if (papers.length === 0)
-        return { inserted: 0, updated: 0, unchanged: 0, insertedIds: [] };
-    return run.deps.store.upsert(papers);
-}
-function emptyReport(source, query) {
+function emptyReport(source, run) {
     return {
-        source,
-        query,
+        source: source.name,
+        label: source.label,
+        query: source.query(run),
         found: 0,
         inserted: 0,
         updated: 0,
@@ -74642,24 +75656,19 @@ function emptyReport(source, query) {
         newPapers: [],
         warnings: [],
         error: null,
+        completedSecondsAgo: null,
     };
 }
-function addPage(report, page, counts, maxPapers) {
+function addPage(report, page, counts) {
     const insertedIds = new Set(counts.insertedIds);
-    const found = report.found + page.papers.length;
-    return {
-        ...report,
-        found,
-        inserted: report.inserted + counts.inserted,
-        updated: report.updated + counts.updated,
-        unchanged: report.unchanged + counts.unchanged,
-        skipped: report.skipped + page.skipped,
-        pages: report.pages + 1,
-        totalResults: page.total,
-        capped: found >= maxPapers && page.total !== null && page.total > found + report.skipped + page.skipped,
-        newPapers: [...report.newPapers, ...page.papers.filter((paper) => insertedIds.has(paperIdentity(paper)))],
-        warnings: [...report.warnings, ...page.warnings],
-    };
+    report.found += page.papers.length;
+    report.inserted += counts.inserted;
+    report.updated += counts.updated;
+    report.unchanged += counts.unchanged;
+    report.skipped += page.skipped;
+    report.pages += 1;
+    report.newPapers.push(...page.papers.filter((paper) => insertedIds.has(paperIdentity(paper))));
+    report.warnings.push(...page.warnings);
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/handler.js
@@ -74671,8 +75680,8 @@ function addPage(report, page, counts, maxPapers) {
 
 
 /**
- * Makes the handler of `paper_fetch` jobs: it stores the metadata of papers that match the job's config and never
- * downloads a paper itself. Make one for the whole process: the gate that keeps requests to arXiv apart lives in it.
+ * Makes the handler of `paper_fetch` jobs, which stores the metadata of papers that match the job's config and never
+ * downloads a paper itself. A process makes one: it holds the gate that keeps requests to arXiv apart.
  */
 function createPaperFetchHandler(deps) {
     const arxivGate = createGate(deps.arxivGateMs ?? ARXIV_GATE_MS, deps);
@@ -74699,27 +75708,35 @@ function createPaperFetchHandler(deps) {
         for (const source of config.sources) {
             context.signal.throwIfAborted();
             const doneBefore = reports.reduce((sum, report) => sum + report.found, 0);
-            const report = await runSource(source, run, (soFar) => {
+            const report = await readSource(source, run, (soFar) => {
                 const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
                 const total = doneBefore + Math.max(expected, soFar.found);
-                const note = `${sourceLabel(source)}: ${soFar.found} papers read, ${soFar.inserted} new`;
+                const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
                 context.progress({ done: doneBefore + soFar.found, total, note });
                 context.log.line(note);
             });
-            if (report.error !== null)
-                context.log.line(report.error.message, 'stderr');
-            for (const warning of report.warnings)
-                context.log.line(warning, 'stderr');
             reports.push(report);
         }
-        const outcome = buildOutcome({
+        const end = {
             sources: reports,
             totalPapers: await deps.store.count(),
             durationSeconds: (deps.monotonic() - started) / 1000,
             window,
             now,
+            createdAt: new Date(context.job.created_at),
             random: deps.random(),
-        });
+        };
+        const outcome = buildOutcome(end);
+        for (const warning of reports.flatMap((report) => report.warnings))
+            context.log.warning(warning);
+        // A failure of the whole job is on the page by itself; beside a source that worked it is easily overlooked.
+        for (const report of reports) {
+            const text = errorText(report, end);
+            if (text !== null && outcome.outcome === 'success')
+                context.log.warning(text);
+            else if (text !== null)
+                context.log.line(text, 'stderr');
+        }
         // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
         if (config.sources.includes('arxiv'))
             await arxivGate.rest(context.signal);
@@ -74727,10 +75744,13 @@ function createPaperFetchHandler(deps) {
     };
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/supabase-store.js
+// EXTERNAL MODULE: ./node_modules/zod/v4/core/errors.js
+var errors = __nccwpck_require__(7428);
+;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/store.js
+/** The papers in the database, and how far each query was read. */
 
 
-/** As many as the SQL function takes. */
+/** As many as a statement stores well within its time limit. */
 const BATCH_SIZE = 500;
 const count = schemas/* number */.aig().int().nonnegative();
 const upsertReply = schemas/* object */.Ikc({
@@ -74741,18 +75761,28 @@ const upsertReply = schemas/* object */.Ikc({
     inserted_ids: schemas/* array */.YOg(schemas/* string */.YjP()),
 });
 const statsReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), total_papers: count });
-const queryReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), completed_seconds_ago: schemas/* number */.aig().nullable() });
-/**
- * A `PaperStore` over the SQL functions of `0002_papers.sql`. Every call may be sent again after a lost reply. Throws
- * what `rpc` throws, and an error that names the function when a reply has another shape.
- */
-function createPaperStore(rpc) {
+const positionSchema = schemas/* object */.Ikc({ query: schemas/* string */.YjP(), cursor: schemas/* string */.YjP(), read: count, kept: count });
+const queryReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    completed_seconds_ago: schemas/* number */.aig().nullable(),
+    position: positionSchema.nullable().catch(null),
+    position_seconds_ago: schemas/* number */.aig().nullable(),
+});
+/** Makes a store over the SQL functions for papers. */
+function createPaperStore(callSql) {
+    const call = async (schema, fn, args) => {
+        const parsed = schema.safeParse(await callSql(fn, args));
+        if (parsed.success)
+            return parsed.data;
+        const advice = 'which this release does not know. Run the sql/install.sql of this release';
+        throw new Error(`${fn} answered in another shape, ${advice}: ${errors/* prettifyError */.S1(parsed.error)}`);
+    };
     return {
         async upsert(papers) {
             const total = { inserted: 0, updated: 0, unchanged: 0, insertedIds: [] };
             for (let start = 0; start < papers.length; start += BATCH_SIZE) {
                 const batch = papers.slice(start, start + BATCH_SIZE).map(toRow);
-                const reply = await call(rpc, upsertReply, 'cloud_jobs_upsert_papers', { papers_param: batch });
+                const reply = await call(upsertReply, 'cloud_jobs_upsert_papers', { papers_param: batch });
                 total.inserted += reply.inserted;
                 total.updated += reply.updated;
                 total.unchanged += reply.unchanged;
@@ -74761,26 +75791,30 @@ function createPaperStore(rpc) {
             return total;
         },
         async count() {
-            return (await call(rpc, statsReply, 'cloud_jobs_paper_stats', {})).total_papers;
+            return (await call(statsReply, 'cloud_jobs_paper_stats', {})).total_papers;
         },
-        async secondsSinceComplete(queryKey) {
-            const reply = await call(rpc, queryReply, 'cloud_jobs_paper_query', { query_key_param: queryKey });
-            return reply.completed_seconds_ago;
+        async queryState(queryKey) {
+            const reply = await call(queryReply, 'cloud_jobs_paper_query', { query_key_param: queryKey });
+            const { position, position_seconds_ago: startedSecondsAgo } = reply;
+            return {
+                completedSecondsAgo: reply.completed_seconds_ago,
+                position: position && startedSecondsAgo !== null ? { ...position, startedSecondsAgo } : null,
+            };
+        },
+        async savePosition(queryKey, startedSecondsAgo, position) {
+            await call(queryReply, 'cloud_jobs_paper_query', {
+                query_key_param: queryKey,
+                started_seconds_ago_param: Math.max(0, startedSecondsAgo),
+                position_param: position,
+            });
         },
         async markComplete(queryKey, startedSecondsAgo) {
-            await call(rpc, queryReply, 'cloud_jobs_paper_query', {
+            await call(queryReply, 'cloud_jobs_paper_query', {
                 query_key_param: queryKey,
                 started_seconds_ago_param: Math.max(0, startedSecondsAgo),
             });
         },
     };
-}
-async function call(rpc, schema, fn, args) {
-    const reply = await rpc(fn, args);
-    const parsed = schema.safeParse(reply);
-    if (parsed.success)
-        return parsed.data;
-    throw new Error(`${fn} answered in a shape that this version does not know; run sql/install.sql of this version: ${errors/* prettifyError */.S1(parsed.error)}`, { cause: parsed.error });
 }
 function toRow(paper) {
     return {
@@ -74833,7 +75867,7 @@ function openHandler({ callFunction, env, version }) {
         fetch,
         now: () => new Date(),
         monotonic: () => performance.now(),
-        sleep: (ms, signal) => (0,external_node_timers_promises_namespaceObject.setTimeout)(ms, undefined, { signal }),
+        sleep: (ms, signal) => (0,promises_namespaceObject.setTimeout)(ms, undefined, { signal }),
         random: Math.random,
         userAgentVersion: version,
         endpoints: {
@@ -74845,8 +75879,8 @@ function openHandler({ callFunction, env, version }) {
     });
 }
 function job_type_newestPapers(result) {
-    const links = list(job_type_record(result).newest).flatMap((paper) => {
-        const { title, url } = job_type_record(paper);
+    const links = list(record(result).newest).flatMap((paper) => {
+        const { title, url } = record(paper);
         if (typeof title !== 'string' || title === '')
             return [];
         return [{ text: title, url: typeof url === 'string' ? url : '' }];
@@ -74854,7 +75888,7 @@ function job_type_newestPapers(result) {
     return links.length === 0 ? null : { heading: 'newest papers', links };
 }
 const list = (value) => (Array.isArray(value) ? value : []);
-const job_type_record = (value) => value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
+const record = (value) => value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/index.js
 
@@ -74912,7 +75946,7 @@ function typeNamed(type) {
 
 /***/ }),
 
-/***/ 8216:
+/***/ 5301:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -77115,145 +78149,16 @@ function workflowFileOf(env) {
     return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
 }
 
-;// CONCATENATED MODULE: ./lib/src/github/trigger.js
-
-/**
- * What started the run: GitHub's name of the event, and for a schedule its cron expression after it, as
- * `schedule 17 * * * *`. Null outside of GitHub.
- * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
- */
-async function triggerOf(env) {
-    const event = env.GITHUB_EVENT_NAME || null;
-    if (event !== 'schedule' || !env.GITHUB_EVENT_PATH)
-        return event;
-    try {
-        const { schedule } = JSON.parse(await (0,promises_.readFile)(env.GITHUB_EVENT_PATH, 'utf8'));
-        return typeof schedule === 'string' ? `schedule ${schedule}` : event;
-    }
-    catch {
-        // Without the file there is no telling ticks late; the run has other things to do.
-        return event;
-    }
-}
-
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 153 modules
-var src_handlers = __nccwpck_require__(1713);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
+var src_handlers = __nccwpck_require__(940);
 // EXTERNAL MODULE: ./lib/src/queue/errors.js
 var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
 var coerce = __nccwpck_require__(9567);
+// EXTERNAL MODULE: ./lib/src/queue/job.js
+var job = __nccwpck_require__(7385);
 // EXTERNAL MODULE: ./lib/src/queue/types.js
 var types = __nccwpck_require__(9491);
-;// CONCATENATED MODULE: ./lib/src/queue/job.js
-
-
-/**
- * The shapes of jobs and their executions, as the SQL functions return them. Every other type of a job is inferred from
- * these. Unknown keys are dropped, so that a newer schema may add to its replies.
- */
-/**
- * A value as JSON.parse returns it, unchecked. zod's own JSON schema recurses, so that one config that is nested too
- * deeply would fail the whole reply.
- */
-const json = schemas/* custom */.IeY((value) => value !== undefined);
-/** An instant in ISO 8601 with its offset. */
-const instant = schemas/* string */.YjP();
-/** How far a running job is, as its handler reports it. */
-const progress = schemas/* object */.Ikc({
-    done: schemas/* number */.aig(),
-    total: schemas/* number */.aig().exactOptional(),
-    note: schemas/* string */.YjP().exactOptional(),
-});
-/** A job whose lock this worker holds. */
-const claimedJob = schemas/* object */.Ikc({
-    job_id: schemas/* string */.YjP(),
-    /** Names the attempt, and is the fence of every later write about it. */
-    execution_id: schemas/* string */.YjP(),
-    name: schemas/* string */.YjP(),
-    job_type: schemas/* string */.YjP(),
-    /** The whole config; for a custom job with its `handler` key. */
-    config: json,
-    description: schemas/* string */.YjP(),
-    queue: schemas/* string */.YjP(),
-    priority: schemas/* number */.aig(),
-    /** 1 for the first run of an occurrence: `current_retries` + 1. */
-    attempt: schemas/* number */.aig().int(),
-    current_retries: schemas/* number */.aig().int(),
-    max_retries: schemas/* number */.aig().int(),
-    /** 1 at first, and one more for each occurrence of a schedule and each `retry`. */
-    occurrence: schemas/* number */.aig().int(),
-    timeout_seconds: schemas/* number */.aig().nullable(),
-    schedule: schemas/* string */.YjP().nullable(),
-    timezone: schemas/* string */.YjP().nullable(),
-    /** The occurrence of its schedule that this run is for; without a schedule, when the job was due (ISO 8601). */
-    scheduled_for: instant,
-    unique_key: schemas/* string */.YjP().nullable(),
-    concurrency_key: schemas/* string */.YjP().nullable(),
-    /** When the job became due, by the database's clock (ISO 8601). */
-    run_at: instant,
-    created_at: instant,
-});
-/** A job as `list`, `show` and `peek` return it. */
-const jobRow = schemas/* object */.Ikc({
-    job_id: schemas/* string */.YjP(),
-    name: schemas/* string */.YjP(),
-    job_type: schemas/* string */.YjP(),
-    status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE),
-    queue: schemas/* string */.YjP(),
-    priority: schemas/* number */.aig(),
-    run_at: instant,
-    /** Waiting, and its `run_at` has come. */
-    due: schemas/* boolean */.zMY(),
-    /** Waiting for another job with the same concurrency key. */
-    blocked: schemas/* boolean */.zMY(),
-    description: schemas/* string */.YjP(),
-    max_retries: schemas/* number */.aig(),
-    current_retries: schemas/* number */.aig(),
-    occurrence: schemas/* number */.aig(),
-    timeout_seconds: schemas/* number */.aig().nullable(),
-    schedule: schemas/* string */.YjP().nullable(),
-    timezone: schemas/* string */.YjP().nullable(),
-    missed: schemas/* enum */.k5n(types/* MISSED */.kH),
-    missed_grace_seconds: schemas/* number */.aig(),
-    scheduled_for: instant.nullable(),
-    /** The jobs file that the job comes from. */
-    source: schemas/* string */.YjP().nullable(),
-    /** Set if somebody disabled the job while it ran: it becomes disabled when the run ends. */
-    disable_requested_at: instant.nullable(),
-    unique_key: schemas/* string */.YjP().nullable(),
-    concurrency_key: schemas/* string */.YjP().nullable(),
-    error_message: schemas/* string */.YjP().nullable(),
-    created_at: instant.nullable(),
-    last_execution: instant.nullable(),
-    finished_at: instant.nullable(),
-    locked_at: instant.nullable(),
-    locked_by: schemas/* string */.YjP().nullable(),
-    lock_expires_at: instant.nullable(),
-    lock_expired: schemas/* boolean */.zMY().nullable(),
-    cancel_requested_at: instant.nullable(),
-});
-/** One attempt at a job, as `show` returns it. */
-const executionRow = schemas/* object */.Ikc({
-    execution_id: schemas/* string */.YjP(),
-    status: schemas/* enum */.k5n(types/* EXECUTION_STATUSES */.ch),
-    attempt: schemas/* number */.aig(),
-    occurrence: schemas/* number */.aig(),
-    failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullable(),
-    started_at: instant.nullable(),
-    finished_at: instant.nullable(),
-    duration_seconds: schemas/* number */.aig().nullable(),
-    result: json.nullable(),
-    error_message: schemas/* string */.YjP().nullable(),
-    error_details: json.nullable(),
-    output: schemas/* string */.YjP().nullable(),
-    /** Null if the column holds something else: other clients may write there too. */
-    progress: progress.nullable().catch(null),
-    instance_id: schemas/* string */.YjP().nullable(),
-    run_url: schemas/* string */.YjP().nullable(),
-    scheduled_for: instant.nullable(),
-    next_run_at: instant.nullable(),
-});
-
 ;// CONCATENATED MODULE: ./lib/src/queue/replies.js
 
 
@@ -77272,17 +78177,17 @@ const versionReply = schemas/* object */.Ikc({
 });
 /** What a claim tells a worker that was not known yet. */
 const arrival = schemas/* object */.Ikc({
-    now: instant,
+    now: job/* instant */.uR,
     /** When any other worker of its queues was seen. */
-    last_seen_at: instant.nullable(),
+    last_seen_at: job/* instant */.uR.nullable(),
     /** When the newest runs began that the same schedule of the same repository started, newest first, this one too. */
-    ticks: schemas/* array */.YOg(instant),
+    ticks: schemas/* array */.YOg(job/* instant */.uR),
 });
 const claimReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
     schema: schemas/* number */.aig().int(),
-    now: instant,
-    jobs: schemas/* array */.YOg(claimedJob),
+    now: job/* instant */.uR,
+    jobs: schemas/* array */.YOg(job/* claimedJob */.t4),
     /** Due jobs may be left: "no jobs" with `more` is not the end of the queue. */
     more: schemas/* boolean */.zMY(),
     /** How many attempts of dead workers this claim ended. */
@@ -77297,7 +78202,7 @@ const finishedItem = schemas/* object */.Ikc({
     status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullish(),
     failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullish(),
     /** When the job runs next, where it does. */
-    run_at: instant.nullish(),
+    run_at: job/* instant */.uR.nullish(),
 });
 const finishReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
@@ -77325,37 +78230,39 @@ const verbReply = schemas/* object */.Ikc({
 });
 const listReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
-    jobs: schemas/* array */.YOg(jobRow),
+    now: job/* instant */.uR,
+    jobs: schemas/* array */.YOg(job/* jobRow */.Ss),
     /** Pass as `before` to get the next page; null on the last. */
     next: schemas/* string */.YjP().nullable(),
+    /** How far back this page looked, if it stopped before it was full. */
+    searched_to: job/* instant */.uR.nullish(),
 });
 const showReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
-    job: jobRow.extend({ config: json }).nullable(),
-    executions: schemas/* array */.YOg(executionRow),
+    now: job/* instant */.uR,
+    job: job/* jobRow */.Ss.extend({ config: job/* json */.Pq }).nullable(),
+    executions: schemas/* array */.YOg(job/* executionRow */.VB),
 });
 const workersState = schemas/* object */.Ikc({
-    last_seen_at: instant.nullable(),
+    last_seen_at: job/* instant */.uR.nullable(),
     schedules: schemas/* array */.YOg(schemas/* object */.Ikc({
         repository: schemas/* string */.YjP().nullable(),
         schedule: schemas/* string */.YjP(),
         /** When the newest runs that it started began, newest first. */
-        ticks: schemas/* array */.YOg(instant),
+        ticks: schemas/* array */.YOg(job/* instant */.uR),
     })),
 });
 /** What sql/optional/wake.sql did lately. */
 const wakeState = schemas/* object */.Ikc({
     /** When pg_cron last came. */
-    last_tick_at: instant.nullable(),
+    last_tick_at: job/* instant */.uR.nullable(),
     calls_24h: count,
     errors_24h: count,
     watched: schemas/* array */.YOg(schemas/* object */.Ikc({
         queue: schemas/* string */.YjP(),
         repository: schemas/* string */.YjP(),
-        last_call_at: instant.nullable(),
-        next_call_at: instant.nullable(),
+        last_call_at: job/* instant */.uR.nullable(),
+        next_call_at: job/* instant */.uR.nullable(),
         /** Calls in a row that GitHub refused. */
         errors: count,
         /** Calls in a row after which no worker took a job of the queue. */
@@ -77367,8 +78274,8 @@ const wakeState = schemas/* object */.Ikc({
         request_id: count.nullable(),
         repository: schemas/* string */.YjP(),
         queues: schemas/* array */.YOg(schemas/* string */.YjP()),
-        asked_at: instant,
-        answered_at: instant.nullable(),
+        asked_at: job/* instant */.uR,
+        answered_at: job/* instant */.uR.nullable(),
         http_status: schemas/* number */.aig().nullable(),
         error: schemas/* string */.YjP().nullable(),
     })),
@@ -77382,7 +78289,7 @@ const statusCounts = {
 };
 const statsReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
+    now: job/* instant */.uR,
     total: count,
     jobs: schemas/* object */.Ikc(statusCounts),
     due: count,
@@ -77405,7 +78312,7 @@ const statsReply = schemas/* object */.Ikc({
 });
 const doctorReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
+    now: job/* instant */.uR,
     role: schemas/* string */.YjP(),
     workers: workersState,
     /** Null where it is not installed. */
@@ -77414,6 +78321,8 @@ const doctorReply = schemas/* object */.Ikc({
     schema: schemas/* number */.aig().int(),
     server_version: schemas/* string */.YjP(),
     statement_timeout: schemas/* string */.YjP(),
+    /** The database refuses to write: its disk or a quota is full. */
+    read_only: schemas/* boolean */.zMY().default(false),
     without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
     policies: schemas/* array */.YOg(schemas/* string */.YjP()),
     open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
@@ -77423,7 +78332,7 @@ const doctorReply = schemas/* object */.Ikc({
 const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'];
 const applyReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
+    now: job/* instant */.uR,
     dry_run: schemas/* boolean */.zMY(),
     jobs: schemas/* array */.YOg(schemas/* object */.Ikc({
         key: schemas/* string */.YjP(),
@@ -77434,9 +78343,9 @@ const applyReply = schemas/* object */.Ikc({
         /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
         action: schemas/* enum */.k5n(APPLY_ACTIONS),
         status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE),
-        run_at: instant,
+        run_at: job/* instant */.uR,
         /** Old and new value by column. */
-        changes: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* tuple */.PVZ([json.nullable(), json.nullable()])),
+        changes: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* tuple */.PVZ([job/* json */.Pq.nullable(), job/* json */.Pq.nullable()])),
     })),
 });
 const pruneReply = schemas/* object */.Ikc({
@@ -77447,7 +78356,7 @@ const pruneReply = schemas/* object */.Ikc({
 });
 const bloatReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
+    now: job/* instant */.uR,
     relations: schemas/* array */.YOg(schemas/* object */.Ikc({
         name: schemas/* string */.YjP(),
         kind: schemas/* enum */.k5n(['table', 'index']),
@@ -77462,7 +78371,7 @@ const bloatReply = schemas/* object */.Ikc({
 });
 const backlogReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    now: instant,
+    now: job/* instant */.uR,
     queues: schemas/* array */.YOg(schemas/* object */.Ikc({
         queue: schemas/* string */.YjP(),
         /** Counted to 10,000. */
@@ -77473,9 +78382,191 @@ const backlogReply = schemas/* object */.Ikc({
     /** Of a run that plans; null unless it is new. */
     worker: arrival.nullish(),
 });
-const peekReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now: instant, due: count, jobs: schemas/* array */.YOg(jobRow) });
+const peekReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now: job/* instant */.uR, due: count, jobs: schemas/* array */.YOg(job/* jobRow */.Ss) });
+
+;// CONCATENATED MODULE: ./lib/src/queue/check-schema.js
+
+
+/**
+ * Checks that the schema is in the database, in a version that this code can use.
+ * @throws QueueError that says which version is needed and how to get it
+ */
+async function checkSchema(rpc, patience) {
+    const { schema, requires } = await version(rpc, patience);
+    if (schema < CLIENT_SCHEMA) {
+        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
+    }
+    if (requires > CLIENT_SCHEMA) {
+        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
+    }
+    return { schema };
+}
+async function version(rpc, patience) {
+    try {
+        return await rpc('cloud_jobs_version', {}, versionReply, patience);
+    }
+    catch (error) {
+        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'schema_missing')
+            throw error;
+        throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { sqlState: error.sqlState });
+    }
+}
+/** A missing function, or a reply in another form, may mean another schema: asks which, so that the error says what to do. */
+function explainingSchema(rpc) {
+    return async (fn, args, reply, patience) => {
+        try {
+            return await rpc(fn, args, reply, patience);
+        }
+        catch (error) {
+            const mayBeSchema = error instanceof errors/* QueueError */.W && (error.code === 'schema_missing' || error.code === 'unexpected_reply');
+            if (mayBeSchema)
+                await checkSchema(rpc, patience);
+            throw error;
+        }
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/queue/control-replies.js
+
+
+
+/** What the functions in control.ts return. */
+const countReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    by_status: schemas/* record */.g1P(schemas/* enum */.k5n(types/* JOB_STATUSES */.nE), schemas/* object */.Ikc({
+        count: schemas/* number */.aig(),
+        /** There are more than `count`. */
+        capped: schemas/* boolean */.zMY(),
+        /** `count` comes from the statistics of the table. */
+        estimated: schemas/* boolean */.zMY(),
+    })),
+    /** How far back the count went, if not to the oldest job. */
+    searched_to: job/* instant */.uR.nullable(),
+});
+const bulkReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Jobs of this batch that the action makes sense for. */
+    matched: schemas/* number */.aig(),
+    changed: schemas/* number */.aig(),
+    /** The first 20 that could not be changed. */
+    refused: schemas/* array */.YOg(schemas/* object */.Ikc({ job_id: schemas/* string */.YjP(), reason: schemas/* string */.YjP().nullable() })),
+    /** Pass as `before` to do the next batch; null after the last. */
+    next: schemas/* string */.YjP().nullable(),
+});
+const queuesReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    queues: schemas/* array */.YOg(schemas/* object */.Ikc({
+        queue: schemas/* string */.YjP(),
+        due: schemas/* number */.aig(),
+        /** More are due than `due`. */
+        due_is_capped: schemas/* boolean */.zMY(),
+        running: schemas/* number */.aig(),
+        oldest_due_seconds: schemas/* number */.aig().nullable(),
+        paused: schemas/* boolean */.zMY(),
+        cool_down_until: job/* instant */.uR.nullable(),
+        reason: schemas/* string */.YjP().nullable(),
+        max_running: schemas/* number */.aig().nullable(),
+        rate_limit: schemas/* number */.aig().nullable(),
+        rate_period_seconds: schemas/* number */.aig().nullable(),
+        /** Starts within the last period. */
+        rate_used: schemas/* number */.aig().nullable(),
+        default_timeout_seconds: schemas/* number */.aig().nullable(),
+    })),
+});
+const setQueueReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), queue: schemas/* string */.YjP() });
+const overviewReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Jobs; each stops at 10,000. */
+    counts: schemas/* object */.Ikc({
+        due: schemas/* number */.aig(),
+        scheduled: schemas/* number */.aig(),
+        blocked: schemas/* number */.aig(),
+        running: schemas/* number */.aig(),
+        failed_24h: schemas/* number */.aig(),
+    }),
+    /** From due to started, of first attempts. */
+    wait: schemas/* object */.Ikc({ p50_seconds: schemas/* number */.aig().nullable(), p95_seconds: schemas/* number */.aig().nullable() }),
+    /** Attempts by the time they started. */
+    series: schemas/* object */.Ikc({
+        step_seconds: schemas/* number */.aig(),
+        /** Where the 100,000 newest attempts begin, if there are more in the period. */
+        cut_at: job/* instant */.uR.nullable(),
+        points: schemas/* array */.YOg(schemas/* object */.Ikc({ at: job/* instant */.uR, succeeded: schemas/* number */.aig(), retried: schemas/* number */.aig(), failed: schemas/* number */.aig() })),
+    }),
+    oldest_due: schemas/* array */.YOg(schemas/* object */.Ikc({
+        queue: schemas/* string */.YjP(),
+        due: schemas/* number */.aig(),
+        due_is_capped: schemas/* boolean */.zMY(),
+        oldest_due_seconds: schemas/* number */.aig(),
+        paused: schemas/* boolean */.zMY(),
+    })),
+    workers: schemas/* array */.YOg(schemas/* object */.Ikc({
+        instance_id: schemas/* string */.YjP(),
+        queues: schemas/* array */.YOg(schemas/* string */.YjP()),
+        run_url: schemas/* string */.YjP().nullable(),
+        trigger: schemas/* string */.YjP().nullable(),
+        started_at: job/* instant */.uR,
+        last_seen_at: job/* instant */.uR,
+        claimed: schemas/* number */.aig(),
+    })),
+    /** Scheduled runs, and how far apart they came. */
+    ticks: schemas/* object */.Ikc({ count: schemas/* number */.aig(), median_gap_seconds: schemas/* number */.aig().nullable() }),
+    /** Each run rounded up to whole minutes, from the workers that are still on record. */
+    minutes_billed_estimate: schemas/* number */.aig(),
+});
+const outcomesReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    jobs: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* array */.YOg(schemas/* object */.Ikc({
+        scheduled_for: job/* instant */.uR.nullable(),
+        started_at: job/* instant */.uR.nullable(),
+        status: schemas/* enum */.k5n(types/* EXECUTION_STATUSES */.ch),
+        failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullable(),
+    }))),
+});
+const papersReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    papers: schemas/* array */.YOg(schemas/* object */.Ikc({
+        paper_id: schemas/* string */.YjP(),
+        title: schemas/* string */.YjP(),
+        authors: schemas/* array */.YOg(schemas/* string */.YjP()),
+        published: job/* instant */.uR,
+        source: schemas/* string */.YjP(),
+        url: schemas/* string */.YjP().nullable(),
+        primary_category: schemas/* string */.YjP().nullable(),
+    })),
+    next: schemas/* string */.YjP().nullable(),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/control.js
+
+
+function createControl(call) {
+    return {
+        search: (filter, limit, before) => call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
+        count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
+        update: (jobId, changes) => call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
+        bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) => call('cloud_jobs_bulk', {
+            action_param: action,
+            filter_param: filter,
+            dry_run_param: dryRun,
+            limit_param: limit,
+            before_param: before,
+            options_param: { per_minute: perMinute, after: perMinute && after, config },
+        }, bulkReply),
+        queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+        setQueue: (queue, changes) => call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
+        overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
+        outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
+        papers: (search, limit, before) => call('cloud_jobs_paper_list', { search_param: search, limit_param: limit, before_param: before }, papersReply),
+    };
+}
 
 ;// CONCATENATED MODULE: ./lib/src/queue/queue.js
+
 
 
 
@@ -77484,40 +78575,10 @@ const peekReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now:
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 function createQueue(rpc, newId) {
-    /** "No such function", or an answer in another form, may mean another schema: ask which, to tell the user what to do. */
-    const explained = async (fn, args, reply, patience) => {
-        try {
-            return await rpc(fn, args, reply, patience);
-        }
-        catch (error) {
-            if (error instanceof errors/* QueueError */.W &&
-                (error.code === 'schema_missing' || error.code === 'unexpected_reply')) {
-                await checkSchema(patience);
-            }
-            throw error;
-        }
-    };
-    async function checkSchema(patience) {
-        let version;
-        try {
-            version = await rpc('cloud_jobs_version', {}, versionReply, patience);
-        }
-        catch (error) {
-            if (error instanceof errors/* QueueError */.W && error.code === 'schema_missing') {
-                throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { cause: error });
-            }
-            throw error;
-        }
-        if (version.schema < CLIENT_SCHEMA) {
-            throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
-        }
-        if (version.requires > CLIENT_SCHEMA) {
-            throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${version.schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
-        }
-        return { schema: version.schema };
-    }
+    const explained = explainingSchema(rpc);
     return {
-        checkSchema,
+        checkSchema: (patience) => checkSchema(rpc, patience),
+        ...createControl(explained),
         claim: (instanceId, request, patience) => explained('cloud_jobs_claim', {
             instance_id_param: instanceId,
             limit_param: request.limit,
@@ -77546,10 +78607,12 @@ function createQueue(rpc, newId) {
         apply: (source, jobs, { prune, dryRun }) => explained('cloud_jobs_apply', { source_param: source, items_param: jobs, prune_param: prune, dry_run_param: dryRun }, applyReply),
         verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
         list: (filter) => explained('cloud_jobs_list', {
-            status_param: filter.status,
-            job_type_param: filter.jobType,
-            queue_param: filter.queue,
-            name_param: filter.name,
+            filter_param: {
+                status: filter.status,
+                job_type: filter.jobType,
+                queue: filter.queue,
+                name: filter.name,
+            },
             limit_param: filter.limit,
             before_param: filter.before,
         }, listReply),
@@ -84264,11 +85327,11 @@ var StorageFileApi = class extends BaseApiClient {
 
 //#endregion
 //#region src/lib/version.ts
-const version = "2.119.1";
+const dist_version = "2.119.1";
 
 //#endregion
 //#region src/lib/constants.ts
-const DEFAULT_HEADERS = { "X-Client-Info": `storage-js/${version}` };
+const DEFAULT_HEADERS = { "X-Client-Info": `storage-js/${dist_version}` };
 
 //#endregion
 //#region src/packages/StorageBucketApi.ts
@@ -85945,7 +87008,7 @@ var auth_js_dist_main = __nccwpck_require__(1904);
 
 
 //#region src/lib/version.ts
-const dist_version = "2.119.1";
+const supabase_js_dist_version = "2.119.1";
 
 //#endregion
 //#region \0@oxc-project+runtime@0.103.0/helpers/typeof.js
@@ -86072,7 +87135,7 @@ function formatClientEnvironment(environment) {
 		["framework-version", environment.frameworkVersion]
 	].filter(([, value]) => value).map(([key, value]) => `${key}=${value}`);
 }
-const dist_DEFAULT_HEADERS = { "X-Client-Info": [`supabase-js/${dist_version}`, ...formatClientEnvironment(detectClientEnvironment())].join("; ") };
+const dist_DEFAULT_HEADERS = { "X-Client-Info": [`supabase-js/${supabase_js_dist_version}`, ...formatClientEnvironment(detectClientEnvironment())].join("; ") };
 const DEFAULT_GLOBAL_OPTIONS = { headers: dist_DEFAULT_HEADERS };
 const DEFAULT_DB_OPTIONS = { schema: "public" };
 const DEFAULT_AUTH_OPTIONS = {
@@ -86932,48 +87995,221 @@ function redirected(response, url) {
     return Response.json({ code: REDIRECTED, message: target }, { status: response.status });
 }
 
+;// CONCATENATED MODULE: ./lib/src/queue/one-line.js
+/** A text of a server in one line for a message: without HTML tags, cut after 300 characters. */
+function oneLine(text, limit = 300) {
+    const line = text
+        .slice(0, 10_000)
+        .replace(/<(style|script|svg)\b[\s\S]*?<\/\1>/gi, ' ')
+        .replace(/<[^<>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim();
+    return line.length > limit ? `${line.slice(0, limit).toWellFormed()}…` : line;
+}
+
+;// CONCATENATED MODULE: ./lib/src/queue/network-cause.js
+
+/** What network errors mean, by the code or the words that Node gives them. The first match counts. */
+const CAUSES = [
+    [/\bEAI_AGAIN\b/, 'its name could not be looked up: DNS does not answer. Try again in a moment'],
+    [/\bECONNREFUSED\b/, 'the connection is refused: nothing listens there'],
+    [/\b(ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ConnectTimeoutError)\b/, 'the connection timed out'],
+    [/\b(UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT|TimeoutError)\b/, 'it did not answer in time'],
+    [/\b(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL)\b/, 'there is no network route to it'],
+    [
+        /\b(ECONNRESET|ECONNABORTED|EPIPE|UND_ERR_SOCKET)\b|other side closed|socket hang up|terminated/,
+        'the connection was closed before the answer was complete',
+    ],
+    [/\bCERT_HAS_EXPIRED\b/, 'its TLS certificate has expired'],
+    [/\bCERT_NOT_YET_VALID\b/, 'its TLS certificate is not valid yet: check the clock of this machine'],
+    [/\bERR_TLS_CERT_ALTNAME_INVALID\b/, 'its TLS certificate is for another host name. Check the project URL'],
+    [
+        /\b(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]+|CERT_[A-Z_]+)\b|certificate/i,
+        'its TLS certificate is not trusted here. Behind a proxy with a certificate of its own, set NODE_EXTRA_CA_CERTS to the file of its authority',
+    ],
+    [/\bEPROTO\b|\bERR_SSL_|\bERR_TLS_|\bSSL\b/, 'TLS failed: it may not serve https at this port'],
+    [/\b(HPE_[A-Z_]+|UND_ERR_[A-Z_]+)\b/, 'it does not speak HTTP as expected'],
+    [/\bAbortError\b/, 'the request was stopped'],
+];
+/**
+ * Why nothing answered, in words.
+ * @param text what supabase-js says of the error: its message, the causes with their codes, and a stack trace
+ */
+function networkCause(host, text) {
+    if (/\bENOTFOUND\b/.test(text)) {
+        const isProject = /\.supabase\.(co|in|red)(:\d+)?$/i.test(host);
+        const why = isProject
+            ? 'A project that was deleted, or paused for a long time, has no address any more: look at it in the Supabase dashboard, and check the project URL.'
+            : 'Check the project URL.';
+        return `Cannot reach ${host}: its name does not resolve. ${why}`;
+    }
+    const meaning = CAUSES.find(([pattern]) => pattern.test(text))?.[1];
+    return `Cannot reach ${host}: ${meaning ?? unknownCause(text)}.`;
+}
+/** The error's own words, without the stack trace. */
+function unknownCause(text) {
+    const cause = /Caused by: ([^\n]+)/.exec(text)?.[1] ?? text.split('\n', 1)[0] ?? '';
+    return oneLine(cause, 160).replace(/\.$/, '') || 'the network failed';
+}
+
+;// CONCATENATED MODULE: ./lib/src/queue/classify.js
+
+
+
+
+function classify(fn, host, reply) {
+    const { status } = reply;
+    const field = (name) => {
+        const value = reply.error?.[name];
+        return typeof value === 'string' ? value : '';
+    };
+    if (status === 0) {
+        const text = ['message', 'details', 'hint'].map(field).join(' ');
+        return new errors/* QueueError */.W('unreachable', networkCause(host, text));
+    }
+    const facts = {
+        fn,
+        host,
+        status,
+        state: field('code'),
+        said: oneLine(field('message')),
+        hint: oneLine(field('hint')),
+    };
+    const [code, message] = byState(facts) ?? byStatus(facts) ?? otherwise(facts);
+    return new errors/* QueueError */.W(code, message, { sqlState: facts.state || undefined });
+}
+/** Whether a code is one that Postgres gives to an error, which means that the database has seen the request. */
+const isSqlState = (state) => /^[0-9A-Z]{5}$/.test(state);
+/** SQLSTATE classes and codes of faults that pass: connections, resources, locks, shutdown, a schema cache that is loading. */
+const PASSING_STATES = /^(08|25|40|53|55P03|57|58|XX|PGRST00[0-3])/;
+function byState(facts) {
+    const { fn, host, state, said } = facts;
+    switch (true) {
+        case state === REDIRECTED:
+            return [
+                'redirected',
+                `${host} redirects to ${said}, and the key is sent to no other address. Check the project URL: https://<project>.supabase.co`,
+            ];
+        case state === 'PT426':
+            return ['schema_mismatch', withHint(said, facts)];
+        case state.startsWith('PT4'):
+            return ['refused', withHint(said, facts)];
+        case /^PGRST30/.test(state) && /issued ?at ?future|not ?yet ?valid/i.test(said):
+            return [
+                'unavailable',
+                `${host} says that the key's token was issued in the future (${state}: ${said}). Its servers disagree about the time, which passes within seconds; if the key is a token that you made, check the clock of the machine that made it.`,
+            ];
+        case state === '25006':
+            return [
+                'unavailable',
+                `The database at ${host} is read-only (${state}: ${said}). Supabase does that if the disk is full or a quota is used up: see Database > Reports and the Usage page of the project, free or add space, and leave read-only mode.`,
+            ];
+        case state === '53100':
+            return [
+                'unavailable',
+                `The disk of the database at ${host} is full (${state}: ${said}). Free or add space.`,
+            ];
+        case state === '57014':
+            return [
+                'unavailable',
+                `The database at ${host} cancelled ${fn}, because it took longer than the statement timeout (${state}: ${said}). The database is overloaded, or the timeout of its API roles is too short.`,
+            ];
+        case PASSING_STATES.test(state):
+            return ['unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`];
+        case state === 'PGRST106':
+            return [
+                'schema_hidden',
+                `The Data API of ${host} does not serve the schema "public" (${state}: ${said}). Add it in the Supabase dashboard: Project Settings > Data API > Exposed schemas.`,
+            ];
+        case state === '42501':
+            return [
+                'forbidden',
+                `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`,
+            ];
+        case ['PGRST202', 'PGRST203', 'PGRST205', '42883', '42P01', '42703'].includes(state):
+            return [
+                'schema_missing',
+                `The function ${fn} is not in the database at ${host}, or not in this form (${state}: ${said}).`,
+            ];
+        default:
+            return null;
+    }
+}
+function byStatus({ host, status, said }) {
+    switch (true) {
+        case status === 540:
+            return [
+                'paused',
+                `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`,
+            ];
+        case status === 402:
+            return [
+                'quota',
+                `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`,
+            ];
+        case status === 401 || status === 403:
+            return [
+                'unauthorized',
+                `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`,
+            ];
+        case status === 408 || status === 425 || status === 429 || status >= 500:
+            return ['unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`];
+        default:
+            return null;
+    }
+}
+function otherwise(facts) {
+    const { fn, host, status, state, said } = facts;
+    if (isSqlState(state))
+        return ['refused', withHint(`${said} (${state})`, facts)];
+    if (state.startsWith('PGRST')) {
+        return ['unexpected_reply', `The Data API of ${host} did not understand ${fn} (${state}: ${said}).`];
+    }
+    if (status < 300 && /^[[{"]/.test(said)) {
+        return ['unexpected_reply', `The answer of ${host} to ${fn} is cut off or is not valid JSON.`];
+    }
+    const words = said ? `: ${said}` : '';
+    return [
+        'not_supabase',
+        `${host} answered HTTP ${status}, but not as a Supabase Data API does${words}. Check the project URL: https://<project>.supabase.co`,
+    ];
+}
+const withHint = (message, { hint }) => (hint ? `${message} ${hint}` : message);
+
 ;// CONCATENATED MODULE: ./lib/src/queue/rpc.js
 
 
 
-/** For a command that a person waits for: a wrong URL is told within 10 seconds. */
-const FOR_A_PERSON = { networkMs: 8_000, serverMs: 25_000 };
-/** PostgREST cancels a statement after 8 s, so an answer later than this is not coming. */
+
+/** For a command that a person waits for: a wrong URL or key is reported within 10 seconds. */
+const FOR_A_PERSON = { networkMs: 8_000, serverMs: 60_000, doubtMs: 3_000 };
+/** PostgREST cancels a statement after 8 s, so the client waits longer than that: the server knows more about why. */
 const REQUEST_TIMEOUT_MS = 12_000;
-const SHORTEST_TRY_MS = 1_500;
 /**
- * Opens the way to a project's SQL functions. Nothing is sent yet.
- *
- * supabase-js never repeats an RPC, and a lost reply is this project's special fault: the request may have been
- * applied. Every function that is called here is idempotent, so this repeats whatever may pass.
+ * Opens the way to a project's SQL functions. Nothing is sent yet. supabase-js never repeats an RPC, whose reply may be
+ * lost after it was applied; every function that is called here is idempotent, so this repeats whatever may pass.
  * @throws QueueError from each call, never the raw error of the client
  */
 function createRpc(options) {
     const host = new URL(options.url).host;
     const client = openClient(options);
-    async function once(fn, args, reply, timeoutMs, signal) {
-        const timeout = AbortSignal.timeout(timeoutMs);
-        const { data, error, status } = await client
-            .rpc(fn, args)
-            .abortSignal(signal ? AbortSignal.any([signal, timeout]) : timeout);
-        if (error)
-            throw (0,errors/* classify */.L)(fn, host, { status, error });
-        const parsed = reply.safeParse(data);
-        if (parsed.success)
-            return parsed.data;
-        // supabase-js takes a 404 with an empty or array body for success: such a reply is no envelope.
-        const version = data?.v;
-        if (typeof version === 'number' && version > 1) {
-            throw new errors/* QueueError */.W('schema_mismatch', `${fn} answers in form ${version}, which this release does not know. Use the release that the database's schema was installed from.`);
-        }
-        const seen = JSON.stringify(data)?.slice(0, 120) ?? 'nothing';
-        throw new errors/* QueueError */.W(data === null || Array.isArray(data) ? 'not_supabase' : 'unexpected_reply', `${host} answered ${fn} with ${seen}, which is not what cloud-jobs in the database says. Check the project URL, and that sql/install.sql is installed.`, { cause: parsed.error });
-    }
     return async (fn, args, reply, patience = FOR_A_PERSON) => {
         const started = performance.now();
-        const left = (ms) => ms - (performance.now() - started);
-        const limit = (error) => error.code === 'unreachable' ? patience.networkMs : patience.serverMs;
-        return await pRetry(() => once(fn, args, reply, Math.ceil(Math.min(REQUEST_TIMEOUT_MS, Math.max(SHORTEST_TRY_MS, left(patience.networkMs)))), patience.signal), {
+        const limits = {
+            network: patience.networkMs,
+            server: patience.serverMs,
+            doubt: patience.doubtMs,
+            never: 0,
+        };
+        const call = async () => {
+            const timeout = AbortSignal.timeout(patience.requestMs ?? REQUEST_TIMEOUT_MS);
+            const signal = patience.signal ? AbortSignal.any([patience.signal, timeout]) : timeout;
+            const { data, error, status } = await client.rpc(fn, args).abortSignal(signal);
+            if (error || status >= 300)
+                throw classify(fn, host, { status, error });
+            return readReply(fn, host, data, reply);
+        };
+        return await pRetry(call, {
             retries: 1_000,
             minTimeout: 200,
             maxTimeout: 5_000,
@@ -86981,12 +88217,33 @@ function createRpc(options) {
             randomize: true,
             // A retry that would come after the limit is not waited for.
             shouldRetry: ({ error, retryDelay }) => error instanceof errors/* QueueError */.W &&
-                error.retryable &&
                 !patience.signal?.aborted &&
-                left(limit(error)) > retryDelay + 500,
+                performance.now() - started + retryDelay < limits[error.persistence],
             ...(patience.signal ? { signal: patience.signal } : {}),
         });
     };
+}
+function readReply(fn, host, data, reply) {
+    const parsed = reply.safeParse(data);
+    if (parsed.success)
+        return parsed.data;
+    const version = data?.v;
+    if (typeof version === 'number' && version > 1) {
+        throw new errors/* QueueError */.W('schema_mismatch', `${fn} answers in form ${version}, which this release does not know. Use the release that the database's schema was installed from.`);
+    }
+    const [issue] = parsed.error.issues;
+    const place = issue && issue.path.length > 0 ? ` (wrong at ${issue.path.join('.')}: ${issue.message})` : '';
+    // supabase-js takes a 404 with an empty body, or with an array, for success: such a reply is no envelope.
+    throw new errors/* QueueError */.W(data === null || Array.isArray(data) ? 'not_supabase' : 'unexpected_reply', `${host} answered ${fn} with ${excerpt(data)}${place}, which is not a reply of cloud-jobs. Check the project URL, and that sql/install.sql is installed.`);
+}
+/** The start of a reply, which may be nested too deeply to be written out. */
+function excerpt(data) {
+    try {
+        return (JSON.stringify(data) ?? 'nothing').slice(0, 120).toWellFormed();
+    }
+    catch {
+        return 'a value that is nested too deeply';
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/queue/open-queue.js
@@ -87107,14 +88364,12 @@ var limits = __nccwpck_require__(9721);
 
 
 
-/** The most characters of one line that are shown. */
-const LINE_CHARS = 16_384;
 /**
  * The most characters of one line that are kept until the job ends. More than is shown: a line is cut after secrets
  * are taken out, since half a secret would not be found, and a secret may become known after the line that holds it.
  */
 const KEPT_CHARS = 65_536;
-const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: limits/* MAX_OUTPUT_BYTES */.$q, tailChars: KEPT_CHARS };
+const TAIL_LIMITS = { headLines: 0, headChars: 0, tailLines: limits/* MAX_TEXT_BYTES */.$D, tailChars: KEPT_CHARS };
 class JobOutput {
     #title;
     #log;
@@ -87136,7 +88391,7 @@ class JobOutput {
     tail() {
         const { redact } = this.#log;
         const text = redact((0,disarm/* visible */.RK)(redact(this.#tail.kept().join('\n'))));
-        return endOf(text, limits/* MAX_OUTPUT_BYTES */.$q).trimEnd();
+        return endOf(text, limits/* MAX_TEXT_BYTES */.$D).trimEnd();
     }
     /** Prints the output with the verdict as its last line. */
     end(verdict) {
@@ -87148,9 +88403,30 @@ class JobOutput {
     }
 }
 function shorten(line) {
-    return line.length > LINE_CHARS
-        ? `${line.slice(0, LINE_CHARS)} … [line cut at ${LINE_CHARS} characters]`
+    return line.length > disarm/* LINE_LIMIT */.by
+        ? `${line.slice(0, disarm/* LINE_LIMIT */.by)} … [line cut at ${disarm/* LINE_LIMIT */.by} characters]`
         : line;
+}
+
+;// CONCATENATED MODULE: ./lib/src/hosts/github-trigger.js
+
+/**
+ * What started the run: GitHub's name of the event, and for a schedule its cron expression after it, as
+ * `schedule 17 * * * *`. Null outside of GitHub.
+ * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+ */
+async function triggerOf(env) {
+    const event = env.GITHUB_EVENT_NAME || null;
+    if (event !== 'schedule' || !env.GITHUB_EVENT_PATH)
+        return event;
+    try {
+        const { schedule } = JSON.parse(await (0,promises_.readFile)(env.GITHUB_EVENT_PATH, 'utf8'));
+        return typeof schedule === 'string' ? `schedule ${schedule}` : event;
+    }
+    catch {
+        // Without the file there is no telling ticks late; the run has other things to do.
+        return event;
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/hosts/create-worker.js
@@ -87285,13 +88561,13 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2995);
 /* harmony import */ var _github_annotations_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1535);
 /* harmony import */ var _github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9939);
-/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(6041);
+/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4448);
 /* harmony import */ var _github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(248);
 /* harmony import */ var _github_outputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1718);
-/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1713);
+/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(940);
 /* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6912);
-/* harmony import */ var _text_redact_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9979);
-/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8216);
+/* harmony import */ var _text_redact_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3281);
+/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(5301);
 
 
 
@@ -87306,7 +88582,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 
 /** One call of the action, from its inputs to its summary. @returns the exit code */
 async function runAction({ env, stop, bundleDir }) {
-    const redactor = (0,_text_redact_js__WEBPACK_IMPORTED_MODULE_9__/* .createRedactor */ .l)(_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setSecret */ .Pq, _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__/* .JOB_TYPE_NAMES */ .e9);
+    const redactor = (0,_text_redact_js__WEBPACK_IMPORTED_MODULE_9__/* .createRedactor */ .lY)(_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setSecret */ .Pq, _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__/* .JOB_TYPE_NAMES */ .e9);
     const log = (0,_github_annotations_js__WEBPACK_IMPORTED_MODULE_3__/* .createGitHubLog */ .w)(redactor.redact);
     try {
         redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
@@ -87330,7 +88606,7 @@ async function runAction({ env, stop, bundleDir }) {
         else if (answer.command === 'verb')
             reportChanges(answer, log);
         else
-            log.info(command.text(safe, now));
+            log.info(command.text(safe, now, Number.POSITIVE_INFINITY));
         log.end();
         return command.exitCode?.(answer, input) ?? 0;
     }
@@ -87344,12 +88620,12 @@ async function runAction({ env, stop, bundleDir }) {
 }
 function reportRun({ executions, ...report }, log) {
     for (const { outcome, error, failureKind, name } of executions) {
-        if (outcome === 'failed' || outcome === 'cancelled')
+        if (outcome === 'failed')
             log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
     }
     if (report.error)
         log.error(report.error, 'The run ended early');
-    log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`);
+    log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`);
 }
 function reportChanges({ verb, replies }, log) {
     for (const { job_id: id, applied, status, reason } of replies) {
@@ -87388,95 +88664,181 @@ __webpack_async_result__();
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   L: () => (/* binding */ classify),
 /* harmony export */   W: () => (/* binding */ QueueError)
 /* harmony export */ });
+/**
+ * What can go wrong between a worker and its Supabase project, sorted by what to do about it. The value says how long
+ * the same request is worth repeating; every request is idempotent, so it may be sent again.
+ */
+const PERSISTENCE = {
+    /** Nothing answers: DNS, connection, timeout. */
+    unreachable: 'network',
+    /** The project cannot serve now: restart, overload, gateway, a clock that is behind, a database that is read-only. */
+    unavailable: 'server',
+    /** The key is not one of this project's. */
+    unauthorized: 'doubt',
+    /** The key's role may not do this. */
+    forbidden: 'doubt',
+    /** The project is paused. */
+    paused: 'doubt',
+    /** The project is over its quota or overdue. */
+    quota: 'doubt',
+    /** The functions of cloud-jobs are not in the database, or not in this form. */
+    schema_missing: 'doubt',
+    /** The Data API does not serve the schema `public`. */
+    schema_hidden: 'doubt',
+    /** The URL answers, but not as a Supabase Data API does. */
+    not_supabase: 'doubt',
+    /** The URL redirects to another one. */
+    redirected: 'doubt',
+    /** A reply that this code does not understand. */
+    unexpected_reply: 'doubt',
+    /** The schema has a version that this code cannot use. */
+    schema_mismatch: 'never',
+    /** The database understood the request and refused it. */
+    refused: 'never',
+};
 class QueueError extends Error {
     name = 'QueueError';
     code;
-    /** Whether the same request may succeed a little later. Every request is idempotent, so it may be sent again. */
-    retryable;
-    /** SQLSTATE or PGRST code where there was one. */
+    /** SQLSTATE or PGRST code, if there was one. */
     sqlState;
     constructor(code, message, options = {}) {
         super(message, { cause: options.cause });
         this.code = code;
-        this.retryable = options.retryable ?? (code === 'unreachable' || code === 'unavailable');
         this.sqlState = options.sqlState;
     }
+    get persistence() {
+        return PERSISTENCE[this.code];
+    }
 }
-/** Faults of the moment: too many connections, locks, timeouts, shutdown, a schema cache being loaded. */
-const TRANSIENT_STATES = /^(08|53|57|40|55P03|58|XX|PGRST00[0-3])/;
-const oneLine = (text, limit = 300) => {
-    const line = text
-        .replace(/<[^>]*>/g, ' ')
-        .replace(/\s+/g, ' ')
-        .trim();
-    return line.length > limit ? `${line.slice(0, limit)}…` : line;
-};
+
+
+/***/ }),
+
+/***/ 7385:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Pq: () => (/* binding */ json),
+/* harmony export */   Ss: () => (/* binding */ jobRow),
+/* harmony export */   VB: () => (/* binding */ executionRow),
+/* harmony export */   qB: () => (/* binding */ progress),
+/* harmony export */   t4: () => (/* binding */ claimedJob),
+/* harmony export */   uR: () => (/* binding */ instant)
+/* harmony export */ });
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(749);
+/* harmony import */ var _types_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9491);
+
+
 /**
- * Turns a failed reply into an error that says what to do.
- * @param fn the SQL function that was called
- * @param host the host of the project's URL, for the text
+ * The shapes of jobs and their executions, as the SQL functions return them. Every other type of a job is inferred from
+ * these. Unknown keys are dropped, so that a newer schema may add to its replies.
  */
-function classify(fn, host, reply) {
-    const { status, error } = reply;
-    const state = error.code ?? '';
-    const said = oneLine(error.message ?? '');
-    const fail = (code, message, retryable) => new QueueError(code, message, {
-        sqlState: state || undefined,
-        ...(retryable === undefined ? {} : { retryable }),
-    });
-    if (status === 0)
-        return fail('unreachable', `Cannot reach ${host}: ${networkCause(error)}.`);
-    if (state === 'PT426')
-        return fail('schema_mismatch', joinHint(said, error.hint));
-    if (/^PT4/.test(state) || state === 'PT400')
-        return fail('refused', joinHint(said, error.hint));
-    if (status === 540) {
-        return fail('paused', `The Supabase project at ${host} is paused. Resume it in the dashboard; the jobs are kept.`);
-    }
-    if (status === 402) {
-        return fail('quota', `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`);
-    }
-    if (state === '42501') {
-        return fail('forbidden', `The key may not call ${fn} (${said}). Use the secret (service_role) key; if it is that one, run sql/install.sql again, which sets the grants.`);
-    }
-    if (state === 'PGRST202' || state === '42883') {
-        return fail('schema_missing', `The function ${fn} is not in the database at ${host}, or not in this form.`);
-    }
-    if (TRANSIENT_STATES.test(state)) {
-        return fail('unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`, true);
-    }
-    if (status === 401 || status === 403) {
-        return fail('unauthorized', `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`);
-    }
-    if (status === 408 || status === 429 || status >= 500) {
-        return fail('unavailable', `${host} answered HTTP ${status}${said ? `: ${said}` : ''}.`, true);
-    }
-    if (status === 404 || state === '') {
-        return fail('not_supabase', `${host} answered HTTP ${status}, but not as a Supabase Data API does${said ? `: ${said}` : ''}. Check the project URL: https://<project>.supabase.co`);
-    }
-    return fail('refused', joinHint(`${said} (${state})`, error.hint));
-}
-function joinHint(message, hint) {
-    return hint ? `${message} ${oneLine(hint)}` : message;
-}
-/** The words for a network failure, without the stack trace that supabase-js puts into `details`. */
-function networkCause(error) {
-    const text = `${error.message ?? ''} ${error.details ?? ''} ${error.hint ?? ''}`;
-    if (/ENOTFOUND|EAI_AGAIN/.test(text))
-        return 'the host name does not resolve. Check the project URL';
-    if (/ECONNREFUSED/.test(text))
-        return 'the connection is refused';
-    if (/ECONNRESET|other side closed|UND_ERR_SOCKET/.test(text))
-        return 'the connection was closed in the middle';
-    if (/CERT|certificate|SSL/i.test(text))
-        return 'its TLS certificate is not accepted';
-    if (/AbortError|TimeoutError|timeout/i.test(text))
-        return 'no answer in time';
-    return oneLine(error.message ?? 'network error', 120).replace(/\.$/, '');
-}
+/**
+ * A value as JSON.parse returns it, unchecked. zod's own JSON schema recurses, so that one config that is nested too
+ * deeply would fail the whole reply.
+ */
+const json = zod__WEBPACK_IMPORTED_MODULE_0__/* .custom */ .IeY((value) => value !== undefined);
+/** An instant in ISO 8601 with its offset. */
+const instant = zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP();
+/** How far a running job is, as its handler reports it. */
+const progress = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    done: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    total: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().exactOptional(),
+    note: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().exactOptional(),
+});
+/** A job whose lock this worker holds. */
+const claimedJob = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    job_id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    /** Names the attempt, and is the fence of every later write about it. */
+    execution_id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    name: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    job_type: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    /** The whole config; for a custom job with its `handler` key. */
+    config: json,
+    description: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    queue: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    priority: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    /** 1 for the first run of an occurrence: `current_retries` + 1. */
+    attempt: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().int(),
+    current_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().int(),
+    max_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().int(),
+    /** 1 at first, and one more for each occurrence of a schedule and each `retry`. */
+    occurrence: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().int(),
+    timeout_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullable(),
+    schedule: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    timezone: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** The occurrence of its schedule that this run is for; without a schedule, when the job was due (ISO 8601). */
+    scheduled_for: instant,
+    unique_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    concurrency_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** When the job became due, by the database's clock (ISO 8601). */
+    run_at: instant,
+    created_at: instant,
+});
+/** A job as `list`, `show` and `peek` return it. */
+const jobRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    job_id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    name: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    job_type: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    /** Of a custom job. */
+    handler: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullish(),
+    status: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(_types_js__WEBPACK_IMPORTED_MODULE_1__/* .JOB_STATUSES */ .nE),
+    queue: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    priority: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    run_at: instant,
+    /** Waiting, and its `run_at` has come. */
+    due: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+    /** Waiting for another job with the same concurrency key. */
+    blocked: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+    description: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    max_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    current_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    occurrence: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    timeout_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullable(),
+    schedule: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    timezone: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    missed: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(_types_js__WEBPACK_IMPORTED_MODULE_1__/* .MISSED */ .kH),
+    missed_grace_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    scheduled_for: instant.nullable(),
+    /** The jobs file that the job comes from. */
+    source: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** Set if somebody disabled the job while it ran: it becomes disabled when the run ends. */
+    disable_requested_at: instant.nullable(),
+    unique_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    concurrency_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    error_message: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    created_at: instant.nullable(),
+    last_execution: instant.nullable(),
+    finished_at: instant.nullable(),
+    locked_at: instant.nullable(),
+    locked_by: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    lock_expires_at: instant.nullable(),
+    lock_expired: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().nullable(),
+    cancel_requested_at: instant.nullable(),
+});
+/** One attempt at a job, as `show` returns it. */
+const executionRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    execution_id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    status: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(_types_js__WEBPACK_IMPORTED_MODULE_1__/* .EXECUTION_STATUSES */ .ch),
+    attempt: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    occurrence: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    failure_kind: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(_types_js__WEBPACK_IMPORTED_MODULE_1__/* .FAILURE_KINDS */ .Bs).nullable(),
+    started_at: instant.nullable(),
+    finished_at: instant.nullable(),
+    duration_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullable(),
+    result: json.nullable(),
+    error_message: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    error_details: json.nullable(),
+    output: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** Null if the column holds something else: other clients may write there too. */
+    progress: progress.nullable().catch(null),
+    instance_id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    run_url: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    scheduled_for: instant.nullable(),
+    next_run_at: instant.nullable(),
+});
 
 
 /***/ }),
@@ -87535,7 +88897,7 @@ const FAILURE_KINDS = [
 /* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6073);
 
 
-/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and disabled ones. */
+/** The next three times (ISO 8601) that a recurring job is due; none for other jobs and for disabled ones. */
 function comingOccurrences(job, now) {
     if (job.schedule === null || job.status === 'disabled')
         return [];
@@ -87546,23 +88908,23 @@ function comingOccurrences(job, now) {
         return [...waiting, ...later.map((at) => at.toISOString())];
     }
     catch {
-        // Written by plain SQL and readable by the database alone: its own next occurrence is all there is to tell.
+        // Only the database can read this schedule or time zone, so its own next occurrence is all that is known.
         return waiting;
     }
 }
-/** Those of them that come after the time a list of jobs shows anyway, in words; empty for jobs that do not recur. */
+/** The coming occurrences without the one that a list shows anyway: `then 14:00, 15:00 UTC`, or nothing. */
 function thenWords(job, now) {
     const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
     return later.length === 0 ? '' : `then ${later.map((at) => (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now)).join(', ')} UTC`;
 }
-/** How late an execution started after the occurrence that it stands for: `, 2 h late`. Empty where that is no news. */
+/** How late the first attempt at an occurrence started: `, 2 h late`, or nothing if that is under a minute. */
 function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
     if (!scheduled_for || !started_at || attempt > 1 || failure_kind === 'skipped')
         return '';
     const seconds = (Date.parse(started_at) - Date.parse(scheduled_for)) / 1000;
     return seconds >= 60 ? `, ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(seconds)} late` : '';
 }
-/** What becomes of missed occurrences, in words. */
+/** What happens to occurrences that no worker starts in time: `run once`. */
 function missedWords(job) {
     switch (job.missed) {
         case 'once':
@@ -87584,21 +88946,32 @@ function missedWords(job) {
 /* harmony export */   q: () => (/* binding */ scheduleInWords)
 /* harmony export */ });
 /* harmony import */ var cronstrue__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2507);
+/* harmony import */ var _next_occurrence_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6073);
+
 
 /**
  * A schedule as people say it: `At 03:30, Monday through Friday (Europe/Berlin)`.
- * Of nicknames, cronstrue knows those in small letters alone.
- * @returns the expression itself where it cannot be put into words
+ * @returns the expression itself if it cannot be put into words
  */
 function scheduleInWords(schedule, timezone) {
     const zone = timezone ?? 'UTC';
+    const expression = schedule.trim().toLowerCase();
     try {
-        return `${cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(schedule.toLowerCase(), { use24HourTimeFormat: true })} (${zone})`;
+        return `${(0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_1__/* .isEitherDay */ ._)(expression) ? eitherInWords(expression) : inWords(expression)} (${zone})`;
     }
     catch {
-        // cronstrue throws texts. A schedule that the database holds is valid, so this is for expressions it cannot say.
+        // cronstrue throws strings. A schedule in the database is valid, so this is one that cronstrue has no words for.
         return `${schedule} (${zone})`;
     }
+}
+const inWords = (expression) => cronstrue__WEBPACK_IMPORTED_MODULE_0__.toString(expression, { use24HourTimeFormat: true, logicalAndDayFields: true });
+/** cronstrue has no "or" for two restricted day fields, so each field is put into words by itself. */
+function eitherInWords(expression) {
+    const [minute, hour, day, month, weekday] = expression.split(/\s+/);
+    const part = (fields) => inWords(`* * ${fields}`).replace('Every minute, ', '');
+    const weekdays = part(`* * ${weekday}`).replace(/^only /, '');
+    const months = month === '*' ? '' : `, ${part(`* ${month} *`)}`;
+    return `${inWords(`${minute} ${hour} * * *`)}, ${part(`${day} * *`)}, or ${weekdays}${months}`;
 }
 
 
@@ -87610,6 +88983,7 @@ function scheduleInWords(schedule, timezone) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  _: () => (/* binding */ isEitherDay),
   nextOccurrences: () => (/* binding */ nextOccurrences)
 });
 
@@ -87619,19 +88993,26 @@ function g(s,e,t,n=0,r=0,a=0,i=0){let o=s>=0&&s<100,u=Date.UTC(o?s+400:s,e,t,n,r
 ;// CONCATENATED MODULE: ./lib/src/schedule/next-occurrence.js
 
 /**
- * The next occurrences of a schedule, oldest first. The database computes the same with its own function; this one is
- * for people who look ahead, and for tests that compare the two.
+ * Whether either of the two day fields will do, because both are restricted. A field that begins with `*` is not
+ * restricted, as in vixie cron, pg_cron and GitHub; then both must match.
+ */
+function isEitherDay(schedule) {
+    const [, , day = '*', , weekday = '*'] = schedule.trim().split(/\s+/);
+    return !day.startsWith('*') && !weekday.startsWith('*');
+}
+/**
+ * The next occurrences of a schedule, oldest first. The database computes what is stored; this is for previews.
  *
- * Clocks set forward: a fixed time of day that is left out runs when the gap ends; "every ten minutes" goes on after
- * it. Clocks set back: a fixed time of day runs at the first of both; "every ten minutes" runs in both hours.
+ * A fixed time of day that clocks skip is due when the gap ends; one that they show twice is due at the first of both.
  * @param schedule five-field cron expression, or a nickname such as `@daily`
  * @param timezone IANA name
  * @param after the database's clock, not this machine's
- * @param count at most so many
  * @throws when the expression or the time zone is not valid, with croner's reason
  */
 function nextOccurrences(schedule, timezone, after, count) {
-    return new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard' }).nextRuns(count, after);
+    const domAndDow = !isEitherDay(schedule);
+    const cron = new j(schedule, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', domAndDow });
+    return cron.nextRuns(count, after);
 }
 
 
@@ -87668,37 +89049,41 @@ function describeError(error) {
 /* harmony export */   uz: () => (/* binding */ splitLines)
 /* harmony export */ });
 /* unused harmony export disarm */
-/* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
-
-/** The most characters of one line that are printed. */
-const LINE_LIMIT = 16_384;
 /**
- * Text that nobody vouches for, as lines that are safe in the runner's log: none of them is a command, none hides
- * or reorders what it says, none is longer than 16,384 characters and a mark.
- *
- * The runner takes a line for a command when it starts with `::name` after white space, or holds `##[name]`
- * anywhere; it splits lines at CR, LF and CRLF. Both comparisons depend on its culture, and there characters
- * without a width of their own count for nothing, so they are looked through here as well.
+ * Makes untrusted text safe to print, in time linear in its length. The runner takes a line for a command if it starts
+ * with `::name` after white space or holds `##[name]` anywhere, and splits lines at CR, LF and CRLF. Its comparisons
+ * depend on the culture and ignore characters without a width, so these are ignored here as well.
  * Source: actions/runner, ActionCommand.cs and OutputManager.cs.
  */
+/** The most characters of one line that are printed. */
+const LINE_LIMIT = 16_384;
+/** Lines of which none is a command, none hides or reorders what it says, and none is longer than `LINE_LIMIT` and a mark. */
 function disarmLines(text) {
     return splitLines(text).map((line) => cut(breakCommands(visible(bound(line)))));
 }
-/** `disarmLines`, joined by line feeds. */
+/** Does the same and joins the lines by line feeds. */
 function disarm(text) {
     return disarmLines(text).join('\n');
 }
-/** Splits where the runner does. */
+/** Splits text where the runner does. */
 function splitLines(text) {
     return text.split(/\r\n|\r|\n/);
 }
 /**
- * The text with nothing hidden in it: terminal sequences taken out; control characters, invisible characters and
- * those that turn the direction of text written out. Line feeds and tabs stay, and so do the joiners inside emoji
- * and words. What is left can be stored by Postgres (no NUL, no half surrogate).
+ * Terminal sequences: strings with an end (such as the address of a link), control sequences, and two-character ones.
+ * A string stops before the next introducer, so that no character is looked at by more than one attempt to match.
+ * Source: ECMA-48, 5.4 and 8.3.
+ */
+const TERMINAL_SEQUENCE = 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+/(?:\u001b[PX\]^_]|[\u0090\u0098\u009d-\u009f])[^\n\u0007\u001b\u0090\u0098\u009b-\u009f]*(?:\u0007|\u001b\\|\u009c)|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[ -/]*[0-~]/g;
+/**
+ * Removes terminal sequences and writes out control characters, invisible characters and those that turn the direction
+ * of text. Line feeds and tabs stay, and so do the joiners inside emoji and words. Postgres can store the result.
  */
 function visible(text) {
-    return ((0,node_util__WEBPACK_IMPORTED_MODULE_0__.stripVTControlCharacters)(text)
+    return (text
+        .replace(TERMINAL_SEQUENCE, '')
         .toWellFormed()
         // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
         .replace(/[\u0000-\u0008\u000b-\u001f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
@@ -87710,11 +89095,11 @@ function codePoint(char) {
 }
 const LINE_START = /^([\s\p{Z}\p{M}\p{Default_Ignorable_Code_Point}]*:[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=:)/u;
 const ANYWHERE = /(#[\p{M}\p{Default_Ignorable_Code_Point}]*#[\p{M}\p{Default_Ignorable_Code_Point}]*)(?=\[)/gu;
-/** A space in the middle: the reader still sees what it was. */
+/** Puts a space inside a command, so that the reader still sees what it was. */
 function breakCommands(line) {
     return line.replace(LINE_START, '$1 ').replace(ANYWHERE, '$1 ');
 }
-/** Keeps the work on a line of any length small. Four times the limit: writing characters out makes it longer. */
+/** Bounds the work on a line. To four times the limit, since removing sequences makes a line shorter. */
 function bound(line) {
     return line.length > LINE_LIMIT * 4 ? line.slice(0, LINE_LIMIT * 4) + TOO_LONG : line;
 }
@@ -87819,24 +89204,239 @@ function progressInWords(progress) {
 
 /***/ }),
 
-/***/ 9979:
+/***/ 1685:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   l: () => (/* binding */ createRedactor)
+/* harmony export */   f_: () => (/* binding */ isTooDeep),
+/* harmony export */   lr: () => (/* binding */ MAX_DEPTH),
+/* harmony export */   xC: () => (/* binding */ jsonFault)
 /* harmony export */ });
-/* harmony import */ var _queue_types_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9491);
+/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
+const MAX_DEPTH = 200;
+/** Whether a value is nested more than 200 levels deep. No depth is too much for this function. */
+function isTooDeep(value) {
+    const left = [[value, 1]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth] = next;
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > MAX_DEPTH)
+            return true;
+        for (const inner of Object.values(found))
+            left.push([inner, depth + 1]);
+    }
+    return false;
+}
+/**
+ * Why a parsed value could not be kept as it is, to be read after the name of the value, or null. The path of the
+ * fault is part of it. No depth is too much for this function.
+ */
+function jsonFault(value) {
+    const left = [[value, 1, '']];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth, path] = next;
+        const fault = valueFault(found);
+        if (fault !== null)
+            return `holds ${fault.what}${path === '' ? '' : ` at ${path}`}${fault.why}`;
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > MAX_DEPTH)
+            return `is nested more than ${MAX_DEPTH} levels deep`;
+        for (const [key, inner] of Object.entries(found)) {
+            const fault = textFault(key);
+            if (fault !== null)
+                return `holds ${fault.what} in a key${fault.why}`;
+            left.push([inner, depth + 1, pathOf(path, key, Array.isArray(found))]);
+        }
+    }
+    return null;
+}
+function pathOf(path, key, isIndex) {
+    if (isIndex)
+        return `${path}[${key}]`;
+    return path === '' ? key.slice(0, 100) : `${path}.${key.slice(0, 100)}`;
+}
+function valueFault(value) {
+    if (typeof value === 'string')
+        return textFault(value);
+    if (typeof value !== 'number')
+        return null;
+    if (Number.isNaN(value))
+        return { what: 'NaN', why: ', which JSON cannot express' };
+    if (!Number.isFinite(value))
+        return { what: 'a number that is too large', why: '' };
+    if (!isRounded(value))
+        return null;
+    const why = `, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+    return { what: `the number ${value}`, why };
+}
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value) {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+}
+/** What Postgres cannot store. */
+function textFault(text) {
+    const why = ', which cannot be stored';
+    if (text.includes('\0'))
+        return { what: 'a NUL character (\\u0000)', why };
+    return text.isWellFormed() ? null : { what: 'half of a surrogate pair', why };
+}
 
+
+/***/ }),
+
+/***/ 3281:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  lY: () => (/* binding */ createRedactor)
+});
+
+// UNUSED EXPORTS: SECRETS_LIMIT, SECRET_LIMIT
+
+// EXTERNAL MODULE: ./lib/src/queue/types.js
+var types = __nccwpck_require__(9491);
+;// CONCATENATED MODULE: ./lib/src/text/secret-finder.js
+/**
+ * Finds registered texts in other texts, at a cost that hardly depends on how many are registered. A bit per hash of
+ * four characters says where a registered text may begin; its first six characters lead to the lengths worth comparing.
+ */
+/** The least characters of a registered text. */
+const SHORTEST_FORM = 6;
+/** Longer texts are registered in pieces, so that the cost of a comparison is bounded. */
+const LONGEST_PIECE = 256;
+/** Pieces overlap, so that no character between two of them stays visible. */
+const OVERLAP = 8;
+/** How many comparisons a text may cost per character. Beyond it the text was made to be slow, and its rest is hidden. */
+const COMPARISONS_PER_CHAR = 16;
+const FILTER_BITS = 20;
+const FILTER_MASK = 2 ** FILTER_BITS - 1;
+const FILTER_SHIFT = 5;
+/** The filter's hash depends on this many characters: older ones are shifted out. */
+const FILTER_CHARS = FILTER_BITS / FILTER_SHIFT;
+/** Base of the polynomial hash of a piece, modulo 2^32. */
+const BASE = 0x01000193;
+const POWERS = powers(LONGEST_PIECE + 1);
+class SecretFinder {
+    #filter = new Uint8Array(FILTER_MASK + 1);
+    #buckets = new Map();
+    /** Registers a text of at least six characters. */
+    add(text) {
+        for (const piece of piecesOf(text))
+            this.#addPiece(piece);
+    }
+    /** Returns where registered texts stand, ordered by their start. Ranges may overlap. */
+    find(text) {
+        const ranges = [];
+        if (this.#buckets.size === 0)
+            return ranges;
+        let hashes = null;
+        let filter = 0;
+        let comparisons = text.length * COMPARISONS_PER_CHAR;
+        for (let end = 1; end <= text.length; end++) {
+            filter = filterHash(filter, text.charCodeAt(end - 1));
+            if (this.#filter[filter] === 0 || end < FILTER_CHARS)
+                continue;
+            const start = end - FILTER_CHARS;
+            const bucket = this.#buckets.get(text.slice(start, start + SHORTEST_FORM));
+            if (bucket === undefined)
+                continue;
+            hashes ??= prefixHashes(text);
+            const length = longestAt(text, start, bucket, hashes);
+            if (length > 0)
+                ranges.push([start, start + length]);
+            comparisons -= length > 0 ? 1 : bucket.lengths.length;
+            if (comparisons < 0)
+                return [...ranges, [start, text.length]];
+        }
+        return ranges;
+    }
+    #addPiece(piece) {
+        let filter = 0;
+        for (let at = 0; at < FILTER_CHARS; at++)
+            filter = filterHash(filter, piece.charCodeAt(at));
+        this.#filter[filter] = 1;
+        const key = piece.slice(0, SHORTEST_FORM);
+        const bucket = this.#buckets.get(key) ?? { lengths: [], byHash: new Map() };
+        this.#buckets.set(key, bucket);
+        const hash = hashOf(piece);
+        const sameHash = bucket.byHash.get(hash) ?? [];
+        if (sameHash.includes(piece))
+            return;
+        bucket.byHash.set(hash, [...sameHash, piece]);
+        if (!bucket.lengths.includes(piece.length)) {
+            bucket.lengths = [...bucket.lengths, piece.length].sort((a, b) => b - a);
+        }
+    }
+}
+function longestAt(text, start, bucket, hashes) {
+    for (const length of bucket.lengths) {
+        if (start + length > text.length)
+            continue;
+        const before = Math.imul(hashes[start] ?? 0, POWERS[length] ?? 0);
+        const hash = ((hashes[start + length] ?? 0) - before) | 0;
+        for (const piece of bucket.byHash.get(hash) ?? []) {
+            if (piece.length === length && text.startsWith(piece, start))
+                return length;
+        }
+    }
+    return 0;
+}
+const filterHash = (hash, char) => ((hash << FILTER_SHIFT) ^ char) & FILTER_MASK;
+function hashOf(text) {
+    let hash = 0;
+    for (let at = 0; at < text.length; at++)
+        hash = (Math.imul(hash, BASE) + text.charCodeAt(at)) | 0;
+    return hash;
+}
+/** The hash of the first n characters, for each n. */
+function prefixHashes(text) {
+    const hashes = new Int32Array(text.length + 1);
+    for (let at = 0; at < text.length; at++) {
+        hashes[at + 1] = Math.imul(hashes[at] ?? 0, BASE) + text.charCodeAt(at);
+    }
+    return hashes;
+}
+function powers(count) {
+    const values = new Int32Array(count).fill(1);
+    for (let at = 1; at < count; at++)
+        values[at] = Math.imul(values[at - 1] ?? 0, BASE);
+    return values;
+}
+function piecesOf(text) {
+    if (text.length <= LONGEST_PIECE)
+        return [text];
+    const pieces = [];
+    for (let start = 0; start + OVERLAP < text.length; start += LONGEST_PIECE - OVERLAP) {
+        const end = Math.min(text.length, start + LONGEST_PIECE);
+        // The last piece begins earlier instead of being short.
+        pieces.push(text.slice(end - LONGEST_PIECE, end));
+    }
+    return pieces;
+}
+
+;// CONCATENATED MODULE: ./lib/src/text/redact.js
+/**
+ * Takes secrets out of text before it is printed, summarised or stored. The runner masks too, but only the values it
+ * was given and only in the log; a job output that holds a masked value is dropped whole.
+ */
+
+
+/** The most characters of one secret, and of all secrets of a run. */
+const SECRET_LIMIT = 1_048_576;
+const SECRETS_LIMIT = 8_388_608;
 const HIDDEN = '***';
-/** What is nested deeper could not be printed either: JSON.stringify recurses. */
+/** Deeper values could not be printed either: JSON.stringify recurses. */
 const DEEPEST = 300;
 const TOO_DEEP = '… nested too deeply to be shown';
-const SHORTEST = 6;
-/** Encoded pieces shorter than this could be part of any text. */
+/** Shorter pieces of base64 could be part of any text. */
 const SHORTEST_ENCODED = 8;
 /**
- * What is a secret by its looks. Each begins where no such pattern can begin inside another, so that the time
- * stays linear in the length of the text.
+ * What looks like a secret. No pattern can begin inside a match of itself, so the time is linear in the length of the
+ * text.
  */
 const PATTERNS = [
     /sb_secret_[A-Za-z0-9_-]+/g,
@@ -87845,35 +89445,43 @@ const PATTERNS = [
     /(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{16,}/g,
     /(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{16,}/g,
 ];
-/** A password in a URL. The text is looked through for the `://`, which is fast, and not for what stands before it. */
+/** A password in a URL. The search is for `://`, which is fast, not for what stands before it. */
 const URL_PASSWORD = /:\/\/[^\s/:@]{0,200}:([^\s/]+)@/dg;
-/** Every pattern has one of these. Most texts have none, and looking for one is cheaper than for six. */
+/** Every match of a pattern holds one of these. Most texts have none, so that six searches become one. */
 const MARKS = /sb_secret_|sbp_|eyJ|gh[pousr]_|github_pat_|:\/\//;
+/** Words of our pages, which a job may call a secret. Hidden, they would make every page meaningless. */
+const OUR_WORDS = [...types/* JOB_STATUSES */.nE, ...types/* EXECUTION_STATUSES */.ch, ...types/* FAILURE_KINDS */.Bs, 'default'];
 /**
- * @param mask called once for each new value that the runner should mask as well: `add` values, and each of their
- *   lines. The door passes a function that prints `::add-mask::`.
- * @param ownWords more words of our pages that are left alone
+ * @param mask is called once for each new value that the runner should mask: values given to `add`, and their lines
+ * @param ownWords more words of our pages
  */
 function createRedactor(mask = () => { }, ownWords = []) {
     const added = new Set();
+    const finder = new SecretFinder();
     const spared = new Set([...OUR_WORDS, ...ownWords]);
-    let forms = [];
+    let room = SECRETS_LIMIT;
     const add = (secret) => {
+        if (secret.length > SECRET_LIMIT)
+            return false;
         const values = [secret, secret.trim(), ...secret.split(/\r\n|\r|\n/).map((line) => line.trim())];
-        const fresh = values.filter((value) => worthHiding(value, spared) && !added.has(value));
-        if (fresh.length === 0)
-            return;
-        for (const value of new Set(fresh)) {
+        for (const value of values) {
+            if (added.has(value) || spared.has(value) || !isWorthHiding(value))
+                continue;
+            room -= value.length;
+            if (room < 0)
+                return false;
             added.add(value);
             mask(value);
+            for (const form of formsOf(value))
+                finder.add(form);
         }
-        forms = [...new Set([...added].flatMap(formsOf))];
+        return true;
     };
-    const redact = (text) => hide(text, rangesOf(text, forms));
+    const redact = (text) => hide(text, [...finder.find(text), ...suspects(text)]);
     const walk = (value, depth = 0) => {
         if (typeof value === 'string')
             return redact(value);
-        // An account number that was declared a secret, returned as a number.
+        // An account number may be declared a secret and returned as a number.
         if (typeof value === 'number')
             return added.has(String(value)) ? HIDDEN : value;
         if (value !== null && typeof value === 'object' && depth >= DEEPEST)
@@ -87882,66 +89490,54 @@ function createRedactor(mask = () => { }, ownWords = []) {
             return value.map((inner) => walk(inner, depth + 1));
         if (value === null || typeof value !== 'object')
             return value;
-        // A key of the name "__proto__" must stay a key.
+        // fromEntries keeps a key named "__proto__" a key.
         return Object.fromEntries(Object.entries(value).map(([key, inner]) => [redact(key), walk(inner, depth + 1)]));
     };
     return { add, redact, redactJson: (value) => walk(value) };
 }
-/** Hidden, these would take the sense out of every page and answer, whatever a job calls a secret. */
-const OUR_WORDS = new Set([
-    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .JOB_STATUSES */ .nE,
-    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .EXECUTION_STATUSES */ .ch,
-    ..._queue_types_js__WEBPACK_IMPORTED_MODULE_0__/* .FAILURE_KINDS */ .Bs,
-    'default',
-]);
-function worthHiding(value, spared) {
-    return value.length >= SHORTEST && !/^\**$/.test(value) && !spared.has(value);
-}
-/** The ways in which a value may turn up in text: as it is, and as encoders write it. */
+const isWorthHiding = (value) => value.length >= SHORTEST_FORM && !/^\**$/.test(value);
+/** The forms in which a value may turn up in text: as it is, and as encoders write it. */
 function formsOf(value) {
     const quoted = JSON.stringify(value).slice(1, -1);
     const uri = encodeURIComponent(value.toWellFormed());
     const bytes = Buffer.from(value, 'utf8');
     const base64 = [0, 1, 2].map((shift) => base64At(bytes, shift));
-    return [
+    return new Set([
         value,
         quoted,
-        // A value that was put in JSON twice, as text in a JSON text.
+        // JSON inside of a JSON text.
         JSON.stringify(quoted).slice(1, -1),
         uri,
         uri.replaceAll('%20', '+'),
         ...[...base64, ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))].filter((text) => text.length >= SHORTEST_ENCODED),
-    ];
+    ]);
 }
-/** The base64 characters that depend on `bytes` alone when `shift` unknown bytes stand before them. */
+/** The base64 characters that depend only on `bytes` if `shift` unknown bytes stand before them. */
 function base64At(bytes, shift) {
     const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
     return text.slice(Math.ceil((shift * 8) / 6), Math.floor(((shift + bytes.length) * 8) / 6));
 }
-function rangesOf(text, forms) {
+function suspects(text) {
+    if (!MARKS.test(text))
+        return [];
     const ranges = [];
-    for (const form of forms) {
-        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
-            ranges.push([at, at + form.length]);
-        }
-    }
-    for (const pattern of MARKS.test(text) ? PATTERNS : []) {
+    for (const pattern of PATTERNS) {
         for (const match of text.matchAll(pattern))
             ranges.push([match.index, match.index + match[0].length]);
     }
     for (const { indices } of text.matchAll(URL_PASSWORD))
         if (indices?.[1])
             ranges.push(indices[1]);
-    return ranges.sort((a, b) => a[0] - b[0]);
+    return ranges;
 }
-/** Overlapping ranges are hidden as one: replaced one after the other, the end of the second would stay. */
+/** Hides overlapping ranges as one: replaced one after the other, the end of the second would stay visible. */
 function hide(text, ranges) {
     if (ranges.length === 0)
         return text;
     let out = '';
     let copied = 0;
     let hiddenTo = -1;
-    for (const [start, end] of ranges) {
+    for (const [start, end] of [...ranges].sort((a, b) => a[0] - b[0])) {
         if (start > hiddenTo)
             out += text.slice(copied, start) + HIDDEN;
         hiddenTo = Math.max(hiddenTo, end);
@@ -87960,9 +89556,9 @@ function hide(text, ranges) {
 /* harmony export */   DB: () => (/* binding */ keepStarts),
 /* harmony export */   Og: () => (/* binding */ keepStart),
 /* harmony export */   _O: () => (/* binding */ storableText),
-/* harmony export */   dp: () => (/* binding */ byteLength),
 /* harmony export */   r$: () => (/* binding */ storableJson)
 /* harmony export */ });
+/* unused harmony export byteLength */
 /** Replaces what Postgres cannot store with U+FFFD. */
 function storableText(text) {
     return text.toWellFormed().replaceAll('\0', '\uFFFD');
@@ -88001,30 +89597,28 @@ function mapTexts(value, text, key) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $q: () => (/* binding */ MAX_OUTPUT_BYTES),
+/* harmony export */   $D: () => (/* binding */ MAX_TEXT_BYTES),
 /* harmony export */   Fv: () => (/* binding */ BATCH_BYTES),
 /* harmony export */   Se: () => (/* binding */ MAX_DETAILS_BYTES),
 /* harmony export */   XE: () => (/* binding */ MAX_DETAIL_BYTES),
 /* harmony export */   Xs: () => (/* binding */ MAX_RESULT_BYTES),
-/* harmony export */   uE: () => (/* binding */ MAX_ERROR_BYTES),
 /* harmony export */   uK: () => (/* binding */ MAX_IN_FLIGHT),
 /* harmony export */   uX: () => (/* binding */ MAX_BATCH),
 /* harmony export */   uv: () => (/* binding */ MAX_NOTE_BYTES)
 /* harmony export */ });
-/** Byte limits of what one attempt stores, in UTF-8. `cloud_jobs_finish` refuses more. */
+/** What one attempt may store, in bytes. `cloud_jobs_finish` refuses a larger result and larger details. */
 const MAX_RESULT_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES = 16 * 1024;
 const MAX_DETAILS_BYTES = 64 * 1024;
-/** Of one text among the details: a long stack must not cost the rest. */
+/** Of a text that is cut, such as an error message or the output that is kept. */
+const MAX_TEXT_BYTES = 16 * 1024;
+/** Of one text among the details, so that a long stack does not push out the others. */
 const MAX_DETAIL_BYTES = 8 * 1024;
-const MAX_OUTPUT_BYTES = 16 * 1024;
 const MAX_NOTE_BYTES = 1024;
-/** Jobs in one request at the most; the database takes no more. */
+/** The most jobs in one request; the database accepts no more. */
 const MAX_BATCH = 1_000;
-/** About so many bytes of jobs in one request: with larger ones a worker's memory would grow with its batches. */
+/** About how many bytes of jobs one request carries: it bounds the memory of a worker whose jobs are large. */
 const BATCH_BYTES = 512 * 1024;
-/** Requests of one worker that may be under way at the same time, beside its heartbeat: while the database works on
- * one, the worker does the jobs of the other. */
+/** How many requests a worker may have under way, beside its heartbeat: it works on one batch while the database works on the other. */
 const MAX_IN_FLIGHT = 2;
 
 
@@ -91036,6 +92630,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   YOg: () => (/* binding */ array),
   zMY: () => (/* binding */ schemas_boolean),
   IeY: () => (/* binding */ custom),
+  gMt: () => (/* binding */ discriminatedUnion),
   Rpp: () => (/* binding */ email),
   k5n: () => (/* binding */ _enum),
   Whr: () => (/* binding */ schemas_int),
@@ -91052,7 +92647,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   L5J: () => (/* binding */ unknown)
 });
 
-// UNUSED EXPORTS: ZodAny, ZodArray, ZodBase64, ZodBase64URL, ZodBigInt, ZodBigIntFormat, ZodBoolean, ZodCIDRv4, ZodCIDRv6, ZodCUID, ZodCUID2, ZodCatch, ZodCodec, ZodCreditCard, ZodCustom, ZodCustomStringFormat, ZodDate, ZodDefault, ZodDiscriminatedUnion, ZodE164, ZodEmail, ZodEmoji, ZodEnum, ZodExactOptional, ZodFile, ZodFunction, ZodGUID, ZodIBAN, ZodIPv4, ZodIPv6, ZodISODate, ZodISODateTime, ZodISODuration, ZodISOTime, ZodInstanceOf, ZodIntersection, ZodJWT, ZodKSUID, ZodLazy, ZodLiteral, ZodMAC, ZodMap, ZodNaN, ZodNanoID, ZodNever, ZodNonOptional, ZodNull, ZodNullable, ZodNumberFormat, ZodObject, ZodOptional, ZodPipe, ZodPrefault, ZodPreprocess, ZodPromise, ZodReadonly, ZodRecord, ZodSet, ZodString, ZodStringFormat, ZodSuccess, ZodSymbol, ZodTemplateLiteral, ZodTransform, ZodTuple, ZodType, ZodULID, ZodURL, ZodUUID, ZodUndefined, ZodUnion, ZodUnknown, ZodVoid, ZodXID, ZodXor, _ZodString, _default, _function, any, base64, base64url, bigint, catch, check, cidrv4, cidrv6, codec, creditCard, cuid, cuid2, currencyCode, date, describe, discriminatedUnion, e164, emoji, exactOptional, file, float32, float64, function, guid, hash, hex, hostname, httpUrl, iban, instanceof, int32, int64, intersection, invertCodec, ipv4, ipv6, json, jwt, keyof, ksuid, lazy, looseObject, looseRecord, mac, map, meta, nan, nanoid, nativeEnum, never, nonoptional, null, nullable, nullish, optional, partialRecord, pipe, prefault, promise, readonly, refine, set, stringFormat, success, superRefine, symbol, templateLiteral, transform, uint32, uint64, ulid, undefined, url, uuid, uuidv4, uuidv6, uuidv7, void, xid, xor
+// UNUSED EXPORTS: ZodAny, ZodArray, ZodBase64, ZodBase64URL, ZodBigInt, ZodBigIntFormat, ZodBoolean, ZodCIDRv4, ZodCIDRv6, ZodCUID, ZodCUID2, ZodCatch, ZodCodec, ZodCreditCard, ZodCustom, ZodCustomStringFormat, ZodDate, ZodDefault, ZodDiscriminatedUnion, ZodE164, ZodEmail, ZodEmoji, ZodEnum, ZodExactOptional, ZodFile, ZodFunction, ZodGUID, ZodIBAN, ZodIPv4, ZodIPv6, ZodISODate, ZodISODateTime, ZodISODuration, ZodISOTime, ZodInstanceOf, ZodIntersection, ZodJWT, ZodKSUID, ZodLazy, ZodLiteral, ZodMAC, ZodMap, ZodNaN, ZodNanoID, ZodNever, ZodNonOptional, ZodNull, ZodNullable, ZodNumberFormat, ZodObject, ZodOptional, ZodPipe, ZodPrefault, ZodPreprocess, ZodPromise, ZodReadonly, ZodRecord, ZodSet, ZodString, ZodStringFormat, ZodSuccess, ZodSymbol, ZodTemplateLiteral, ZodTransform, ZodTuple, ZodType, ZodULID, ZodURL, ZodUUID, ZodUndefined, ZodUnion, ZodUnknown, ZodVoid, ZodXID, ZodXor, _ZodString, _default, _function, any, base64, base64url, bigint, catch, check, cidrv4, cidrv6, codec, creditCard, cuid, cuid2, currencyCode, date, describe, e164, emoji, exactOptional, file, float32, float64, function, guid, hash, hex, hostname, httpUrl, iban, instanceof, int32, int64, intersection, invertCodec, ipv4, ipv6, json, jwt, keyof, ksuid, lazy, looseObject, looseRecord, mac, map, meta, nan, nanoid, nativeEnum, never, nonoptional, null, nullable, nullish, optional, partialRecord, pipe, prefault, promise, readonly, refine, set, stringFormat, success, superRefine, symbol, templateLiteral, transform, uint32, uint64, ulid, undefined, url, uuid, uuidv4, uuidv6, uuidv7, void, xid, xor
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/core.js
 var core_core = __nccwpck_require__(8532);
@@ -94216,17 +95811,17 @@ function xor(options, params) {
         ...util.normalizeParams(params),
     });
 }
-const ZodDiscriminatedUnion = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodDiscriminatedUnion", (inst, def) => {
+const ZodDiscriminatedUnion = /*@__PURE__*/ core_core/* $constructor */.xI("ZodDiscriminatedUnion", (inst, def) => {
     ZodUnion.init(inst, def);
-    core.$ZodDiscriminatedUnion.init(inst, def);
-})));
+    schemas/* $ZodDiscriminatedUnion */.P0.init(inst, def);
+});
 function discriminatedUnion(discriminator, options, params) {
     // const [options, params] = args;
     return new ZodDiscriminatedUnion({
         type: "union",
         options: options,
         discriminator,
-        ...util.normalizeParams(params),
+        ...core_util/* normalizeParams */.A2(params),
     });
 }
 const ZodIntersection = /*@__PURE__*/ core_core/* $constructor */.xI("ZodIntersection", (inst, def) => {
@@ -97245,6 +98840,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   b0: () => (/* binding */ $ZodCustom),
   o5: () => (/* binding */ $ZodDate),
   rv: () => (/* binding */ $ZodDefault),
+  P0: () => (/* binding */ $ZodDiscriminatedUnion),
   Oy: () => (/* binding */ $ZodE164),
   qG: () => (/* binding */ $ZodEmail),
   cG: () => (/* binding */ $ZodEmoji),
@@ -97290,7 +98886,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   YK: () => (/* binding */ standardProps)
 });
 
-// UNUSED EXPORTS: $ZodAny, $ZodBigIntFormat, $ZodCreditCard, $ZodCustomStringFormat, $ZodDiscriminatedUnion, $ZodFile, $ZodFunction, $ZodIBAN, $ZodLazy, $ZodMAC, $ZodMap, $ZodNaN, $ZodNull, $ZodObject, $ZodPromise, $ZodSet, $ZodSuccess, $ZodSymbol, $ZodTemplateLiteral, $ZodUndefined, $ZodVoid, $ZodXor, URL_BAD_FORMAT, URL_UNPARSEABLE, canParseURL, clone, getDiscriminatedOption, isValidBase64, isValidBase64URL, isValidCIDRv6, isValidCreditCard, isValidIBAN, isValidIPv6, isValidJWT, mergeValues, parseURLObject, stripTabAndNewline, urlHostnameOk, urlProtocolOk, validateURL
+// UNUSED EXPORTS: $ZodAny, $ZodBigIntFormat, $ZodCreditCard, $ZodCustomStringFormat, $ZodFile, $ZodFunction, $ZodIBAN, $ZodLazy, $ZodMAC, $ZodMap, $ZodNaN, $ZodNull, $ZodObject, $ZodPromise, $ZodSet, $ZodSuccess, $ZodSymbol, $ZodTemplateLiteral, $ZodUndefined, $ZodVoid, $ZodXor, URL_BAD_FORMAT, URL_UNPARSEABLE, canParseURL, clone, getDiscriminatedOption, isValidBase64, isValidBase64URL, isValidCIDRv6, isValidCreditCard, isValidIBAN, isValidIPv6, isValidJWT, mergeValues, parseURLObject, stripTabAndNewline, urlHostnameOk, urlProtocolOk, validateURL
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/checks.js
 var core_checks = __nccwpck_require__(4890);
@@ -98737,11 +100333,11 @@ function discriminatorMap(def) {
 }
 const $ZodDiscriminatedUnion = 
 /*@__PURE__*/
-(/* unused pure expression or super */ null && (core.$constructor("$ZodDiscriminatedUnion", (inst, def) => {
+core_core/* $constructor */.xI("$ZodDiscriminatedUnion", (inst, def) => {
     def.inclusive = false;
     $ZodUnion.init(inst, def);
     const _super = inst._zod.parse;
-    util.defineLazyInternal(inst, "propValues", (zod) => {
+    core_util/* defineLazyInternal */.v5(inst, "propValues", (zod) => {
         const propValues = {};
         let undefinedCount = 0;
         for (const option of zod.def.options) {
@@ -98752,7 +100348,7 @@ const $ZodDiscriminatedUnion =
                 undefinedCount++;
             for (const [k, v] of Object.entries(pv)) {
                 if (!Object.prototype.hasOwnProperty.call(propValues, k)) {
-                    util.assignProp(propValues, k, new Set());
+                    core_util/* assignProp */.Vy(propValues, k, new Set());
                 }
                 for (const val of v) {
                     propValues[k].add(val);
@@ -98765,15 +100361,15 @@ const $ZodDiscriminatedUnion =
     });
     // Checked now rather than in the lookup map below, so an option that lacks the discriminator fails at the `discriminatedUnion` call instead of on the first object parsed. Options whose shape cannot be enumerated without resolving it — pipes and lazies — are left to the map.
     def.options.forEach((option, i) => {
-        const propShape = util.rawShape(option._zod.def);
+        const propShape = core_util/* rawShape */.MO(option._zod.def);
         if (propShape && !Object.prototype.hasOwnProperty.call(propShape, def.discriminator)) {
             throw new Error(`Invalid discriminated union option at index "${i}"`);
         }
     });
-    const disc = util.cached(() => discriminatorMap(def));
+    const disc = core_util/* cached */.PO(() => discriminatorMap(def));
     inst._zod.parse = (payload, ctx) => {
         const input = payload.value;
-        if (!util.isObject(input)) {
+        if (!core_util/* isObject */.Gv(input)) {
             payload.issues.push({
                 code: "invalid_type",
                 expected: "object",
@@ -98807,7 +100403,7 @@ const $ZodDiscriminatedUnion =
         });
         return payload;
     };
-})));
+});
 const $ZodIntersection = /*@__PURE__*/ core_core/* $constructor */.xI("$ZodIntersection", (inst, def) => {
     $ZodType.init(inst, def);
     inst._zod.parse = (payload, ctx) => {

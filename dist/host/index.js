@@ -3,6 +3,10 @@ var __webpack_exports__ = {};
 
 ;// CONCATENATED MODULE: external "node:async_hooks"
 const external_node_async_hooks_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: external "node:net"
+const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: external "node:util"
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
 ;// CONCATENATED MODULE: ./lib/src/text/storable.js
@@ -134,7 +138,32 @@ function refuse(path, what, advice) {
     return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
 }
 
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/output-commands.js
+/**
+ * The command in a line: `::add-mask::VALUE` or `::warning title=…::TEXT`. Read as the runner reads it: blanks before
+ * it, any case, `%25 %0D %0A` for what a command cannot hold, and the older form `##[add-mask]VALUE`. Null for any
+ * other line.
+ * Source: actions/runner, ActionCommand.
+ */
+function outputCommand(line) {
+    const [, now, nowValue, older, olderValue] = /^\s*(?:::(add-mask|warning)(?:\s[^:]*)?::(.*)|##\[(add-mask|warning)(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
+    const name = (now ?? older)?.toLowerCase();
+    const value = nowValue ?? olderValue;
+    if (value === undefined || (name !== 'add-mask' && name !== 'warning'))
+        return null;
+    return { name, value: unescaped(value).trim() };
+}
+/** The line that asks for a warning. */
+function warningLine(text) {
+    const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+    return `::warning::${escaped}\n`;
+}
+function unescaped(value) {
+    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%');
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-context.js
+
 
 
 
@@ -142,16 +171,25 @@ function refuse(path, what, advice) {
 const MAX_TEXT = 262_144;
 /** The redactor leaves shorter values alone: they are words. */
 const SHORTEST_SECRET = 6;
+/** Far above any key or certificate; each secret is looked for in everything that is printed. */
+const LONGEST_SECRET = 65_536;
 const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
 /** Progress travels at most this often, however often it is reported. */
 const PROGRESS_EVERY_MS = 100;
 /** Builds what a handler gets as its second argument. */
 function createContext(options) {
     // Known by identity: nothing that a handler builds by itself can be taken for one.
-    const endings = new Map();
+    const endings = [];
+    const askedFor = (value) => {
+        // By a plain loop: a handler may have replaced the methods of lists.
+        for (let i = 0; i < endings.length; i++)
+            if (endings[i]?.token === value)
+                return endings[i]?.outcome ?? null;
+        return null;
+    };
     const ending = (outcome, call) => {
         const token = Object.freeze({ endsTheJob: call });
-        endings.set(token, { outcome, call });
+        endings[endings.length] = { token, outcome, call };
         return token;
     };
     const progress = throttledProgress(options.sendProgress);
@@ -162,13 +200,16 @@ function createContext(options) {
         signal: options.signal,
         log: Object.freeze({
             info: (...values) => void process.stdout.write(`${(0,external_node_util_namespaceObject.format)(...values)}\n`),
-            warn: (...values) => void process.stderr.write(`warning: ${(0,external_node_util_namespaceObject.format)(...values)}\n`),
+            warn: (...values) => void process.stderr.write(warningLine((0,external_node_util_namespaceObject.format)(...values))),
             error: (...values) => void process.stderr.write(`error: ${(0,external_node_util_namespaceObject.format)(...values)}\n`),
         }),
         progress: (done, total, note) => progress.report(asProgress(done, total, note)),
         secret: (value) => {
             if (typeof value !== 'string')
                 throw new TypeError(`context.secret takes text, not ${typeof value}.`);
+            if (value.length > LONGEST_SECRET) {
+                throw new RangeError(`context.secret takes up to ${LONGEST_SECRET} characters, and this value has ${value.length}. Give it the parts that are secret.`);
+            }
             if (value !== '')
                 options.sendSecret(value);
             if (value.trim().length < SHORTEST_SECRET) {
@@ -186,10 +227,10 @@ function createContext(options) {
     return {
         context,
         outcomeOf(returned) {
-            const asked = endings.get(returned);
-            if (asked !== undefined)
-                return asked.outcome;
-            const [unused] = endings.values();
+            const asked = askedFor(returned);
+            if (asked !== null)
+                return asked;
+            const unused = endings[0];
             // Whatever was returned in its place: to take it for a success would hide what the handler asked for.
             if (unused !== undefined) {
                 throw new TypeError(`context.${unused.call}(…) was called, but its value was not returned, so it had no effect. ` +
@@ -197,7 +238,7 @@ function createContext(options) {
             }
             return { outcome: 'success', result: returned === undefined ? null : asJson(returned) };
         },
-        thrownOutcome: (thrown) => endings.get(thrown)?.outcome ?? null,
+        thrownOutcome: askedFor,
         close: progress.close,
     };
 }
@@ -277,7 +318,169 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-error-details.js
+
+
+/**
+ * The properties of a thrown error as JSON: what libraries put there (`code`, `detail`, `constraint`, a response body)
+ * says more than the message. Written here and not by a library, since everything is bounded: depth, width and total
+ * size. Texts are cut only far above what the worker keeps, which cuts them after secrets are taken out.
+ */
+const host_error_details_MAX_DEPTH = 6;
+const MAX_KEYS = 100;
+/** Values of all kinds in one error. */
+const MAX_VALUES = 2_000;
+const host_error_details_MAX_TEXT = 65_536;
+const MAX_TOTAL_TEXT = 1_048_576;
+/** Said already by the message and the stack. */
+const SAID = new Set(['name', 'message', 'stack']);
+class Budget {
+    #values = MAX_VALUES;
+    #text = MAX_TOTAL_TEXT;
+    /** False when nothing more may be kept. */
+    spend(text = 0) {
+        this.#values -= 1;
+        this.#text -= text;
+        return this.#values >= 0 && this.#text >= 0;
+    }
+}
+/** The own properties of an error, its cause and the errors of an `AggregateError`, nested in the same way. */
+function errorProperties(error) {
+    return properties(error, new Budget(), [error]);
+}
+function properties(object, budget, above) {
+    const kept = {};
+    const isError = external_node_util_namespaceObject.types.isNativeError(object);
+    const hidden = isError ? ['cause', 'errors'].filter((key) => Object.hasOwn(object, key)) : [];
+    const keys = [...new Set([...Object.keys(object), ...hidden])].filter((key) => !(isError && SAID.has(key)));
+    for (const [index, key] of keys.entries()) {
+        if (index === MAX_KEYS) {
+            kept['…'] = `${keys.length - MAX_KEYS} more`;
+            break;
+        }
+        const value = host_error_details_asJson(propertyOf(object, key), budget, above);
+        if (value !== undefined) {
+            // defineProperty, so that a key named __proto__ stays a key.
+            Object.defineProperty(kept, clip(key), { value, enumerable: true, configurable: true, writable: true });
+        }
+    }
+    return kept;
+}
+/** Undefined for what is left out: functions, and all that is beyond the budget. */
+function host_error_details_asJson(value, budget, above) {
+    if (!budget.spend(typeof value === 'string' ? Math.min(value.length, host_error_details_MAX_TEXT) : 0))
+        return undefined;
+    switch (typeof value) {
+        case 'string':
+            return clip(value);
+        case 'boolean':
+            return value;
+        case 'number':
+            return Number.isFinite(value) ? value : String(value);
+        case 'bigint':
+            return clip(String(value));
+        case 'object':
+            return value === null ? null : objectAsJson(value, budget, above);
+        default:
+            return undefined;
+    }
+}
+function objectAsJson(value, budget, above) {
+    if (above.includes(value))
+        return '[circular]';
+    if (above.length > host_error_details_MAX_DEPTH)
+        return '[nested too deeply]';
+    const inside = [...above, value];
+    if (external_node_util_namespaceObject.types.isDate(value))
+        return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (ArrayBuffer.isView(value) || external_node_util_namespaceObject.types.isAnyArrayBuffer(value))
+        return `[${value.byteLength} bytes]`;
+    if (external_node_util_namespaceObject.types.isMap(value))
+        return objectAsJson(Object.fromEntries([...value].slice(0, MAX_KEYS + 1)), budget, above);
+    if (external_node_util_namespaceObject.types.isSet(value))
+        return objectAsJson([...value].slice(0, MAX_KEYS + 1), budget, above);
+    if (Array.isArray(value)) {
+        const items = value.slice(0, MAX_KEYS).map((item) => host_error_details_asJson(item, budget, inside) ?? null);
+        return value.length > MAX_KEYS ? [...items, `… ${value.length - MAX_KEYS} more`] : items;
+    }
+    const inner = properties(value, budget, inside);
+    if (!external_node_util_namespaceObject.types.isNativeError(value))
+        return inner;
+    const { name, message } = value;
+    return { name: clip(String(name)), message: clip(String(message)), ...inner };
+}
+/** A getter of the handler's may throw. */
+function propertyOf(object, key) {
+    try {
+        return object[key];
+    }
+    catch {
+        return '[a getter that throws]';
+    }
+}
+function clip(text) {
+    const stored = storableText(text.length > host_error_details_MAX_TEXT ? text.slice(0, host_error_details_MAX_TEXT) : text);
+    return text.length > host_error_details_MAX_TEXT ? `${stored}… [cut]` : stored;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-missing.js
+
+
+
+const EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'];
+/** What the author can do about an import that was not found, as a sentence without its full stop. */
+function missingAdvice({ specifier, from }) {
+    const folder = from?.startsWith('file:') ? (0,external_node_path_namespaceObject.dirname)((0,external_node_url_namespaceObject.fileURLToPath)(from)) : process.cwd();
+    if (/^\.{0,2}[/\\]|^\.{1,2}$|^file:/.test(specifier))
+        return fileAdvice(specifier, folder);
+    if (isAlias(specifier, folder)) {
+        return (`"${specifier}" is an alias of a bundler or of tsconfig.json, which Node does not read. Import the file by its ` +
+            'relative path, such as "./lib/x.ts", or declare an alias that begins with # under "imports" in package.json');
+    }
+    return 'Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
+}
+function fileAdvice(specifier, folder) {
+    const path = specifier.startsWith('file:') ? (0,external_node_url_namespaceObject.fileURLToPath)(specifier) : (0,external_node_path_namespaceObject.resolve)(folder, specifier);
+    // TypeScript files are often imported by the name of the file that a compiler would make of them.
+    const bare = path.replace(/\.([cm]?)jsx?$/, '');
+    const candidates = [
+        ...EXTENSIONS.map((extension) => path + extension),
+        ...EXTENSIONS.map((extension) => (0,external_node_path_namespaceObject.join)(path, `index${extension}`)),
+        ...(bare === path ? [] : EXTENSIONS.map((extension) => bare + extension)),
+    ];
+    const found = candidates.find((candidate) => isFile(candidate));
+    if (found === undefined)
+        return 'Check the path: Node takes it as it is written, extension included';
+    const near = (0,external_node_path_namespaceObject.relative)(folder, found).replaceAll('\\', '/');
+    return `Node takes the path as it is written: import "${near.startsWith('.') ? near : `./${near}`}"`;
+}
+function isAlias(specifier, folder) {
+    if (/^(?:@\/|~|#|\$)/.test(specifier))
+        return true;
+    const [first = ''] = specifier.split('/');
+    // No package is installed under the name of a folder of the repository ("src/x" with a baseUrl).
+    if (!first.startsWith('@') && specifier.includes('/') && (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_namespaceObject.join)(process.cwd(), first)))
+        return true;
+    return tsconfigs(folder).some((text) => text.includes(`"${first}/*"`) || text.includes(`"${specifier}"`));
+}
+/** The texts of the `tsconfig.json` files from a folder up to the working directory. */
+function tsconfigs(folder) {
+    const texts = [];
+    for (let at = folder;; at = (0,external_node_path_namespaceObject.dirname)(at)) {
+        const path = (0,external_node_path_namespaceObject.join)(at, 'tsconfig.json');
+        if (isFile(path))
+            texts.push((0,external_node_fs_namespaceObject.readFileSync)(path, 'utf8'));
+        if (at === process.cwd() || at === (0,external_node_path_namespaceObject.dirname)(at))
+            return texts;
+    }
+}
+function isFile(path) {
+    return (0,external_node_fs_namespaceObject.statSync)(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-error.js
+
+
 
 
 
@@ -288,43 +491,72 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
  * half a secret would not be found any more.
  */
 const host_error_MAX_TEXT = 262_144;
+/** Codes of an import that Node does not resolve. */
+const NOT_FOUND = new Set([
+    'ERR_MODULE_NOT_FOUND',
+    'MODULE_NOT_FOUND',
+    'ERR_UNSUPPORTED_DIR_IMPORT',
+    'ERR_PACKAGE_IMPORT_NOT_DEFINED',
+]);
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = (0,external_node_path_namespaceObject.dirname)(process.argv[1] ?? '');
-/** Whatever a handler threw, as a failure: message with its causes, stack without the frames of Node and of us. */
+const HOME = process.cwd();
+/**
+ * Whatever a handler threw, as a failure: its message with its causes and the place in the handler's own files, and as
+ * details its stack and its properties.
+ */
 function failureOf(thrown, kind, prefix = '') {
-    const message = clip(storableText(prefix + messageOf(thrown)));
-    const details = {};
-    if (thrown instanceof Error) {
-        if (typeof thrown.stack === 'string')
-            details.stack = clip(storableText(ownFrames(thrown.stack)));
-        if ('code' in thrown && typeof thrown.code === 'string')
-            details.code = clip(storableText(thrown.code));
+    const place = firstOwnFrame(thrown);
+    const [first = '', ...more] = (prefix + messageOf(thrown)).split('\n');
+    const message = [place === null ? first : `${first} (${place})`, ...more].join('\n');
+    const details = place === null ? {} : { at: place };
+    if (external_node_util_namespaceObject.types.isNativeError(thrown)) {
+        const stack = read(() => thrown.stack);
+        if (typeof stack === 'string')
+            details.stack = host_error_clip(ownFrames(stack));
+        Object.assign(details, errorProperties(thrown));
     }
-    const more = Object.keys(details).length === 0 ? {} : { details };
-    return { outcome: 'failure', kind, message, ...more };
+    const hasDetails = Object.keys(details).length > 0;
+    return { outcome: 'failure', kind, message: host_error_clip(message), ...(hasDetails ? { details } : {}) };
 }
 /** One line about an error and its causes (`fetch failed` alone helps nobody); at most three levels deep. */
 function messageOf(thrown, depth = 0) {
     if (!(thrown instanceof Error))
-        return `a thrown value that is no Error: ${(0,external_node_util_namespaceObject.inspect)(thrown, { depth: 2 })}`;
-    const named = thrown.name === 'Error' || thrown.name === '' ? thrown.message : `${thrown.name}: ${thrown.message}`;
-    const parts = [named === '' ? thrown.name : named];
+        return `a thrown value that is no Error: ${read(() => (0,external_node_util_namespaceObject.inspect)(thrown, { depth: 2 }))}`;
+    const { name, message } = namesOf(thrown);
+    const named = name === 'Error' || name === '' ? message : `${name}: ${message}`;
+    const parts = [message === '' ? name : named];
     if (depth < 3 && thrown instanceof AggregateError) {
         parts.push(...thrown.errors.slice(0, 5).map((error) => messageOf(error, depth + 1)));
     }
-    if (depth < 3 && thrown.cause !== undefined)
-        parts.push(`caused by: ${messageOf(thrown.cause, depth + 1)}`);
+    const cause = read(() => thrown.cause);
+    if (depth < 3 && cause !== undefined)
+        parts.push(`caused by: ${messageOf(cause, depth + 1)}`);
     return parts.join('; ');
+}
+function namesOf(error) {
+    const text = (value) => (typeof value === 'string' ? value : '');
+    return { name: text(read(() => error.name)), message: text(read(() => error.message)) };
+}
+/** The value of a property that may be a getter of the handler's, which may throw. */
+function read(get) {
+    try {
+        return get();
+    }
+    catch {
+        return undefined;
+    }
 }
 /**
  * Why a module did not load, with the place when it is a syntax error.
  * @param lastUrl The module that Node loaded last: for an ES module's syntax error, the one at fault, since V8's
  *   error then carries no place.
+ * @param missing The import that was not found last.
  */
-function loadFailure(thrown, name, lastUrl) {
+function loadFailure(thrown, name, lastUrl, missing) {
     const failure = failureOf(thrown, 'error');
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-    const place = thrown instanceof Error ? placeOf(thrown, lastUrl) : null;
+    const place = thrown instanceof Error ? syntaxPlace(thrown, lastUrl) : null;
     const at = place === null ? '' : ` (${place})`;
     let why = `${failure.message}${at}`;
     if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
@@ -332,13 +564,13 @@ function loadFailure(thrown, name, lastUrl) {
             `it uses TypeScript that Node cannot strip${at}: ${thrown.message}. Only types are taken out, so ` +
                 'enums, namespaces with code and parameter properties do not work; use a const object in place of an enum.';
     }
-    else if (code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package/.test(failure.message)) {
-        why += '. Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
+    else if (missing !== null && typeof code === 'string' && NOT_FOUND.has(code)) {
+        why += `. ${missingAdvice(missing)}`;
     }
-    return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`) };
+    return { ...failure, message: host_error_clip(`The handler "${name}" cannot be loaded: ${why}`) };
 }
 /** `file:line` of a syntax error, relative to the working directory when below it. */
-function placeOf(error, lastUrl) {
+function syntaxPlace(error, lastUrl) {
     const header = /^(\S.*):(\d+)\n/;
     let found = header.exec(error.stack ?? '');
     if (found === null && error.stack?.includes('compileSourceTextModule') && lastUrl?.startsWith('file:')) {
@@ -348,21 +580,37 @@ function placeOf(error, lastUrl) {
         });
         found = header.exec(check.stderr);
     }
-    if (found === null)
+    return found === null ? null : `${near(found[1] ?? '')}:${found[2]}`;
+}
+/** `file:line` of the first frame of the stack in a file of the user's own, or null. */
+function firstOwnFrame(thrown) {
+    const stack = external_node_util_namespaceObject.types.isNativeError(thrown) ? read(() => thrown.stack) : undefined;
+    if (typeof stack !== 'string')
         return null;
-    const [, file = '', line = ''] = found;
-    const path = file.startsWith('file:') ? (0,external_node_url_namespaceObject.fileURLToPath)(file) : file;
-    const near = (0,external_node_path_namespaceObject.relative)(process.cwd(), path);
-    return `${near === '' || near.startsWith('..') ? path : near}:${line}`;
+    for (const line of stack.split('\n')) {
+        const [, file, row] = /^\s+at (?:.*\()?(file:\/\/[^)]*|\/[^)]*|[A-Za-z]:[\\/][^)]*):(\d+):\d+\)?$/.exec(line) ?? [];
+        if (file === undefined || isOurs(line) || line.includes('/node_modules/'))
+            continue;
+        return `${near(file)}:${row}`;
+    }
+    return null;
 }
 function ownFrames(stack) {
     return stack
         .split('\n')
-        .filter((line) => !/^\s+at /.test(line) || !(line.includes('node:internal') || line.includes(HERE)))
+        .filter((line) => !/^\s+at /.test(line) || !isOurs(line))
         .join('\n');
 }
-function clip(text) {
-    return text.length > host_error_MAX_TEXT ? `${text.slice(0, host_error_MAX_TEXT).toWellFormed()}… [cut]` : text;
+const isOurs = (line) => line.includes('node:internal') || line.includes(HERE);
+/** A path or file: URL, relative to the working directory when below it. */
+function near(file) {
+    const path = file.startsWith('file:') ? (0,external_node_url_namespaceObject.fileURLToPath)(file) : file;
+    const fromHome = (0,external_node_path_namespaceObject.relative)(HOME, path);
+    return fromHome === '' || fromHome.startsWith('..') ? path : fromHome;
+}
+function host_error_clip(text) {
+    const stored = storableText(text);
+    return stored.length > host_error_MAX_TEXT ? `${stored.slice(0, host_error_MAX_TEXT).toWellFormed()}… [cut]` : stored;
 }
 
 ;// CONCATENATED MODULE: external "node:module"
@@ -373,24 +621,32 @@ const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(im
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
-let lastUrl = null;
-/** The URL of the module that was loaded last. */
-function lastLoadedUrl() {
-    return lastUrl;
-}
+/** What was loaded last, and what was not found last: an error of the loader does not always say. */
+const lastLoad = { url: null, missing: null };
 /**
  * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed beside it.
  * An installed one is passed over: this process is what reads the handler, so its own version has to match.
+ * @param onBuiltin Called with each built-in module before a handler gets it.
  */
-function installShim() {
+function installHooks(onBuiltin) {
     external_node_module_namespaceObject.registerHooks({
-        resolve: (specifier, context, next) => specifier === 'cloud-jobs'
-            ? { url: SHIM_URL, format: 'module', shortCircuit: true }
-            : next(specifier, context),
+        resolve: (specifier, context, next) => {
+            if (specifier === 'cloud-jobs')
+                return { url: SHIM_URL, format: 'module', shortCircuit: true };
+            if (external_node_module_namespaceObject.isBuiltin(specifier))
+                onBuiltin(process.getBuiltinModule(specifier));
+            try {
+                return next(specifier, context);
+            }
+            catch (error) {
+                lastLoad.missing = { specifier, from: context.parentURL };
+                throw error;
+            }
+        },
         load: (url, context, next) => {
             if (url === SHIM_URL)
                 return { format: 'module', source: SHIM_SOURCE, shortCircuit: true };
-            lastUrl = url;
+            lastLoad.url = url;
             return next(url, context);
         },
     });
@@ -476,23 +732,258 @@ function isObject(value) {
     return typeof value === 'object' && value !== null;
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
-/** Starts every mark line; U+001E is the record separator, which no sane output begins a line with. */
-const MARK = '\u001e';
-/** Whole text to write: begins with a line end, because the handler may have left a line open. */
-function encodeMark(run, mark) {
-    const body = mark.kind === 'secret' ? `secret ${Buffer.from(mark.value).toString('base64')}` : mark.kind;
-    return `\n${MARK}${run} ${body}\n`;
+;// CONCATENATED MODULE: external "node:events"
+const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: external "node:v8"
+const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-untouched.js
+
+
+
+
+/** Descriptors of a host process: standard input, output and error, and the two pipes to the worker. */
+const OWN_DESCRIPTORS = [0, 1, 2, 3, 4];
+/** More open descriptors than at the start are a leak that would starve later jobs. */
+const MAX_NEW_DESCRIPTORS = 64;
+const MAX_RSS_BYTES = 512 * 1024 * 1024;
+/** What keeps working after its job. Idle sockets (keep-alive) are fine. */
+const LEFT_RUNNING = new Set([
+    'Timeout',
+    'Immediate',
+    'ProcessWrap',
+    'Worker',
+    'MessagePort',
+    'TCPServerWrap',
+    'PipeServerWrap',
+    'FSEventWrap',
+    'StatWatcher',
+]);
+/** Properties of `process` that change by themselves; its listeners are compared one by one. */
+const CHANGING = new Set([
+    '_events',
+    '_eventsCount',
+    '_maxListeners',
+    'exitCode',
+    'domain',
+]);
+// Kept from here on, whatever a handler does to the globals.
+const { fstatSync, readdirSync } = external_node_fs_namespaceObject;
+const { getPriority } = external_node_os_namespaceObject;
+const { getHeapStatistics } = external_node_v8_namespaceObject;
+const { ownKeys, getOwnPropertyDescriptor, apply } = Reflect;
+const { hasOwn } = Object;
+const { eventNames, rawListeners } = external_node_events_namespaceObject.EventEmitter.prototype;
+const { getActiveResourcesInfo, hasUncaughtExceptionCaptureCallback, umask, memoryUsage } = process;
+const hasResource = LEFT_RUNNING.has.bind(LEFT_RUNNING);
+const isChanging = CHANGING.has.bind(CHANGING);
+/**
+ * Notices what a handler did to its process that the next job would meet: replaced globals and built-ins, their
+ * prototypes, listeners, descriptors, leaks. Compares by plain loops over arrays and by functions kept from the start,
+ * so that a handler cannot change the comparison by changing a built-in.
+ */
+class Untouched {
+    #properties = [];
+    #listeners = [];
+    #covered = new Set();
+    #descriptors = OWN_DESCRIPTORS.map(identity);
+    #openDescriptors = countDescriptors();
+    #process = processState();
+    constructor() {
+        // The last two are behind getters.
+        for (const object of [globalThis, process, Buffer])
+            this.#coverAll(object);
+        for (const object of [Buffer.prototype, process.argv, process.execArgv])
+            this.#cover(object);
+        // Reached by no name: loops and awaits run through these.
+        const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator]()];
+        for (const iterator of iterators)
+            this.#cover(Object.getPrototypeOf(iterator));
+        this.#cover(Object.getPrototypeOf(async () => { }));
+        this.accept();
+    }
+    /** Adds a built-in module; called before the handler that imports it can change it. */
+    coverModule(exports) {
+        if (!this.#covered.has(exports))
+            this.#coverAll(exports);
+    }
+    /** Takes what is there now as the state to compare with. */
+    accept() {
+        this.#properties = this.#properties.map(({ of }) => propertiesOf(of));
+        this.#listeners = listenersNow();
+    }
+    difference() {
+        try {
+            let found = 'none';
+            for (let i = 0; i < this.#properties.length; i++) {
+                const one = compare(this.#properties[i]);
+                if (one === 'changed')
+                    return one;
+                if (one === 'added')
+                    found = one;
+            }
+            const heard = compareListeners(this.#listeners, listenersNow());
+            return heard === 'none' ? found : heard;
+        }
+        catch {
+            // A built-in that throws is one that was replaced.
+            return 'changed';
+        }
+    }
+    /** Whether the process itself is fit for another job: nothing runs on, leaks or is set otherwise. */
+    isFit() {
+        try {
+            for (let i = 0; i < OWN_DESCRIPTORS.length; i++) {
+                if (identity(OWN_DESCRIPTORS[i]) !== this.#descriptors[i])
+                    return false;
+            }
+            const heap = getHeapStatistics();
+            return (!apply(getActiveResourcesInfo, process, []).some(hasResource) &&
+                !apply(hasUncaughtExceptionCaptureCallback, process, []) &&
+                processState() === this.#process &&
+                countDescriptors() - this.#openDescriptors <= MAX_NEW_DESCRIPTORS &&
+                memoryUsage.rss() <= MAX_RSS_BYTES &&
+                heap.used_heap_size <= heap.heap_size_limit / 2 &&
+                isAsMade(process.stdout) &&
+                isAsMade(process.stderr));
+        }
+        catch {
+            return false;
+        }
+    }
+    /** Covers an object, and the objects and prototypes that its properties hold. */
+    #coverAll(object) {
+        this.#cover(object);
+        for (const key of ownKeys(object)) {
+            // The environment is put back after each job.
+            if (object === process && key === 'env')
+                continue;
+            const value = getOwnPropertyDescriptor(object, key)?.value;
+            // Node's own lists, of loaded modules and the like, grow by themselves.
+            if (!Array.isArray(value))
+                this.#cover(value);
+            if (typeof value === 'function')
+                this.#cover(value.prototype);
+        }
+    }
+    #cover(value) {
+        const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+        if (!isObject || this.#covered.has(value))
+            return;
+        this.#covered.add(value);
+        this.#properties.push(propertiesOf(value));
+    }
 }
+function propertiesOf(of) {
+    const keys = ownKeys(of);
+    return { of, keys, descriptors: keys.map((key) => getOwnPropertyDescriptor(of, key)) };
+}
+function compare({ of, keys, descriptors }) {
+    for (let i = 0; i < keys.length; i++) {
+        const key = keys[i];
+        if (of === process && isChanging(key))
+            continue;
+        const before = descriptors[i];
+        const now = getOwnPropertyDescriptor(of, key);
+        if (now === undefined || !isSame(of, before, now))
+            return 'changed';
+    }
+    const now = ownKeys(of);
+    if (now.length === keys.length)
+        return 'none';
+    for (let i = 0; i < now.length; i++) {
+        const key = now[i];
+        if (!isIn(keys, key) && !isDefaultOfFetch(of, key))
+            return 'added';
+    }
+    return 'none';
+}
+function isIn(keys, key) {
+    for (let i = 0; i < keys.length; i++)
+        if (keys[i] === key)
+            return true;
+    return false;
+}
+function isSame(of, before, now) {
+    if (before.get !== undefined && now.get === undefined) {
+        // Node makes some globals when they are first read, and puts them in place of their getter.
+        return apply(before.get, of, []) === now.value;
+    }
+    const value = now.value === before.value || (Number.isNaN(now.value) && Number.isNaN(before.value));
+    return value && now.get === before.get && now.set === before.set;
+}
+/** The first `fetch` of a process leaves its agent among the globals, under a symbol. */
+function isDefaultOfFetch(of, key) {
+    if (of !== globalThis || typeof key !== 'symbol' || !key.description?.startsWith('undici.'))
+        return false;
+    const agent = getOwnPropertyDescriptor(of, key)?.value;
+    const name = agent?.constructor?.name;
+    return name === 'Agent' || name === 'EnvHttpProxyAgent';
+}
+function listenersNow() {
+    return apply(eventNames, process, []).map((name) => ({
+        name,
+        listeners: apply(rawListeners, process, [name]),
+    }));
+}
+function compareListeners(before, now) {
+    let count = 0;
+    for (let i = 0; i < before.length; i++) {
+        const old = before[i];
+        const same = now.find(({ name }) => name === old.name)?.listeners ?? [];
+        for (let j = 0; j < old.listeners.length; j++)
+            if (same[j] !== old.listeners[j])
+                return 'changed';
+        count -= old.listeners.length;
+    }
+    for (let i = 0; i < now.length; i++)
+        count += now[i].listeners.length;
+    return count > 0 ? 'added' : 'none';
+}
+/** Whether an output stream is open and writes by the method of its class. */
+function isAsMade(stream) {
+    return stream.writable && stream.writableCorked === 0 && !hasOwn(stream, 'write') && !hasOwn(stream, 'end');
+}
+/** Tells one open file from another that took its number. */
+function identity(descriptor) {
+    try {
+        const { dev, ino, mode } = fstatSync(descriptor);
+        return `${dev} ${ino} ${mode}`;
+    }
+    catch {
+        return 'closed';
+    }
+}
+function countDescriptors() {
+    return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
+}
+function processState() {
+    return `${apply(umask, process, [])} ${process.getuid?.()} ${getPriority()}`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
+/**
+ * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
+ * `run` is a random name of one job run.
+ */
+/** The descriptor on which the host reports to the worker. */
+const REPORT_FD = 3;
+/** The descriptor on which the host reads what the worker asks for. */
+const REQUEST_FD = 4;
+/** The exit code of a host that can no longer report, because a handler took its descriptor. */
+const NO_REPORT_EXIT_CODE = 76;
+/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
+const MARK = '\u001e';
+/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
+const reportStart = (run) => `${MARK}${run} `;
+const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
 /** The mark in a line, or null when the line is output. */
 function decodeMark(run, line) {
-    const start = `${MARK}${run} `;
-    if (!line.startsWith(start))
-        return null;
-    const [kind, value = ''] = line.slice(start.length).split(' ');
-    if (kind === 'begin' || kind === 'end')
-        return { kind };
-    return { kind: 'secret', value: Buffer.from(value, 'base64').toString('utf8') };
+    if (line === `${MARK}${run} begin`)
+        return 'begin';
+    return line === `${MARK}${run} end` ? 'end' : null;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host.js
@@ -506,8 +997,12 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 };
 /**
  * The process that JavaScript and TypeScript handlers run in: one job at a time, many one after the other. Started
- * by `module-child.ts` with an IPC channel; bundled on its own, so it imports nothing of the worker.
+ * by `module-child.ts`; bundled on its own, so it imports nothing of the worker. What it uses of Node is taken at the
+ * start, since a handler may replace any global.
  */
+
+
+
 
 
 
@@ -515,41 +1010,57 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 /** The bundle must not turn `import()` into a lookup among its own modules. */
 const importModule = (url) => import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ url));
-/** In bytes. Longer secrets would not fit a mark line and go over the channel alone. */
-const MAX_MARK_SECRET = 8_000;
-/** What keeps working after its job: such a process is not used again. Idle sockets (keep-alive) are fine. */
-const LEFT_RUNNING = new Set(['Timeout', 'Immediate', 'ProcessWrap', 'Worker']);
-if (process.send === undefined) {
-    process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
-    process.exit(64);
-}
-// Kept from here on, whatever a handler does to the globals. `process.send` is taken away: libraries that find
-// it talk to a parent that does not know them.
-const channel = process.send.bind(process);
-Reflect.deleteProperty(process, 'send');
-const writeOut = process.stdout.write.bind(process.stdout);
-const writeErr = process.stderr.write.bind(process.stderr);
+/** A full pipe is tried again after this many milliseconds. */
+const FULL_PIPE_PAUSE_MS = 2;
+const { fstatSync: host_fstatSync, writeSync } = external_node_fs_namespaceObject;
+const { parse, stringify } = JSON;
+const bytesOf = Buffer.from.bind(Buffer);
+const NativePromise = Promise;
+const exit = process.exit.bind(process);
+const atomicsWait = Atomics.wait;
+const never = new Int32Array(new SharedArrayBuffer(4));
+const later = setTimeout;
 const immediate = setImmediate;
+const outputs = [process.stdout, process.stderr];
 const home = { cwd: process.cwd(), env: { ...process.env } };
 const owner = new external_node_async_hooks_namespaceObject.AsyncLocalStorage();
 let current = null;
-installShim();
+/** The only handler that may still run here, because it added to the globals when it was loaded. */
+let reservedFor = null;
+const reportPipe = statOf(REPORT_FD);
+if (reportPipe === null || statOf(REQUEST_FD) === null) {
+    process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
+    exit(64);
+}
+const requests = new external_node_net_namespaceObject.Socket({ fd: REQUEST_FD, readable: true, writable: false });
 process.stdout.on('error', () => { });
 process.stderr.on('error', () => { });
-process.on('message', (message) => {
-    if (message.type === 'abort')
-        abort(message);
-    else
-        void start(message);
-});
-// The worker is gone: nobody will take the result, and nobody else would stop this process.
-process.on('disconnect', () => process.exit(0));
 process.on('uncaughtException', (error) => fault(error, 'An error was thrown outside of the handler’s promise: '));
 process.on('unhandledRejection', (error) => fault(error, 'A promise was rejected and nobody handled it: '));
+let untouched = null;
+installHooks((exports) => untouched?.coverModule(exports));
+let unread = '';
+requests.setEncoding('utf8');
+requests.on('data', (text) => {
+    const lines = (unread + text).split('\n');
+    unread = lines.pop() ?? '';
+    for (const line of lines)
+        take(parse(line));
+});
+// The worker is gone: nobody will take the result, and nobody else would stop this process.
+requests.on('error', () => exit(0));
+requests.on('close', () => exit(0));
+untouched = new Untouched();
+function take(request) {
+    if (request.type === 'abort')
+        abort(request);
+    else
+        void start(request);
+}
 async function start(request) {
     const mine = { request, controller: new AbortController(), ended: false, disturbed: false };
     current = mine;
-    mark(request.run, { kind: 'begin' });
+    mark(request.run, 'begin');
     let outcome;
     let reusable = true;
     try {
@@ -560,6 +1071,7 @@ async function start(request) {
             reusable = false;
         }
         else {
+            reusable = acceptLoaded(request.url);
             outcome = await owner.run(request.run, () => perform(mine, loaded.handler));
         }
     }
@@ -567,8 +1079,8 @@ async function start(request) {
         outcome = failureOf(error, 'error');
     }
     // A rejection that nobody handles shows itself only when the microtasks have run.
-    await new Promise((resolve) => immediate(resolve));
-    end(mine, outcome, reusable);
+    await new NativePromise((resolve) => immediate(resolve));
+    await end(mine, outcome, reusable);
 }
 async function load(request) {
     try {
@@ -577,9 +1089,18 @@ async function load(request) {
     catch (error) {
         const failed = error instanceof NoHandlerError
             ? { outcome: 'failure', kind: 'error', message: error.message }
-            : loadFailure(error, request.name, lastLoadedUrl());
+            : loadFailure(error, request.name, lastLoad.url, lastLoad.missing);
         return { failed };
     }
+}
+/** What a module adds when it is loaded stays, as the module does, for the jobs of the same handler. */
+function acceptLoaded(url) {
+    const difference = untouched?.difference();
+    if (difference === 'added') {
+        reservedFor ??= url;
+        untouched?.accept();
+    }
+    return difference !== 'changed' && (reservedFor ?? url) === url;
 }
 async function perform(mine, handler) {
     const { request, controller } = mine;
@@ -593,13 +1114,8 @@ async function perform(mine, handler) {
         job,
         idempotencyKey,
         signal: controller.signal,
-        sendProgress: (progress) => send({ type: 'progress', run, progress }),
-        sendSecret: (value) => {
-            // In the output, ahead of whatever is printed after it, and over the channel for what is not printed.
-            if (Buffer.byteLength(value) <= MAX_MARK_SECRET)
-                mark(run, { kind: 'secret', value });
-            send({ type: 'secret', run, value });
-        },
+        sendProgress: (progress) => report(run, { type: 'progress', progress }),
+        sendSecret: (value) => report(run, { type: 'secret', value }),
     });
     try {
         return running.outcomeOf(await handler.run(config.value, running.context));
@@ -611,43 +1127,56 @@ async function perform(mine, handler) {
         running.close();
     }
 }
-function end(mine, ended, reusable) {
-    let outcome = ended;
-    if (mine.ended)
+async function end(mine, ended, reusable) {
+    if (mine.ended) {
+        mine.disturbed = true;
         return;
+    }
     mine.ended = true;
+    const { run } = mine.request;
+    const outcome = withExitCode(ended);
+    await flush(outputs[0]);
+    await flush(outputs[1]);
+    const isClean = reusable &&
+        restore() &&
+        untouched?.difference() === 'none' &&
+        untouched.isFit() &&
+        !mine.disturbed &&
+        !mine.controller.signal.aborted;
+    const isMarked = mark(run, 'end');
     if (current === mine)
         current = null;
-    const { run } = mine.request;
-    const exitCode = Number(process.exitCode ?? 0);
-    if (outcome.outcome === 'success' && exitCode !== 0) {
-        // How a script says that it failed. Read here, since a process that runs on has no other end.
-        outcome = {
-            outcome: 'failure',
-            kind: 'error',
-            message: `The handler set process.exitCode to ${process.exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
-        };
-    }
-    const clean = restore() && !process.getActiveResourcesInfo().some((name) => LEFT_RUNNING.has(name));
-    mark(run, { kind: 'end' });
-    send({
+    report(run, {
         type: 'end',
-        run,
         outcome,
-        reusable: reusable && clean && !mine.disturbed && !mine.controller.signal.aborted,
+        reuse: !isClean || !isMarked ? 'none' : reservedFor === null ? 'any' : 'handler',
     });
+}
+/** A success with an exit code that is not 0 is a failure: a script says so that it failed. */
+function withExitCode(outcome) {
+    const { exitCode } = process;
+    if (outcome.outcome !== 'success' || exitCode === undefined || exitCode === 0 || exitCode === '0')
+        return outcome;
+    return {
+        outcome: 'failure',
+        kind: 'error',
+        message: `The handler set process.exitCode to ${exitCode}, as a script does that failed. Throw an error instead, so that it can say why.`,
+    };
 }
 /** An error outside of any await. It belongs to the job whose asynchronous context it came from. */
 function fault(error, prefix) {
     const cause = owner.getStore();
-    if (current === null)
-        process.exit(1);
-    if (cause === undefined || cause === current.request.run) {
-        end(current, failureOf(error, 'crashed', prefix), false);
+    const mine = current;
+    if (mine === null) {
+        exit(1);
         return;
     }
-    current.disturbed = true;
-    writeErr(`cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`);
+    if (cause === undefined || cause === mine.request.run) {
+        void end(mine, failureOf(error, 'crashed', prefix), false);
+        return;
+    }
+    mine.disturbed = true;
+    write(2, `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`);
 }
 function abort(request) {
     if (current?.request.run !== request.run)
@@ -676,13 +1205,51 @@ function restore() {
         return false;
     }
 }
+/** Waits until what the handler wrote is in the pipe, ahead of the mark that ends it. */
+async function flush(stream) {
+    while (stream.writableCorked > 0)
+        stream.uncork();
+    while (stream.writableLength > 0 && !stream.destroyed) {
+        await new NativePromise((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
+    }
+}
+/** False when a stream is closed. */
 function mark(run, what) {
     const text = encodeMark(run, what);
-    writeOut(text);
-    writeErr(text);
+    const [out, err] = [write(1, text), write(2, text)];
+    return out && err;
 }
-function send(message) {
-    // The callback takes the error of a channel that is closed: `disconnect` ends this process anyway.
-    channel(message, () => { });
+function report(run, message) {
+    const pipe = statOf(REPORT_FD);
+    // A handler closed the descriptor, and another file may have its number by now.
+    if (pipe !== reportPipe)
+        exit(NO_REPORT_EXIT_CODE);
+    if (!write(REPORT_FD, `${reportStart(run)}${stringify(message)}\n`))
+        exit(NO_REPORT_EXIT_CODE);
+}
+/** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
+function write(fd, text) {
+    const bytes = bytesOf(text);
+    for (let done = 0; done < bytes.length;) {
+        try {
+            done += writeSync(fd, bytes, done);
+        }
+        catch (error) {
+            if (error.code !== 'EAGAIN')
+                return false;
+            atomicsWait(never, 0, 0, FULL_PIPE_PAUSE_MS);
+        }
+    }
+    return true;
+}
+/** Which open file a descriptor stands for; null when it is closed. */
+function statOf(fd) {
+    try {
+        const { dev, ino } = host_fstatSync(fd);
+        return `${dev} ${ino}`;
+    }
+    catch {
+        return null;
+    }
 }
 
