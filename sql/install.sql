@@ -1530,7 +1530,8 @@ $$;
 -- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
 -- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
 --
--- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind"}. expired is the number
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind", "next_due_seconds"}. If no
+-- job was claimed, next_due_seconds says when the next one becomes due, up to a day; null if none is. expired is the number
 -- of attempts of dead workers that this call ended, set_aside the number of jobs that it found behind a busy concurrency
 -- key. If more is true, due jobs may be left: "no jobs" with more = true does not mean that the queue is empty, and if
 -- expired or set_aside is not 0 it pays to ask again at once. behind says whether jobs wait for a concurrency key. worker
@@ -1658,6 +1659,8 @@ begin
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
       or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
+    'next_due_seconds', case when coalesce(cardinality(picked), 0) = 0 then
+      public.cloud_jobs_next_due(public.cloud_jobs_open_queues(queues_param), job_types_param) end,
     'behind', exists (
       select from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)
@@ -3320,6 +3323,56 @@ begin
   end loop;
   return found[least(count_param, cardinality(found))];
 end
+$$;
+
+-- ==== functions/next-due ========================================================================
+
+-- In how many seconds the next job of these queues and types becomes due; null if none waits for a later time.
+--
+-- One index probe for each priority in use.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_next_due(
+  queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
+returns double precision
+language sql
+stable
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+  with recursive lane as materialized (
+    select q.queue, t.job_type
+    from unnest(queues_param) as q (queue)
+    cross join unnest(job_types_param) as t (job_type)
+  ),
+  level (queue, job_type, priority) as (
+    select lane.queue, lane.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = lane.queue and j.job_type = lane.job_type and j.status = 'waiting' and not j.blocked
+      order by j.priority limit 1)
+    from lane
+    union all
+    select level.queue, level.job_type, (
+      select j.priority from public.cloud_jobs j
+      where j.queue = level.queue and j.job_type = level.job_type and j.status = 'waiting' and not j.blocked
+        and j.priority > level.priority
+      order by j.priority limit 1)
+    from level
+    where level.priority is not null
+  )
+  select extract(epoch from min(least(front.run_at, now() + interval '1 day')) - now())::double precision
+  from level
+  cross join lateral (
+    select j.run_at from public.cloud_jobs j
+    where j.queue = level.queue and j.job_type = level.job_type and j.priority = level.priority
+      and j.status = 'waiting' and not j.blocked and j.run_at > now()
+    order by j.run_at limit 1
+  ) front
+  where level.priority is not null
 $$;
 
 -- ==== functions/occurrences =====================================================================

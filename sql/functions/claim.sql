@@ -35,7 +35,8 @@ $$;
 -- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
 -- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
 --
--- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind"}. expired is the number
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind", "next_due_seconds"}. If no
+-- job was claimed, next_due_seconds says when the next one becomes due, up to a day; null if none is. expired is the number
 -- of attempts of dead workers that this call ended, set_aside the number of jobs that it found behind a busy concurrency
 -- key. If more is true, due jobs may be left: "no jobs" with more = true does not mean that the queue is empty, and if
 -- expired or set_aside is not 0 it pays to ask again at once. behind says whether jobs wait for a concurrency key. worker
@@ -163,6 +164,8 @@ begin
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
       or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
+    'next_due_seconds', case when coalesce(cardinality(picked), 0) = 0 then
+      public.cloud_jobs_next_due(public.cloud_jobs_open_queues(queues_param), job_types_param) end,
     'behind', exists (
       select from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)

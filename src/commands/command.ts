@@ -75,4 +75,6 @@ export interface OpenedWorker extends AsyncDisposable {
   readonly instanceId: string;
   readonly runUrl: string | null;
   readonly trigger: string | null;
+  /** The worker stays until it is stopped. */
+  readonly watch: boolean;
 }

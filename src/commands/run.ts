@@ -112,6 +112,7 @@ async function work(input: RunInput, context: CommandContext): Promise<RunResult
       lingerSeconds: input.lingerMinutes === undefined ? 0 : secondsOf(input.lingerMinutes),
       runUrl: worker.runUrl,
       trigger: worker.trigger,
+      watch: worker.watch,
     },
     worker.deps,
   );

@@ -18,6 +18,7 @@ import { jsonText } from '../text/json-text.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
 import { createContext } from './create-worker.ts';
+import { serveHealth } from './health.ts';
 import { createTerminalLog } from './terminal-log.ts';
 
 /** The command `cloud-jobs` in a terminal or from cron: options become input, the answer text or JSON. */
@@ -87,6 +88,11 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
         command.addOption(new Option(`--${inputName(field)} <id>`, text).hideHelp());
       } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
     }
+    if (verb.name === 'run') {
+      command
+        .option('--watch', 'Stay, and run jobs as they become due, until stopped by SIGTERM or Ctrl-C.')
+        .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.');
+    }
     return command
       .option('--supabase-url <url>', 'Project URL. Default: SUPABASE_URL.')
       .option('--supabase-key <key>', 'Secret key. Default: SUPABASE_SECRET_KEY.')
@@ -128,7 +134,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
   });
   try {
     const env = loadEnv(own);
-    const { json, ...options } = given;
+    const { json, watch, healthPort, ...options } = given;
     const raw: Record<string, string | undefined> = {
       'supabase-url': env.SUPABASE_URL,
       'supabase-key': env.SUPABASE_SECRET_KEY || env.SUPABASE_SERVICE_ROLE_KEY,
@@ -145,7 +151,17 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       redact: redactor.redact,
     });
     for (const warning of warnings) log.warning(warning);
-    const host = { env, hostScript: HOST_SCRIPT, workspace: '.', log, redactor, stop: stopSignal(log.info) };
+    await using health = healthPort === undefined ? null : await serveHealth(portOf(String(healthPort)));
+    const host = {
+      env,
+      hostScript: HOST_SCRIPT,
+      workspace: '.',
+      log,
+      redactor,
+      stop: stopSignal(log.info),
+      watch: watch === true,
+      ...(health && { onTurn: health.onTurn }),
+    };
     const answer = await verb.run(input, await createContext(host, connection));
     // Secrets are taken out of the data: in the finished text they are escaped or cut, and would not be found.
     const safe = redactor.redactJson(answer);
@@ -159,6 +175,11 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
     log.error(describeError(error));
     return 1;
   }
+}
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new Error(`--health-port is ${JSON.stringify(text)}, and must be a number from 0 to 65535.`);
 }
 
 const VARIABLES = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;

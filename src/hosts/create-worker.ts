@@ -34,6 +34,10 @@ export interface Host {
   readonly redactor: Redactor;
   /** Aborts when the host wants the worker to end. */
   readonly stop: AbortSignal;
+  /** The worker stays until it is stopped. */
+  readonly watch?: boolean;
+  /** Called whenever the worker looks after its work. */
+  readonly onTurn?: () => void;
 }
 
 /** Where a run happens, as GitHub's variables say; nulls outside of GitHub. */
@@ -90,7 +94,9 @@ function createWorker(
     instanceId: input.instanceId ?? place.instanceId,
     runUrl: place.runUrl,
     trigger: place.trigger,
+    watch: host.watch ?? false,
     deps: {
+      ...(host.onTurn && { onTurn: host.onTurn }),
       queue: opened.queue,
       requests: opened.requests,
       handlers: handlers.byType,

@@ -41,6 +41,8 @@ export const claimReply = z.object({
   set_aside: z.number().int(),
   /** Whether jobs wait behind a concurrency key. */
   behind: z.boolean(),
+  /** In how many seconds the next job becomes due, if none was claimed. */
+  next_due_seconds: z.number().nullish(),
   /** Null unless the worker is new. */
   worker: arrival.nullish(),
 });

@@ -57,7 +57,7 @@ export function createRpc(options: ClientOptions): Rpc {
       return readReply(fn, host, data, reply);
     };
     return await pRetry(call, {
-      retries: 1_000,
+      retries: Number.POSITIVE_INFINITY,
       minTimeout: 200,
       maxTimeout: 5_000,
       factor: 2,

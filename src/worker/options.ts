@@ -14,6 +14,8 @@ export interface WorkerOptions extends ClaimOptions {
   readonly maxJobs: number | null;
   /** Stop claiming after this long; jobs that run then may end. */
   readonly timeBudgetSeconds: number;
+  /** Stay until stopped, and ask an empty queue in pauses of up to 15 s. Time budget and linger do not apply. */
+  readonly watch?: boolean;
   /** How long to go on asking after the queue is empty; 0 to end at once. */
   readonly lingerSeconds: number;
 }
@@ -39,6 +41,8 @@ export interface WorkerDeps {
   readonly now: () => number;
   /** Aborts when the worker has to end: SIGINT, SIGTERM, or a fault of its host, which is then the reason. */
   readonly stop: AbortSignal;
+  /** Called whenever the worker looks after its work, every 5 s at least: a sign that it is alive. */
+  readonly onTurn?: () => void;
   /** Requests sent so far, for the report. */
   readonly requests: () => number;
 }

@@ -15,6 +15,12 @@ const LINGER_FIRST_MS = 2_000;
 /** ... but at least so often. */
 const LINGER_MOST_MS = 60_000;
 
+/** A worker that stays asks again after half a second, then half as long again each time, but at least every 15 s. */
+const WATCH_FIRST_MS = 500;
+const WATCH_MOST_MS = 15_000;
+/** A job that becomes due is asked for this long after its time. */
+const AFTER_DUE_MS = 100;
+
 /** What a worker has in hand, in numbers. */
 export interface InHand {
   readonly running: number;
@@ -48,9 +54,11 @@ export interface Pace {
 
 /**
  * @param concurrency jobs that run at the same time
- * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
+ * @param lingerMs how long to go on asking an empty queue; 0 for not at all
+ * @param isWatching asks an empty queue without an end, and more often
  */
-export function createPace(concurrency: number, lingerMs: number): Pace {
+export function createPace(concurrency: number, lingerMs: number, isWatching = false): Pace {
+  const [first, most] = isWatching ? [WATCH_FIRST_MS, WATCH_MOST_MS] : [LINGER_FIRST_MS, LINGER_MOST_MS];
   const batchSize = createBatchSize(concurrency);
   let stalled = false;
   let nothingDue = false;
@@ -59,6 +67,8 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
   let left = false;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
+  /** When the next job becomes due, as the last claim that got none was told. */
+  let dueAt = Number.POSITIVE_INFINITY;
   let lingering: { readonly until: number; readonly pause: number } | null = null;
 
   return {
@@ -92,9 +102,10 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
         more = { since: more?.since ?? now, pause, next: now + pause };
       }
       if (!nothingDue || held > 0) lingering = null;
-      else if (lingering)
-        lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
-      else lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
+      else if (lingering) lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
+      else lingering = { until: isWatching ? Number.POSITIVE_INFINITY : now + lingerMs, pause: first };
+      const due = claim.next_due_seconds;
+      dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
     },
 
     claimDelay({ running, waiting, asked }, now) {
@@ -102,9 +113,9 @@ export function createPace(concurrency: number, lingerMs: number): Pace {
       // A second request beside one that has not been answered pays only where there is plenty.
       if (asked > 0 && !plenty) return Number.POSITIVE_INFINITY;
       if (more) return more.next - now;
-      if (nothingDue && held > 0) return askedAt + POLL_MS - now;
+      if (nothingDue && held > 0) return Math.min(askedAt + POLL_MS, dueAt) - now;
       if (nothingDue) {
-        const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+        const again = lingering ? Math.min(askedAt + lingering.pause, dueAt) : Number.POSITIVE_INFINITY;
         return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
       }
       const low = held < concurrency || held + asked <= batchSize.target() / MAX_IN_FLIGHT;

@@ -5,12 +5,16 @@ import type { Patience } from '../queue/rpc.ts';
 /** The first call shows whether URL and key are right, and a person may be waiting for that. */
 export const FIRST_CALL: Patience = { networkMs: 20_000, serverMs: 60_000, doubtMs: 5_000 };
 
+/** Outlasts every fault; locks that run out meanwhile stop their handlers. */
+const WATCH_CALL: Patience = {
+  networkMs: Number.POSITIVE_INFINITY,
+  serverMs: Number.POSITIVE_INFINITY,
+  doubtMs: 3_600_000,
+};
+
 /** URL and key have been right once, so that a wrong answer is a fault that passes. */
-export const laterCall = (lockMs: number): Patience => ({
-  networkMs: lockMs,
-  serverMs: lockMs,
-  doubtMs: Math.min(lockMs, 60_000),
-});
+export const laterCall = (lockMs: number, isWatching = false): Patience =>
+  isWatching ? WATCH_CALL : { networkMs: lockMs, serverMs: lockMs, doubtMs: Math.min(lockMs, 60_000) };
 
 /** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
 export const SHUTDOWN_REQUEST_MS = 1_500;

@@ -20,7 +20,6 @@ import { type ExecutionReport, outcomeLine, type RunReport, type StopCause, Tall
 
 /** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-
 const STOPPED = 'The runner stopped the worker.';
 
 /**
@@ -57,7 +56,7 @@ class Worker {
   #claimed = 0;
   #expired = 0;
   #arrival: Arrival | null = null;
-  /** A claim has been answered, so URL, key and schema are right. */
+  /** A claim has been answered. */
   #hasReached = false;
 
   constructor(options: WorkerOptions, deps: WorkerDeps) {
@@ -66,7 +65,7 @@ class Worker {
     this.#started = deps.now();
     this.#lockMs = options.lockSeconds * 1000;
     this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
-    this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+    this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000, options.watch);
     this.#runner = new JobRunner({
       ...deps,
       concurrency: options.concurrency,
@@ -82,10 +81,7 @@ class Worker {
 
   async run(): Promise<RunReport> {
     const { stop } = this.#deps;
-    const onStop = (): void => {
-      this.#abortRequestsSoon();
-      this.#notify();
-    };
+    const onStop = (): void => this.#abortRequestsSoon();
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
     const heartbeat = new Heartbeat({
@@ -133,6 +129,7 @@ class Worker {
 
   async #loop(): Promise<void> {
     while (!this.#deps.stop.aborted) {
+      this.#deps.onTurn?.();
       if (this.#broken) throw this.#broken.error;
       this.#endBudget();
       this.#handBackStale();
@@ -187,7 +184,7 @@ class Worker {
 
   /** Begins a request; the loop goes on meanwhile. */
   #send(limit: number): void {
-    const patience = this.#hasReached ? laterCall(this.#lockMs) : FIRST_CALL;
+    const patience = this.#hasReached ? laterCall(this.#lockMs, this.#options.watch) : FIRST_CALL;
     this.#exchange
       .send(limit, { ...patience, signal: this.#abortRequests.signal })
       .catch((error: unknown) => {
@@ -228,6 +225,7 @@ class Worker {
 
   #budgetLeft(): number {
     if (this.#stopCause !== null) return this.#lockMs;
+    if (this.#options.watch) return Number.POSITIVE_INFINITY;
     return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
   }
 
@@ -251,6 +249,7 @@ class Worker {
   #abortRequestsSoon(): void {
     const error = new Error('The worker is shutting down.');
     setTimeout(() => this.#abortRequests.abort(error), SHUTDOWN_REQUEST_MS).unref();
+    this.#notify();
   }
 
   /** Stops everything that is under way, records what ended and hands the rest back. */
@@ -269,8 +268,8 @@ class Worker {
 
   async #finalReport(failure: string | null): Promise<RunReport> {
     const { maxJobs, instanceId } = this.#options;
-    const isFull = maxJobs !== null && this.#claimed >= maxJobs;
-    const stopCause = this.#stopCause ?? (isFull ? 'max-jobs' : 'empty');
+    const atEnd = maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty';
+    const stopCause = this.#stopCause ?? atEnd;
     return {
       instanceId,
       executions: this.#tally.executions,

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { ClaimReply } from '../../src/queue/replies.ts';
+import { createPace } from '../../src/worker/pace.ts';
+
+const NOTHING = { running: 0, waiting: 0, asked: 0, ended: 0, oldestEnded: Number.POSITIVE_INFINITY };
+const empty = (nextDue: number | null = null): ClaimReply => ({
+  v: 1,
+  schema: 11,
+  now: '2026-01-01T00:00:00Z',
+  jobs: [],
+  more: false,
+  expired: 0,
+  set_aside: 0,
+  behind: false,
+  next_due_seconds: nextDue,
+});
+
+describe('the pace of a worker that stays', () => {
+  it('asks an empty queue at most 240 times an hour once its pauses have grown', () => {
+    const pace = createPace(4, Number.POSITIVE_INFINITY, true);
+    const asked: number[] = [];
+    for (let now = 0; now < 7_200_000; ) {
+      asked.push(now);
+      pace.answered(empty(), 4, 0, now);
+      now += pace.claimDelay(NOTHING, now);
+    }
+    expect((asked[1] ?? 0) - (asked[0] ?? 0)).toBe(500);
+    expect(asked.filter((at) => at >= 3_600_000).length).toBeLessThanOrEqual(240);
+  });
+
+  it('asks when the next job becomes due', () => {
+    const pace = createPace(4, Number.POSITIVE_INFINITY, true);
+    for (let now = 0; now < 600_000; now += 15_000) pace.answered(empty(), 4, 0, now);
+    pace.answered(empty(3.5), 4, 0, 600_000);
+    expect(pace.claimDelay(NOTHING, 600_000)).toBe(3_600);
+    pace.answered(empty(80_000), 4, 0, 603_600);
+    expect(pace.claimDelay(NOTHING, 603_600)).toBe(15_000);
+  });
+
+  it('ends without watching when the queue is empty', () => {
+    const pace = createPace(4, 0);
+    pace.answered(empty(3), 4, 0, 0);
+    expect(pace.claimDelay(NOTHING, 0)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
