@@ -241,5 +241,6 @@ describe('a worker', () => {
         project.setFaults(undefined);
       }
     }
-  });
+    // Each of the answers is repeated for 5 s before it counts.
+  }, 90_000);
 });
