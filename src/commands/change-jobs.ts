@@ -12,7 +12,7 @@ const changeInput = z.object({
 
 export interface ChangeResult {
   readonly command: 'verb';
-  readonly verb: JobVerb;
+  readonly verb: JobVerb | 'update';
   /** One for each job, in the order given. */
   readonly replies: readonly VerbReply[];
 }

@@ -12,10 +12,10 @@ const CRON_SILENCE_SECONDS = 600;
 const IN_VAIN = 2;
 
 /** Whether workers come, and as often as their schedules ask. */
-export async function workerChecks(
+export function workerChecks(
   facts: Pick<DoctorReply, 'now' | 'workers' | 'oldest_due_seconds'>,
   silenceSeconds: number,
-): Promise<Check[]> {
+): Check[] {
   const checks: Check[] = [];
   const { last_seen_at: seen, schedules } = facts.workers;
   const advice =

@@ -77,7 +77,7 @@ export async function examine(
         ...(facts.read_only ? [READ_ONLY] : []),
         ...snoozeChecks(facts),
         good('Database', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`),
-        ...(await workerChecks(facts, silenceSeconds)),
+        ...workerChecks(facts, silenceSeconds),
         ...wakeChecks(facts.wake, new Date(facts.now)),
       ];
     },

@@ -14,6 +14,7 @@ import { retry } from './retry.ts';
 import { run } from './run.ts';
 import { show } from './show.ts';
 import { stats } from './stats.ts';
+import { update } from './update.ts';
 
 /** The commands of the action and of the terminal, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   show,
   logs,
   stats,
+  update,
   cancel,
   retry,
   enable,
@@ -63,6 +65,9 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   resume: 'enable',
   remove: 'delete',
   rm: 'delete',
+  change: 'update',
+  edit: 'update',
+  set: 'update',
   scale: 'plan',
   matrix: 'plan',
   check: 'doctor',

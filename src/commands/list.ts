@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ListReply } from '../queue/replies.ts';
 import { JOB_STATUSES } from '../queue/types.ts';
 import { defineCommand } from './command.ts';
-import { given, jobType, oneOf, queueName, text, wholeNumber } from './fields.ts';
+import { given, jobType, oneOf, queueName, text, wholeNumber, yesOrNo } from './fields.ts';
 import { jobTable } from './job-table.ts';
 
 const listInput = z.object({
@@ -12,6 +12,7 @@ const listInput = z.object({
   queue: queueName().optional().describe('Only this queue.'),
   jobType: jobType().optional().describe('Only jobs of this type.'),
   name: text(500).optional().describe('Only jobs of this name.'),
+  recurring: yesOrNo().prefault('false').describe('Only jobs with a schedule.'),
   before: text(200)
     .optional()
     .describe('Continue with the next page: the value that the page before ended with.'),
@@ -27,9 +28,13 @@ export const list = defineCommand({
   name: 'list',
   about: 'List jobs, newest first.',
   input: listInput,
-  run: async (filter, { queue }): Promise<ListResult> => ({
+  run: async ({ jobType: type, recurring, before, limit, ...filter }, { queue }): Promise<ListResult> => ({
     command: 'list',
-    reply: await queue.list(given(filter)),
+    reply: await queue.search(
+      given({ ...filter, job_type: type, recurring: recurring || undefined }),
+      limit,
+      before,
+    ),
   }),
   json: ({ reply }) => reply,
   text: ({ reply: { jobs, next } }, now, width) => {

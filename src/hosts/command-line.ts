@@ -11,13 +11,15 @@ import { kindOf, withDefault } from '../commands/describe-input.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { inputName, labelled } from '../commands/naming.ts';
 import { readInput } from '../commands/read-input.ts';
+import { initCommand } from '../commands/terminal/init.ts';
+import { installCommand } from '../commands/terminal/install.ts';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { describeError } from '../text/describe-error.ts';
 import { disarm } from '../text/disarm.ts';
 import { jsonText } from '../text/json-text.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
-import { createContext } from './create-worker.ts';
+import { createContext, type Host } from './create-worker.ts';
 import { serveHealth } from './health.ts';
 import { createTerminalLog } from './terminal-log.ts';
 
@@ -57,9 +59,22 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
     });
   }
   program.addCommand(
+    initCommand((ended) => {
+      code = ended;
+    }),
+  );
+  program.addCommand(
+    installCommand(
+      () => loadEnv(env),
+      (ended) => {
+        code = ended;
+      },
+    ),
+  );
+  program.addCommand(
     dashboardCommand({
       env: () => loadEnv(env),
-      stop: () => stopSignal(() => {}),
+      stop: () => stopSignals(() => {}).stop,
       end: (ended) => {
         code = ended;
       },
@@ -158,7 +173,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       workspace: '.',
       log,
       redactor,
-      stop: stopSignal(log.info),
+      ...stopSignals(log.info),
       watch: watch === true,
       ...(health && { onTurn: health.onTurn }),
     };
@@ -221,15 +236,19 @@ function decode(bytes: Buffer): string {
   return new TextDecoder(encoding).decode(bytes);
 }
 
-/** Aborts with the first Ctrl-C or SIGTERM. */
-function stopSignal(say: (text: string) => void): AbortSignal {
+/** A signal that aborts with the first Ctrl-C or SIGTERM, and what to say of it. */
+function stopSignals(say: (text: string) => void): Pick<Host, 'stop' | 'stopMessage'> {
   const stop = new AbortController();
-  process.on('SIGINT', () => {
-    if (!stop.signal.aborted) say('Stopping, because you pressed Ctrl-C.');
+  let message = '';
+  const stopWith = (text: string) => () => {
+    if (stop.signal.aborted) return;
+    message = text;
+    say(`${text} Jobs that run are handed back.`);
     stop.abort();
-  });
-  process.on('SIGTERM', () => stop.abort());
-  return stop.signal;
+  };
+  process.on('SIGINT', stopWith('You stopped the worker with Ctrl-C.'));
+  process.on('SIGTERM', stopWith('The worker was told to stop by SIGTERM.'));
+  return { stop: stop.signal, stopMessage: () => message };
 }
 
 // False if a test imports this file; undefined on a Node that does not know it yet.

@@ -38,6 +38,8 @@ export interface Host {
   readonly watch?: boolean;
   /** Called whenever the worker looks after its work. */
   readonly onTurn?: () => void;
+  /** Who stopped the worker, for the log and the rows; the runner unless given. */
+  readonly stopMessage?: () => string;
 }
 
 /** Where a run happens, as GitHub's variables say; nulls outside of GitHub. */
@@ -110,6 +112,7 @@ function createWorker(
       newId: () => uuid7(),
       now: () => performance.now(),
       stop: AbortSignal.any([host.stop, guard.signal]),
+      ...(host.stopMessage && { stopMessage: host.stopMessage }),
     },
     [Symbol.asyncDispose]: async () => {
       await handlers[Symbol.asyncDispose]();

@@ -43,6 +43,8 @@ export interface WorkerDeps {
   readonly stop: AbortSignal;
   /** Called whenever the worker looks after its work, every 5 s at least: a sign that it is alive. */
   readonly onTurn?: () => void;
+  /** Who stopped the worker, as a sentence that jobs which are handed back keep. */
+  readonly stopMessage?: () => string;
   /** Requests sent so far, for the report. */
   readonly requests: () => number;
 }

@@ -117,7 +117,7 @@ class Worker {
     }
     if (!stop.aborted) return null;
     if (stop.reason instanceof HostFault) return await this.#fail(stop.reason);
-    await this.#shutDown('signal', STOPPED);
+    await this.#shutDown('signal', this.#deps.stopMessage?.() || STOPPED);
     return null;
   }
 

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -234,6 +235,56 @@ it('lists failed jobs with their errors, page by page', async () => {
     more = ['--before', next];
   }
   expect(seen).toEqual(new Set(['out of quota 1', 'out of quota 2', 'out of quota 3']));
+  await project.sql('truncate cloud_jobs cascade');
+});
+
+it('updates a job that does not run, and lists what recurs', async () => {
+  const made = await run(
+    'create',
+    '--name',
+    'x',
+    '--job-type',
+    'maintenance',
+    '--schedule',
+    '@daily',
+    '--json',
+  );
+  const id = JSON.parse(made.out).job_id;
+  await run('create', '--name', 'once', '--job-type', 'maintenance');
+  const listed = await run('list', '--recurring', '--json');
+  expect(JSON.parse(listed.out).jobs.map(({ name }: { name: string }) => name)).toEqual(['x']);
+  const changes = ['--priority', '-5', '--schedule', '0 9 * * *', '--timezone', 'Europe/Berlin'];
+  expect(await run('update', id, ...changes)).toMatchObject({ code: 0, out: `Updated: ${id} is waiting.\n` });
+  expect((await run('update', id, '--run-at', 'in 2h')).code).toBe(0);
+  const shown = (await run('show', id)).out;
+  expect(shown).toContain('priority -5');
+  expect(shown).toContain('At 09:00 (Europe/Berlin)');
+  expect(shown).toMatch(/Due: in (2 h|1 h 59 min) /);
+  expect((await run('update', id)).err).toContain('update needs something to change, such as --config');
+  expect((await run('update', 'nobody', '--priority', '1')).err).toContain('There is no job');
+  await project.sql('truncate cloud_jobs cascade');
+});
+
+it('says that you stopped it when you press Ctrl-C', async () => {
+  writeFileSync(
+    join(folder, 'slow.mjs'),
+    'export default async (config, { signal }) => { console.log("started"); await new Promise((resolve) => signal.addEventListener("abort", resolve)); };',
+  );
+  const id = JSON.parse((await run('create', ...custom('slow'), '--json')).out).job_id;
+  const child = spawn(process.execPath, [CLI, 'run', '--handlers', '.'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+  await expect
+    .poll(() => project.sql('select from cloud_job_executions where job_id = $1', [id]), { timeout: 60_000 })
+    .toHaveLength(1);
+  child.kill('SIGINT');
+  await once(child, 'close');
+  expect(said).toContain('You stopped the worker with Ctrl-C. Jobs that run are handed back.');
+  expect(said).not.toContain('The runner');
+  expect((await run('show', id)).out).toContain('You stopped the worker with Ctrl-C.');
   await project.sql('truncate cloud_jobs cascade');
 });
 
