@@ -44,7 +44,7 @@ export interface EnqueueOptions {
   readonly name?: string;
   readonly queue?: string;
   readonly description?: string;
-  /** Higher first, -100 to 100. */
+  /** Smaller first, -100 to 100; 0 unless given. */
   readonly priority?: number;
   /** When the job becomes due. Not together with `delaySeconds`. */
   readonly runAt?: Date | string;

@@ -7,6 +7,7 @@ import { sourceComments } from '../scripts/sql-reference/comments.ts';
 import { CATALOG_SQL, type Catalog, sqlReference } from '../scripts/sql-reference/page.ts';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
 import { parsePaperFetchConfig } from '../src/handlers/paper-fetch/config.ts';
+import { jobFilter, queueChanges } from '../src/queue/filter.ts';
 import { codeBlocks } from './support/code-blocks.ts';
 import { installExtensions } from './support/extensions.ts';
 import { startTestProject } from './support/stack.ts';
@@ -58,6 +59,38 @@ describe('docs/guides/schedules.md', () => {
   });
 });
 
+describe('docs/guides/queues.md', () => {
+  const text = read('docs/guides/queues.md');
+
+  it('has SQL that runs', async () => {
+    const project = await startTestProject();
+    try {
+      for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
+      expect(
+        await project.sql(
+          'select queue, paused, max_running, rate_limit, default_timeout_seconds from cloud_jobs_queues',
+        ),
+      ).toEqual([
+        { queue: 'reports', paused: false, max_running: 5, rate_limit: 100, default_timeout_seconds: 900 },
+      ]);
+      expect(await project.sql('select name, status, queue from cloud_jobs')).toEqual([
+        { name: 'Sales of May', status: 'failed', queue: 'reports' },
+      ]);
+    } finally {
+      await project.stop();
+    }
+  });
+
+  it('names every field of a filter', () => {
+    const list = /A filter has any of these fields[\s\S]*?\n\n/.exec(text)?.[0] ?? '';
+    for (const field of Object.keys(jobFilter.shape)) expect(list).toContain(`\`${field}\``);
+  });
+
+  it('names every setting of a queue', () => {
+    for (const name of Object.keys(queueChanges.shape)) expect(text).toContain(`\`${name}\``);
+  });
+});
+
 describe('docs/guides/waking.md', () => {
   const text = read('docs/guides/waking.md');
 
@@ -74,6 +107,11 @@ describe('docs/guides/waking.md', () => {
       await project.stop();
     }
   });
+});
+
+it('docs/reference/outputs.md lists the outputs of action.yml, in their order', () => {
+  const listed = [...read('docs/reference/outputs.md').matchAll(/^\| `([\w-]+)` \| .+ \| .+ \|$/gm)];
+  expect(listed.map(([, name]) => name)).toEqual(Object.keys(parse(read('action.yml')).outputs));
 });
 
 it('docs/guides/papers.md names every key of the config', async () => {
