@@ -20,16 +20,16 @@ const jobsOf = (text: string) => {
   return jobs.map(({ job }) => job);
 };
 
-it('docs/threat-model.md and docs/guides/keys.md name tests and files that there are', () => {
-  for (const path of ['docs/threat-model.md', 'docs/guides/keys.md']) {
+it('pages about security and reliability name tests and files that exist', () => {
+  for (const path of ['docs/threat-model.md', 'docs/reliability.md', 'docs/guides/keys.md']) {
     const text = read(path).replaceAll(/\s+/g, ' ');
     // `file`: the beginning of the name, up to what ends it in a sentence or a table.
-    const named = [...text.matchAll(/`(test\/[\w/.-]+)`: ([^;|)]+)/g)];
+    const named = [...text.matchAll(/`((?:dashboard\/)?test\/[\w/.-]+)`: ([^;|)]+)/g)];
     for (const [, file = '', name = ''] of named) {
       const source = read(file).replaceAll(/\s+/g, ' ');
       expect(source.includes(name.trim()), `${file}: ${name}`).toBe(true);
     }
-    for (const [, file = ''] of text.matchAll(/`((?:sql|\.github|docs)\/[\w/.-]+\.\w+)`/g)) {
+    for (const [, file = ''] of text.matchAll(/`((?:sql|\.github|docs|scripts|test)\/[\w/.-]+)`/g)) {
       expect(existsSync(join(root, file)), file).toBe(true);
     }
     if (path.includes('threat')) expect(named.length).toBeGreaterThan(15);

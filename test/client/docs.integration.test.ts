@@ -17,7 +17,8 @@ afterAll(() => project?.stop());
 
 describe('docs/guides/applications.md', () => {
   it('has a client that adds a job', async () => {
-    const [code = ''] = codeBlocks(page, 'ts');
+    const client = new URL('../../src/client.ts', import.meta.url).href;
+    const code = codeBlocks(page, 'ts')[0]?.replace('cloud-jobs/client', client) ?? '';
     const script = `${code}\nconsole.log(jobId);`;
     const { stdout } = await promisify(execFile)(
       process.execPath,
