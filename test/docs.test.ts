@@ -241,6 +241,19 @@ it('docs/getting-started.md has the handler of docs/guides/handlers.md, and comm
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
+it('docs/faq.md explains messages that the code has', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(`src/${name}`))
+    .join('\n');
+  const messages = [...read('docs/faq.md').matchAll(/^\| `(.+?)` \|/gm)].map(([, message = '']) => message);
+  expect(messages.length).toBeGreaterThan(5);
+  const parts = messages.flatMap((message) => message.split('...').map((part) => part.trim()));
+  // The names of secrets are those of the workflow.
+  const unknown = parts.filter((part) => !sources.includes(part.replace(/^The secret \S+ /, '')));
+  expect(unknown).toEqual([]);
+});
+
 it('docs/guides/operations.md removes everything that install.sql made', async () => {
   const project = await startTestProject();
   try {
