@@ -22,6 +22,7 @@ import { VERSION } from '../version.ts';
 import { createContext, type Host } from './create-worker.ts';
 import { serveHealth } from './health.ts';
 import { createTerminalLog } from './terminal-log.ts';
+import { tryCommand } from './try-handler.ts';
 
 /** The command `cloud-jobs` in a terminal or from cron: options become input, the answer text or JSON. */
 
@@ -38,6 +39,7 @@ Examples:
   cloud-jobs create --name "Nightly report" --job-type custom --config '{"handler":"report"}'
   cloud-jobs list --status failed
   cloud-jobs run --concurrency 8
+  cloud-jobs try report --config '{"city":"Bonn"}'
   cloud-jobs dev
 
 The project comes from --supabase-url and --supabase-key, or SUPABASE_URL and SUPABASE_SECRET_KEY
@@ -70,6 +72,17 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
         code = ended;
       },
     ),
+  );
+  program.addCommand(
+    tryCommand({
+      env: () => loadEnv(env),
+      hostScript: HOST_SCRIPT,
+      naming: NAMING,
+      stop: () => stopSignals(() => {}).stop,
+      end: (ended) => {
+        code = ended;
+      },
+    }),
   );
   program.addCommand(
     dashboardCommand({

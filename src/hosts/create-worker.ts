@@ -148,7 +148,7 @@ async function runPlace(env: Host['env']): Promise<RunPlace> {
 }
 
 /** Keeps a result that is too large for its row in a file that only this user can read. */
-async function spill(folder: string, executionId: string, text: string): Promise<string> {
+export async function spill(folder: string, executionId: string, text: string): Promise<string> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${executionId}.json`);
   try {
@@ -162,7 +162,7 @@ async function spill(folder: string, executionId: string, text: string): Promise
 }
 
 /** The folder for files of jobs. It belongs to one user: others could put files into it, or be locked out of it. */
-function openScratch(parent: string): string {
+export function openScratch(parent: string): string {
   const user = process.getuid?.();
   const folder = join(parent, user === undefined ? 'cloud-jobs' : `cloud-jobs-${user}`);
   try {
@@ -179,7 +179,7 @@ function openScratch(parent: string): string {
 const KEY_NAMES: ReadonlySet<string> = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
 
 /** The environment without the key of the project, whatever the variable is called: only the worker may have it. */
-function withoutKey(env: Host['env'], key: string): Host['env'] {
+export function withoutKey(env: Host['env'], key: string): Host['env'] {
   return Object.fromEntries(
     Object.entries(env).filter(
       ([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (key === '' || value?.trim() !== key),

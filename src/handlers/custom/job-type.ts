@@ -12,11 +12,11 @@ export const custom: JobType<CustomConfig> = {
   name: 'custom',
   readConfig: readCustomConfig,
   open(deps) {
-    const handlers = openFolder(deps);
+    const handlers = openHandlersFolder(deps);
     return { run: handlers.handler, close: handlers.close };
   },
   async checkByHandler(configs, place) {
-    const handlers = openFolder(place);
+    const handlers = openHandlersFolder(place);
     try {
       const problems: (string | null)[] = [];
       for (const config of configs) problems.push(await problemOf(handlers.validate(config)));
@@ -41,7 +41,8 @@ async function problemOf(validated: Promise<void>): Promise<string | null> {
   }
 }
 
-function openFolder({ folder, hostScript, env, scratchDir }: HandlerPlace): CustomHandlers {
+/** The handlers of a folder. Starts no process until the first job. */
+export function openHandlersFolder({ folder, hostScript, env, scratchDir }: HandlerPlace): CustomHandlers {
   return createCustomHandlers({
     folder: folder ?? DEFAULT_FOLDER,
     hostScript,
