@@ -5,6 +5,7 @@ import type { DoctorResult } from './doctor.ts';
 import type { ListResult } from './list.ts';
 import type { LogsResult } from './logs.ts';
 import type { PlanResult } from './plan.ts';
+import type { QueuesResult } from './queues.ts';
 import type { RunResult } from './run.ts';
 import type { ShowResult } from './show.ts';
 import type { StatsResult } from './stats.ts';
@@ -20,6 +21,7 @@ export type Answer =
   | ShowResult
   | StatsResult
   | ChangeResult
+  | QueuesResult
   | DoctorResult;
 
 /** Something that the user asked for cannot be done; the message says why and what to do. */

@@ -61,6 +61,19 @@ export const minutes = (min: number, max: number) =>
     max,
   );
 
+/** What another field takes, or the word none, which reads as null. */
+export const orNone = <Value>(field: z.ZodType<Value, string>) =>
+  z
+    .string()
+    .transform((value, context): Value | null => {
+      if (value.trim().toLowerCase() === 'none') return null;
+      const result = field.safeParse(value);
+      if (result.success) return result.data;
+      context.addIssue(`${result.error.issues[0]?.message}, or none`);
+      return z.NEVER;
+    })
+    .register(fieldKinds, { type: 'string' });
+
 /** Minutes as whole seconds, of which there is at least one. */
 export const secondsOf = (value: number): number => Math.max(1, Math.round(value * 60));
 

@@ -7,9 +7,13 @@ import { deleteJobs } from './delete.ts';
 import { disable } from './disable.ts';
 import { doctor } from './doctor.ts';
 import { enable } from './enable.ts';
+import { limit } from './limit.ts';
 import { list } from './list.ts';
 import { logs } from './logs.ts';
+import { pause } from './pause.ts';
 import { plan } from './plan.ts';
+import { queues } from './queues.ts';
+import { resume } from './resume.ts';
 import { retry } from './retry.ts';
 import { run } from './run.ts';
 import { show } from './show.ts';
@@ -32,6 +36,10 @@ export const COMMANDS: readonly Command[] = [
   enable,
   disable,
   deleteJobs,
+  queues,
+  pause,
+  resume,
+  limit,
   doctor,
 ];
 
@@ -61,8 +69,9 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   abort: 'cancel',
   rerun: 'retry',
   requeue: 'retry',
-  pause: 'disable',
-  resume: 'enable',
+  unpause: 'resume',
+  throttle: 'limit',
+  depth: 'queues',
   remove: 'delete',
   rm: 'delete',
   change: 'update',

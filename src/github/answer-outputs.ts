@@ -27,6 +27,7 @@ export function outputsOf(answer: Answer): Outputs {
     case 'logs':
       return { 'job-id': answer.jobId, executions: [answer.execution] };
     case 'stats':
+    case 'queues':
       return { stats: answer.reply };
     case 'verb':
       return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };

@@ -112,8 +112,9 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
     for (const [field, schema] of Object.entries(verb.input.shape)) {
       const text = labelled(withDefault(schema), NAMING);
       if (field === verb.positional) {
-        command.argument(kindOf(schema).type === 'list' ? '[id...]' : '[id]', text);
-        command.addOption(new Option(`--${inputName(field)} <id>`, text).hideHelp());
+        const word = field === 'jobId' ? 'id' : inputName(field);
+        command.argument(kindOf(schema).type === 'list' ? `[${word}...]` : `[${word}]`, text);
+        command.addOption(new Option(`--${inputName(field)} <${word}>`, text).hideHelp());
       } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
     }
     if (verb.name === 'run') {

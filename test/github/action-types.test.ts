@@ -42,8 +42,9 @@ describe('action-types.yml', () => {
         expect(fits(name, (values ?? ['a', 'b']).join(type.separator)), name).toBe(true);
       const takes = {
         boolean: fits(name, 'true') && fits(name, 'false') && !fits(name, '7'),
-        integer: fits(name, '1') && !fits(name, '1.5') && !fits(name, 'word'),
-        float: fits(name, '1') && fits(name, '1.5') && !fits(name, 'word'),
+        // A limit also takes the word none, so it is a string.
+        integer: fits(name, '1') && !fits(name, '1.5') && !fits(name, 'word') && !fits(name, 'none'),
+        float: fits(name, '1') && fits(name, '1.5') && !fits(name, 'word') && !fits(name, 'none'),
       };
       const [kind] = Object.entries(takes).find(([, taken]) => taken) ?? ['other'];
       if (type.type in takes || kind !== 'other') expect(type.type, name).toBe(kind);

@@ -319,10 +319,10 @@ describe('wrong inputs', () => {
 describe('ignored inputs', () => {
   test('get a warning that says who reads them', () => {
     expect(readInputs(env({ command: 'list', 'max-retries': '-5' })).warnings).toEqual([
-      '`max-retries` is only used by create; it is ignored by list.',
+      '`max-retries` is only used by create and update; it is ignored by list.',
     ]);
     expect(readInputs(env({ 'job-id': 'x' })).warnings).toEqual([
-      '`job-id` is only used by show, cancel, retry, enable, disable and delete; it is ignored by run.',
+      '`job-id` is only used by show, logs, update, cancel, retry, enable, disable and delete; it is ignored by run.',
     ]);
   });
 

@@ -2,6 +2,7 @@ import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
 
 import type { Check } from '../../commands/check.ts';
+import { QUEUE_HEAD, queueCells } from '../../commands/queue-table.ts';
 import { unattendedWords } from '../../commands/unattended.ts';
 import type { VerbReply } from '../../queue/replies.ts';
 
@@ -95,6 +96,15 @@ function sections(answer: Answer, now: Date): Section[] {
       return [
         `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
         answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
+      ];
+    case 'queues':
+      return [
+        `### ${plural(answer.reply.queues.length, 'queue')}`,
+        {
+          head: QUEUE_HEAD,
+          numeric: [1],
+          rows: answer.reply.queues.map((row) => queueCells(row, now).map((cell) => words(cell, 500))),
+        },
       ];
     case 'doctor':
       return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
