@@ -110,8 +110,8 @@ it('of YAML or JSON can be read, and gives the action inputs that it has', () =>
   for (const { code } of blocks('json')) expect(JSON.parse(code)).toBeTypeOf('object');
 });
 
-describe('docs/guides/handlers.md: stopping', () => {
-  const page = read('docs/guides/handlers.md');
+describe('docs/guides/handler-processes.md: stopping', () => {
+  const page = read('docs/guides/handler-processes.md');
 
   it('JavaScript learns it by the signal', () => {
     const listener = codeBlocks(page, 'js').find((code) => code.includes("addEventListener('abort'"));

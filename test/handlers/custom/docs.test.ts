@@ -6,6 +6,7 @@ import { openHandlers } from './harness.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PAGE = readFileSync(join(ROOT, 'docs/guides/handlers.md'), 'utf8');
+const ERRORS = readFileSync(join(ROOT, 'docs/reference/handler-errors.md'), 'utf8');
 
 /** The first code block of a language that contains some text. */
 function block(language: string, containing: string): string {
@@ -53,7 +54,7 @@ test('every error that the page explains is one that the code can give', () => {
     .join('\n')
     // A message that is written in two pieces is one message.
     .replaceAll(/['`] \+\n\s*['`]/g, '');
-  const table = PAGE.slice(PAGE.indexOf('| error | what to do |')).split('\n').slice(2);
+  const table = ERRORS.slice(ERRORS.indexOf('| error | what to do |')).split('\n').slice(2);
   const errors = table.flatMap((line) => /^\| (.*?) \|/.exec(line)?.[1] ?? []);
   expect(errors.length).toBeGreaterThan(10);
   for (const error of errors) {
