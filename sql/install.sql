@@ -4711,7 +4711,9 @@ $$;
 -- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "snoozed":
 -- {"jobs", "longest_seconds"}, "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Of executions,
 -- failed counts neither those that were handed back (snoozed, released) nor those that never began (skipped): put_off
--- counts them by kind. Reads every job of the queue. Changes nothing.
+-- counts them by kind. Its by_queue and by_type are from the newest 100,000 executions (is_partial: there were more), the 50
+-- queues and types with the most; failed in them counts neither lost nor cancelled attempts. Reads every job of the queue.
+-- Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
 language sql
@@ -4741,6 +4743,27 @@ as $$
     where e.started_at > now() - interval '24 hours'
       and (queue_param is null or exists (
         select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
+  ),
+  newest as materialized (
+    select j.queue, j.job_type, e.status, e.failure_kind,
+      -- A plain write may store NaN.
+      case when e.status = 'success' and e.duration_seconds between 0 and 1e9 then e.duration_seconds end as took
+    from public.cloud_job_executions e
+    join public.cloud_jobs j on j.job_id = e.job_id
+    where e.started_at > now() - interval '24 hours' and (queue_param is null or j.queue = queue_param)
+    order by e.started_at desc
+    limit 100001
+  ),
+  part as (
+    select g.kind, row_number() over (partition by g.kind order by count(*) desc, g.name) as place,
+      jsonb_build_object(g.kind, g.name,
+        'success', count(*) filter (where n.status = 'success'),
+        'failed', count(*) filter (where n.status = 'failed'
+          and coalesce(n.failure_kind, 'error') not in ('snoozed', 'released', 'skipped', 'cancelled', 'lost')),
+        'lost', count(*) filter (where n.failure_kind = 'lost'),
+        'average_seconds', avg(n.took), 'p95_seconds', percentile_cont(0.95) within group (order by n.took)) as line
+    from newest n cross join lateral (values ('queue', n.queue), ('job_type', n.job_type)) g (kind, name)
+    group by g.kind, g.name
   )
   select jsonb_build_object('v', 1, 'now', now(), 'total', coalesce(sum(n), 0),
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
@@ -4776,6 +4799,9 @@ as $$
           where r.failure_kind is not null and not r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
         'put_off', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
           select r.failure_kind, count(*) as n from recent r where r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
+        'by_queue', (select coalesce(jsonb_agg(line order by place), '[]'::jsonb) from part where kind = 'queue' and place <= 50),
+        'by_type', (select coalesce(jsonb_agg(line order by place), '[]'::jsonb) from part where kind = 'job_type' and place <= 50),
+        'is_partial', (select count(*) > 100000 from newest),
         'average_seconds', avg(duration_seconds) filter (where status = 'success'),
         'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
       from recent))

@@ -166,6 +166,16 @@ const statusCounts = {
   disabled: count,
 };
 
+/** How the attempts of one queue or type went. */
+const attemptCounts = {
+  success: count,
+  /** Neither lost nor cancelled. */
+  failed: count,
+  lost: count,
+  average_seconds: z.number().nullable(),
+  p95_seconds: z.number().nullable(),
+};
+
 export const statsReply = z.object({
   v: z.literal(1),
   now: instant,
@@ -189,6 +199,11 @@ export const statsReply = z.object({
     failure_kinds: z.record(z.string(), count),
     average_seconds: z.number().nullable(),
     p95_seconds: z.number().nullable(),
+    /** The 50 queues with the most attempts, those first. */
+    by_queue: z.array(z.object({ queue: z.string(), ...attemptCounts })).default([]),
+    by_type: z.array(z.object({ job_type: z.string(), ...attemptCounts })).default([]),
+    /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
+    is_partial: z.boolean().default(false),
   }),
 });
 export type StatsReply = z.infer<typeof statsReply>;

@@ -161,6 +161,9 @@ function statsReply(queue: string): StatsReply {
       failure_kinds: { [queue]: 1 },
       average_seconds: 2,
       p95_seconds: 4,
+      by_queue: [{ queue, success: 3, failed: 1, lost: 0, average_seconds: 2, p95_seconds: 4 }],
+      by_type: [{ job_type: queue, success: 3, failed: 1, lost: 0, average_seconds: 2, p95_seconds: 4 }],
+      is_partial: false,
     },
   };
 }
@@ -386,6 +389,14 @@ describe('page', () => {
       1 scheduled for later, 0 blocked by a concurrency key.
 
       Executions of the last 24 hours: 3 succeeded, 1 failed (mail 1), 1 running; 2.0 s on average, 95 % within 4.0 s.
+
+      | Queue | Succeeded in 24 h | Failed | Lost | Average | 95 % within |
+      | :--- | ---: | ---: | ---: | ---: | ---: |
+      | mail | 3 | 1 | 0 | 2.0 s | 4.0 s |
+
+      | Type | Succeeded in 24 h | Failed | Lost | Average | 95 % within |
+      | :--- | ---: | ---: | ---: | ---: | ---: |
+      | mail | 3 | 1 | 0 | 2.0 s | 4.0 s |
 
       **1 lock expired**: the next run ends them.
 

@@ -267,6 +267,34 @@ it('stats count by status, what is due, scheduled, blocked and expired, and how 
   });
 });
 
+it('stats count the attempts of a day by queue and by type', async () => {
+  const q = newQueue();
+  const stats = async (queue: string | null) =>
+    statsReply.parse(await call(project, 'cloud_jobs_stats', { queue_param: queue })).executions_24h;
+  await q.add({ max_retries: 0 }, { max_retries: 0 }, { job_type: 'maintenance' }, {}, {});
+  for (const { job_type, execution_id } of (await q.claim('w', 5)).jobs.slice(0, 4)) {
+    const isCustom = job_type === 'custom';
+    await q.end('w', execution_id, isCustom ? 'failure' : 'success', {
+      duration_seconds: isCustom ? 9 : 4,
+      error: 'e',
+    });
+  }
+  await project.sql(
+    `update cloud_job_executions set failure_kind = 'lost' where execution_id = (select execution_id from
+      cloud_job_executions join cloud_jobs using (job_id) where queue = $1 and failure_kind = 'error' limit 1)`,
+    [q.queue],
+  );
+  expect(await stats(q.queue)).toMatchObject({
+    by_queue: [{ queue: q.queue, success: 1, failed: 2, lost: 1, average_seconds: 4, p95_seconds: 4 }],
+    by_type: [
+      { job_type: 'custom', success: 0, failed: 2, lost: 1, average_seconds: null },
+      { job_type: 'maintenance', success: 1, failed: 0, lost: 0, average_seconds: 4 },
+    ],
+    is_partial: false,
+  });
+  expect((await stats(null)).by_queue).toContainEqual(expect.objectContaining({ queue: q.queue, failed: 2 }));
+});
+
 describe('prune', () => {
   let q: ReturnType<typeof newQueue>;
   beforeEach(async () => {

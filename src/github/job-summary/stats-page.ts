@@ -20,6 +20,16 @@ export function statsPage(stats: StatsReply): Section[] {
     },
     `${stats.scheduled} scheduled for later, ${stats.blocked} blocked by a concurrency key.`,
     recent(stats.executions_24h),
+    attempts(
+      stats.executions_24h,
+      'Queue',
+      stats.executions_24h.by_queue.map((line) => [line.queue, line]),
+    ),
+    attempts(
+      stats.executions_24h,
+      'Type',
+      stats.executions_24h.by_type.map((line) => [line.job_type, line]),
+    ),
     stats.expired_locks > 0
       ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
       : '',
@@ -45,10 +55,37 @@ function wake({ wake, now }: StatsReply): Section[] {
   ];
 }
 
+type Day = StatsReply['executions_24h'];
+
+/** The attempts of the last 24 hours by queue or by type. */
+function attempts(
+  day: Day,
+  title: string,
+  lines: readonly (readonly [name: string, line: Omit<Day['by_queue'][number], 'queue'>])[],
+): Section {
+  if (lines.length === 0) return '';
+  return {
+    head: [
+      title,
+      `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`,
+      'Failed',
+      'Lost',
+      'Average',
+      '95 % within',
+    ],
+    numeric: [1, 2, 3, 4, 5],
+    rows: lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+      words(name),
+      ...[success, failed, lost].map(String),
+      ...[average, p95].map((seconds) => (seconds === null ? '' : duration(seconds))),
+    ]),
+  };
+}
+
 /** Kinds of attempts that did not succeed and did not fail either. */
 const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped'];
 
-function recent({ success, running, failure_kinds: kinds, ...took }: StatsReply['executions_24h']): string {
+function recent({ success, running, failure_kinds: kinds, ...took }: Day): string {
   const all = Object.entries(kinds).filter(([, count]) => count > 0);
   const failures = all.filter(([kind]) => !NOT_FAILED.includes(kind));
   const failed = failures.reduce((sum, [, count]) => sum + count, 0);
