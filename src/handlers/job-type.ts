@@ -40,6 +40,8 @@ export interface HandlerPlace {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** A folder for files that do not outlive the run. */
   readonly scratchDir: string;
+  /** Load handlers again once their files have changed. */
+  readonly reload?: boolean;
 }
 
 /** What handlers may use of the rest of the worker. */

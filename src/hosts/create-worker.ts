@@ -60,6 +60,7 @@ export async function createContext(host: Host, connection: Connection): Promise
     env: withoutKey(env, connection.key),
     hostScript: host.hostScript,
     scratchDir: scratchDir(),
+    reload: host.watch ?? false,
   });
   return {
     queue: opened.queue,

@@ -5,6 +5,7 @@ import { AbortReason, type Handler, type HandlerContext, type HandlerOutcome } f
 import { childEnv, type Env } from './child-env.ts';
 import { CustomHandlerError } from './errors.ts';
 import { runExecutable } from './executable.ts';
+import { FolderVersion } from './folder-version.ts';
 import { readCustomConfig } from './handler-name.ts';
 import { commandFor } from './interpreter.ts';
 import { locateHandler } from './locate.ts';
@@ -29,6 +30,8 @@ export interface CustomHandlersOptions {
   readonly maxIdle?: number;
   /** Heap limit of a JavaScript process in MiB; Node's own by default. */
   readonly memoryMb?: number;
+  /** Load handlers again once a file of the folder has changed; for a worker that stays. */
+  readonly reload?: boolean;
   /** Working directory of handlers; that of this process by default. */
   readonly cwd?: string;
 }
@@ -54,6 +57,7 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
   const env = childEnv(options.env);
   const graceMs = options.graceMs ?? GRACE_MS;
   const shared = { env, graceMs, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) };
+  const folder = new FolderVersion(options.folder);
   const pool = new ModulePool(
     {
       ...shared,
@@ -61,6 +65,7 @@ export function createCustomHandlers(options: CustomHandlersOptions): CustomHand
       ...(options.memoryMb === undefined ? {} : { memoryMb: options.memoryMb }),
     },
     options.maxIdle ?? 4,
+    options.reload ? () => folder.current() : undefined,
   );
 
   const closing = new AbortController();

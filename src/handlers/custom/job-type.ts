@@ -42,11 +42,13 @@ async function problemOf(validated: Promise<void>): Promise<string | null> {
 }
 
 /** The handlers of a folder. Starts no process until the first job. */
-export function openHandlersFolder({ folder, hostScript, env, scratchDir }: HandlerPlace): CustomHandlers {
+export function openHandlersFolder(place: HandlerPlace): CustomHandlers {
+  const { folder, hostScript, env, scratchDir, reload = false } = place;
   return createCustomHandlers({
     folder: folder ?? DEFAULT_FOLDER,
     hostScript,
     env,
     scratchDir: join(scratchDir, 'jobs'),
+    reload,
   });
 }

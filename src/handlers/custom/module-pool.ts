@@ -6,26 +6,38 @@ interface Idle {
   readonly child: ModuleChild;
   /** URL of the only handler that may use the process; null for any. */
   readonly reservedFor: string | null;
+  /** Of the handlers when the process was started. */
+  readonly version: string;
+}
+
+interface Taken {
+  readonly child: ModuleChild;
+  readonly isWarm: boolean;
+  readonly version: string;
 }
 
 /**
  * Host processes that are kept for the next job. As many run as there are jobs at once (the worker limits that);
- * at most `maxIdle` wait. A process that may still be busy with its last job is never given another.
+ * at most `maxIdle` wait. A process that may still be busy with its last job is never given another, nor is one that has
+ * loaded handlers which have changed since.
  */
 export class ModulePool {
   readonly #options: ModuleChildOptions;
   readonly #maxIdle: number;
+  readonly #version: () => Promise<string>;
   readonly #idle: Idle[] = [];
   readonly #all = new Set<ModuleChild>();
   #isClosed = false;
 
-  constructor(options: ModuleChildOptions, maxIdle: number) {
+  /** @param version of the handlers; a process is not used again once it is another one */
+  constructor(options: ModuleChildOptions, maxIdle: number, version = async (): Promise<string> => '') {
     this.#options = options;
     this.#maxIdle = maxIdle;
+    this.#version = version;
   }
 
   async run(request: RunRequest, hooks: RunHooks): Promise<HandlerOutcome> {
-    const { child, isWarm } = await this.#take(request.url);
+    const { child, isWarm, version } = await this.#take(request.url);
     const { outcome, reuse, hasBegun } = await child.run(request, hooks);
     // It died while it waited (something that its last job left behind), and this job was not begun.
     if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
@@ -35,7 +47,7 @@ export class ModulePool {
     if (reuse === 'none' || this.#isClosed) {
       await this.#drop(child);
     } else {
-      this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null });
+      this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null, version });
       if (this.#idle.length > this.#maxIdle) await this.#dropOldest();
     }
     return outcome;
@@ -59,7 +71,16 @@ export class ModulePool {
     if (oldest !== undefined) await this.#drop(oldest.child);
   }
 
-  async #take(url: string): Promise<{ readonly child: ModuleChild; readonly isWarm: boolean }> {
+  async #dropStale(version: string): Promise<void> {
+    const stale = this.#idle.filter((idle) => idle.version !== version);
+    for (const idle of stale) this.#idle.splice(this.#idle.indexOf(idle), 1);
+    await Promise.all(stale.map(({ child }) => this.#drop(child)));
+  }
+
+  async #take(url: string): Promise<Taken> {
+    // Before a process loads anything: a change that comes later is then never missed.
+    const version = await this.#version();
+    await this.#dropStale(version);
     if (this.#isClosed) throw new Error('The custom handlers are closed: no job can be started any more.');
     for (;;) {
       // The last one used is the warmest.
@@ -68,11 +89,11 @@ export class ModulePool {
       const [idle] = index === -1 ? [] : this.#idle.splice(index, 1);
       if (idle === undefined) break;
       // It may have died, or written to its pipe, while it waited.
-      if (idle.child.alive && !idle.child.spoiled) return { child: idle.child, isWarm: true };
+      if (idle.child.alive && !idle.child.spoiled) return { child: idle.child, isWarm: true, version };
       await this.#drop(idle.child);
     }
     const child = new ModuleChild(this.#options);
     this.#all.add(child);
-    return { child, isWarm: false };
+    return { child, isWarm: false, version };
   }
 }

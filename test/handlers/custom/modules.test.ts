@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
 import * as published from '../../../src/index.ts';
-import { HOST_SCRIPT, JOB, openHandlers } from './harness.ts';
+import { HOST_SCRIPT, JOB, lives, openHandlers } from './harness.ts';
 
 describe('what a handler gets', () => {
   const ECHO = `export default async (config, context) => {
@@ -245,5 +247,41 @@ describe('files that are no handler', () => {
       kind: 'crashed',
       message: expect.stringMatching(/could not be started/),
     });
+  });
+});
+
+describe('a handler that changes', () => {
+  const files = {
+    'report.mjs': `import { text } from './lib/text.mjs'; export default async () => ({ text, pid: process.pid });`,
+    'lib/text.mjs': `export const text = 'old';`,
+  };
+  const resultOf = async (handlers: ReturnType<typeof openHandlers>) => {
+    const { outcome } = await handlers.run({ handler: 'report' });
+    return outcome.outcome === 'success' ? (outcome.result as { text: string; pid: number }) : null;
+  };
+
+  it('is loaded again by a worker that stays, with what it imports', async () => {
+    const handlers = openHandlers(files, { reload: true });
+    const first = await resultOf(handlers);
+    expect(first).toMatchObject({ text: 'old' });
+    // A file that no handler loads changes nothing.
+    writeFileSync(join(handlers.folder, 'notes.txt'), 'x');
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await resultOf(handlers)).toEqual(first);
+    writeFileSync(join(handlers.folder, 'lib/text.mjs'), `export const text = 'new';`);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await resultOf(handlers)).toMatchObject({ text: 'new' });
+    expect(lives(first?.pid ?? 0)).toBe(false);
+    rmSync(join(handlers.folder, 'lib/text.mjs'));
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await resultOf(handlers)).toBeNull();
+  });
+
+  it('stays as it was loaded in a run that ends', async () => {
+    const handlers = openHandlers(files);
+    const first = await resultOf(handlers);
+    writeFileSync(join(handlers.folder, 'lib/text.mjs'), `export const text = 'new';`);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await resultOf(handlers)).toEqual(first);
   });
 });
