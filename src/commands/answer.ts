@@ -1,5 +1,6 @@
 import type { ApplyResult } from './apply.ts';
 import type { ChangeResult } from './change-jobs.ts';
+import type { ManyResult } from './change-many.ts';
 import type { CreateResult } from './create.ts';
 import type { DoctorResult } from './doctor.ts';
 import type { ListResult } from './list.ts';
@@ -21,6 +22,7 @@ export type Answer =
   | ShowResult
   | StatsResult
   | ChangeResult
+  | ManyResult
   | QueuesResult
   | DoctorResult;
 

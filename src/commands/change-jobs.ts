@@ -2,13 +2,57 @@ import { z } from 'zod';
 import type { VerbReply } from '../queue/replies.ts';
 import type { JobVerb } from '../queue/requests.ts';
 import { CommandError } from './answer.ts';
-import { type Command, defineCommand } from './command.ts';
-import { jobId, list } from './fields.ts';
+import { changeMany, type ManyResult, manyJson, manyText } from './change-many.ts';
+import { type Command, type CommandContext, defineCommand } from './command.ts';
+import { config, given, jobId, list, wholeNumber, yesOrNo } from './fields.ts';
+import { filterFields, filterOf } from './job-filter.ts';
 
-/** The input of the commands that do one thing to each of some jobs. */
-const changeInput = z.object({
-  jobId: list(jobId(), 1000).describe('Ids of the jobs, separated by commas; the list command shows them.'),
-});
+/** The commands that do one thing to jobs, which are named by their ids or selected by a filter. */
+
+const changeFields = {
+  jobId: list(jobId(), 1000)
+    .optional()
+    .describe(
+      'Ids of the jobs, separated by commas; the list command shows them. A filter such as `status` takes their place.',
+    ),
+  ...filterFields,
+  dryRun: yesOrNo().prefault('false').describe('Count the jobs that match, and change nothing.'),
+  limit: wholeNumber(1, 100_000_000)
+    .optional()
+    .describe('With a filter: jobs to change at most, newest first. Default: all that match.'),
+};
+
+const retryFields = {
+  perMinute: wholeNumber(1, 100_000)
+    .optional()
+    .describe('With a filter: let only so many jobs become due in each minute. Default: all at once.'),
+  withConfig: config()
+    .optional()
+    .describe('With a filter: a JSON object that is merged into the config of each job.'),
+};
+
+/** Commands other than retry lack its two fields, which read as not given. */
+type ChangeSchema = z.ZodObject<typeof changeFields & typeof retryFields>;
+
+const changeInput = (verb: JobVerb): ChangeSchema => {
+  const schema = z.object({ ...changeFields, ...(verb === 'retry' && retryFields) }) as ChangeSchema;
+  return schema.superRefine((input, context) => {
+    const { jobId: ids, dryRun, limit, perMinute, withConfig } = input;
+    const hasFilter = Object.keys(filterOf(input, new Date())).length > 0;
+    if (ids === undefined && !hasFilter)
+      context.addIssue(`${verb} needs \`job-id\`, or a filter such as \`status\`, \`queue\` or \`name\`.`);
+    if (ids === undefined) return;
+    if (hasFilter) context.addIssue(`${verb} takes \`job-id\` or a filter, not both.`);
+    const forFilter = {
+      'dry-run': dryRun || undefined,
+      limit,
+      'per-minute': perMinute,
+      'with-config': withConfig,
+    };
+    for (const name of Object.keys(given(forFilter)))
+      context.addIssue(`\`${name}\` goes with a filter, and not with \`job-id\`.`);
+  });
+};
 
 export interface ChangeResult {
   readonly command: 'verb';
@@ -21,23 +65,46 @@ export interface ChangeResult {
 export const changeJobs = <Verb extends JobVerb>(
   verb: Verb,
   about: string,
-): Command<Verb, typeof changeInput, ChangeResult> =>
+): Command<Verb, ChangeSchema, ChangeResult | ManyResult> =>
   defineCommand({
     name: verb,
     about,
-    input: changeInput,
+    input: changeInput(verb),
     positional: 'jobId',
-    run: async ({ jobId: ids }, { queue }) => {
-      const replies: VerbReply[] = [];
-      // An id that does not exist is found out before anything is changed.
-      for (const id of ids) if (!(await queue.show(id, 1)).job) throw noJob(id);
-      for (const id of ids) replies.push(await queue.verb(verb, id));
-      return { command: 'verb', verb, replies };
+    run: async (input, context): Promise<ChangeResult | ManyResult> => {
+      if (input.jobId !== undefined) return await changeByIds(verb, input.jobId, context);
+      const { dryRun, limit, perMinute, withConfig } = input;
+      const options = { dryRun, ...given({ limit, perMinute, config: withConfig }) };
+      return await changeMany(verb, filterOf(input, context.now()), options, context);
     },
-    json: ({ replies }) => (replies.length === 1 ? replies[0] : replies),
-    text: ({ replies }) => replies.map((reply) => changeText(verb, reply)).join('\n'),
-    exitCode: ({ replies }) => (replies.every(({ applied }) => applied) ? 0 : 1),
+    json: (result) => {
+      if (result.command === 'bulk') return manyJson(result);
+      return result.replies.length === 1 ? result.replies[0] : result.replies;
+    },
+    text: (result) =>
+      result.command === 'bulk'
+        ? manyText(result)
+        : result.replies.map((reply) => changeText(verb, reply)).join('\n'),
+    exitCode: (result) => {
+      const isDone =
+        result.command === 'bulk'
+          ? result.refused.length === 0
+          : result.replies.every(({ applied }) => applied);
+      return isDone ? 0 : 1;
+    },
   });
+
+async function changeByIds(
+  verb: JobVerb,
+  ids: readonly string[],
+  { queue }: CommandContext,
+): Promise<ChangeResult> {
+  const replies: VerbReply[] = [];
+  // An id that does not exist is found out before anything is changed.
+  for (const id of ids) if (!(await queue.show(id, 1)).job) throw noJob(id);
+  for (const id of ids) replies.push(await queue.verb(verb, id));
+  return { command: 'verb', verb, replies };
+}
 
 const changeText = (verb: JobVerb, { job_id: id, applied, status, reason }: VerbReply): string =>
   `${verb} ${id}: ${applied ? 'done' : 'not done'}, the job is ${status ?? 'not there'}.${reason ? ` ${reason}` : ''}`;

@@ -53,6 +53,8 @@ export interface CommandContext {
   readonly checkByHandlers: CheckByHandlers;
   readonly now: () => Date;
   readonly warn: (message: string) => void;
+  /** How far a long command is. */
+  readonly progress: (message: string) => void;
   /** The repository on GitHub; null without a token, or if no repository is known. */
   readonly github: (token: string | undefined) => GitHub | null;
   /** The run that calls; null for a person at a terminal. */

@@ -1,17 +1,12 @@
 import { z } from 'zod';
 import type { ListReply } from '../queue/replies.ts';
-import { JOB_STATUSES } from '../queue/types.ts';
 import { defineCommand } from './command.ts';
-import { given, jobType, oneOf, queueName, text, wholeNumber, yesOrNo } from './fields.ts';
+import { text, wholeNumber, yesOrNo } from './fields.ts';
+import { filterFields, filterOf } from './job-filter.ts';
 import { jobTable } from './job-table.ts';
 
 const listInput = z.object({
-  status: oneOf(JOB_STATUSES)
-    .optional()
-    .describe('Only jobs of this status: waiting, locked, success, failed or disabled.'),
-  queue: queueName().optional().describe('Only this queue.'),
-  jobType: jobType().optional().describe('Only jobs of this type.'),
-  name: text(500).optional().describe('Only jobs of this name.'),
+  ...filterFields,
   recurring: yesOrNo().prefault('false').describe('Only jobs with a schedule.'),
   before: text(200)
     .optional()
@@ -28,12 +23,12 @@ export const list = defineCommand({
   name: 'list',
   about: 'List jobs, newest first.',
   input: listInput,
-  run: async ({ jobType: type, recurring, before, limit, ...filter }, { queue }): Promise<ListResult> => ({
+  run: async (input, { queue, now }): Promise<ListResult> => ({
     command: 'list',
     reply: await queue.search(
-      given({ ...filter, job_type: type, recurring: recurring || undefined }),
-      limit,
-      before,
+      { ...filterOf(input, now()), ...(input.recurring && { recurring: true }) },
+      input.limit,
+      input.before,
     ),
   }),
   json: ({ reply }) => reply,

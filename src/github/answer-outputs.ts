@@ -1,4 +1,5 @@
 import type { Answer } from '../commands/answer.ts';
+import { manyJson } from '../commands/change-many.ts';
 import { type Outputs, runOutputs } from './outputs.ts';
 
 /** The outputs of the step for what a command answered. */
@@ -31,6 +32,8 @@ export function outputsOf(answer: Answer): Outputs {
       return { stats: answer.reply };
     case 'verb':
       return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };
+    case 'bulk':
+      return { stats: manyJson(answer) };
     case 'doctor':
       return {};
   }

@@ -187,7 +187,8 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       workspace: '.',
       log,
       redactor,
-      ...stopSignals(log.info),
+      // Ctrl-C ends any other command at once: what the database was asked to do is done whole or not at all.
+      ...(verb.name === 'run' ? stopSignals(log.info) : { stop: new AbortController().signal }),
       watch: watch === true,
       ...(health && { onTurn: health.onTurn }),
     };

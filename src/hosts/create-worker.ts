@@ -72,6 +72,7 @@ export async function createContext(host: Host, connection: Connection): Promise
     checkByHandlers: (jobs, folder) => checkByHandlers(jobs, handlerPlace(folder)),
     now: () => new Date(),
     warn: (message) => log.warning(message),
+    progress: (message) => log.info(message),
     github: (token) => openGitHub(token ?? null, env),
     planner: place.runUrl === null ? null : place,
     openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),

@@ -76,6 +76,38 @@ const answers: fc.Arbitrary<Answer> = nasty.chain((text) =>
       verb: 'cancel',
       replies: [{ v: 1, job_id: text, status: text, applied: false, changed: false, reason: text }],
     },
+    {
+      command: 'bulk',
+      verb: 'retry',
+      dryRun: false,
+      matched: 2,
+      changed: 1,
+      refused: [{ job_id: text, reason: text }],
+    },
+    {
+      command: 'queues',
+      reply: {
+        v: 1,
+        now: NOW.toISOString(),
+        queues: [
+          {
+            queue: text,
+            due: 1,
+            due_is_capped: false,
+            running: 0,
+            oldest_due_seconds: null,
+            paused: true,
+            cool_down_until: null,
+            reason: text,
+            max_running: null,
+            rate_limit: null,
+            rate_period_seconds: null,
+            rate_used: null,
+            default_timeout_seconds: null,
+          },
+        ],
+      },
+    },
     { command: 'doctor', checks: [{ name: text, state: 'bad', found: text, advice: text }] },
   ),
 );

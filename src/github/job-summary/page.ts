@@ -1,6 +1,7 @@
 import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
 
+import { manyText } from '../../commands/change-many.ts';
 import type { Check } from '../../commands/check.ts';
 import { QUEUE_HEAD, queueCells } from '../../commands/queue-table.ts';
 import { unattendedWords } from '../../commands/unattended.ts';
@@ -97,6 +98,10 @@ function sections(answer: Answer, now: Date): Section[] {
         `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
         answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
       ];
+    case 'bulk': {
+      const [line = '', ...refused] = manyText(answer).split('\n');
+      return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
+    }
     case 'queues':
       return [
         `### ${plural(answer.reply.queues.length, 'queue')}`,
