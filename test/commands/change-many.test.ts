@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -174,5 +177,25 @@ describe('many jobs', () => {
     );
     await project.asPostgres(`grant execute ${grant} to service_role`);
     expect(await count('true')).toBe(100);
+  });
+
+  it('stop at once with Ctrl-C, while the database does not answer', async () => {
+    const silent = createServer(() => {});
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const args = [CLI, 'delete', '--status', 'failed', '--supabase-url', `http://127.0.0.1:${port}`];
+    const child = spawn(process.execPath, [...args, '--supabase-key', project.secretKey], { cwd: tmpdir() });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+    try {
+      await once(silent, 'request');
+      child.kill('SIGINT');
+      expect(await once(child, 'close')).toEqual([null, 'SIGINT']);
+      expect(said).toBe('');
+    } finally {
+      child.kill('SIGKILL');
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 });
