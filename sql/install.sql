@@ -2854,10 +2854,13 @@ begin
     select array_agg(found.job_id order by found.position) filter (where found.position <= %2$s),
       max(found.created || '|' || found.job_id) filter (where found.position = %2$s and found.total > %2$s)
     from (
-      select j.job_id, j.created, row_number() over (order by j.created desc, j.job_id desc) as position, count(*) over () as total
-      from (select j.*, coalesce(j.created_at, '-infinity'::timestamptz) as created %1$s limit %3$s) j
-      where %4$s
-      limit %2$s + 1
+      select j.*, row_number() over (order by j.created desc, j.job_id desc) as position, count(*) over () as total
+      from (
+        select j.job_id, j.created
+        from (select j.*, coalesce(j.created_at, '-infinity'::timestamptz) as created %1$s limit %3$s) j
+        where %4$s
+        limit %2$s + 1
+      ) j
     ) found $q$, base, limit_param, most, wanted)
   into job_ids, next;
 
@@ -4992,11 +4995,17 @@ $$;
 --
 -- One for each queue and type, because a queue that no worker asks for must not hold up another. Unblocking too many does
 -- no harm: the next claim blocks them again. Waits for the advisory lock of the key.
+--
+-- Planner settings: see sql/README.md. A key may have a hundred thousand blocked jobs, whatever the statistics say.
 create or replace function public.cloud_jobs_unblock(concurrency_key_param text)
 returns integer
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
 as $$
 declare
   lane record;

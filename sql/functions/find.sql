@@ -42,10 +42,13 @@ begin
     select array_agg(found.job_id order by found.position) filter (where found.position <= %2$s),
       max(found.created || '|' || found.job_id) filter (where found.position = %2$s and found.total > %2$s)
     from (
-      select j.job_id, j.created, row_number() over (order by j.created desc, j.job_id desc) as position, count(*) over () as total
-      from (select j.*, coalesce(j.created_at, '-infinity'::timestamptz) as created %1$s limit %3$s) j
-      where %4$s
-      limit %2$s + 1
+      select j.*, row_number() over (order by j.created desc, j.job_id desc) as position, count(*) over () as total
+      from (
+        select j.job_id, j.created
+        from (select j.*, coalesce(j.created_at, '-infinity'::timestamptz) as created %1$s limit %3$s) j
+        where %4$s
+        limit %2$s + 1
+      ) j
     ) found $q$, base, limit_param, most, wanted)
   into job_ids, next;
 

@@ -13,11 +13,17 @@ $$;
 --
 -- One for each queue and type, because a queue that no worker asks for must not hold up another. Unblocking too many does
 -- no harm: the next claim blocks them again. Waits for the advisory lock of the key.
+--
+-- Planner settings: see sql/README.md. A key may have a hundred thousand blocked jobs, whatever the statistics say.
 create or replace function public.cloud_jobs_unblock(concurrency_key_param text)
 returns integer
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
 as $$
 declare
   lane record;

@@ -3,7 +3,7 @@ import type { Patience } from '../queue/rpc.ts';
 /** How long the requests of a worker are repeated, and how long its shutdown may take. */
 
 /** The first call shows whether URL and key are right, and a person may be waiting for that. */
-export const FIRST_CALL: Patience = { networkMs: 20_000, serverMs: 60_000, doubtMs: 5_000 };
+export const FIRST_CALL: Patience = { networkMs: 8_000, serverMs: 60_000, doubtMs: 5_000 };
 
 /** Outlasts every fault; locks that run out meanwhile stop their handlers. */
 const WATCH_CALL: Patience = {

@@ -1,5 +1,6 @@
 import { symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runSql } from '../../local-supabase/database.ts';
 import { headersOf } from '../sql/strangers.ts';
 import { runStep, type StepResult } from '../support/runner.ts';
 import { commandsIn } from '../support/runner-commands.ts';
@@ -38,6 +39,14 @@ const step = (inputs: Record<string, string>): Promise<StepResult> =>
   runStep({ 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs });
 const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
+/** As text, since JSON.stringify could not write these. Rows of an earlier release, which took what is refused today. */
+const insertOld = (name: string, config: string): Promise<unknown> =>
+  runSql(
+    project.adminUrl,
+    `set session_replication_role = replica;
+     insert into cloud_jobs (name, job_type, max_retries, config) values ('${name}', 'custom', 0, '${config}')`,
+  );
+
 /** As text, since JSON.stringify could not write these. */
 async function enqueue(name: string, config: string, more = ''): Promise<number> {
   const { status } = await fetch(`${project.url}/rest/v1/rpc/cloud_jobs_enqueue`, {
@@ -50,7 +59,7 @@ async function enqueue(name: string, config: string, more = ''): Promise<number>
 
 /** Name, config, and how the job has to end: status, and a part of its error or its result. */
 const JOBS: readonly (readonly [name: string, config: string, status: string, says: string])[] = [
-  ['a number too large', '{"handler": "ok", "n": 1e400}', 'success', '"ok"'],
+  ['a number too large', '{"handler": "ok", "n": 1e400}', 'failed', 'too large at n'],
   ['deep', `{"handler": "echo", "n": ${nested(150)}}`, 'success', '[[[['],
   ['too deep', `{"handler": "echo", "n": ${nested(4_000)}}`, 'failed', ''],
   [
@@ -78,12 +87,14 @@ const JOBS: readonly (readonly [name: string, config: string, status: string, sa
 
 describe('one job cannot take others with it', () => {
   it('each of them ends by itself, and the run goes to its end', { timeout: 180_000 }, async () => {
-    for (const [name, config] of JOBS) expect(await enqueue(name, config), name).toBe(200);
+    for (const [name, config] of JOBS) await insertOld(name, config);
     expect(await enqueue('no end in sight', '{"handler": "ok"}', ', "timeout_seconds": 9999999')).toBe(200);
     // What the door of the database refuses by itself.
     expect(await enqueue('bottomless', `{"n": ${nested(100_000)}}`)).toBe(413);
-    await project.sql(
-      `insert into cloud_jobs (name, description, job_type, run_at, created_at, config) values
+    await runSql(
+      project.adminUrl,
+      `set session_replication_role = replica;
+       insert into cloud_jobs (name, description, job_type, run_at, created_at, config) values
         ('since ever', '', 'custom', '-infinity', 'infinity', '{"handler": "ok"}'),
         ('never', '', 'custom', 'infinity', '-infinity', '{"handler": "ok"}'),
         ('before Christ', '', 'custom', '0044-03-15 BC', now(), '{"handler": "ok"}'),

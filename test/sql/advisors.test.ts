@@ -146,6 +146,7 @@ const TABLE_NAMES = [
   'cloud_job_workers',
   'cloud_jobs',
   'cloud_jobs_paper_queries',
+  'cloud_jobs_queues',
   'cloud_jobs_schema',
   'papers',
 ];
