@@ -1,6 +1,3 @@
 import { changeJobs } from './change-jobs.ts';
 
-export const cancel = changeJobs(
-  'cancel',
-  "Cancel jobs. A running job is told to stop at its worker's next heartbeat.",
-);
+export const cancel = changeJobs('cancel', 'Cancel jobs. A running job stops within 15 s.');

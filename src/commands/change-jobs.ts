@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { VerbReply } from '../queue/replies.ts';
 import type { JobVerb } from '../queue/requests.ts';
+import { changedStatus } from '../text/job-words.ts';
 import { CommandError } from './answer.ts';
 import { changeMany, type ManyResult, manyJson, manyText } from './change-many.ts';
 import { type Command, type CommandContext, defineCommand } from './command.ts';
@@ -106,8 +107,10 @@ async function changeByIds(
   return { command: 'verb', verb, replies };
 }
 
-const changeText = (verb: JobVerb, { job_id: id, applied, status, reason }: VerbReply): string =>
-  `${verb} ${id}: ${applied ? 'done' : 'not done'}, the job is ${status ?? 'not there'}.${reason ? ` ${reason}` : ''}`;
+function changeText(verb: JobVerb, reply: VerbReply): string {
+  const { words, reason } = changedStatus(verb, reply);
+  return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}`;
+}
 
 export const noJob = (id: string): CommandError =>
   new CommandError(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);

@@ -1,5 +1,6 @@
 /** The words and icons for the status of jobs and of attempts, the same on pages and in a terminal. */
 import type { ExecutionRow, JobRow } from '../queue/job.ts';
+import type { VerbReply } from '../queue/replies.ts';
 import type { ExecutionReport } from '../worker/report.ts';
 
 export type Outcome = ExecutionReport['outcome'];
@@ -39,6 +40,18 @@ export function jobStatus(job: JobRow): StatusWords {
   if (job.status === 'locked' && job.disable_requested_at) return { icon, words: 'locked, then disabled' };
   if (job.status === 'waiting' && !job.due) return { icon: '🕒', words: 'scheduled for later' };
   return { icon, words: job.status };
+}
+
+/** How a job is after a change was asked for: its status, and why if there is something to say. */
+export function changedStatus(
+  verb: string,
+  { applied, status, reason }: VerbReply,
+): { readonly words: string; readonly reason: string } {
+  if (verb !== 'cancel' || !applied || status !== 'locked')
+    return { words: status ?? 'not there', reason: reason ?? '' };
+  if (!reason) return { words: CANCELLING, reason: '' };
+  const clause = reason.charAt(0).toLowerCase() + reason.slice(1).replace(/\.$/, '');
+  return { words: `cancelling; ${clause}`, reason: '' };
 }
 
 /** The status of an attempt. What was snoozed, released or lost has not failed. */

@@ -562,16 +562,14 @@ describe('page', () => {
   });
 
   it('says of a running job that was cancelled when it stops', () => {
-    const reply = {
-      v: 1,
-      job_id: 'a',
-      status: 'locked',
-      applied: true,
-      changed: true,
-      reason: null,
-    } as const;
-    expect(page({ command: 'verb', verb: 'cancel', replies: [reply] }, NOW)).toContain(
-      'is cancelling; it stops within 15 s.',
-    );
+    const reply = { v: 1, job_id: 'a', status: 'locked', applied: true, changed: true } as const;
+    for (const [reason, words] of [
+      [null, 'is cancelling; it stops within 15 s.\n'],
+      ['It stops within 15 s.', 'is cancelling; it stops within 15 s.\n'],
+      ['Its lock has expired.', 'is cancelling; its lock has expired.\n'],
+    ] as const)
+      expect(page({ command: 'verb', verb: 'cancel', replies: [{ ...reply, reason }] }, NOW)).toContain(
+        words,
+      );
   });
 });

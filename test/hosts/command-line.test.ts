@@ -177,6 +177,23 @@ describe('ids', () => {
     expect((await run('delete', ...ids)).code).toBe(0);
   });
 
+  it('of running jobs are cancelled, and the answer says when they stop', async () => {
+    const id = await created();
+    await project.sql(`select cloud_jobs_claim('w', 1, job_types_param => '{maintenance}')`);
+    expect(await run('cancel', id)).toMatchObject({
+      code: 0,
+      out: `cancel ${id}: done, the job is cancelling; it stops within 15 s.\n`,
+    });
+    await project.sql(`update cloud_jobs set lock_expires_at = now() - interval '1 s' where job_id = $1`, [
+      id,
+    ]);
+    expect((await run('cancel', id)).out).toContain(
+      'the job is cancelling; its lock has expired: the next run ends it.',
+    );
+    await project.sql('select release_expired_locks()');
+    expect((await run('delete', id)).code).toBe(0);
+  });
+
   it('that do not exist are refused before anything is changed', async () => {
     const id = await created();
     expect(await run('cancel', id, 'nobody')).toMatchObject({

@@ -8,7 +8,7 @@ import { unattendedWords } from '../../commands/unattended.ts';
 import type { VerbReply } from '../../queue/replies.ts';
 
 import { plural } from '../../text/format.ts';
-import { CANCELLING } from '../../text/job-words.ts';
+import { changedStatus } from '../../text/job-words.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
 import { jobTable } from './job-table.ts';
 import { block, small, warningLines, words } from './markdown.ts';
@@ -116,10 +116,9 @@ function sections(answer: Answer, now: Date): Section[] {
   }
 }
 
-function changeLine(verb: string, { job_id: id, status, applied, reason }: VerbReply): string {
-  const isCancelling = verb === 'cancel' && applied && status === 'locked';
-  const state = isCancelling ? CANCELLING : words(status ?? 'not there');
-  return `Job <code>${words(id)}</code> is ${state}.${reason ? ` ${words(reason, 400)}` : ''}`;
+function changeLine(verb: string, reply: VerbReply): string {
+  const state = changedStatus(verb, reply);
+  return `Job <code>${words(reply.job_id)}</code> is ${words(state.words)}.${state.reason && ` ${words(state.reason, 400)}`}`;
 }
 
 function verdict(checks: readonly Check[]): string {
