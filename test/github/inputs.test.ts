@@ -130,6 +130,14 @@ describe('right inputs', () => {
       { queues: ['a', 'b'], maxWorkers: 256, jobsPerWorker: 1 },
     ],
     ['run', { keepalive: 'true', 'github-token': 'ghs_x' }, { keepalive: true, githubToken: 'ghs_x' }],
+    ['queues', {}, {}],
+    ['pause', { queue: 'q', minutes: '0.5', reason: 'r' }, { queue: 'q', minutes: 0.5, reason: 'r' }],
+    ['limit', { queue: 'q', 'max-running': '5', rate: 'none' }, { queue: 'q', maxRunning: 5, rate: null }],
+    [
+      'retry',
+      { status: 'failed', 'per-minute': '60', 'dry-run': 'true' },
+      { status: 'failed', perMinute: 60, dryRun: true },
+    ],
     ...(['cancel', 'retry', 'enable', 'disable', 'delete'] as const).map(
       (command) => [command, { 'job-id': 'j1, j2' }, { jobId: ['j1', 'j2'] }] as const,
     ),
