@@ -19,7 +19,7 @@ as $$
       count(*) filter (where j.blocked) as blocked,
       count(*) filter (where j.status = 'locked' and j.lock_expires_at < now()) as expired_locks,
       -- A plain write may store '-infinity'.
-      greatest(min(j.run_at) filter (where j.status = 'waiting' and j.run_at <= now()), '0001-01-01 00:00:00+00') as oldest_due,
+      min(greatest(j.run_at, '0001-01-01 00:00:00+00')) filter (where j.status = 'waiting' and j.run_at <= now()) as oldest_due,
       count(*) filter (where j.snoozed_since is not null and j.status in ('waiting', 'locked')) as snoozed,
       min(j.snoozed_since) filter (where j.status in ('waiting', 'locked')) as snoozed_since
     from public.cloud_jobs j

@@ -84,7 +84,11 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
     job: { status: 'success' },
     executions: [{ result: { hi: 'you', keys: [] } }],
   });
-  expect((await run('stats')).out).toContain('default');
+  const counted = (await run('stats')).out;
+  expect(counted).toMatch(/^Queue +Due +Oldest due +Waiting .*\ndefault +0 {10,}0 +0 +1 /);
+  expect(counted).toMatch(
+    /Attempts of the last 24 hours:\nQueue +Succeeded .*\ndefault +1 +0 +0 +\S+ s +\S+ s\n\nType .*\ncustom +1 /,
+  );
   expect((await run('doctor')).code).toBe(0);
   expect((await run('delete', id)).code).toBe(0);
 });

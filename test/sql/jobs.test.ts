@@ -292,6 +292,9 @@ it('stats count the attempts of a day by queue and by type', async () => {
     ],
     is_partial: false,
   });
+  const whole = statsReply.parse(await call(project, 'cloud_jobs_stats', { queue_param: q.queue }));
+  // One job still runs, and none is due.
+  expect(whole).toMatchObject({ oldest_due_seconds: null, queues: [{ due: 0, oldest_due_seconds: null }] });
   expect((await stats(null)).by_queue).toContainEqual(expect.objectContaining({ queue: q.queue, failed: 2 }));
 });
 
