@@ -47519,6 +47519,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:buffer"
 
 /***/ }),
 
+/***/ 1421:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+
+/***/ }),
+
 /***/ 7540:
 /***/ ((module) => {
 
@@ -50334,12 +50341,12 @@ __webpack_unused_export__ = errors.YAMLError;
 __webpack_unused_export__ = errors.YAMLParseError;
 __webpack_unused_export__ = errors.YAMLWarning;
 __webpack_unused_export__ = Alias.Alias;
-__webpack_unused_export__ = identity.isAlias;
-__webpack_unused_export__ = identity.isCollection;
+exports.Vj = identity.isAlias;
+exports.P3 = identity.isCollection;
 __webpack_unused_export__ = identity.isDocument;
 exports.jh = identity.isMap;
 __webpack_unused_export__ = identity.isNode;
-__webpack_unused_export__ = identity.isPair;
+exports.tO = identity.isPair;
 exports.jn = identity.isScalar;
 __webpack_unused_export__ = identity.isSeq;
 __webpack_unused_export__ = Pair.Pair;
@@ -50350,7 +50357,7 @@ __webpack_unused_export__ = cst;
 __webpack_unused_export__ = lexer.Lexer;
 exports.HN = lineCounter.LineCounter;
 __webpack_unused_export__ = parser.Parser;
-__webpack_unused_export__ = publicApi.parse;
+exports.qg = publicApi.parse;
 __webpack_unused_export__ = publicApi.parseAllDocuments;
 exports.Tp = publicApi.parseDocument;
 __webpack_unused_export__ = publicApi.stringify;
@@ -56311,6 +56318,20 @@ class Changes {
 
 /***/ }),
 
+/***/ 1459:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ CommandError)
+/* harmony export */ });
+/** Something that the user asked for cannot be done; the message says why and what to do. */
+class CommandError extends Error {
+    name = 'CommandError';
+}
+
+
+/***/ }),
+
 /***/ 861:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56350,6 +56371,75 @@ function applyRows({ reply }, now) {
 
 /***/ }),
 
+/***/ 513:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   m0: () => (/* binding */ manyJson),
+/* harmony export */   nL: () => (/* binding */ manyText),
+/* harmony export */   w0: () => (/* binding */ changeMany)
+/* harmony export */ });
+/* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6912);
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4185);
+/* harmony import */ var _answer_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1459);
+
+
+
+/** Jobs of one call: a batch is one transaction, and counting takes less of it than changing. */
+const BATCH = 500;
+const COUNT_BATCH = 1000;
+const MOST_REFUSED = 20;
+const PROGRESS_MS = 3000;
+/** Does one thing to all jobs that match, newest first, in batches, and reports its progress every few seconds. */
+async function changeMany(verb, filter, { dryRun, limit = Number.POSITIVE_INFINITY, ...how }, { queue, now, progress }) {
+    let matched = 0;
+    let changed = 0;
+    let refused = [];
+    let before = null;
+    let hasMore = true;
+    let reportedAt = now().getTime();
+    do {
+        const most = Math.min(dryRun ? COUNT_BATCH : BATCH, limit - matched);
+        const options = { ...how, dryRun, limit: most, before: before ?? undefined, after: changed };
+        const reply = await queue.bulk(verb, filter, options).catch((cause) => {
+            if (changed === 0)
+                throw cause;
+            throw new _answer_js__WEBPACK_IMPORTED_MODULE_0__/* .CommandError */ .Q(`${verb} ended early, with ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(changed, 'job')} done. Run it again to go on. ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .U)(cause)}`);
+        });
+        matched += reply.matched;
+        changed += reply.changed;
+        refused = [...refused, ...reply.refused].slice(0, MOST_REFUSED);
+        before = reply.next;
+        hasMore = before !== null && matched < limit;
+        if (hasMore && now().getTime() - reportedAt >= PROGRESS_MS) {
+            reportedAt = now().getTime();
+            progress(`${verb}: ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(matched, 'job')} ${dryRun ? 'counted' : 'done'} so far.`);
+        }
+    } while (hasMore);
+    return { command: 'bulk', verb, dryRun, matched, changed, refused };
+}
+/** The result in words: one line, and one for each job that could not be changed. */
+function manyText({ verb, dryRun, matched, changed, refused }) {
+    if (matched === 0)
+        return `No job matches that ${verb} can change.`;
+    if (dryRun)
+        return `Dry run: ${verb} would change ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(matched, 'job')}. Nothing was changed.`;
+    const count = changed === matched ? (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(matched, 'job') : `${changed} of ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(matched, 'job')}`;
+    return [
+        `${verb}: ${count} done.`,
+        ...refused.map(({ job_id: id, reason }) => `  ${id}: not done. ${reason ?? ''}`.trimEnd()),
+    ].join('\n');
+}
+const manyJson = ({ dryRun, matched, changed, refused }) => ({
+    dry_run: dryRun,
+    matched,
+    changed,
+    refused,
+});
+
+
+/***/ }),
+
 /***/ 8845:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56377,6 +56467,41 @@ function join(words) {
 /** The text with a full stop, unless it has an end of its own. */
 function endSentence(text) {
     return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+
+/***/ }),
+
+/***/ 1739:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Zc: () => (/* binding */ queueCells),
+/* harmony export */   lT: () => (/* binding */ QUEUE_HEAD),
+/* harmony export */   sB: () => (/* binding */ queueTable)
+/* harmony export */ });
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4185);
+/* harmony import */ var _text_table_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4320);
+
+
+const QUEUE_HEAD = ['Queue', 'Due', 'Running', 'Starts', 'Default timeout', 'State'];
+const queueTable = (rows, now, width) => (0,_text_table_js__WEBPACK_IMPORTED_MODULE_0__/* .textTable */ .e)(QUEUE_HEAD, rows.map((row) => queueCells(row, now)), width);
+/** One queue as the cells under `QUEUE_HEAD`. */
+const queueCells = (row, now) => [
+    row.queue,
+    row.due_is_capped ? `over ${row.due}` : String(row.due),
+    row.max_running === null ? String(row.running) : `${row.running} of ${row.max_running}`,
+    row.rate_limit === null
+        ? ''
+        : `${row.rate_used ?? 0} of ${row.rate_limit} in ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(row.rate_period_seconds ?? 60)}`,
+    row.default_timeout_seconds === null ? '' : (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .duration */ .p0)(row.default_timeout_seconds),
+    stateWords(row, now),
+];
+function stateWords({ paused, cool_down_until: until, reason }, now) {
+    const why = reason === null ? '' : `: ${reason}`;
+    if (paused)
+        return `paused${why}`;
+    return until === null ? 'active' : `paused until ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .clockTime */ .qo)(until, now)}${why}`;
 }
 
 
@@ -56491,6 +56616,28 @@ function executionJson(execution) {
 
 /***/ }),
 
+/***/ 8515:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Y: () => (/* binding */ unattendedWords),
+/* harmony export */   c: () => (/* binding */ UNATTENDED_ADVICE)
+/* harmony export */ });
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4185);
+
+/** A queue and job type whose due jobs no worker asked for, in words. */
+function unattendedWords(one, now) {
+    const { queue, job_type: type, due, seconds, last_asked_at: asked } = one;
+    const last = asked === null
+        ? 'No worker is known to have asked for them'
+        : `The last worker that asked for them came ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(asked, now)}`;
+    return `${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .plural */ .LS)(due, 'job')} of the type ${type} in the queue ${JSON.stringify(queue)}: due for ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(seconds)}, while workers asked for others only. ${last}.`;
+}
+const UNATTENDED_ADVICE = 'Check that the `queues` and `job-types` of a workflow include them, and the spelling of the queue.';
+
+
+/***/ }),
+
 /***/ 1535:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -56589,7 +56736,9 @@ function message(text, redact) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Y: () => (/* binding */ outputsOf)
 /* harmony export */ });
+/* harmony import */ var _commands_change_many_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(513);
 /* harmony import */ var _outputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1718);
+
 
 /** The outputs of the step for what a command answered. */
 function outputsOf(answer) {
@@ -56601,7 +56750,7 @@ function outputsOf(answer) {
         case 'plan':
             return {
                 workers: answer.workers,
-                matrix: { worker: Array.from({ length: answer.workers }, (_, index) => index + 1) },
+                matrix: Array.from({ length: answer.workers }, (_, index) => index + 1),
             };
         case 'create':
             return { 'job-id': answer.jobId };
@@ -56617,9 +56766,12 @@ function outputsOf(answer) {
         case 'logs':
             return { 'job-id': answer.jobId, executions: [answer.execution] };
         case 'stats':
+        case 'queues':
             return { stats: answer.reply };
         case 'verb':
             return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };
+        case 'bulk':
+            return { stats: (0,_commands_change_many_js__WEBPACK_IMPORTED_MODULE_1__/* .manyJson */ .m0)(answer) };
         case 'doctor':
             return {};
     }
@@ -56628,7 +56780,7 @@ function outputsOf(answer) {
 
 /***/ }),
 
-/***/ 4448:
+/***/ 1729:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -56815,85 +56967,10 @@ function looksLikeKey(key) {
     return /^sb_secret_[A-Za-z0-9_-]+$/.test(key) || claimsOf(key) !== null;
 }
 
-// EXTERNAL MODULE: ./node_modules/cli-table3/index.js
-var cli_table3 = __nccwpck_require__(5832);
-;// CONCATENATED MODULE: ./lib/src/text/table.js
-
-/** A longer line would stretch the table beyond all screens, and drawing one of megabytes takes seconds. */
-const LONGEST_LINE = 200;
-/** A column that is made narrower keeps at least this many characters. */
-const NARROWEST = 8;
-const GAP = '  ';
-const NO_BORDERS = Object.fromEntries([
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-    'left',
-    'left-mid',
-    'mid',
-    'mid-mid',
-    'right',
-    'right-mid',
-].map((name) => [name, '']));
-/**
- * A table for a terminal and for a log. Numbers are aligned to the right. Columns whose cells are too long for the
- * width are wrapped, the longest first; ids are never wrapped, because people copy them.
- * @param width columns of the terminal; Infinity for a log and a pipe
- */
-function textTable(head, rows, width = Number.POSITIVE_INFINITY) {
-    const cells = rows.map((row) => row.map(shorten));
-    const natural = head.map((title, column) => Math.max(title.length, ...cells.map((row) => longest(row[column] ?? ''))));
-    const widths = narrowed(natural, head.map((_, column) => Math.max(NARROWEST, ...cells.map((row) => idLength(row[column] ?? '')))), width);
-    const grid = new cli_table3({
-        head: [...head],
-        chars: { ...NO_BORDERS, middle: GAP },
-        style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-        colAligns: head.map((_, column) => (isNumeric(cells, column) ? 'right' : 'left')),
-        ...(widths !== natural && { colWidths: widths, wordWrap: true, wrapOnWordBoundary: true }),
-    });
-    grid.push(...cells);
-    return grid
-        .toString()
-        .split('\n')
-        .map((line) => line.trimEnd())
-        .join('\n');
-}
-const shorten = (cell) => cell
-    .split('\n')
-    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
-    .join('\n');
-const longest = (cell) => Math.max(...cell.split('\n').map((line) => line.length));
-/** The length of the longest line that is one word, such as an id. */
-const idLength = (cell) => Math.max(0, ...cell.split('\n').map((line) => (/^[\w:.-]{20,60}$/.test(line) ? line.length : 0)));
-const isNumeric = (rows, column) => rows.length > 0 && rows.every((row) => /^[\d.,/ ]*$/.test(row[column] ?? ''));
-/** Makes the widest columns narrower until all fit. @returns `natural` itself if they do */
-function narrowed(natural, least, width) {
-    const room = width - GAP.length * (natural.length - 1);
-    const widths = [...natural];
-    let total = widths.reduce((sum, one) => sum + one, 0);
-    if (total <= room)
-        return natural;
-    while (total > room) {
-        const widest = widths.reduce((best, one, column) => (one > (least[column] ?? 0) && one > (widths[best] ?? 0) ? column : best), widths.findIndex((one, column) => one > (least[column] ?? 0)));
-        if (widest === -1)
-            break;
-        widths[widest] = (widths[widest] ?? 0) - 1;
-        total--;
-    }
-    return widths;
-}
-
-;// CONCATENATED MODULE: ./lib/src/commands/answer.js
-/** Something that the user asked for cannot be done; the message says why and what to do. */
-class CommandError extends Error {
-    name = 'CommandError';
-}
-
+// EXTERNAL MODULE: ./lib/src/text/table.js
+var text_table = __nccwpck_require__(4320);
+// EXTERNAL MODULE: ./lib/src/commands/answer.js
+var answer = __nccwpck_require__(1459);
 // EXTERNAL MODULE: ./lib/src/commands/apply-words.js
 var apply_words = __nccwpck_require__(861);
 ;// CONCATENATED MODULE: ./lib/src/commands/command.js
@@ -56903,7 +56980,7 @@ const defineCommand = (command) => command;
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/registries.js
 var registries = __nccwpck_require__(9396);
 // EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var handlers = __nccwpck_require__(940);
+var handlers = __nccwpck_require__(2639);
 // EXTERNAL MODULE: ./lib/src/text/json-fault.js
 var json_fault = __nccwpck_require__(1685);
 ;// CONCATENATED MODULE: ./lib/src/text/json-place.js
@@ -57040,6 +57117,18 @@ const number = (type, rule, min, max) => schemas/* string */.YjP()
 const wholeNumber = (min, max) => number('integer', `must be a whole number from ${min} to ${max}`, min, max);
 /** Minutes, fractions allowed. */
 const minutes = (min, max) => number('float', `must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max);
+/** What another field takes, or the word none, which reads as null. */
+const orNone = (field) => schemas/* string */.YjP()
+    .transform((value, context) => {
+    if (value.trim().toLowerCase() === 'none')
+        return null;
+    const result = field.safeParse(value);
+    if (result.success)
+        return result.data;
+    context.addIssue(`${result.error.issues[0]?.message}, or none`);
+    return core/* NEVER */.tm;
+})
+    .register(fieldKinds, { type: 'string' });
 /** Minutes as whole seconds, of which there is at least one. */
 const secondsOf = (value) => Math.max(1, Math.round(value * 60));
 /** One of a few words, in any case. */
@@ -57123,8 +57212,6 @@ const silenceMinutes = minutes(1, 525_600)
     .prefault(String(SILENCE_MINUTES))
     .describe('Warn when no worker had been seen for this long.');
 
-// EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(8815);
 // EXTERNAL MODULE: ./lib/src/text/describe-error.js
 var describe_error = __nccwpck_require__(6912);
 // EXTERNAL MODULE: ./lib/src/queue/types.js
@@ -57165,7 +57252,7 @@ function expressionFault(expression, timezone) {
     if (extra !== undefined)
         return `its field "${extra}" cannot be read. L, W, #, + and ? are not used here`;
     try {
-        const [next] = (0,next_occurrence.nextOccurrences)(expression, timezone, new Date(), 1);
+        const [next] = (0,next_occurrence/* nextOccurrences */.U)(expression, timezone, new Date(), 1);
         return next ? null : 'it is never due: no such day comes in the next years';
     }
     catch (error) {
@@ -57254,7 +57341,10 @@ function spanSeconds(span) {
     return Math.round(seconds);
 }
 
+// EXTERNAL MODULE: ./lib/src/commands/unattended.js
+var commands_unattended = __nccwpck_require__(8515);
 ;// CONCATENATED MODULE: ./lib/src/commands/create.js
+
 
 
 
@@ -57324,21 +57414,29 @@ const create = defineCommand({
     name: 'create',
     about: 'Add a job.',
     input: createInput,
-    run: async (input, { queue, checkByHandlers }) => {
+    run: async (input, { queue, checkByHandlers, now }) => {
         const job = newJob(input);
         const [problem] = await checkByHandlers([{ type: input.jobType, config: input.config }], input.handlers);
         if (problem)
-            throw new CommandError(`The config does not fit its handler: ${problem}`);
+            throw new answer/* CommandError */.Q(`The config does not fit its handler: ${problem}`);
         const reply = await queue.enqueue([job]);
         const added = reply.jobs[0];
         if (!added)
-            throw new CommandError('The database took the job but named none. This is a defect: please report it.');
-        return { command: 'create', jobId: added.job_id, name: input.name, created: added.created };
+            throw new answer/* CommandError */.Q('The database took the job but named none. This is a defect: please report it.');
+        // A key that may only enqueue cannot ask; the job is created all the same.
+        const unattended = await queue.unattended(input.queue).catch(() => []);
+        const warnings = unattended
+            .filter(({ job_type: type }) => type === input.jobType)
+            .map((one) => `${(0,commands_unattended/* unattendedWords */.Y)(one, now())} ${commands_unattended/* UNATTENDED_ADVICE */.c}`);
+        return { command: 'create', jobId: added.job_id, name: input.name, created: added.created, warnings };
     },
-    json: ({ jobId, created }) => ({ job_id: jobId, created }),
-    text: ({ created, name, jobId }) => created
-        ? `Created ${name}: ${jobId}`
-        : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+    json: ({ jobId, created, warnings }) => ({ job_id: jobId, created, warnings: warnings ?? [] }),
+    text: ({ created, name, jobId, warnings }) => [
+        created
+            ? `Created ${name}: ${jobId}`
+            : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
+        ...(warnings ?? []).map((warning) => `Warning: ${warning}`),
+    ].join('\n'),
 });
 /**
  * The job that the input describes.
@@ -57371,6 +57469,152 @@ function newJob(input) {
 
 // EXTERNAL MODULE: ./lib/src/commands/read-fields.js
 var read_fields = __nccwpck_require__(2995);
+// EXTERNAL MODULE: ./node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(8815);
+;// CONCATENATED MODULE: ./lib/src/commands/yaml-file.js
+
+/** Tags that only say what YAML would read anyway. Others make values that JSON has not, such as a set or bytes. */
+const PLAIN_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
+/** Values after all aliases are followed: enough for a thousand jobs, too few to fill the memory. */
+const MOST_VALUES = 500_000;
+/**
+ * Reads one YAML 1.2 document, and refuses what would change on its way to JSON.
+ * @returns the values, or every problem with its line
+ */
+function readYaml(bytes) {
+    const text = decode(bytes);
+    if (typeof text === 'number') {
+        return { problems: [`line ${text}: it is not UTF-8. Save the file with this encoding`] };
+    }
+    try {
+        return readDocument(text);
+    }
+    catch (error) {
+        if (error instanceof RangeError)
+            return { problems: ['it is nested too deep'] };
+        throw error;
+    }
+}
+function readDocument(text) {
+    const lines = new dist/* LineCounter */.HN();
+    const document = (0,dist/* parseDocument */.Tp)(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true });
+    const lineAt = (offset) => lines.linePos(offset).line;
+    const source = text.split(/\r\n|\n|\r/);
+    const problems = [...document.errors, ...document.warnings].map((error) => {
+        const line = lineAt(error.pos[0]);
+        return `line ${line}: ${quoteHint(source[line - 1] ?? '') ?? error.message}`;
+    });
+    problems.push(...nodeProblems(document, (node) => lineAt(node.range?.[0] ?? 0), source));
+    // One mistake makes several errors on its line.
+    if (problems.length > 0)
+        return { problems: [...new Set(problems)] };
+    return {
+        content: document.toJS({ maxAliasCount: -1 }),
+        lineOf(map, key) {
+            const node = document.get(map);
+            const pair = (0,dist/* isMap */.jh)(node) ? node.items.find((item) => String(item.key) === key) : undefined;
+            const start = pair?.key?.range?.[0];
+            return start === undefined ? null : lineAt(start);
+        },
+    };
+}
+function nodeProblems(document, lineOf, source) {
+    const problems = [];
+    const problem = (node, text) => problems.push(`line ${lineOf(node)}: ${text}`);
+    if (document.directives?.yaml.explicit && document.directives.yaml.version !== '1.2') {
+        problems.push('line 1: it says %YAML 1.1, which reads yes, 010 and dates in another way. Remove the line');
+    }
+    (0,dist/* visit */.YR)(document, {
+        Pair: (_, { key }) => {
+            if (key === null || (0,dist/* isScalar */.jn)(key))
+                return;
+            const at = key;
+            problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? 'a name must be a text');
+        },
+        Alias: (_, alias) => {
+            if (alias.resolve(document))
+                return;
+            const hint = quoteHint(source[lineOf(alias) - 1] ?? '');
+            problem(alias, hint ?? `*${alias.source} has no &${alias.source} before it. If it is a text, put it in quotes`);
+        },
+        Node: (_, node) => {
+            const { tag } = node;
+            if (tag === undefined || PLAIN_TAG.test(tag))
+                return;
+            const name = tag.replace('tag:yaml.org,2002:', '!!');
+            problem(node, `the tag ${name} is not used here, because JSON has no such value. Remove it`);
+        },
+    });
+    if (problems.length === 0) {
+        const large = tooLarge(document);
+        if (large !== null)
+            problem(large.node, large.reason);
+    }
+    return problems;
+}
+/** The first alias that is part of its own value, or with which the values are more than are read. */
+function tooLarge(document) {
+    const counts = new Map();
+    let found = null;
+    let total = 0;
+    const count = (node) => {
+        if ((0,dist/* isPair */.tO)(node))
+            return count(node.key) + count(node.value);
+        if ((0,dist/* isAlias */.Vj)(node)) {
+            const values = counts.get(node.resolve(document));
+            total += values ?? 0;
+            if (values === undefined) {
+                found ??= { node, reason: `*${node.source} is part of what &${node.source} names` };
+            }
+            else if (total > MOST_VALUES) {
+                found ??= {
+                    node,
+                    reason: `with what *${node.source} repeats it has more than ${MOST_VALUES} values`,
+                };
+            }
+            return values ?? 0;
+        }
+        total += 1;
+        const sum = (0,dist/* isCollection */.P3)(node) ? node.items.reduce((all, item) => all + count(item), 1) : 1;
+        counts.set(node, sum);
+        return sum;
+    };
+    count(document.contents);
+    return found;
+}
+/** What to write for a line such as `schedule: @daily`, whose value YAML takes for something else. */
+function quoteHint(line) {
+    const [, key, value] = /^\s*(?:-\s+)?([\w-]+):\s*([*@`%][^#]*?)\s*(?:#.*)?$/.exec(line) ?? [];
+    if (key === undefined || value === undefined)
+        return null;
+    const sign = value[0] === '*' ? 'a bare * for the name of something else' : `${value[0]} for a sign of its own`;
+    return `put the value of ${key} in quotes, ${key}: "${value}": YAML takes ${sign}`;
+}
+/** The text of UTF-8 bytes, or the first line that is none. */
+function decode(bytes) {
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    try {
+        return decoder.decode(bytes);
+    }
+    catch {
+        const buffer = Buffer.from(bytes);
+        for (let start = 0, line = 1; start <= buffer.length; line++) {
+            const end = buffer.indexOf('\n', start);
+            const part = buffer.subarray(start, end === -1 ? buffer.length : end);
+            try {
+                decoder.decode(part);
+            }
+            catch {
+                return line;
+            }
+            if (end === -1)
+                break;
+            start = end + 1;
+        }
+        return 1;
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/commands/jobs-file.js
 
 
@@ -57379,60 +57623,36 @@ var read_fields = __nccwpck_require__(2995);
 
 
 
-/** What a job in the file may say: what create takes, without what the file's own form says. */
+/** Inputs of `create` that a job in the file does not have: its key is the unique key, and all of them recur. */
 const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
 const keysOfAJob = () => (0,read_fields/* inputNames */.vj)(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 /**
- * Reads a jobs file: `jobs:` with one entry for each job under its key, in the words of the command `create`.
- * @param text YAML 1.2
+ * Reads a jobs file: `jobs:` with one entry for each job under its key, with the inputs of the command `create`.
+ * @param bytes YAML 1.2 in UTF-8
  * @param file how to call it in errors
  * @returns the jobs that can be read, and every problem of the others, each with its job and its line
- * @throws CommandError when it is no jobs file
+ * @throws CommandError if it is not a jobs file
  */
-async function readJobsFile(text, file, redact) {
-    const lines = new dist/* LineCounter */.HN();
-    const document = (0,dist/* parseDocument */.Tp)(text, { lineCounter: lines, prettyErrors: false });
-    const source = text.split(/\r\n|\n|\r/);
-    // One mistake makes several errors on its line.
-    const problems = [
-        ...new Set([...document.errors, ...document.warnings].map((error) => {
-            const { line } = lines.linePos(error.pos[0]);
-            const [, key] = /^\s*([\w-]+):\s*\*/.exec(source[line - 1] ?? '') ?? [];
-            return key === undefined
-                ? `line ${line}: ${error.message}`
-                : `line ${line}: put the value of ${key} in quotes, ${key}: "*/5 * * * *": YAML takes a bare * for the name of something else`;
-        })),
-    ];
-    (0,dist/* visit */.YR)(document, {
-        Pair: (_, { key }) => {
-            if ((0,dist/* isScalar */.jn)(key) || key === null)
-                return;
-            const [start = 0] = key.range ?? [];
-            problems.push(`line ${lines.linePos(start).line}: a name must be a text`);
-        },
-    });
-    if (problems.length > 0)
-        throw fault(file, problems);
-    const content = document.toJS({ maxAliasCount: 100 });
+function readJobsFile(bytes, file, redact) {
+    const yaml = readYaml(bytes);
+    if ('problems' in yaml)
+        throw fault(file, yaml.problems.map(redact));
+    const { content } = yaml;
     if (!isRecord(content) || !isRecord(content.jobs)) {
         throw fault(file, ['it has no "jobs:" with an entry for each job under its key']);
     }
-    const others = Object.keys(content).filter((key) => key !== 'jobs');
-    if (others.length > 0)
-        problems.push(`"${others[0]}" is not known here: only "jobs" is`);
+    const problems = [];
+    const other = Object.keys(content).find((key) => key !== 'jobs');
+    if (other !== undefined)
+        problems.push(`"${other}" is not known here: only "jobs" is`);
     const entries = Object.entries(content.jobs);
     if (entries.length > MOST_JOBS)
         problems.push(`it has ${entries.length} jobs; ${MOST_JOBS} are the most`);
-    const nodes = document.get('jobs');
-    const lineOf = (key) => {
-        const pair = (0,dist/* isMap */.jh)(nodes) ? nodes.items.find((item) => String(item.key) === key) : undefined;
-        const offset = pair?.key?.range?.[0];
-        return offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
-    };
     const jobs = [];
     for (const [key, value] of entries) {
-        const place = `${key}${lineOf(key)}`;
+        const line = yaml.lineOf('jobs', key);
+        const place = line === null ? key : `${key} (line ${line})`;
         const found = [];
         const job = readJob(key, value, redact, found);
         if (job !== null && found.length === 0)
@@ -57441,7 +57661,7 @@ async function readJobsFile(text, file, redact) {
     }
     return { jobs, problems };
 }
-/** Adds what is wrong to `problems`; the job is then not to be used. */
+/** Adds what is wrong to `problems`; then the job must not be used. */
 function readJob(key, value, redact, problems) {
     if (!isRecord(value)) {
         problems.push('it is not a list of "name: value" pairs');
@@ -57450,7 +57670,7 @@ function readJob(key, value, redact, problems) {
     const keys = keysOfAJob();
     const raw = {};
     for (const [name, given] of Object.entries(value)) {
-        // YAML can say what JSON would change in silence (.nan, .inf), and what is too deep to be written.
+        // YAML has values that JSON would change in silence (.nan, .inf), and depths that cannot be written.
         const unfit = name === 'config' ? (0,json_fault/* jsonFault */.xC)(given) : null;
         const text = unfit === null ? asText(name, given) : null;
         if (!keys.includes(name)) {
@@ -57460,7 +57680,7 @@ function readJob(key, value, redact, problems) {
         }
         else if (unfit !== null) {
             problems.push(`its config ${unfit}`);
-            // Told once; what else a config must hold is not to be told of one that is there.
+            // One problem of a config is enough: without it, the check of the job type would add others.
             if (value['job-type'] === 'custom')
                 raw.config = '{"handler": "x"}';
         }
@@ -57473,7 +57693,7 @@ function readJob(key, value, redact, problems) {
     }
     if (!('schedule' in value) || raw.schedule?.trim() === '') {
         problems.push('it has no schedule. The file is for recurring jobs: one that runs once would be created again with every apply');
-        // What only a schedule makes sense of would be told as a problem of its own.
+        // Otherwise each input that goes with a schedule would be a problem of its own.
         raw.schedule = '@daily';
     }
     const given = new Map(Object.entries({ name: key, ...raw, 'unique-key': key }).filter(([, text]) => text.trim() !== ''));
@@ -57490,21 +57710,21 @@ function readJob(key, value, redact, problems) {
     }
 }
 const NAMING = { label: (name) => name, noun: 'input', missing: () => '' };
-/** A value as the text that the same input of the action would have; null where it has none. */
+/** A value as the text that the same input of the action would have; null if it has none. */
 function asText(name, value) {
     if (value === null || value === undefined)
         return '';
-    if (name === 'config')
-        return JSON.stringify(value);
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-        return String(value);
-    return null;
+    if (name === 'config') {
+        // The check before has found no number that would be rounded.
+        return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner));
+    }
+    return ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : null;
 }
 const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** What is wrong with a jobs file, one line for each problem. */
 function fault(file, problems) {
     const list = problems.map((problem) => `- ${problem}`).join('\n');
-    return new CommandError(`${file} cannot be applied; nothing was changed:\n${list}`);
+    return new answer/* CommandError */.Q(`${file} cannot be applied; nothing was changed:\n${list}`);
 }
 
 ;// CONCATENATED MODULE: ./lib/src/commands/apply.js
@@ -57521,6 +57741,9 @@ const applyInput = schemas/* object */.Ikc({
         .describe('The jobs file, with the recurring jobs of this repository.'),
     prune: yesOrNo().prefault('false').describe('Disable jobs that came from this file and are gone from it.'),
     dryRun: yesOrNo().prefault('false').describe('Show the plan, and change nothing.'),
+    adopt: yesOrNo()
+        .prefault('false')
+        .describe('Take over jobs with the same keys that belong to another file.'),
     handlers: handlersToCheck,
 });
 const apply = defineCommand({
@@ -57531,7 +57754,7 @@ const apply = defineCommand({
     json: ({ reply }) => reply,
     text: (result, now, width) => [
         (0,apply_words/* applyVerdict */.s)(result),
-        textTable(['Key', 'Action', 'Runs', 'Changes'], (0,apply_words/* applyRows */.i)(result, now).map(({ key, action, runs, changes }) => [
+        (0,text_table/* textTable */.e)(['Key', 'Action', 'Runs', 'Changes'], (0,apply_words/* applyRows */.i)(result, now).map(({ key, action, runs, changes }) => [
             key,
             action,
             runs,
@@ -57543,15 +57766,15 @@ const apply = defineCommand({
  * Makes the recurring jobs in the database what the jobs file says. Everything is checked before anything is changed.
  * @throws CommandError with all that is wrong with the file
  */
-async function applyFile({ file, prune, dryRun, handlers: folder }, context) {
-    let text;
+async function applyFile({ file, prune, dryRun, adopt, handlers: folder }, context) {
+    let bytes;
     try {
-        text = await context.readFile(file);
+        bytes = await context.readFile(file);
     }
     catch (cause) {
-        throw new CommandError(`The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`, { cause });
+        throw new answer/* CommandError */.Q(`The jobs file ${JSON.stringify(file)} cannot be read. Check the path, and in a workflow that actions/checkout comes before.`, { cause });
     }
-    const read = await readJobsFile(text, file, context.redact);
+    const read = readJobsFile(bytes, file, context.redact);
     const unfit = await context.checkByHandlers(read.jobs.map(({ job }) => ({ type: job.job_type, config: job.config ?? {} })), folder);
     const problems = [
         ...read.problems,
@@ -57560,45 +57783,151 @@ async function applyFile({ file, prune, dryRun, handlers: folder }, context) {
     if (problems.length > 0)
         throw fault(file, problems);
     const jobs = read.jobs.map(({ job }) => job);
-    const source = `${context.repository ?? 'local'}:${file.replace(/^\.\//, '')}`;
-    return { command: 'apply', source, reply: await context.queue.apply(source, jobs, { prune, dryRun }) };
+    const source = await context.sourceOf(file);
+    const reply = await context.queue.apply(source, jobs, { prune, dryRun, adopt });
+    return { command: 'apply', source, reply };
 }
+
+// EXTERNAL MODULE: ./lib/src/text/job-words.js
+var job_words = __nccwpck_require__(9231);
+// EXTERNAL MODULE: ./lib/src/commands/change-many.js
+var change_many = __nccwpck_require__(513);
+;// CONCATENATED MODULE: ./lib/src/commands/job-filter.js
+
+
+
+/** The fields by which `list` and the commands that change jobs select jobs; all that are given must match. */
+const filterFields = {
+    status: oneOf(types/* JOB_STATUSES */.nE)
+        .optional()
+        .describe('Only jobs of this status: waiting, locked, success, failed or disabled.'),
+    queue: queueName().optional().describe('Only this queue.'),
+    jobType: jobType().optional().describe('Only jobs of this type.'),
+    name: fields_text(500).optional().describe('Only jobs of this name.'),
+    handler: fields_text(500).optional().describe('Only custom jobs with this handler.'),
+    error: fields_text(500).optional().describe('Only jobs whose error has this text, in any case.'),
+    failureKind: oneOf(types/* FAILURE_KINDS */.Bs).optional().describe('Only jobs with an attempt that ended so.'),
+    createdBefore: runAtSchema()
+        .optional()
+        .describe('Only jobs created before a time with zone (2026-12-24T18:00:00Z), or longer ago than 7d.'),
+    createdAfter: runAtSchema()
+        .optional()
+        .describe('Only jobs created since a time with zone (2026-12-24T18:00:00Z), or within the last 90m.'),
+    configContains: config()
+        .refine((value) => Object.keys(value).length > 0, 'must have a field, or it matches every job')
+        .optional()
+        .describe('Only jobs whose config contains this JSON object, such as {"customer": 7}.'),
+};
+/** The fields that were given, as the database takes them. A time span counts back from now. */
+const filterOf = (input, now) => given({
+    status: input.status,
+    queue: input.queue,
+    job_type: input.jobType,
+    name: input.name,
+    handler: input.handler,
+    error: input.error,
+    failure_kind: input.failureKind,
+    created_before: input.createdBefore && instantBefore(input.createdBefore, now),
+    created_after: input.createdAfter && instantBefore(input.createdAfter, now),
+    config_contains: input.configContains,
+});
+const instantBefore = (at, now) => 'instant' in at ? at.instant : new Date(now.getTime() - at.delaySeconds * 1000).toISOString();
 
 ;// CONCATENATED MODULE: ./lib/src/commands/change-jobs.js
 
 
 
 
-/** The input of the commands that do one thing to each of some jobs. */
-const changeInput = schemas/* object */.Ikc({
-    jobId: list(jobId(), 1000).describe('Ids of the jobs, separated by commas; the list command shows them.'),
-});
+
+
+
+/** The commands that do one thing to jobs, which are named by their ids or selected by a filter. */
+const changeFields = {
+    jobId: list(jobId(), 1000)
+        .optional()
+        .describe('Ids of the jobs, separated by commas; the list command shows them. A filter such as `status` takes their place.'),
+    ...filterFields,
+    dryRun: yesOrNo().prefault('false').describe('Count the jobs that match, and change nothing.'),
+    limit: wholeNumber(1, 100_000_000)
+        .optional()
+        .describe('With a filter: jobs to change at most, newest first. Default: all that match.'),
+};
+const retryFields = {
+    perMinute: wholeNumber(1, 100_000)
+        .optional()
+        .describe('With a filter: let only so many jobs become due in each minute. Default: all at once.'),
+    withConfig: config()
+        .optional()
+        .describe('With a filter: a JSON object that is merged into the config of each job.'),
+};
+const changeInput = (verb) => {
+    const schema = schemas/* object */.Ikc({ ...changeFields, ...(verb === 'retry' && retryFields) });
+    return schema.superRefine((input, context) => {
+        const { jobId: ids, dryRun, limit, perMinute, withConfig } = input;
+        const hasFilter = Object.keys(filterOf(input, new Date())).length > 0;
+        if (ids === undefined && !hasFilter)
+            context.addIssue(`${verb} needs \`job-id\`, or a filter such as \`status\`, \`queue\` or \`name\`.`);
+        if (ids === undefined)
+            return;
+        if (hasFilter)
+            context.addIssue(`${verb} takes \`job-id\` or a filter, not both.`);
+        const forFilter = {
+            'dry-run': dryRun || undefined,
+            limit,
+            'per-minute': perMinute,
+            'with-config': withConfig,
+        };
+        for (const name of Object.keys(given(forFilter)))
+            context.addIssue(`\`${name}\` goes with a filter, and not with \`job-id\`.`);
+    });
+};
 /** A command that asks the database to do one thing to each job: cancel, retry, enable, disable or delete it. */
 const changeJobs = (verb, about) => defineCommand({
     name: verb,
     about,
-    input: changeInput,
+    input: changeInput(verb),
     positional: 'jobId',
-    run: async ({ jobId: ids }, { queue }) => {
-        const replies = [];
-        // An id that does not exist is found out before anything is changed.
-        for (const id of ids)
-            if (!(await queue.show(id, 1)).job)
-                throw noJob(id);
-        for (const id of ids)
-            replies.push(await queue.verb(verb, id));
-        return { command: 'verb', verb, replies };
+    run: async (input, context) => {
+        if (input.jobId !== undefined)
+            return await changeByIds(verb, input.jobId, context);
+        const { dryRun, limit, perMinute, withConfig } = input;
+        const options = { dryRun, ...given({ limit, perMinute, config: withConfig }) };
+        return await (0,change_many/* changeMany */.w0)(verb, filterOf(input, context.now()), options, context);
     },
-    json: ({ replies }) => (replies.length === 1 ? replies[0] : replies),
-    text: ({ replies }) => replies.map((reply) => changeText(verb, reply)).join('\n'),
-    exitCode: ({ replies }) => (replies.every(({ applied }) => applied) ? 0 : 1),
+    json: (result) => {
+        if (result.command === 'bulk')
+            return (0,change_many/* manyJson */.m0)(result);
+        return result.replies.length === 1 ? result.replies[0] : result.replies;
+    },
+    text: (result) => result.command === 'bulk'
+        ? (0,change_many/* manyText */.nL)(result)
+        : result.replies.map((reply) => changeText(verb, reply)).join('\n'),
+    exitCode: (result) => {
+        const isDone = result.command === 'bulk'
+            ? result.refused.length === 0
+            : result.replies.every(({ applied }) => applied);
+        return isDone ? 0 : 1;
+    },
 });
-const changeText = (verb, { job_id: id, applied, status, reason }) => `${verb} ${id}: ${applied ? 'done' : 'not done'}, the job is ${status ?? 'not there'}.${reason ? ` ${reason}` : ''}`;
-const noJob = (id) => new CommandError(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);
+async function changeByIds(verb, ids, { queue }) {
+    const replies = [];
+    // An id that does not exist is found out before anything is changed.
+    for (const id of ids)
+        if (!(await queue.show(id, 1)).job)
+            throw noJob(id);
+    for (const id of ids)
+        replies.push(await queue.verb(verb, id));
+    return { command: 'verb', verb, replies };
+}
+function changeText(verb, reply) {
+    const { words, reason } = (0,job_words/* changedStatus */.tU)(verb, reply);
+    return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}`;
+}
+const noJob = (id) => new answer/* CommandError */.Q(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);
 
 ;// CONCATENATED MODULE: ./lib/src/commands/cancel.js
 
-const cancel = changeJobs('cancel', "Cancel jobs. A running job is told to stop at its worker's next heartbeat.");
+const cancel = changeJobs('cancel', 'Cancel jobs. A running job stops within 15 s.');
 
 ;// CONCATENATED MODULE: ./lib/src/commands/delete.js
 
@@ -57608,43 +57937,7 @@ const deleteJobs = changeJobs('delete', 'Delete jobs and their history.');
 
 const disable = changeJobs('disable', 'Keep jobs from running until they are enabled.');
 
-;// CONCATENATED MODULE: ./lib/src/commands/tick-gaps.js
-
-const CHUNK = 200;
-const MOST_CHUNKS = 100;
-/**
- * The gaps between the ticks of a schedule as GitHub runs it, in UTC. Null where there are too few, or where the
- * expression is none. croner is loaded only here: most runs do not need it.
- */
-async function gapsOf(schedule, ticks) {
-    if (ticks.length < 2)
-        return null;
-    const { nextOccurrences } = await Promise.resolve(/* import() */).then(__nccwpck_require__.bind(__nccwpck_require__, 6073));
-    const count = (after, until) => {
-        let from = after;
-        for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
-            const next = nextOccurrences(schedule, 'UTC', from, CHUNK);
-            const within = next.findIndex((at) => at > until);
-            if (within !== -1 || next.length < CHUNK)
-                return chunk * CHUNK + (within === -1 ? next.length : within);
-            from = next.at(-1) ?? until;
-        }
-        return MOST_CHUNKS * CHUNK;
-    };
-    try {
-        return tickGaps(ticks, count);
-    }
-    catch {
-        // What GitHub accepts and croner does not is not worth a failed run.
-        return null;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/commands/doctor-liveness.js
-
-
-
-
+;// CONCATENATED MODULE: ./lib/src/commands/check.js
 const good = (name, found) => ({ name, state: 'good', found, advice: '' });
 const warning = (name, found, advice) => ({
     name,
@@ -57652,12 +57945,89 @@ const warning = (name, found, advice) => ({
     found,
     advice,
 });
+const bad = (name, found, advice) => ({
+    name,
+    state: 'bad',
+    found,
+    advice,
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/tick-gaps.js
+
+
+const QUARTER_HOUR_MS = 900_000;
+/** How far the zones of the world are ahead of UTC. */
+const AHEAD_MS = Array.from({ length: 4 * 26 + 1 }, (_, quarter) => (quarter - 4 * 12) * QUARTER_HOUR_MS);
+const MOST_OCCURRENCES = 20_000;
+const CHUNK = 500;
+/**
+ * The gaps between the ticks of a schedule of GitHub.
+ *
+ * GitHub names the cron expression that started a run, but not the `timezone` beside it in the workflow. So ticks are
+ * late only if they would be in every time zone, and the gaps are those of the zone that the ticks fit best.
+ * @returns null if there are too few ticks, or if the schedule cannot be read
+ */
+function gapsOf(schedule, ticks) {
+    const times = ticks.map((tick) => Date.parse(tick));
+    if (times.length < 2)
+        return null;
+    const due = occurrences(schedule, Math.min(...times) + Math.min(...AHEAD_MS), Math.max(...times) + Math.max(...AHEAD_MS));
+    if (due === null)
+        return null;
+    let best = null;
+    for (const ahead of AHEAD_MS) {
+        // The clock on the wall of a zone reads so much more than UTC.
+        const upTo = (at) => countUpTo(due, at.getTime() + ahead);
+        const gaps = tickGaps(ticks, (after, until) => upTo(until) - upTo(after));
+        if (gaps === null || !gaps.late)
+            return gaps;
+        if (best === null || gaps.wanted > best.wanted)
+            best = gaps;
+    }
+    return best;
+}
+/** When the schedule is due by a clock without changes; null if it cannot be read, or is due too often to tell. */
+function occurrences(schedule, after, until) {
+    const found = [];
+    try {
+        while (found.length < MOST_OCCURRENCES) {
+            const next = (0,next_occurrence/* nextOccurrences */.U)(schedule, 'UTC', new Date(found.at(-1) ?? after), CHUNK).map(Number);
+            found.push(...next);
+            if (next.length < CHUNK || (next.at(-1) ?? until) >= until)
+                return found;
+        }
+    }
+    catch {
+        // GitHub accepts more than croner. That is not worth a failed run.
+    }
+    return null;
+}
+/** How many of the ascending times are not later than a moment. */
+function countUpTo(times, moment) {
+    let low = 0;
+    let high = times.length;
+    while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((times[middle] ?? 0) <= moment)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/doctor-liveness.js
+
+
+
+
+
 /** pg_cron comes once a minute; it may be late, but not this late. */
 const CRON_SILENCE_SECONDS = 600;
 /** Once may be an accident. */
 const IN_VAIN = 2;
 /** Whether workers come, and as often as their schedules ask. */
-async function workerChecks(facts, silenceSeconds) {
+function workerChecks(facts, silenceSeconds) {
     const checks = [];
     const { last_seen_at: seen, schedules } = facts.workers;
     const advice = 'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
@@ -57673,7 +58043,7 @@ async function workerChecks(facts, silenceSeconds) {
         checks.push(good('Workers', silent === null ? 'None has come yet.' : `The last was seen ${(0,format/* duration */.p0)(Math.max(0, silent))} ago.`));
     }
     for (const { repository, schedule, ticks } of schedules) {
-        const gaps = await gapsOf(schedule, ticks);
+        const gaps = gapsOf(schedule, ticks);
         if (gaps === null)
             continue;
         const words = `${repository ? `${repository}: ` : ''}${gapWords(schedule, gaps)}`;
@@ -57736,7 +58106,31 @@ async function gitHubChecks(github, now) {
     return checks;
 }
 
+;// CONCATENATED MODULE: ./lib/src/commands/snoozed.js
+
+const snoozedWords = ({ name, queue, snoozes, snoozed_since: since }, now) => `${name} (queue ${queue}) has snoozed ${(0,format/* plural */.LS)(snoozes, 'time')} in a row, first ${(0,format/* moment */.n$)(since, now)}.`;
+const snoozedAdvice = ({ job_id: id }) => `See why: show ${id}.`;
+/** What the summary of a run says about the jobs that snoozed in it. Asks only if there are any; never throws. */
+async function snoozeWarnings(report, { queue, now, warn }) {
+    const ids = report.executions.filter(({ outcome }) => outcome === 'snoozed').map(({ jobId }) => jobId);
+    if (ids.length === 0)
+        return [];
+    try {
+        const { snoozed_for_a_day: jobs } = await queue.doctor();
+        return jobs
+            .filter((job) => ids.includes(job.job_id))
+            .map((job) => `${snoozedWords(job, now())} ${snoozedAdvice(job)}`);
+    }
+    catch {
+        warn('It is not known since when the jobs snooze that snoozed in this run.');
+        return [];
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/commands/doctor.js
+
+
+
 
 
 
@@ -57760,8 +58154,9 @@ const doctor = defineCommand({
         .join('\n'),
     exitCode: ({ checks }) => (checks.some((check) => check.state === 'bad') ? 1 : 0),
 });
-/** A worker's own clock is used for nothing but messages; still, a clock this wrong breaks TLS and log times. */
+/** The clock of this machine matters only to messages; but one that is this wrong breaks TLS and the times in logs. */
 const CLOCK_SECONDS = 60;
+const NAMED = 8;
 /**
  * Looks at everything that has to be right. Never throws: what cannot be looked at is a finding.
  * @param silenceSeconds longer without a worker is worth a warning
@@ -57769,55 +58164,172 @@ const CLOCK_SECONDS = 60;
  */
 async function examine(queue, now, silenceSeconds, github) {
     const checks = [];
-    const add = (name, state, found, advice = '') => {
-        checks.push({ name, state, found, advice });
-    };
-    let facts;
     try {
         const { schema } = await queue.checkSchema();
-        add('URL and key', 'good', 'The project answers and accepts the key.');
-        add('Schema', 'good', `Version ${schema}, which this release can use.`);
-        facts = await queue.doctor();
+        checks.push(good('URL and key', 'The project answers and accepts the key.'), good('Schema', `Version ${schema}, which this release can use.`));
     }
     catch (error) {
-        add('Connection', 'bad', (0,describe_error/* describeError */.U)(error), 'Fix this first: the other checks need it.');
-        return checks;
+        return [bad('Connection', (0,describe_error/* describeError */.U)(error), 'Fix this first: the other checks need it.')];
     }
-    const list = (names) => names.slice(0, 8).join('; ') + (names.length > 8 ? `; and ${names.length - 8} more` : '');
-    if (facts.role === 'service_role')
-        add('Role of the key', 'good', 'service_role.');
-    else
-        add('Role of the key', 'warning', `The key has the role ${facts.role}.`, 'The commands need the secret (service_role) key.');
-    if (facts.missing_grants.length === 0)
-        add('Grants', 'good', 'The key may do all that is needed.');
-    else
-        add('Grants', 'bad', `Missing: ${list(facts.missing_grants)}.`, 'Run sql/install.sql again: it sets the grants.');
-    const open = [...facts.open_functions, ...facts.policies.map((policy) => `policy ${policy}`)];
-    if (open.length > 0 || facts.without_row_security.length > 0) {
-        add('Public access', 'bad', `Open to the public key: ${list([...open, ...facts.without_row_security.map((name) => `${name} without row level security`)])}.`, 'Whoever can write a job decides what runs beside your secrets. Run sql/install.sql again: it closes this.');
+    // Each part is asked for alone: in a broken schema some of them still answer.
+    const parts = [
+        async () => inspectChecks(await queue.inspect()),
+        async () => {
+            const facts = await queue.doctor();
+            return [
+                ...accessChecks(facts),
+                clockCheck(now(), facts.now),
+                ...(facts.read_only ? [READ_ONLY] : []),
+                ...snoozeChecks(facts),
+                good('Database', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`),
+                ...workerChecks(facts, silenceSeconds),
+                ...wakeChecks(facts.wake, new Date(facts.now)),
+            ];
+        },
+        async () => unattendedChecks(await queue.unattended(), now()),
+        async () => (github ? await gitHubChecks(github, now()) : []),
+    ];
+    for (const part of parts) {
+        const found = await part().catch((error) => [bad('Schema', (0,describe_error/* describeError */.U)(error), '')]);
+        checks.push(...found);
     }
-    else if (facts.open_tables.length > 0) {
-        add('Public access', 'warning', `Held back by row level security alone: ${list(facts.open_tables)}.`, 'Run sql/install.sql again: it takes these grants back.');
+    // An error that several parts met is named once.
+    return checks.filter((check, at) => checks.findIndex((one) => one.name === check.name && one.found === check.found) === at);
+}
+function inspectChecks({ differences, reached_through: ways }) {
+    const checks = [];
+    const name = 'What is installed';
+    if (differences === null) {
+        checks.push(warning(name, 'It is not known what this database should hold.', 'Run sql/install.sql of this release: it records what it makes.'));
+    }
+    else if (differences.length === 0) {
+        checks.push(good(name, 'Everything is as sql/install.sql made it.'));
     }
     else {
-        add('Public access', 'good', 'anon and authenticated can read and call nothing.');
+        const repairs = differences.flatMap(({ repair }) => (repair === null ? [] : [`${repair};`]));
+        const first = repairs.length < differences.length ? 'Run sql/install.sql again. ' : '';
+        checks.push(bad(name, `${some(differences.map(({ thing, state }) => `${thing} is ${state}`))}.`, `${first}${repairs.length > 0 ? `Run in the SQL Editor: ${repairs.slice(0, NAMED).join(' ')}` : ''}`.trim()));
     }
-    const skew = Math.abs(now().getTime() - Date.parse(facts.now)) / 1000;
-    if (skew < CLOCK_SECONDS)
-        add('Clock', 'good', `This machine and the database agree within ${Math.ceil(skew)} s.`);
-    else
-        add('Clock', 'warning', `This machine is ${Math.round(skew)} s off the database.`, 'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.');
-    if (facts.read_only) {
-        add('Writing', 'bad', 'The database is read-only.', 'Supabase does that if the disk is full or a quota is used up: see Database > Reports and the Usage page of the project, free or add space, and leave read-only mode.');
+    if (ways.length > 0) {
+        const writes = ways.some((way) => /may .*(insert|update|delete).* through the view/.test(way));
+        checks.push((writes ? bad : warning)('Ways around', `${some(ways)}.`, 'Whoever can write a job decides what runs beside your secrets, and configs and results may be private. Make such a view security_invoker, or revoke it; keep a function only if everything that it allows is meant to be public.'));
     }
-    add('Database', 'good', `Postgres ${facts.server_version}, statement timeout ${facts.statement_timeout}.`);
-    checks.push(...(await workerChecks(facts, silenceSeconds)), ...wakeChecks(facts.wake, new Date(facts.now)), ...(github ? await gitHubChecks(github, now()) : []));
     return checks;
 }
+function accessChecks(facts) {
+    const checks = [];
+    if (facts.role === 'service_role')
+        checks.push(good('Role of the key', 'service_role.'));
+    else {
+        checks.push(warning('Role of the key', `The key has the role ${facts.role}.`, 'The commands need the secret (service_role) key.'));
+    }
+    const missing = facts.missing_grants;
+    checks.push(missing.length === 0
+        ? good('Grants', 'The key may do all that is needed.')
+        : bad('Grants', `Missing: ${some(missing)}.`, 'Run sql/install.sql again: it sets the grants.'));
+    const open = [
+        ...facts.open_functions,
+        ...facts.policies.map((policy) => `policy ${policy}`),
+        ...facts.without_row_security.map((table) => `${table} without row level security`),
+    ];
+    if (open.length > 0) {
+        checks.push(bad('Public access', `Open to the public key: ${some(open)}.`, 'Whoever can write a job decides what runs beside your secrets. Run sql/install.sql again: it closes this.'));
+    }
+    else if (facts.open_tables.length > 0) {
+        checks.push(warning('Public access', `Only row level security holds this back: ${some(facts.open_tables)}.`, 'Run sql/install.sql again: it takes these grants back.'));
+    }
+    else
+        checks.push(good('Public access', 'anon and authenticated can read no table and call no function.'));
+    return checks;
+}
+const READ_ONLY = bad('Writing', 'The database is read-only.', 'Supabase does that if the disk is full or a quota is used up: see Database > Reports and the Usage page of the project, free or add space, and leave read-only mode.');
+/** Jobs that their handlers have put off for a day or more. */
+const snoozeChecks = ({ snoozed_for_a_day: jobs, now }) => jobs.map((job) => warning('Snoozed jobs', snoozedWords(job, new Date(now)), snoozedAdvice(job)));
+function clockCheck(now, theirs) {
+    const skew = Math.abs(now.getTime() - Date.parse(theirs)) / 1000;
+    return skew < CLOCK_SECONDS
+        ? good('Clock', `This machine and the database agree within ${Math.ceil(skew)} s.`)
+        : warning('Clock', `This machine is ${Math.round(skew)} s off the database.`, 'Jobs go by the clock of the database, so nothing breaks; set the clock of this machine.');
+}
+function unattendedChecks(found, now) {
+    return found.map((one) => warning('Unattended jobs', (0,commands_unattended/* unattendedWords */.Y)(one, now), commands_unattended/* UNATTENDED_ADVICE */.c));
+}
+const some = (names) => names.slice(0, NAMED).join('; ') + (names.length > NAMED ? `; and ${names.length - NAMED} more` : '');
 
 ;// CONCATENATED MODULE: ./lib/src/commands/enable.js
 
 const enable = changeJobs('enable', 'Let disabled jobs run again.');
+
+// EXTERNAL MODULE: ./lib/src/commands/queue-table.js
+var queue_table = __nccwpck_require__(1739);
+;// CONCATENATED MODULE: ./lib/src/commands/set-queue.js
+
+
+
+
+/** What `pause`, `resume` and `limit` share: each changes the settings of one queue and shows the queue as it is then. */
+const queueToSet = queueName().describe('The queue; the queues command shows them.');
+const setQueue = ({ name, about, input: schema, changes, check, }) => defineCommand({
+    name,
+    about,
+    input: schema,
+    positional: 'queue',
+    run: async (input, context) => {
+        const changed = String(input.queue);
+        await check?.(changed, context);
+        await context.queue.setQueue(changed, changes(input));
+        const reply = await context.queue.queues();
+        return {
+            command: 'queues',
+            reply: { ...reply, queues: reply.queues.filter(({ queue }) => queue === changed) },
+        };
+    },
+    json: ({ reply }) => reply.queues[0],
+    text: ({ reply }, now, width) => (0,queue_table/* queueTable */.sB)(reply.queues, now, width),
+});
+/** Refuses a queue that has neither jobs nor settings, whose name is probably misspelt. */
+async function mustExist(name, { queue }) {
+    const { queues } = await queue.queues();
+    if (!queues.some((one) => one.queue === name))
+        throw new answer/* CommandError */.Q(`The queue ${JSON.stringify(name)} has no unfinished jobs and no settings. The command queues shows those that have.`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/limit.js
+
+
+
+const limitInput = schemas/* object */.Ikc({
+    queue: queueToSet,
+    maxRunning: orNone(wholeNumber(1, 100_000))
+        .optional()
+        .describe('Jobs that run at the same time, on all workers together, or none for no limit.'),
+    rate: orNone(wholeNumber(1, 1_000_000))
+        .optional()
+        .describe('Jobs that start in each period of `rate-minutes`, or none for no limit.'),
+    rateMinutes: minutes(0, 10_080)
+        .optional()
+        .describe('The period of `rate` in minutes, up to 10080 (7 days). Default: the present one, or 1.'),
+    defaultTimeoutMinutes: orNone(minutes(0, 360))
+        .optional()
+        .describe('The longest that an attempt may take if its job says nothing else, or none for no limit.'),
+})
+    .superRefine(({ queue: _, rate, ...input }, context) => {
+    if (Object.values({ rate, ...input }).every((value) => value === undefined))
+        context.addIssue('limit needs something to change: `max-running`, `rate` or `default-timeout-minutes`.');
+    if (input.rateMinutes !== undefined && typeof rate !== 'number')
+        context.addIssue('`rate-minutes` is the period of a rate. Give `rate` as a number too.');
+});
+const limit = setQueue({
+    name: 'limit',
+    about: 'Change the limits of a queue: jobs at the same time, starts per period, default timeout.',
+    input: limitInput,
+    changes: ({ maxRunning, rate, rateMinutes, defaultTimeoutMinutes: timeout }) => given({
+        max_running: maxRunning,
+        rate_limit: rate,
+        rate_period_seconds: rateMinutes && secondsOf(rateMinutes),
+        default_timeout_seconds: timeout && secondsOf(timeout),
+    }),
+});
 
 // EXTERNAL MODULE: ./lib/src/schedule/coming.js
 var schedule_coming = __nccwpck_require__(4299);
@@ -57831,7 +58343,7 @@ var in_words = __nccwpck_require__(2603);
 const ERROR_CHARS = 160;
 /** Jobs as a table of text. @param coming with the occurrences of schedules after the next one */
 function jobTable(rows, now, width, coming = false) {
-    return textTable(['Job', 'Status', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
+    return (0,text_table/* textTable */.e)(['Job', 'Status', 'Queue', 'Runs', 'Retries'], rows.map((job) => [
         lines(job.name, job.job_id, errorOf(job)),
         statusWords(job, now),
         lines(job.queue, job.job_type),
@@ -57868,12 +58380,8 @@ const lines = (...parts) => parts.filter((part) => part !== '').join('\n');
 
 
 const listInput = schemas/* object */.Ikc({
-    status: oneOf(types/* JOB_STATUSES */.nE)
-        .optional()
-        .describe('Only jobs of this status: waiting, locked, success, failed or disabled.'),
-    queue: queueName().optional().describe('Only this queue.'),
-    jobType: jobType().optional().describe('Only jobs of this type.'),
-    name: fields_text(500).optional().describe('Only jobs of this name.'),
+    ...filterFields,
+    recurring: yesOrNo().prefault('false').describe('Only jobs with a schedule.'),
     before: fields_text(200)
         .optional()
         .describe('Continue with the next page: the value that the page before ended with.'),
@@ -57883,9 +58391,9 @@ const list_list = defineCommand({
     name: 'list',
     about: 'List jobs, newest first.',
     input: listInput,
-    run: async (filter, { queue }) => ({
+    run: async (input, { queue, now }) => ({
         command: 'list',
-        reply: await queue.list(given(filter)),
+        reply: await queue.search({ ...filterOf(input, now()), ...(input.recurring && { recurring: true }) }, input.limit, input.before),
     }),
     json: ({ reply }) => reply,
     text: ({ reply: { jobs, next } }, now, width) => {
@@ -57924,8 +58432,8 @@ const logs = defineCommand({
         if (execution)
             return { command: 'logs', jobId: id, execution };
         if (executions.length === 0)
-            throw new CommandError(`The job ${id} has not run yet.`);
-        throw new CommandError(attempt === undefined
+            throw new answer/* CommandError */.Q(`The job ${id} has not run yet.`);
+        throw new answer/* CommandError */.Q(attempt === undefined
             ? `No attempt at the job ${id} has printed anything. The output is kept when an attempt ends.`
             : `There is no attempt ${attempt} at the job ${id}. The show command lists the attempts.`);
     },
@@ -57939,7 +58447,74 @@ const logs = defineCommand({
     text: ({ execution }, now) => `Attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}: ${execution.failure_kind ?? execution.status}\n${execution.output || '(nothing was printed)'}`,
 });
 
+;// CONCATENATED MODULE: ./lib/src/commands/pause.js
+
+
+
+const pause = setQueue({
+    name: 'pause',
+    about: 'Start no more jobs of a queue until it is resumed, or for some minutes. Running jobs go on.',
+    input: schemas/* object */.Ikc({
+        queue: queueToSet,
+        reason: fields_text(500).optional().describe('Why, for the people who see the queue.'),
+        minutes: minutes(0, 43_200)
+            .optional()
+            .describe('Pause for so many minutes only, up to 43200 (30 days). Default: until resume.'),
+    }),
+    changes: ({ reason = null, minutes: length }) => ({
+        reason,
+        ...(length === undefined ? { paused: true } : { cool_down_seconds: secondsOf(length) }),
+    }),
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/keepalive.js
+/**
+ * Keeps the schedules of a repository alive. GitHub switches them off after 60 days without activity; enabling a workflow
+ * restarts its 60 days.
+ */
+
+
+/** States in which a workflow may be enabled. One that a person switched off stays off. */
+const MAY_ENABLE = new Set(['active', 'disabled_inactivity']);
+/** The action, its reusable workflow, or the action in its own repository. */
+const USES_CLOUD_JOBS = /\buses:\s*["']?(?:[\w.-]+\/cloud-jobs(?:\/[^\s@]*)?@|\.\/["']?\s*(?:#|$))/m;
+/**
+ * Enables the workflow that runs and every other one that runs cloud-jobs by a schedule.
+ * @param files the workflows of the workspace; empty without a checkout
+ * @returns a warning if GitHub is about to switch off the schedule of another workflow
+ */
+async function keepAlive(github, files, now) {
+    await github.enable(github.workflowFile);
+    const scheduled = files.filter(({ name, text }) => name !== github.workflowFile && hasSchedule(text));
+    const ours = scheduled.filter(({ text }) => USES_CLOUD_JOBS.test(text)).map(({ name }) => name);
+    if (ours.length > 0) {
+        const workflows = await github.workflows();
+        for (const name of ours) {
+            const state = workflows.find(({ path }) => path.endsWith(`/${name}`))?.state ?? '';
+            if (MAY_ENABLE.has(state))
+                await github.enable(name);
+        }
+    }
+    const others = scheduled.map(({ name }) => name).filter((name) => !ours.includes(name));
+    if (others.length === 0)
+        return [];
+    const near = switchOff(await github.about(), now);
+    return near === null ? [] : [`${near} keepalive does not reach ${others.join(', ')}: push something.`];
+}
+function hasSchedule(text) {
+    try {
+        const workflow = (0,dist/* parse */.qg)(text);
+        const { on } = Object(workflow);
+        return Object.hasOwn(Object(on), 'schedule');
+    }
+    catch {
+        // GitHub runs no file that is not YAML.
+        return false;
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/commands/run-warnings.js
+
 
 
 
@@ -57959,7 +58534,7 @@ async function runWarnings(input, trigger, arrival, deps) {
     }
     const schedule = trigger?.startsWith('schedule ') ? trigger.slice('schedule '.length) : null;
     if (schedule !== null && arrival) {
-        const gaps = await gapsOf(schedule, arrival.ticks);
+        const gaps = gapsOf(schedule, arrival.ticks);
         if (gaps?.late)
             warnings.push(`${gapWords(schedule, gaps)} ${LATE_ADVICE}`);
     }
@@ -57970,10 +58545,9 @@ async function runWarnings(input, trigger, arrival, deps) {
 }
 async function gitHubWarnings(github, keepalive, deps) {
     try {
-        if (keepalive && github.workflowFile !== null) {
-            await github.enable(github.workflowFile);
-            return [];
-        }
+        const { workflowFile } = github;
+        if (keepalive && workflowFile !== null)
+            return await keepAlive({ ...github, workflowFile }, await deps.workflowFiles(), deps.now());
         const near = switchOff(await github.about(), deps.now());
         return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
     }
@@ -58020,103 +58594,44 @@ const plan = defineCommand({
     text: ({ workers, warnings, reply }, _now, width) => [
         workers === 0 ? 'Nothing is due.' : `${(0,format/* plural */.LS)(workers, 'worker')} to start.`,
         ...warnings.map((warning) => `Warning: ${warning}`),
-        textTable(['Queue', 'Due', 'Side by side'], reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]), width),
+        (0,text_table/* textTable */.e)(['Queue', 'Due', 'Side by side'], reply.queues.map(({ queue, due, side_by_side: n }) => [queue, String(due), String(n)]), width),
     ].join('\n'),
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/queues.js
+
+
+
+const queues_queues = defineCommand({
+    name: 'queues',
+    about: 'List the queues that have unfinished jobs or settings, with depth, limits and pauses.',
+    input: schemas/* object */.Ikc({}),
+    run: async (_, { queue }) => ({ command: 'queues', reply: await queue.queues() }),
+    json: ({ reply }) => reply,
+    text: ({ reply }, now, width) => reply.queues.length === 0
+        ? 'No queue has unfinished jobs or settings.'
+        : (0,queue_table/* queueTable */.sB)(reply.queues, now, width),
+});
+
+;// CONCATENATED MODULE: ./lib/src/commands/resume.js
+
+
+const resume = setQueue({
+    name: 'resume',
+    about: 'Let the jobs of a paused queue start again. Its limits stay.',
+    input: schemas/* object */.Ikc({ queue: queueToSet }),
+    check: mustExist,
+    changes: () => ({ paused: false, cool_down_seconds: null }),
 });
 
 ;// CONCATENATED MODULE: ./lib/src/commands/retry.js
 
 const retry = changeJobs('retry', 'Run finished jobs again, and waiting jobs now.');
 
-;// CONCATENATED MODULE: ./lib/src/worker/report.js
-/** How many reports of each outcome are kept, so that a run of 100,000 jobs does not hold 100,000 of them. */
-const KEPT = 500;
-/** Counts every execution, and keeps the reports of some. */
-class Tally {
-    #kept = new Map();
-    #counts = { success: 0, failed: 0, retry: 0, snoozed: 0, released: 0, cancelled: 0, lost: 0 };
-    add(report) {
-        this.#counts[report.outcome] += 1;
-        const kept = this.#kept.get(report.outcome) ?? [];
-        if (kept.length < KEPT)
-            kept.push(report);
-        this.#kept.set(report.outcome, kept);
-    }
-    get counts() {
-        const { success, failed, retry, cancelled } = this.#counts;
-        return { succeeded: success, failed, retried: retry, cancelled };
-    }
-    get executions() {
-        return [...this.#kept.values()].flat();
-    }
-}
-/** @param answer what the database replied about the attempt; null if it could not be recorded */
-function executionReport(job, ending, { item, result, resultFile }, answer) {
-    return {
-        jobId: job.job_id,
-        executionId: job.execution_id,
-        name: job.name,
-        jobType: job.job_type,
-        queue: job.queue,
-        attempt: job.attempt,
-        maxRetries: job.max_retries,
-        outcome: outcomeOf(job, answer),
-        failureKind: answer?.failure_kind ?? null,
-        jobStatus: answer?.status ?? null,
-        nextRunAt: answer?.run_at ?? null,
-        durationSeconds: ending.durationSeconds,
-        result,
-        error: item.error ?? null,
-        progress: ending.progress,
-        warnings: ending.warnings,
-        resultFile,
-    };
-}
-function outcomeOf(job, answer) {
-    if (!answer?.applied)
-        return 'lost';
-    switch (answer.failure_kind) {
-        case null:
-        case undefined:
-            return 'success';
-        case 'snoozed':
-        case 'released':
-        case 'cancelled':
-            return answer.failure_kind;
-        case 'discarded':
-            return 'failed';
-        default:
-            // A failed occurrence of a schedule leaves the job waiting as well, for the next occurrence.
-            return answer.status === 'waiting' && job.attempt <= job.max_retries ? 'retry' : 'failed';
-    }
-}
-/** The outcome of an attempt in one line. */
-function outcomeLine(report) {
-    const took = `after ${report.durationSeconds.toFixed(1)} s`;
-    const next = report.nextRunAt ? `, again at ${report.nextRunAt}` : '';
-    const why = report.error ? `: ${report.error}` : '';
-    switch (report.outcome) {
-        case 'success':
-            return `Succeeded ${took}${next}`;
-        case 'retry':
-            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
-        case 'failed':
-            return `Failed for good ${took}${next}${why}`;
-        case 'snoozed':
-            return `Snoozed${next}${why}`;
-        case 'released':
-            return `Handed back${why}`;
-        case 'cancelled':
-            return `Cancelled ${took}`;
-        case 'lost':
-            return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
-    }
-}
-
+// EXTERNAL MODULE: ./lib/src/worker/report.js
+var worker_report = __nccwpck_require__(1823);
 // EXTERNAL MODULE: ./lib/src/changes.js
 var changes = __nccwpck_require__(3899);
-// EXTERNAL MODULE: ./lib/src/handlers/handler.js
-var handler = __nccwpck_require__(602);
 ;// CONCATENATED MODULE: ./lib/src/text/json-size.js
 /**
  * The bytes that a value has as Postgres writes it (`jsonb::text`), which is how the database measures it: as
@@ -58159,143 +58674,10 @@ function digitsOf(value) {
     return sign.length + digits.length + Math.max(fraction.length, shift) + (decimals > 0 ? 1 : 0);
 }
 
-// EXTERNAL MODULE: ./lib/src/text/storable.js
-var storable = __nccwpck_require__(5620);
-;// CONCATENATED MODULE: ./lib/src/worker/attempt.js
-
-
-
-
-/** How long a handler that was stopped may take to end. */
-const ABANDON_AFTER_MS = 30_000;
-/** How many warnings of one job the summary shows. */
-const MAX_WARNINGS = 10;
-const MAX_WARNING_BYTES = 2_000;
-/** setTimeout fires at once for a longer delay. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** One running attempt: starts the handler, stops it when its timeout is over, keeps its newest progress. */
-class Attempt {
-    job;
-    output;
-    /** Settles when the handler has ended, or has not ended in time after it was stopped. Never rejects. */
-    ended;
-    #deps;
-    #started;
-    #controller = new AbortController();
-    #abandoned = Promise.withResolvers();
-    #timers = [];
-    #reason = null;
-    #progress = null;
-    #isProgressNew = false;
-    #warnings = [];
-    constructor(job, deps) {
-        this.job = job;
-        this.output = deps.output;
-        this.#deps = deps;
-        this.#started = deps.now();
-        this.#startTimeout();
-        this.ended = this.#run();
-    }
-    /** Stops the handler. The first reason counts. */
-    stop(reason) {
-        if (this.#reason)
-            return;
-        this.#reason = reason;
-        const message = 'The handler did not end after it was stopped.';
-        this.#after(ABANDON_AFTER_MS, () => this.#abandoned.resolve({ outcome: 'failure', kind: 'error', message }));
-        this.#controller.abort(reason);
-    }
-    /** The newest progress, or null if it was taken before. */
-    takeProgress() {
-        if (!this.#isProgressNew)
-            return null;
-        this.#isProgressNew = false;
-        return this.#progress;
-    }
-    async #run() {
-        const outcome = await Promise.race([this.#handle(), this.#abandoned.promise]);
-        for (const timer of this.#timers)
-            clearTimeout(timer);
-        return {
-            executionId: this.job.execution_id,
-            outcome,
-            abortCause: this.#reason?.abortCause ?? null,
-            abortMessage: this.#reason?.message ?? null,
-            durationSeconds: (this.#deps.now() - this.#started) / 1000,
-            progress: this.#progress,
-            warnings: this.#warnings,
-            output: this.#tail(),
-        };
-    }
-    #mask(value) {
-        if (this.#deps.secret(value))
-            return;
-        this.#warn(`A secret of ${value.length} characters is too long to be hidden.`);
-    }
-    #warn(text) {
-        this.output.line(`warning: ${text}`);
-        if (this.#warnings.length < MAX_WARNINGS) {
-            this.#warnings.push((0,storable/* keepStart */.Og)(this.#deps.redact(text), MAX_WARNING_BYTES));
-        }
-    }
-    #tail() {
-        try {
-            return this.output.tail();
-        }
-        catch (error) {
-            return `The output could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
-        }
-    }
-    async #handle() {
-        const { job } = this;
-        try {
-            const config = readConfig(job.config);
-            const fault = (0,json_fault/* jsonFault */.xC)(config);
-            if (fault !== null)
-                return { outcome: 'discard', reason: `The config of the job ${fault}.` };
-            return await this.#deps.handler({
-                job,
-                config,
-                idempotencyKey: `${job.job_id}:${job.occurrence}`,
-                signal: this.#controller.signal,
-                log: { line: (text) => this.output.line(text), warning: (text) => this.#warn(text) },
-                progress: (value) => {
-                    this.#progress = value;
-                    this.#isProgressNew = true;
-                },
-                secret: (value) => this.#mask(value),
-                redact: this.#deps.redact,
-            });
-        }
-        catch (error) {
-            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
-        }
-    }
-    #startTimeout() {
-        const seconds = this.job.timeout_seconds;
-        if (seconds === null || seconds * 1000 > LONGEST_TIMER_MS)
-            return;
-        const message = `The job ran longer than its timeout of ${seconds} s and was stopped.`;
-        this.#after(seconds * 1000, () => this.stop(new handler/* AbortReason */.X('timeout', message)));
-    }
-    #after(ms, action) {
-        this.#timers.push(setTimeout(action, ms));
-    }
-}
-/** Clients of the first schema encoded the config twice: as a JSON string that holds JSON. */
-function readConfig(config) {
-    if (typeof config !== 'string')
-        return config;
-    try {
-        return JSON.parse(config);
-    }
-    catch {
-        return config;
-    }
-}
-
 // EXTERNAL MODULE: ./lib/src/queue/errors.js
 var errors = __nccwpck_require__(6627);
+// EXTERNAL MODULE: ./lib/src/text/storable.js
+var storable = __nccwpck_require__(5620);
 // EXTERNAL MODULE: ./lib/src/worker/limits.js
 var limits = __nccwpck_require__(9721);
 ;// CONCATENATED MODULE: ./lib/src/worker/finish-item.js
@@ -58534,6 +58916,10 @@ class Exchange {
     get handBacks() {
         return this.#handBack.length;
     }
+    /** Nothing is to be sent, and no request is under way. */
+    get isIdle() {
+        return this.#requests + this.#ended.length + this.#handBack.length === 0;
+    }
     /** The executions that ended and may still hold their locks. */
     get executionIds() {
         return [...this.#ended.map(({ attempt }) => attempt.job.execution_id), ...this.#sending];
@@ -58586,7 +58972,7 @@ class Exchange {
         for (const { attempt, ending, finished } of ended) {
             const id = attempt.job.execution_id;
             const sent = reply.replaced.get(id) ?? finished;
-            this.#deps.onRecorded(attempt, executionReport(attempt.job, ending, sent, reply.answers.get(id) ?? null));
+            this.#deps.onRecorded(attempt, (0,worker_report/* executionReport */.R5)(attempt.job, ending, sent, reply.answers.get(id) ?? null));
         }
         if (reply.claim)
             this.#deps.onClaimed(reply.claim, limit);
@@ -58649,6 +59035,8 @@ class Exchange {
     }
 }
 
+// EXTERNAL MODULE: ./lib/src/handlers/handler.js
+var handler = __nccwpck_require__(602);
 ;// CONCATENATED MODULE: ./lib/src/worker/heartbeat.js
 
 
@@ -58693,12 +59081,12 @@ class Heartbeat {
         clearTimeout(this.#timer);
     }
     async #beat() {
-        const { held, now } = this.#deps;
+        const { runner, exchange, now } = this.#deps;
         const asked = now();
-        const { waiting, running, ending } = held();
+        const { running } = runner;
         const items = [
             ...running.map((attempt) => this.#itemOf(attempt)),
-            ...[...waiting, ...ending].map((id) => ({ execution_id: id })),
+            ...[...runner.buffer.executionIds, ...exchange.executionIds].map((id) => ({ execution_id: id })),
         ];
         let beat;
         try {
@@ -58713,9 +59101,16 @@ class Heartbeat {
             beat = { gone: new Set(items.map(({ execution_id }) => execution_id)), cancelled: new Set() };
         }
         this.#stopRunning(running, beat);
-        const dropped = waiting.filter((id) => beat.gone.has(id) || beat.cancelled.has(id));
-        if (dropped.length > 0)
-            this.#deps.dropWaiting(new Set(dropped));
+        this.#dropWaiting(beat);
+    }
+    /** Hands back what was not started and is cancelled, or held no more. */
+    #dropWaiting({ gone, cancelled }) {
+        const { runner, exchange, onDropped } = this.#deps;
+        const dropped = runner.buffer.takeByExecution(new Set([...gone, ...cancelled]));
+        if (dropped.length === 0)
+            return;
+        exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
+        onDropped();
     }
     #itemOf(attempt) {
         const progress = attempt.takeProgress();
@@ -58767,6 +59162,139 @@ class Heartbeat {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/src/worker/attempt.js
+
+
+
+
+/** How long a handler that was stopped may take to end. */
+const ABANDON_AFTER_MS = 30_000;
+/** How many warnings of one job the summary shows. */
+const MAX_WARNINGS = 10;
+const MAX_WARNING_BYTES = 2_000;
+/** setTimeout fires at once for a longer delay. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** One running attempt: starts the handler, stops it when its timeout is over, keeps its newest progress. */
+class Attempt {
+    job;
+    output;
+    /** Settles when the handler has ended, or has not ended in time after it was stopped. Never rejects. */
+    ended;
+    #deps;
+    #started;
+    #controller = new AbortController();
+    #abandoned = Promise.withResolvers();
+    #timers = [];
+    #reason = null;
+    #progress = null;
+    #isProgressNew = false;
+    #warnings = [];
+    constructor(job, deps) {
+        this.job = job;
+        this.output = deps.output;
+        this.#deps = deps;
+        this.#started = deps.now();
+        this.#startTimeout();
+        this.ended = this.#run();
+    }
+    /** Stops the handler. The first reason counts. */
+    stop(reason) {
+        if (this.#reason)
+            return;
+        this.#reason = reason;
+        const message = 'The handler did not end after it was stopped.';
+        this.#after(ABANDON_AFTER_MS, () => this.#abandoned.resolve({ outcome: 'failure', kind: 'error', message }));
+        this.#controller.abort(reason);
+    }
+    /** The newest progress, or null if it was taken before. */
+    takeProgress() {
+        if (!this.#isProgressNew)
+            return null;
+        this.#isProgressNew = false;
+        return this.#progress;
+    }
+    async #run() {
+        const outcome = await Promise.race([this.#handle(), this.#abandoned.promise]);
+        for (const timer of this.#timers)
+            clearTimeout(timer);
+        return {
+            executionId: this.job.execution_id,
+            outcome,
+            abortCause: this.#reason?.abortCause ?? null,
+            abortMessage: this.#reason?.message ?? null,
+            durationSeconds: (this.#deps.now() - this.#started) / 1000,
+            progress: this.#progress,
+            warnings: this.#warnings,
+            output: this.#tail(),
+        };
+    }
+    #mask(value) {
+        if (this.#deps.secret(value))
+            return;
+        this.#warn(`A secret of ${value.length} characters is too long to be hidden.`);
+    }
+    #warn(text) {
+        this.output.line(`warning: ${text}`);
+        if (this.#warnings.length < MAX_WARNINGS) {
+            this.#warnings.push((0,storable/* keepStart */.Og)(this.#deps.redact(text), MAX_WARNING_BYTES));
+        }
+    }
+    #tail() {
+        try {
+            return this.output.tail();
+        }
+        catch (error) {
+            return `The output could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
+        }
+    }
+    async #handle() {
+        const { job } = this;
+        try {
+            const config = readConfig(job.config);
+            const fault = (0,json_fault/* jsonFault */.xC)(config);
+            if (fault !== null)
+                return { outcome: 'discard', reason: `The config of the job ${fault}.` };
+            return await this.#deps.handler({
+                job,
+                config,
+                idempotencyKey: `${job.job_id}:${job.occurrence}`,
+                signal: this.#controller.signal,
+                log: { line: (text) => this.output.line(text), warning: (text) => this.#warn(text) },
+                progress: (value) => {
+                    this.#progress = value;
+                    this.#isProgressNew = true;
+                },
+                secret: (value) => this.#mask(value),
+                redact: this.#deps.redact,
+            });
+        }
+        catch (error) {
+            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
+        }
+    }
+    #startTimeout() {
+        const seconds = this.job.timeout_seconds;
+        if (seconds === null || seconds * 1000 > LONGEST_TIMER_MS)
+            return;
+        const message = `The job ran longer than its timeout of ${seconds} s and was stopped.`;
+        this.#after(seconds * 1000, () => this.stop(new handler/* AbortReason */.X('timeout', message)));
+    }
+    #after(ms, action) {
+        this.#timers.push(setTimeout(action, ms));
+    }
+}
+/** Clients of the first schema encoded the config twice: as a JSON string that holds JSON. */
+function readConfig(config) {
+    if (typeof config !== 'string')
+        return config;
+    try {
+        return JSON.parse(config);
+    }
+    catch {
+        return config;
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/worker/job-buffer.js
 /** The jobs that a worker has claimed and not started, oldest claim first. */
 class JobBuffer {
@@ -58802,10 +59330,77 @@ class JobBuffer {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/src/worker/job-runner.js
+
+
+
+
+/** Stands in for the handler of a job type that a newer release brings. */
+const noHandler = async ({ job }) => ({
+    outcome: 'failure',
+    kind: 'error',
+    message: `This version of cloud-jobs has no handler for the job type ${JSON.stringify(job.job_type)}.`,
+});
+/** Runs the jobs of a buffer, as many at the same time as it may. */
+class JobRunner {
+    buffer = new JobBuffer();
+    #deps;
+    #running = new Map();
+    /** After `stop` no job is started. */
+    #isStopped = false;
+    constructor(deps) {
+        this.#deps = deps;
+    }
+    get running() {
+        return [...this.#running.values()];
+    }
+    get runningCount() {
+        return this.#running.size;
+    }
+    get isIdle() {
+        return this.#running.size + this.buffer.size === 0;
+    }
+    startJobs() {
+        while (!this.#isStopped && this.#running.size < this.#deps.concurrency) {
+            const job = this.buffer.take();
+            if (!job)
+                return;
+            this.#start(job);
+        }
+    }
+    /** Stops all handlers, and starts no more. */
+    stop(message) {
+        this.#isStopped = true;
+        for (const attempt of this.#running.values())
+            attempt.stop(new handler/* AbortReason */.X('shutdown', message));
+    }
+    /** Gives up the jobs whose handlers still run; their ends are ignored. */
+    abandon() {
+        const jobs = this.running.map(({ job }) => job);
+        this.#running.clear();
+        return jobs;
+    }
+    #start(job) {
+        const { handlers, openOutput, secret, redact, now, onEnded } = this.#deps;
+        const handler = handlers[job.job_type] ?? noHandler;
+        const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
+        this.#running.set(job.execution_id, attempt);
+        void attempt.ended.then(async (ending) => {
+            const finished = await finishItem(ending, this.#deps);
+            if (!this.#running.delete(job.execution_id))
+                return;
+            this.startJobs();
+            onEnded({ attempt, ending, finished, at: now() });
+        });
+    }
+}
+
+// EXTERNAL MODULE: ./lib/src/worker/options.js
+var options = __nccwpck_require__(9163);
 ;// CONCATENATED MODULE: ./lib/src/worker/batch-size.js
 
 /** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
-const AHEAD_MS = 500;
+const batch_size_AHEAD_MS = 500;
 /** Weight of the newest job in the moving averages. */
 const WEIGHT = 0.2;
 /** About what a job is in a reply beside its config. */
@@ -58826,7 +59421,7 @@ function createBatchSize(concurrency) {
             const slots = Math.min(concurrency, limits/* MAX_BATCH */.uX);
             if (duration === null)
                 return slots;
-            const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(duration, 0.1));
+            const ahead = Math.floor((concurrency * batch_size_AHEAD_MS) / Math.max(duration, 0.1));
             return Math.max(slots, Math.min(ahead, most() * limits/* MAX_IN_FLIGHT */.uK));
         },
         record: (durationMs, bytes) => {
@@ -58851,18 +59446,28 @@ const MORE_FOR_MS = 5_000;
 const LINGER_FIRST_MS = 2_000;
 /** ... but at least so often. */
 const LINGER_MOST_MS = 60_000;
+/** A worker that stays asks again after half a second, then half as long again each time, but at least every 15 s. */
+const WATCH_FIRST_MS = 500;
+const WATCH_MOST_MS = 15_000;
+/** A job that becomes due is asked for this long after its time. */
+const AFTER_DUE_MS = 100;
 /**
  * @param concurrency jobs that run at the same time
- * @param lingerMs goes on asking an empty queue for so long; 0 for not at all
+ * @param lingerMs how long to go on asking an empty queue; 0 for not at all
+ * @param isWatching asks an empty queue without an end, and more often
  */
-function createPace(concurrency, lingerMs) {
+function createPace(concurrency, lingerMs, isWatching = false) {
+    const [first, most] = isWatching ? [WATCH_FIRST_MS, WATCH_MOST_MS] : [LINGER_FIRST_MS, LINGER_MOST_MS];
     const batchSize = createBatchSize(concurrency);
     let stalled = false;
     let nothingDue = false;
     /** The last claim got all that it asked for: there is likely more. */
     let plenty = false;
+    let left = false;
     let askedAt = Number.NEGATIVE_INFINITY;
     let more = null;
+    /** When the next job becomes due, as the last claim that got none was told. */
+    let dueAt = Number.POSITIVE_INFINITY;
     let lingering = null;
     return {
         ended: (durationMs, bytes) => {
@@ -58879,7 +59484,10 @@ function createPace(concurrency, lingerMs) {
         answered(claim, limit, held, now) {
             askedAt = now;
             plenty = claim.jobs.length === limit;
-            if (claim.jobs.length > 0 || !claim.more) {
+            left = claim.more || claim.behind;
+            // Such work brings the jobs that are left nearer, so it pays to ask again at once.
+            const advanced = claim.expired + claim.set_aside > 0;
+            if (claim.jobs.length > 0 || !claim.more || advanced) {
                 more = null;
                 nothingDue = claim.jobs.length < limit && !claim.more;
             }
@@ -58894,9 +59502,11 @@ function createPace(concurrency, lingerMs) {
             if (!nothingDue || held > 0)
                 lingering = null;
             else if (lingering)
-                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, LINGER_MOST_MS) };
+                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
             else
-                lingering = { until: now + lingerMs, pause: LINGER_FIRST_MS };
+                lingering = { until: isWatching ? Number.POSITIVE_INFINITY : now + lingerMs, pause: first };
+            const due = claim.next_due_seconds;
+            dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
         },
         claimDelay({ running, waiting, asked }, now) {
             const held = running + waiting;
@@ -58906,9 +59516,9 @@ function createPace(concurrency, lingerMs) {
             if (more)
                 return more.next - now;
             if (nothingDue && held > 0)
-                return askedAt + POLL_MS - now;
+                return Math.min(askedAt + POLL_MS, dueAt) - now;
             if (nothingDue) {
-                const again = lingering ? askedAt + lingering.pause : Number.POSITIVE_INFINITY;
+                const again = lingering ? Math.min(askedAt + lingering.pause, dueAt) : Number.POSITIVE_INFINITY;
                 return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
             }
             const low = held < concurrency || held + asked <= batchSize.target() / limits/* MAX_IN_FLIGHT */.uK;
@@ -58922,7 +59532,7 @@ function createPace(concurrency, lingerMs) {
             return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
         },
         get mayBeLeft() {
-            return more !== null;
+            return left;
         },
     };
 }
@@ -58930,13 +59540,15 @@ function createPace(concurrency, lingerMs) {
 ;// CONCATENATED MODULE: ./lib/src/worker/patience.js
 /** How long the requests of a worker are repeated, and how long its shutdown may take. */
 /** The first call shows whether URL and key are right, and a person may be waiting for that. */
-const FIRST_CALL = { networkMs: 20_000, serverMs: 60_000, doubtMs: 5_000 };
+const FIRST_CALL = { networkMs: 8_000, serverMs: 60_000, doubtMs: 5_000 };
+/** Outlasts every fault; locks that run out meanwhile stop their handlers. */
+const WATCH_CALL = {
+    networkMs: Number.POSITIVE_INFINITY,
+    serverMs: Number.POSITIVE_INFINITY,
+    doubtMs: 3_600_000,
+};
 /** URL and key have been right once, so that a wrong answer is a fault that passes. */
-const laterCall = (lockMs) => ({
-    networkMs: lockMs,
-    serverMs: lockMs,
-    doubtMs: Math.min(lockMs, 60_000),
-});
+const laterCall = (lockMs, isWatching = false) => isWatching ? WATCH_CALL : { networkMs: lockMs, serverMs: lockMs, doubtMs: Math.min(lockMs, 60_000) };
 /** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
 const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers this long from the signal on, */
@@ -58961,16 +59573,8 @@ const SHUTDOWN_CALL = {
 
 
 
-
-
 /** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-/** Stands in for the handler of a job type that a newer release brings. */
-const noHandler = async ({ job }) => ({
-    outcome: 'failure',
-    kind: 'error',
-    message: `This version of cloud-jobs has no handler for the job type ${JSON.stringify(job.job_type)}.`,
-});
 const STOPPED = 'The runner stopped the worker.';
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves when
@@ -58981,7 +59585,7 @@ async function runWorker(options, deps) {
     return await new Worker(options, deps).run();
 }
 /**
- * A claimed job is in exactly one place until it is recorded: in the buffer (not started), among the running, or in the
+ * A claimed job is in exactly one place until it is recorded: in the runner (not started, or running), or in the
  * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
  * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
  */
@@ -58992,9 +59596,8 @@ class Worker {
     #lockMs;
     #aheadPatienceMs;
     #pace;
-    #tally = new Tally();
-    #buffer = new JobBuffer();
-    #running = new Map();
+    #tally = new worker_report/* Tally */.F0();
+    #runner;
     #exchange;
     #changes = new changes/* Changes */.s();
     #abortRequests = new AbortController();
@@ -59006,7 +59609,7 @@ class Worker {
     #claimed = 0;
     #expired = 0;
     #arrival = null;
-    /** A claim has been answered, so URL, key and schema are right. */
+    /** A claim has been answered. */
     #hasReached = false;
     constructor(options, deps) {
         this.#options = options;
@@ -59014,7 +59617,12 @@ class Worker {
         this.#started = deps.now();
         this.#lockMs = options.lockSeconds * 1000;
         this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
-        this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000);
+        this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000, options.watch);
+        this.#runner = new JobRunner({
+            ...deps,
+            concurrency: options.concurrency,
+            onEnded: (ended) => this.#takeEnded(ended),
+        });
         this.#exchange = new Exchange(options, {
             ...deps,
             instanceId: options.instanceId,
@@ -59024,31 +59632,23 @@ class Worker {
     }
     async run() {
         const { stop } = this.#deps;
-        const onStop = () => {
-            this.#abortRequestsSoon();
-            this.#notify();
-        };
+        const onStop = () => this.#abortRequestsSoon();
         if (stop.aborted)
             onStop();
         else
             stop.addEventListener('abort', onStop, { once: true });
-        const heartbeat = this.#heartbeat();
+        const heartbeat = new Heartbeat({
+            ...this.#deps,
+            instanceId: this.#options.instanceId,
+            lockSeconds: this.#options.lockSeconds,
+            runner: this.#runner,
+            exchange: this.#exchange,
+            onDropped: () => this.#notify(),
+        });
         heartbeat.start();
-        let failure = null;
+        let failure;
         try {
-            await this.#loop();
-        }
-        catch (error) {
-            if (stop.aborted)
-                await this.#shutDown('signal', STOPPED);
-            else if (!this.#hasReached) {
-                await this.#exchange.giveUp(error, SHUTDOWN_CALL);
-                throw error;
-            }
-            else {
-                failure = (0,describe_error/* describeError */.U)(error);
-                await this.#shutDown('error', `The worker had to stop: ${failure}`);
-            }
+            failure = await this.#work();
         }
         finally {
             heartbeat.stop();
@@ -59056,21 +59656,46 @@ class Worker {
         }
         return await this.#finalReport(failure);
     }
+    /** Runs the loop, and shuts down if it was stopped. Returns what ended the run early, or null. */
+    async #work() {
+        const { stop } = this.#deps;
+        try {
+            await this.#loop();
+        }
+        catch (error) {
+            if (!stop.aborted && !this.#hasReached) {
+                await this.#exchange.giveUp(error, SHUTDOWN_CALL);
+                throw error;
+            }
+            if (!stop.aborted)
+                return await this.#fail(error);
+        }
+        if (!stop.aborted)
+            return null;
+        if (stop.reason instanceof options/* HostFault */.J)
+            return await this.#fail(stop.reason);
+        await this.#shutDown('signal', this.#deps.stopMessage?.() || STOPPED);
+        return null;
+    }
+    async #fail(error) {
+        const failure = (0,describe_error/* describeError */.U)(error);
+        await this.#shutDown('error', `The worker had to stop: ${failure}`);
+        return failure;
+    }
     async #loop() {
-        for (;;) {
-            if (this.#deps.stop.aborted)
-                return await this.#shutDown('signal', STOPPED);
+        while (!this.#deps.stop.aborted) {
+            this.#deps.onTurn?.();
             if (this.#broken)
                 throw this.#broken.error;
             this.#endBudget();
             this.#handBackStale();
-            this.#startJobs();
+            this.#runner.startJobs();
             const hand = this.#inHand();
             const limit = this.#wanted(hand);
             const delay = this.#requestDelay(hand, limit);
             if (delay <= 0)
                 this.#send(limit);
-            else if (delay === Number.POSITIVE_INFINITY && this.#isIdle())
+            else if (delay === Number.POSITIVE_INFINITY && this.#runner.isIdle && this.#exchange.isIdle)
                 return;
             else
                 await this.#nextChange(Math.min(delay, this.#budgetLeft(), this.#aheadPatienceMs / 2));
@@ -59086,16 +59711,12 @@ class Worker {
     }
     #inHand() {
         return {
-            running: this.#running.size,
-            waiting: this.#buffer.size,
+            running: this.#runner.runningCount,
+            waiting: this.#runner.buffer.size,
             asked: this.#exchange.asked,
             ended: this.#exchange.ended,
             oldestEnded: this.#exchange.oldestEnded,
         };
-    }
-    #isIdle() {
-        const { requests, ended, handBacks } = this.#exchange;
-        return this.#running.size + this.#buffer.size + requests + ended + handBacks === 0;
     }
     /** In how many milliseconds to send a request; Infinity for not before something happens. */
     #requestDelay(hand, limit) {
@@ -59117,7 +59738,7 @@ class Worker {
     }
     /** Begins a request; the loop goes on meanwhile. */
     #send(limit) {
-        const patience = this.#hasReached ? laterCall(this.#lockMs) : FIRST_CALL;
+        const patience = this.#hasReached ? laterCall(this.#lockMs, this.#options.watch) : FIRST_CALL;
         this.#exchange
             .send(limit, { ...patience, signal: this.#abortRequests.signal })
             .catch((error) => {
@@ -59136,40 +59757,21 @@ class Worker {
             this.#exchange.handBack(claim.jobs, 'Not started: the run was over.');
         else
             for (const job of claim.jobs)
-                this.#buffer.add(job, now);
-        this.#pace.answered(claim, limit, this.#running.size + this.#buffer.size, now);
-        this.#startJobs();
+                this.#runner.buffer.add(job, now);
+        this.#pace.answered(claim, limit, this.#runner.runningCount + this.#runner.buffer.size, now);
+        this.#runner.startJobs();
     }
-    #startJobs() {
-        while (this.#running.size < this.#options.concurrency &&
-            this.#stopCause !== 'signal' &&
-            this.#stopCause !== 'error') {
-            const job = this.#buffer.take();
-            if (!job)
-                return;
-            this.#start(job);
-        }
-    }
-    #start(job) {
-        const { handlers, openOutput, secret, redact, now } = this.#deps;
-        const handler = handlers[job.job_type] ?? noHandler;
-        const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
-        this.#running.set(job.execution_id, attempt);
-        void attempt.ended.then(async (ending) => {
-            const finished = await finishItem(ending, this.#deps);
-            // False after a shutdown that did not wait for it: the job has been handed back.
-            if (!this.#running.delete(job.execution_id))
-                return;
-            this.#exchange.addEnded({ attempt, ending, finished, at: now() });
-            this.#pace.ended(ending.durationSeconds * 1000, jsonbBytes(job.config) + finished.resultBytes);
-            this.#startJobs();
-            this.#notify();
-        });
+    #takeEnded(ended) {
+        const { attempt, ending, finished } = ended;
+        this.#exchange.addEnded(ended);
+        const bytes = jsonbBytes(attempt.job.config) + finished.resultBytes;
+        this.#pace.ended(ending.durationSeconds * 1000, bytes);
+        this.#notify();
     }
     #report(attempt, report) {
         this.#tally.add(report);
         try {
-            attempt.output.end(outcomeLine(report));
+            attempt.output.end((0,worker_report/* outcomeLine */.RW)(report));
         }
         catch (error) {
             this.#deps.warn(`The output of ${report.name} could not be printed: ${(0,describe_error/* describeError */.U)(error)}`);
@@ -59178,69 +59780,53 @@ class Worker {
     #budgetLeft() {
         if (this.#stopCause !== null)
             return this.#lockMs;
+        if (this.#options.watch)
+            return Number.POSITIVE_INFINITY;
         return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
     }
     #endBudget() {
         if (this.#stopCause !== null || this.#budgetLeft() > 0)
             return;
         this.#stopCause = 'time-budget';
-        this.#exchange.handBack(this.#buffer.takeAll(), 'Not started: the time budget of the run was over.');
+        this.#exchange.handBack(this.#runner.buffer.takeAll(), 'Not started: the time budget of the run was over.');
     }
     /** Hands back what waits behind long jobs: an idle worker may take it. */
     #handBackStale() {
-        const stale = this.#buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
+        const stale = this.#runner.buffer.takeClaimedBefore(this.#deps.now() - this.#aheadPatienceMs);
         if (stale.length === 0)
             return;
         this.#pace.stall();
         this.#exchange.handBack(stale, 'Not started: other jobs took longer than expected.');
     }
-    #heartbeat() {
-        return new Heartbeat({
-            ...this.#deps,
-            instanceId: this.#options.instanceId,
-            lockSeconds: this.#options.lockSeconds,
-            held: () => ({
-                waiting: this.#buffer.executionIds,
-                running: [...this.#running.values()],
-                ending: this.#exchange.executionIds,
-            }),
-            dropWaiting: (executionIds) => {
-                const dropped = this.#buffer.takeByExecution(executionIds);
-                this.#exchange.handBack(dropped, 'Not started: it was cancelled, or its lock was lost.');
-                this.#notify();
-            },
-        });
-    }
     #abortRequestsSoon() {
         const error = new Error('The worker is shutting down.');
         setTimeout(() => this.#abortRequests.abort(error), SHUTDOWN_REQUEST_MS).unref();
+        this.#notify();
     }
     /** Stops everything that is under way, records what ended and hands the rest back. */
     async #shutDown(cause, reason) {
         const until = this.#deps.now() + SHUTDOWN_HANDLERS_MS;
         this.#stopCause = cause;
-        this.#exchange.handBack(this.#buffer.takeAll(), reason);
-        for (const attempt of this.#running.values())
-            attempt.stop(new handler/* AbortReason */.X('shutdown', reason));
+        this.#exchange.handBack(this.#runner.buffer.takeAll(), reason);
+        this.#runner.stop(reason);
         if (cause === 'error')
             this.#abortRequestsSoon();
-        while (this.#running.size + this.#exchange.requests > 0 && this.#deps.now() < until) {
+        while (this.#runner.runningCount + this.#exchange.requests > 0 && this.#deps.now() < until) {
             await this.#nextChange(until - this.#deps.now());
         }
-        this.#exchange.handBack([...this.#running.values()].map(({ job }) => job), reason);
-        this.#running.clear();
+        this.#exchange.handBack(this.#runner.abandon(), reason);
         await this.#exchange.close(reason, SHUTDOWN_CALL);
     }
     async #finalReport(failure) {
         const { maxJobs, instanceId } = this.#options;
-        const isFull = maxJobs !== null && this.#claimed >= maxJobs;
-        const stopCause = this.#stopCause ?? (isFull ? 'max-jobs' : 'empty');
+        const atEnd = maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty';
+        const stopCause = this.#stopCause ?? atEnd;
         return {
             instanceId,
             executions: this.#tally.executions,
             claimed: this.#claimed,
             ...this.#tally.counts,
-            remaining: await this.#remaining(stopCause),
+            ...(await this.#remaining(stopCause)),
             expired: this.#expired,
             stopCause,
             error: failure,
@@ -59252,15 +59838,16 @@ class Worker {
     /** What is due and left. A run that saw the end of the queue need not ask. */
     async #remaining(cause) {
         if (cause === 'empty' && !this.#pace.mayBeLeft)
-            return 0;
+            return { remaining: 0, remainingIsMinimum: false };
         if (cause === 'signal' || cause === 'error')
-            return null;
+            return { remaining: null, remainingIsMinimum: false };
         try {
-            return (await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0)).due;
+            const left = await this.#deps.queue.peek(this.#options.queues, this.#options.jobTypes, 0);
+            return { remaining: left.due, remainingIsMinimum: left.due_is_minimum };
         }
         catch (error) {
             this.#deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
-            return null;
+            return { remaining: null, remainingIsMinimum: false };
         }
     }
 }
@@ -59329,6 +59916,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 const runInput = schemas/* object */.Ikc({
     queues: queues,
@@ -59357,7 +59945,7 @@ const runInput = schemas/* object */.Ikc({
     silenceMinutes: silenceMinutes,
     keepalive: yesOrNo()
         .prefault('false')
-        .describe('Enable the workflow that runs, each time, so that GitHub does not switch its schedule off after 60 days. Needs `github-token` with actions: write.'),
+        .describe('On each run, enable the workflows that run cloud-jobs by a schedule, so that GitHub does not switch them off after 60 days. Needs `github-token` with actions: write.'),
     githubToken: githubToken.describe('Warn about the 60 days after which GitHub switches schedules off. The token of the job (github.token) will do.'),
 })
     .refine(({ keepalive, githubToken: token }) => !keepalive || token !== undefined, {
@@ -59394,11 +59982,15 @@ async function work(input, context) {
             lingerSeconds: input.lingerMinutes === undefined ? 0 : secondsOf(input.lingerMinutes),
             runUrl: worker.runUrl,
             trigger: worker.trigger,
+            watch: worker.watch,
         }, worker.deps);
         return {
             command: 'run',
             report,
-            warnings: await runWarnings(input, worker.trigger, report.arrival, context),
+            warnings: [
+                ...(await runWarnings(input, worker.trigger, report.arrival, context)),
+                ...(await snoozeWarnings(report, context)),
+            ],
         };
     }
     catch (e_1) {
@@ -59425,9 +60017,9 @@ function failed(report, failOn) {
 }
 function runText(report, warnings) {
     return [
-        ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
+        ...report.executions.map((execution) => `${execution.name}: ${(0,worker_report/* outcomeLine */.RW)(execution)}`),
         ...warnings.map((warning) => `Warning: ${warning}`),
-        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining.`,
+        `${(0,format/* plural */.LS)(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${(0,worker_report/* remainingInWords */.n1)(report)} remaining.`,
     ].join('\n');
 }
 
@@ -59472,14 +60064,14 @@ async function newestOfName(name, queue) {
     const { jobs } = await queue.list({ name, limit: 1 });
     const job = jobs[0];
     if (!job)
-        throw new CommandError(`There is no job with the name ${JSON.stringify(name)}. The command list shows all.`);
+        throw new answer/* CommandError */.Q(`There is no job with the name ${JSON.stringify(name)}. The command list shows all.`);
     return job.job_id;
 }
 const RESULT_CHARS = 200;
 function showText({ job, executions }, now, width) {
     if (!job)
         return 'There is no such job.';
-    const history = textTable(['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'], executions.map((execution) => [
+    const history = (0,text_table/* textTable */.e)(['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'], executions.map((execution) => [
         (0,format/* moment */.n$)(execution.started_at, now) + (0,schedule_coming/* lateWords */.sq)(execution),
         String(execution.attempt),
         execution.failure_kind ?? execution.status,
@@ -59542,26 +60134,52 @@ function resultOf({ error_message: error, result, progress, status }) {
 
 
 
+
 const statsInput = schemas/* object */.Ikc({ queue: queueName().optional().describe('Only this queue.') });
 const stats = defineCommand({
     name: 'stats',
-    about: 'Count jobs by queue and status.',
+    about: 'Count jobs by queue and status, and the attempts of the last 24 hours by queue and type.',
     input: statsInput,
     run: async ({ queue: name }, { queue }) => ({
         command: 'stats',
         reply: await queue.stats(name),
+        unattended: await queue.unattended(name),
     }),
-    json: ({ reply }) => reply,
-    text: ({ reply }) => [countsTable(reply), ...wakeLines(reply)].join('\n'),
+    json: ({ reply, unattended = [] }) => ({ ...reply, unattended }),
+    text: ({ reply, unattended = [] }, now, width) => [
+        countsTable(reply, width),
+        ...attemptTables(reply, width),
+        ...unattended.map((one) => `Warning: ${(0,commands_unattended/* unattendedWords */.Y)(one, now)} ${commands_unattended/* UNATTENDED_ADVICE */.c}`),
+        ...wakeLines(reply),
+    ].join('\n'),
 });
-function countsTable({ queues, due, jobs }) {
+function countsTable({ queues, due, jobs, oldest_due_seconds }, width) {
     const row = (name, counts) => [
         name,
-        ...COLUMNS.map((column) => String(counts[column])),
+        String(counts.due),
+        counts.oldest_due_seconds === null ? '' : (0,format/* duration */.p0)(counts.oldest_due_seconds),
+        ...STATUSES.map((status) => String(counts[status])),
     ];
-    return textTable(['Queue', 'Due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'], [...queues.map((queue) => row(queue.queue, queue)), row('all', { ...jobs, due })]);
+    return (0,text_table/* textTable */.e)(['Queue', 'Due', 'Oldest due', 'Waiting', 'Locked', 'Success', 'Failed', 'Disabled'], [...queues.map((queue) => row(queue.queue, queue)), row('all', { ...jobs, due, oldest_due_seconds })], width);
 }
-const COLUMNS = ['due', 'waiting', 'locked', 'success', 'failed', 'disabled'];
+const STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
+/** How the attempts of the last 24 hours went, by queue and by type. */
+function attemptTables({ executions_24h: day }, width) {
+    if (day.by_queue.length === 0)
+        return [];
+    const table = (title, lines) => (0,text_table/* textTable */.e)([title, 'Succeeded', 'Failed', 'Lost', 'Average', '95 % within'], lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+        name,
+        ...[success, failed, lost].map(String),
+        ...[average, p95].map((seconds) => (seconds === null ? '' : (0,format/* duration */.p0)(seconds))),
+    ]), width);
+    return [
+        '',
+        `Attempts of the last 24 hours${day.is_partial ? ', the newest 100,000' : ''}:`,
+        table('Queue', day.by_queue.map((line) => [line.queue, line])),
+        '',
+        table('Type', day.by_type.map((line) => [line.job_type, line])),
+    ];
+}
 function wakeLines({ wake }) {
     if (wake === null)
         return [];
@@ -59573,7 +60191,67 @@ function wakeLines({ wake }) {
     ];
 }
 
+;// CONCATENATED MODULE: ./lib/src/commands/update.js
+
+
+
+
+
+const { runAt, timeoutMinutes, schedule, timezone } = createInput.shape;
+const updateInput = schemas/* object */.Ikc({
+    jobId: jobId().describe('Id of the job; the list command shows it.'),
+    name: fields_text(500).optional().describe('New name.'),
+    config: config().optional().describe('New config, as a JSON object. It replaces the old one.'),
+    description: fields_text(10_000).optional().describe('New note for people.'),
+    priority: wholeNumber(-100, 100).optional().describe('New priority, -100 to 100; smaller runs first.'),
+    runAt: runAt.describe('When the job is due: a time with zone (2026-12-24T18:00:00Z), or a delay (90m, in 2h).'),
+    queue: queueName().optional().describe('Move the job to this queue.'),
+    maxRetries: wholeNumber(0, 100).optional().describe('New number of retries, 0 to 100.'),
+    timeoutMinutes: timeoutMinutes.describe('The longest that one attempt may take.'),
+    schedule: schedule.describe('New schedule: a cron expression of five fields, or @hourly, @daily, @weekly, @monthly, @yearly. Moves the job to its next occurrence.'),
+    timezone: timezone.describe('New IANA time zone of the schedule, such as Europe/Berlin.'),
+})
+    .refine(({ jobId: _, ...changes }) => Object.values(changes).some((value) => value !== undefined), {
+    message: 'update needs something to change, such as `config`, `run-at` or `priority`.',
+});
+const update = defineCommand({
+    name: 'update',
+    about: 'Change a job that does not run: its config, priority, due time, retries or schedule.',
+    input: updateInput,
+    positional: 'jobId',
+    run: async ({ jobId: id, ...input }, { queue }) => {
+        const { job, now } = await queue.show(id, 1);
+        if (!job)
+            throw noJob(id);
+        const changes = given({
+            name: input.name,
+            config: input.config,
+            description: input.description,
+            priority: input.priority,
+            run_at: input.runAt && instantOf(input.runAt, now),
+            queue: input.queue,
+            max_retries: input.maxRetries,
+            timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
+            schedule: input.schedule,
+            timezone: input.timezone,
+        });
+        return { command: 'verb', verb: 'update', replies: [await queue.update(id, changes)] };
+    },
+    json: ({ replies: [reply] }) => reply,
+    text: ({ replies: [reply] }) => reply?.applied
+        ? `${reply.changed ? 'Updated' : 'Nothing to change'}: ${reply.job_id} is ${reply.status}.`
+        : `Not updated: ${reply?.reason ?? 'the job is not there.'}`,
+    exitCode: ({ replies: [reply] }) => (reply?.applied ? 0 : 1),
+});
+/** A delay counts from the database's clock. */
+const instantOf = (at, now) => 'instant' in at ? at.instant : new Date(Date.parse(now) + at.delaySeconds * 1000).toISOString();
+
 ;// CONCATENATED MODULE: ./lib/src/commands/index.js
+
+
+
+
+
 
 
 
@@ -59599,11 +60277,16 @@ const COMMANDS = [
     show,
     logs,
     stats,
+    update,
     cancel,
     retry,
     enable,
     disable,
     deleteJobs,
+    queues_queues,
+    pause,
+    resume,
+    limit,
     doctor,
 ];
 const commandOf = (name) => COMMANDS.find((command) => command.name === name) ?? null;
@@ -59630,10 +60313,14 @@ const SYNONYMS = {
     abort: 'cancel',
     rerun: 'retry',
     requeue: 'retry',
-    pause: 'disable',
-    resume: 'enable',
+    unpause: 'resume',
+    throttle: 'limit',
+    depth: 'queues',
     remove: 'delete',
     rm: 'delete',
+    change: 'update',
+    edit: 'update',
+    set: 'update',
     scale: 'plan',
     matrix: 'plan',
     check: 'doctor',
@@ -59802,7 +60489,7 @@ function rawInputs(env) {
 
 /***/ }),
 
-/***/ 248:
+/***/ 3753:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -59814,21 +60501,28 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/src/commands/apply-words.js
 var apply_words = __nccwpck_require__(861);
+// EXTERNAL MODULE: ./lib/src/commands/change-many.js
+var change_many = __nccwpck_require__(513);
+// EXTERNAL MODULE: ./lib/src/commands/queue-table.js
+var queue_table = __nccwpck_require__(1739);
+// EXTERNAL MODULE: ./lib/src/commands/unattended.js
+var unattended = __nccwpck_require__(8515);
 // EXTERNAL MODULE: ./lib/src/text/format.js
 var format = __nccwpck_require__(4185);
+// EXTERNAL MODULE: ./lib/src/text/job-words.js
+var job_words = __nccwpck_require__(9231);
 // EXTERNAL MODULE: ./lib/src/text/disarm.js
 var disarm = __nccwpck_require__(1384);
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/escape.js
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/markdown.js
+/** GitHub's Markdown from text that nobody has checked, and the few forms of HTML that our pages use. */
 
 /** Words longer than this may be broken: three columns of them fit on a phone. */
 const LONG_WORD = 16;
 /**
- * Text that nobody vouches for, as plain words in GitHub's Markdown, in a table too: what means something to
- * Markdown or HTML is written as a character reference, which is shown and never obeyed.
- *
- * Mentions, issue numbers and bare links are found by GitHub in the text of the finished page, where a reference is
- * the character again. A `<wbr>` parts them there: it is not seen, and not copied.
- * @param limit the most characters to show; what is longer ends in `…`
+ * Untrusted text as plain words, in a table too. What means something to Markdown or HTML becomes a character
+ * reference. GitHub looks for mentions, issue numbers and bare links in the finished page, where a reference is the
+ * character again: an invisible `<wbr>` separates their parts.
+ * @param limit the most characters to show; longer text ends in `…`
  */
 function words(text, limit = 200) {
     // A character is at most two units long; the rest of a huge text is not looked at.
@@ -59838,13 +60532,13 @@ function words(text, limit = 200) {
         .map((word) => pieces(word).map(references).join('<wbr>'))
         .join(' ');
 }
-/** The same for a block of lines, as HTML that keeps them; links and mentions are not looked for in it. */
+/** Untrusted text as a block that keeps its lines. GitHub looks for no links and mentions in it. */
 function block(text, limit = 4_000) {
     const safe = references(shorten((0,disarm/* visible */.RK)(text.replace(/\r\n?/g, '\n')), limit)).replace(/\n/g, '&#10;');
     return `<pre>${safe}</pre>`;
 }
 const PARTS = /(?<=[@#])|(?<=:)(?=\/\/)|(?<=www)(?=\.)|(?<=GH)(?=-)|(?<=:)(?=[\w+-]+:)/i;
-/** Where a word may be parted: inside what would become a link, and if it is long, after its signs or every so often. */
+/** Splits a word inside what would become a link, and a long word after its signs or every 16 characters. */
 function pieces(word) {
     return word.split(PARTS).flatMap((piece) => {
         if (isShort(piece))
@@ -59866,39 +60560,45 @@ function shorten(text, limit) {
     const letters = Array.from(text);
     return letters.length > limit ? `${letters.slice(0, limit).join('')}…` : text;
 }
-/** A link with plain words, or the words alone where the address is not an http(s) one. */
-function escape_link(label, address) {
+/** A link with plain words, or only the words if the address is not an http(s) one. */
+function markdown_link(label, address) {
     const url = URL.canParse(address) ? new URL(address) : null;
     if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
         return words(label);
-    // Inside of a tag only the quote and, in a table, the bar mean something; the rest is for weaker parsers.
+    // Only the quote and, in a table, the bar mean something inside a tag; the rest is for weaker parsers.
     const href = url.href
         .replace(/[<>"'`|\\()[\]*\s]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
         .replaceAll('&', '&amp;');
     return `<a href="${href}">${words(label)}</a>`;
 }
-/** A Markdown table. Cells must be safe already. */
-function table(head, rows) {
+/**
+ * A Markdown table. Cells must be safe already.
+ * @param numeric the columns that are aligned to the right
+ */
+function table(head, rows, numeric = []) {
     const line = (cells) => `| ${cells.map((cell) => cell || ' ').join(' | ')} |`;
-    return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+    const alignment = head.map((_, column) => (numeric.includes(column) ? '---:' : ':---'));
+    return [line(head), line(alignment), ...rows.map(line)].join('\n');
 }
-/** Small print below. Text must be safe already. */
+/** Warnings, one a line. */
+const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${words(warning, 800)}`);
+/** A line in small print. Text must be safe already. */
 const small = (text) => (text === '' ? '' : `<br><sub>${text}</sub>`);
-/** What opens at a click. Title and body must be safe already. */
+/** A section that opens on a click. Title and body must be safe already. */
 const details = (title, body) => `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/fit.js
 
 /**
- * A step's summary may have 1 MiB of UTF-8; a larger one is not shown at all. The margin is for other pages of the
- * same step and for masks, which may be longer than what they hide.
+ * GitHub shows no summary of a step beyond 1 MiB of UTF-8. The margin is for other pages of the same step and for
+ * masks, which may be longer than what they hide.
  * Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
  */
 const PAGE_BYTES = 1_000_000;
-/** Bytes kept free for the notes on what was left out. */
+/** Bytes reserved for notes on what was left out. */
 const NOTES = 1000;
 /**
- * Sections in their order until the page is full. What does not fit is said, never dropped in silence.
+ * Joins sections in their order until the page is full, and says what did not fit.
  * @param limit bytes of UTF-8, at least some thousands
  */
 function fitPage(sections, limit = PAGE_BYTES) {
@@ -59924,7 +60624,7 @@ function fitPage(sections, limit = PAGE_BYTES) {
     }
     return `${kept.join('\n\n')}\n`;
 }
-function fitRows({ fold, head, rows, note = '' }, limit) {
+function fitRows({ fold, head, numeric, rows, note = '' }, limit) {
     let bytes = bytesOf(table(head, [])) + bytesOf(`${fold ?? ''}${note}`) + 300;
     let count = 0;
     for (const row of rows) {
@@ -59934,7 +60634,9 @@ function fitRows({ fold, head, rows, note = '' }, limit) {
         count++;
     }
     const cut = count < rows.length ? `… and ${rows.length - count} more, for which there is no room here.` : '';
-    const text = [table(head, rows.slice(0, count)), cut, note].filter((part) => part !== '').join('\n\n');
+    const text = [table(head, rows.slice(0, count), numeric), cut, note]
+        .filter((part) => part !== '')
+        .join('\n\n');
     return fold === undefined ? text : details(fold, text);
 }
 const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
@@ -59943,257 +60645,242 @@ const bytesOf = (text) => Buffer.byteLength(text, 'utf8');
 var schedule_coming = __nccwpck_require__(4299);
 // EXTERNAL MODULE: ./lib/src/schedule/in-words.js
 var in_words = __nccwpck_require__(2603);
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/job-rows.js
+// EXTERNAL MODULE: ./lib/src/text/headline.js
+var headline = __nccwpck_require__(6134);
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/job-table.js
 
 
 
 
-/**
- * Jobs as a table, in three columns: a phone shows them whole.
- * @param coming with the occurrences of schedules after the next one
- */
-function jobRows(jobs, now, coming = false) {
-    return {
-        head: ['Job', 'Status', 'Runs'],
-        rows: jobs.map((job) => [
-            `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
-            `${statusOf(job)}${small(retries(job))}`,
-            `${when(job, now)}${schedule(job)}${coming ? small(words((0,schedule_coming/* thenWords */.T6)(job, now))) : ''}`,
-        ]),
-    };
+
+
+/** @param coming also shows the occurrences of a schedule after the next one */
+function jobTable(jobs, now, coming = false) {
+    return { head: ['Job', 'Status', 'Runs'], rows: jobs.map((job) => jobCells(job, now, coming)) };
 }
-const retries = ({ current_retries: spent, max_retries: most, error_message: error }) => [spent > 0 ? `${spent} of ${most} retries spent` : '', words(error ?? '', 120)]
-    .filter((part) => part !== '')
-    .join('<br>');
-/** A job's status with what the bare word does not say. Safe text. */
-function statusOf(job) {
-    if (job.blocked)
-        return 'waiting for its key';
-    if (job.status === 'locked' && job.disable_requested_at)
-        return 'locked, then disabled';
-    if (job.lock_expired)
-        return 'locked, expired';
-    if (job.status === 'locked' && job.cancel_requested_at)
-        return 'being cancelled';
-    return job.status;
-}
-const schedule = (job) => job.schedule === null ? '' : small(words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110));
-function when(job, now) {
-    if (job.status === 'waiting')
-        return (0,format/* moment */.n$)(job.run_at, now);
-    if (job.status === 'locked')
-        return `started ${(0,format/* moment */.n$)(job.locked_at, now)}`;
-    return (0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now);
-}
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/warnings.js
-
-/** What is wrong around a run, each as a line of its own. */
-const warningLines = (warnings) => warnings.map((warning) => `⚠️ ${words(warning, 800)}`);
-
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/plan-page.js
-
-
-
-/** The page of a plan: what is due, and how many workers that is worth. */
-function planPage(backlog, workers, warnings) {
+function jobCells(job, now, coming) {
+    const { icon, words: status } = (0,job_words/* jobStatus */.WB)(job);
+    const { current_retries: spent, max_retries: most } = job;
+    const retries = spent > 0 ? `${spent} of ${most} retries spent` : '';
+    const error = words((0,headline/* headline */.P)(job.error_message ?? ''), 120);
+    const schedule = job.schedule === null ? '' : words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone), 110);
     return [
-        `### ${workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(workers, 'worker')} to start`}`,
-        ...warningLines(warnings),
-        {
-            head: ['Queue', 'Due', 'Side by side'],
-            rows: backlog.queues.map(({ queue, due, side_by_side: n }) => [words(queue), String(due), String(n)]),
-        },
+        `${words(job.name, 80)}${small(`${words(job.job_type)} · queue ${words(job.queue, 80)}<br><code>${words(job.job_id)}</code>`)}`,
+        `${icon}&nbsp;${words(status)}${small([retries, error].filter((part) => part !== '').join('<br>'))}`,
+        `${whenWords(job, now)}${small(schedule)}${coming ? small(words((0,schedule_coming/* thenWords */.T6)(job, now))) : ''}`,
     ];
+}
+function whenWords(job, now) {
+    // A phone breaks the name of the zone at its slash.
+    if (job.status === 'waiting')
+        return words((0,format/* moment */.n$)(job.run_at, now, job.timezone)).replaceAll('/', '/<wbr>');
+    if (job.status === 'locked')
+        return words(`started ${(0,format/* moment */.n$)(job.locked_at, now)}`);
+    return words((0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now));
 }
 
 // EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var handlers = __nccwpck_require__(940);
-;// CONCATENATED MODULE: ./lib/src/github/job-summary/outcomes.js
-
-
-/** Failures first: they are why people look. */
-const ORDER = [
-    'failed',
-    'cancelled',
-    'lost',
-    'retry',
-    'released',
-    'snoozed',
-    'success',
-];
-const SIGN = {
-    success: '✅',
-    failed: '❌',
-    retry: '🔁',
-    snoozed: '💤',
-    released: '↩️',
-    cancelled: '🚫',
-    lost: '❓',
-};
-/** As in "12 put off". */
-const COUNTED = {
-    success: 'succeeded',
-    failed: 'failed',
-    retry: 'will be retried',
-    snoozed: 'put off',
-    released: 'handed back',
-    cancelled: 'cancelled',
-    lost: 'lost the lock',
-};
-/** Of a chart's parts, dark enough for white figures on them. */
-const COLOUR = {
-    success: '#1a7f37',
-    failed: '#cf222e',
-    retry: '#bc4c00',
-    snoozed: '#0969da',
-    released: '#59636e',
-    cancelled: '#8250df',
-    lost: '#4d2d00',
-};
-/** What an attempt came to, beside its sign and its name. Safe text, empty for a plain success. */
-function cameTo(execution, now) {
-    const { outcome, attempt, maxRetries, nextRunAt, progress } = execution;
-    const next = nextRunAt === null ? '' : `, again ${(0,format/* moment */.n$)(nextRunAt, now)}`;
-    const verdict = {
-        success: nextRunAt === null ? '' : `next ${(0,format/* moment */.n$)(nextRunAt, now)}`,
-        failed: `failed for good${next}`,
-        retry: `will be retried ${(0,format/* moment */.n$)(nextRunAt, now)}`.trim(),
-        snoozed: `put off${next}`,
-        released: 'handed back',
-        cancelled: `cancelled${next}`,
-        lost: 'lost its lock: another run may have it',
-    }[outcome];
-    const plain = outcome === 'success' || outcome === 'snoozed' || outcome === 'released';
-    return [
-        verdict,
-        plain && attempt === 1 ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
-        words((0,format/* progressInWords */.EY)(progress), 120),
-    ]
-        .filter((part) => part !== '')
-        .join(' · ');
-}
-/** `took 1.3 s`, and so on. Safe text. */
-const took = (execution) => `took ${(0,format/* duration */.p0)(execution.durationSeconds)}`.replaceAll(' ', '&nbsp;');
-
+var handlers = __nccwpck_require__(2639);
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/charts.js
+/** Mermaid charts on the page of a run with many jobs. Colours of text and background are left to the page's theme. */
 
+/** Runs with fewer attempts get no histogram: the table shows every duration. */
+const MANY = 30;
 /** Bars that a phone can show with their names. */
 const BARS = 10;
-const NAME = 24;
-/** Colours of text and ground are left to the page, which is light or dark. */
-const themed = (variables, config) => `%%{init: ${JSON.stringify({ themeVariables: variables, ...config })}}%%`;
-const fenced = (lines) => `\`\`\`mermaid\n${lines.join('\n')}\n\`\`\``;
-/** How the attempts of a run ended. Empty where all ended alike. */
-function outcomeChart({ executions, succeeded }) {
-    const slices = new Map();
-    for (const { outcome } of executions)
-        slices.set(outcome, (slices.get(outcome) ?? 0) + 1);
-    slices.set('success', succeeded);
-    // The largest first, as Mermaid draws them, so that each gets the colour of its outcome.
-    const drawn = [...slices].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    if (drawn.length < 2)
+const NAME_LENGTH = 24;
+/** Upper ends of the bars of the histogram, in seconds, about three times as long each. */
+const STEPS = [
+    [0.1, 'under 0.1 s'],
+    [0.3, '0.1 to 0.3 s'],
+    [1, '0.3 to 1 s'],
+    [3, '1 to 3 s'],
+    [10, '3 to 10 s'],
+    [30, '10 to 30 s'],
+    [60, '30 to 60 s'],
+    [180, '1 to 3 min'],
+    [600, '3 to 10 min'],
+    [1800, '10 to 30 min'],
+    [3600, '30 to 60 min'],
+    [10_800, '1 to 3 h'],
+    [Number.POSITIVE_INFINITY, 'over 3 h'],
+];
+/** How long the attempts of a run took, as a histogram. Empty for few attempts, and if all took about as long. */
+function durationChart(executions) {
+    if (executions.length <= MANY)
         return '';
-    const colours = Object.fromEntries(drawn.map(([name], index) => [`pie${index + 1}`, COLOUR[name]]));
-    const look = {
-        ...colours,
-        pieOpacity: '1',
-        pieStrokeColor: '#8b949e',
-        pieOuterStrokeColor: '#8b949e',
-        pieSectionTextColor: '#ffffff',
-    };
-    return fenced([
-        themed(look, {}),
-        'pie showData',
-        ...drawn.map(([name, count]) => `  "${COUNTED[name]}" : ${count}`),
-    ]);
+    const counts = STEPS.map(() => 0);
+    for (const { durationSeconds } of executions) {
+        const step = STEPS.findIndex(([below]) => durationSeconds < below);
+        counts[step] = (counts[step] ?? 0) + 1;
+    }
+    const first = counts.findIndex((count) => count > 0);
+    const last = counts.findLastIndex((count) => count > 0);
+    if (first === last)
+        return '';
+    const bars = STEPS.slice(first, last + 1).map(([, label], index) => {
+        const count = counts[first + index] ?? 0;
+        return { label: `${label}: ${count}`, value: count };
+    });
+    return barChart(`How long ${(0,format/* plural */.LS)(executions.length, 'attempt')} took`, bars);
 }
-/** Where the time of a run went: its slowest attempts, in seconds. Empty where none took a second. */
+/** The slowest attempts of a run, in seconds. Empty if none took a second. */
 function slowestChart(executions) {
     const slowest = [...executions].sort((a, b) => b.durationSeconds - a.durationSeconds).slice(0, BARS);
-    const longest = slowest[0]?.durationSeconds ?? 0;
-    if (longest < 1)
+    if ((slowest[0]?.durationSeconds ?? 0) < 1)
         return '';
-    const look = { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } };
-    const size = { xyChart: { width: 600, height: 80 + slowest.length * 32 } };
-    return fenced([
-        themed(look, size),
-        'xychart-beta horizontal',
-        '  title "The slowest, in seconds"',
-        `  x-axis [${slowest.map(({ name, durationSeconds }, index) => `"${index + 1}. ${label(name)} (${durationSeconds.toFixed(1)} s)"`).join(', ')}]`,
-        `  y-axis 0 --> ${Math.ceil(longest * 1.1)}`,
-        `  bar [${slowest.map(({ durationSeconds }) => durationSeconds.toFixed(1)).join(', ')}]`,
-    ]);
+    const bars = slowest.map(({ name, durationSeconds }, index) => {
+        const seconds = durationSeconds.toFixed(1);
+        return { label: `${index + 1}. ${label(name)} (${seconds} s)`, value: Number(seconds) };
+    });
+    return barChart('The slowest, in seconds', bars);
 }
-/** A name that means nothing to Mermaid: letters, figures, and what joins them. */
+function barChart(title, bars) {
+    const config = {
+        themeVariables: { xyChart: { plotColorPalette: '#0969da', backgroundColor: 'transparent' } },
+        xyChart: { width: 600, height: 80 + bars.length * 32 },
+    };
+    const longest = Math.max(...bars.map(({ value }) => value));
+    return [
+        '```mermaid',
+        `%%{init: ${JSON.stringify(config)}}%%`,
+        'xychart-beta horizontal',
+        `  title "${title}"`,
+        `  x-axis [${bars.map((bar) => `"${bar.label}"`).join(', ')}]`,
+        `  y-axis 0 --> ${Math.ceil((longest * 11) / 10)}`,
+        `  bar [${bars.map(({ value }) => value).join(', ')}]`,
+        '```',
+    ].join('\n');
+}
+/** A name without anything that Mermaid understands: letters, digits, and what joins them. */
 function label(name) {
     const letters = Array.from(name
         .replace(/[^\p{L}\p{M}\p{N} .,_/-]+/gu, ' ')
         .replace(/\s+/g, ' ')
         .trim());
-    return letters.length > NAME ? `${letters.slice(0, NAME).join('')}…` : letters.join('');
+    return letters.length > NAME_LENGTH ? `${letters.slice(0, NAME_LENGTH).join('')}…` : letters.join('');
 }
 
+;// CONCATENATED MODULE: ./lib/src/github/job-summary/outcome-words.js
+/** What an attempt of a run came to, in words for its page. */
+
+
+/** Failures first: they are why people look. */
+const ORDER = [
+    'failed',
+    'lost',
+    'retry',
+    'cancelled',
+    'released',
+    'snoozed',
+    'success',
+];
+/** As in "12 snoozed". */
+const COUNTED = {
+    success: 'succeeded',
+    failed: 'failed',
+    retry: 'to be retried',
+    snoozed: 'snoozed',
+    released: 'handed back',
+    cancelled: 'cancelled',
+    lost: 'lost the lock',
+};
+/** Safe text, empty for a success that needs no words. */
+function outcomeWords(execution, now) {
+    const { outcome, attempt, maxRetries, progress } = execution;
+    const isFirst = attempt === 1 && (outcome === 'success' || outcome === 'snoozed' || outcome === 'released');
+    // A success is at its end, whatever it last reported.
+    const reached = outcome === 'success' ? '' : (0,format/* progressInWords */.EY)(progress);
+    return [
+        fate(execution, now),
+        isFirst ? '' : `attempt ${attempt} of ${maxRetries + 1}`,
+        reached === '' ? '' : `reached ${words(reached, 120)}`,
+    ]
+        .filter((part) => part !== '')
+        .join(' · ');
+}
+function fate({ outcome, nextRunAt, timezone }, now) {
+    const at = nextRunAt === null ? '' : words((0,format/* clockTime */.qo)(nextRunAt, now, timezone));
+    const next = at === '' ? '' : `next occurrence at ${at}`;
+    switch (outcome) {
+        case 'success':
+            return next;
+        case 'failed':
+            return `failed for good${next === '' ? '' : `, ${next}`}`;
+        case 'retry':
+            return `due again at ${at}, with the next run`;
+        case 'snoozed':
+            return `snoozed until ${at}`;
+        case 'released':
+            return 'handed back for the next run';
+        case 'cancelled':
+            return `cancelled${next === '' ? '' : `, ${next}`}`;
+        case 'lost':
+            return 'lost its lock: another run may have it';
+    }
+}
+/** `took 1.3 s`. Safe text. */
+const took = ({ durationSeconds }) => `took ${(0,format/* duration */.p0)(durationSeconds)}`.replaceAll(' ', '&nbsp;');
+
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/failures.js
+/** What went wrong in a run: each failure by its headline, with the whole error on a click. */
 
 
-/** Kinds of failure that are told; the log and the table have all. */
+
+
+/** Kinds of failure on the page; the log and the table have all. */
 const GROUPS = 25;
 const NAMES = 3;
 const IDS = 10;
-/** Whether it went wrong, so that it is told by its error and not as a row. */
-const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'cancelled' || outcome === 'lost' || outcome === 'retry';
-/**
- * What went wrong, the first line of each error in sight and the rest at a click. Three hundred jobs that failed alike
- * are one thing to mend, and one thing to read.
- */
+/** Whether an attempt is shown by its error and not as a row. */
+const wentWrong = ({ outcome }) => outcome === 'failed' || outcome === 'retry' || outcome === 'lost';
+/** One section for each kind of failure, the worst first. Attempts with the same error are one kind. */
 function failures(executions, now) {
     const groups = new Map();
     for (const execution of executions.filter(wentWrong)) {
-        const alike = likeness(execution);
-        groups.set(alike, [...(groups.get(alike) ?? []), execution]);
+        const kind = kindOf(execution);
+        groups.set(kind, [...(groups.get(kind) ?? []), execution]);
     }
     const sorted = [...groups.values()].sort((a, b) => rank(a) - rank(b) || b.length - a.length);
-    const told = sorted.slice(0, GROUPS);
-    const more = groups.size - told.length;
+    const more = groups.size - GROUPS;
     return [
-        ...told.map((group) => failure(group, now)),
+        ...sorted.slice(0, GROUPS).map((group) => failure(group, now)),
         more > 0
             ? `… and ${more} more kinds of failure, in the log and in the table \`cloud_job_executions\`.`
             : '',
     ];
 }
-/** By the worst outcome first. */
 const rank = ([first]) => (first ? ORDER.indexOf(first.outcome) : 0);
-/** Errors that differ in numbers and identifiers alone are alike. */
-const likeness = ({ outcome, failureKind, error }) => JSON.stringify([
-    outcome,
-    failureKind,
-    firstLine(error ?? '').replace(/[\da-f]{8}-[\da-f-]{27}|\b[\da-f]{12,}\b|\d+/gi, '#'),
-]);
+/** Ids, addresses, times and other numbers, which differ between errors of one kind. */
+const VARYING = /[\da-f]{8}-[\da-f]{4}-[\da-f-]{22}|0x[\da-f]+|\b[\da-f]{12,}\b|\d+/gi;
+/** The whole error counts: two tracebacks may have the same first line. */
+const kindOf = ({ outcome, failureKind, error }) => JSON.stringify([outcome, failureKind, (error ?? '').trim().replace(VARYING, '#')]);
 function failure(group, now) {
     const [first] = group;
     if (first === undefined)
         return '';
-    const error = first.error ?? '';
-    const line = error.trim() === '' ? '' : `<br>${words(firstLine(error), 300)}`;
-    const title = `${SIGN[first.outcome]} ${who(group)}${line}${small(fate(group, first, now))}`;
+    const error = (first.error ?? '').trim();
+    const line = (0,headline/* headline */.P)(error);
+    const title = `${job_words/* OUTCOME_ICONS */.sM[first.outcome]} ${namesOf(group)}${line === '' ? '' : `<br>${words(line, 300)}`}`;
     const ids = group.slice(0, IDS).map(({ jobId }) => `<code>${words(jobId)}</code>`);
-    const jobs = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${group.length > IDS ? `, and ${group.length - IDS} more` : ''}`;
-    const facts = `${jobs}; type ${words(first.jobType)}, kind of failure <code>${words(first.failureKind ?? 'none')}</code>.`;
-    return details(title, error === '' ? facts : `${block(error)}\n\n${facts}`);
+    const more = group.length > IDS ? `, and ${group.length - IDS} more` : '';
+    const kind = first.failureKind === null ? '' : `, kind of failure <code>${words(first.failureKind)}</code>`;
+    const facts = `${ids.length > 1 ? 'Jobs' : 'Job'} ${ids.join(', ')}${more}; type ${words(first.jobType)}${kind}.`;
+    const isShown = error === line && line.length <= 300;
+    return details(`${title}${small(fateOf(group, first, now))}`, isShown ? facts : `${block(error)}\n\n${facts}`);
 }
-function who(group) {
+function namesOf(group) {
     const names = group.slice(0, NAMES).map(({ name }) => `<strong>${words(name, 80)}</strong>`);
     const more = group.length - names.length;
     return `${names.join(', ')}${more > 0 ? ` and <strong>${more} more</strong>` : ''}`;
 }
-const fate = (group, first, now) => group.length === 1
-    ? `${cameTo(first, now)} · ${took(first)}`
-    : `${group.length} attempts alike; the first: ${cameTo(first, now)}`;
-const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
+const fateOf = (group, first, now) => group.length === 1
+    ? `${outcomeWords(first, now)} · ${took(first)}`
+    : `${group.length} attempts with this error; the first: ${outcomeWords(first, now)}`;
 
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/run-page.js
+/** The page of a run: what a person in a hurry has to know first, then what went wrong, then the rest. */
+
 
 
 
@@ -60202,22 +60889,22 @@ const firstLine = (text) => text.trim().split(/[\r\n]/, 1)[0] ?? '';
 
 
 const ROWS = 200;
-/** As many rows as are seen at a glance. */
+/** As many rows as a person sees at a glance. */
 const SHORT = 10;
 /** Warnings of jobs that are shown one by one. */
 const JOB_WARNINGS = 20;
-/** The page of a run, as sections from the most to the least important. */
+/** Sections from the most to the least important. */
 function runPage(report, now, warnings = []) {
     const executions = [...report.executions].sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome));
     return [
-        `### ${headline(report)}`,
+        `### ${title(report)}`,
         facts(report),
         ...(report.error ? [`**The run ended early.** ${words(report.error, 500)}`] : []),
         ...warningLines(warnings),
         ...jobWarnings(executions),
         ...failures(executions, now),
-        ...(executions.length > SHORT ? [outcomeChart(report), slowestChart(executions)] : []),
-        ...rest(executions, report, now),
+        ...(executions.length > SHORT ? [durationChart(executions), slowestChart(executions)] : []),
+        ...otherJobs(executions, report, now),
         ...highlights(executions),
     ];
 }
@@ -60227,9 +60914,7 @@ function jobWarnings(executions) {
     const more = all.length > JOB_WARNINGS ? [`… and ${all.length - JOB_WARNINGS} more warnings, in the log.`] : [];
     return [...warningLines(all.slice(0, JOB_WARNINGS)), ...more];
 }
-/** What a person in a hurry has to know. */
-function headline({ claimed, succeeded, failed, retried, error }) {
-    const jobs = (0,format/* plural */.LS)(claimed, 'job');
+function title({ claimed, succeeded, failed, retried, cancelled, error }) {
     if (claimed === 0)
         return error ? '❌ The run could not do its work' : '✅ Nothing was due';
     if (failed > 0)
@@ -60237,24 +60922,32 @@ function headline({ claimed, succeeded, failed, retried, error }) {
     if (retried > 0)
         return `🔁 ${share(retried, claimed)} will be retried`;
     if (succeeded === claimed)
-        return `✅ ${jobs} succeeded`;
-    return succeeded > 0 ? `✅ ${succeeded} of ${jobs} succeeded` : `↩️ ${jobs} taken, none finished`;
+        return `✅ ${(0,format/* plural */.LS)(claimed, 'job')} succeeded`;
+    if (succeeded > 0)
+        return `✅ ${succeeded} of ${(0,format/* plural */.LS)(claimed, 'job')} succeeded`;
+    if (cancelled === claimed)
+        return `🚫 ${share(cancelled, claimed)} ${claimed === 1 ? 'was' : 'were'} cancelled`;
+    return `↩️ ${(0,format/* plural */.LS)(claimed, 'job')} taken, none finished`;
 }
 function share(part, whole) {
     if (part < whole)
         return `${part} of ${(0,format/* plural */.LS)(whole, 'job')}`;
     return whole === 1 ? 'The job' : `All ${whole} jobs`;
 }
-/** What the headline does not say; nothing about what did not happen. */
+/** What the title does not say, and nothing about what did not happen. */
 function facts(report) {
     const { claimed, succeeded, failed, retried, expired, remaining } = report;
     const parts = [
-        succeeded > 0 && succeeded < claimed ? `${succeeded} ${COUNTED.success}` : '',
+        succeeded > 0 && succeeded < claimed && (failed > 0 || retried > 0)
+            ? `${succeeded} ${COUNTED.success}`
+            : '',
         retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
         ...others(report),
         expired > 0 ? `${(0,format/* plural */.LS)(expired, 'lock')} of dead workers ended` : '',
-        remaining === null ? 'what is left is not known' : '',
-        remaining !== null && remaining > 0 ? `**${remaining} due and left**` : '',
+        remaining === null ? 'the number of due jobs left is not known' : '',
+        remaining !== null && remaining > 0
+            ? `**${report.remainingIsMinimum ? 'at least ' : ''}${(0,format/* plural */.LS)(remaining, 'due job')} left**`
+            : '',
         `took ${(0,format/* duration */.p0)(report.durationSeconds)}`,
     ];
     const why = {
@@ -60264,51 +60957,53 @@ function facts(report) {
         signal: ' The runner stopped the run; jobs were handed back.',
         error: '',
     }[report.stopCause];
-    // The dot ends a line and begins none.
+    // The no-break space keeps the dot at the end of a line, not at the start of the next.
     const text = parts.filter((part) => part !== '').join('\u00a0· ');
     return `${text.charAt(0).toUpperCase()}${text.slice(1)}.${why}`;
 }
-/** Attempts that neither succeeded nor failed. */
-function others({ claimed, succeeded, failed, retried, executions }) {
-    const counts = ['cancelled', 'lost', 'released', 'snoozed'].map((outcome) => ({
-        outcome,
-        count: executions.filter((execution) => execution.outcome === outcome).length,
-    }));
-    const all = claimed - succeeded - failed - retried;
-    // Of very many, the report keeps only some.
-    if (counts.reduce((sum, { count }) => sum + count, 0) < all)
-        return [`${all} with another outcome`];
-    return counts.flatMap(({ outcome, count }) => (count > 0 ? [`${count} ${COUNTED[outcome]}`] : []));
+/** How many attempts neither succeeded nor failed. */
+function others({ claimed, succeeded, failed, retried, cancelled, executions }) {
+    const kept = (outcome) => executions.filter((execution) => execution.outcome === outcome).length;
+    const counts = {
+        cancelled: cancelled < claimed ? cancelled : 0,
+        lost: kept('lost'),
+        released: kept('released'),
+        snoozed: kept('snoozed'),
+    };
+    const known = cancelled + counts.lost + counts.released + counts.snoozed;
+    const unknown = claimed - succeeded - failed - retried - known;
+    // Of very many attempts the report keeps only some.
+    const more = unknown > 0 ? [`${unknown} with another outcome`] : [];
+    const outcomes = Object.keys(counts);
+    return [
+        ...outcomes.flatMap((outcome) => (counts[outcome] > 0 ? [`${counts[outcome]} ${COUNTED[outcome]}`] : [])),
+        ...more,
+    ];
 }
-/** The attempts that need no error told, in three columns: a phone shows them whole. */
-function rest(executions, report, now) {
+/** The attempts without an error, in three columns, which fit a phone. */
+function otherJobs(executions, report, now) {
     const calm = executions.filter((execution) => !wentWrong(execution));
     if (calm.length === 0)
         return [];
     const rows = calm
         .slice(0, ROWS)
         .map((execution) => [
-        `${SIGN[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(cameTo(execution, now))}`,
-        words(execution.error ? execution.error : brief(execution.result), 160),
+        `${job_words/* OUTCOME_ICONS */.sM[execution.outcome]}&nbsp;${words(execution.name, 80)}${small(outcomeWords(execution, now))}`,
+        words(execution.error ? (0,headline/* headline */.P)(execution.error) : brief(execution.result), 160),
         (0,format/* duration */.p0)(execution.durationSeconds).replaceAll(' ', '&nbsp;'),
     ]);
-    const troubled = executions.filter(wentWrong).length;
-    // Of very many, the report keeps only some.
-    const more = report.claimed - troubled - rows.length;
-    const head = ['Job', 'Result', 'Took'];
+    const wrong = executions.filter(wentWrong).length;
+    const more = report.claimed - wrong - rows.length;
     const note = more > 0 ? `… and ${more} more, in the log and in the table \`cloud_job_executions\`.` : '';
+    const section = { head: ['Job', 'Result', 'Took'], numeric: [2], rows, note };
     if (executions.length <= SHORT)
-        return [{ head, rows, note }];
+        return [section];
+    const count = rows.length + more;
     return [
-        {
-            fold: `${(0,format/* plural */.LS)(rows.length + more, 'job')}${troubled > 0 ? ' without trouble' : ''}`,
-            head,
-            rows,
-            note,
-        },
+        { ...section, fold: wrong > 0 ? `${count} other ${count === 1 ? 'job' : 'jobs'}` : (0,format/* plural */.LS)(count, 'job') },
     ];
 }
-/** A result in a few words: what a person would read out of it. */
+/** The plain fields of a result in one line. */
 function brief(result) {
     if (result === null)
         return '';
@@ -60325,7 +61020,7 @@ function highlights(executions) {
         const found = (0,handlers/* highlightsOf */.Xz)(jobType, result);
         if (found === null)
             return [];
-        const items = found.links.map(({ text, url }) => `- ${escape_link(text, url)}`);
+        const items = found.links.map(({ text, url }) => `- ${markdown_link(text, url)}`);
         return [`#### ${words(name, 80)}: ${words(found.heading, 80)}\n\n${items.join('\n')}`];
     });
 }
@@ -60336,23 +61031,27 @@ function highlights(executions) {
 
 
 
+
+
+/** Executions whose output is shown. */
 const OUTPUTS = 3;
-/** The page of one job: what it is, how it is doing, and its executions, newest first. */
 function showPage({ job, executions }, now) {
     if (!job)
         return ['### There is no such job'];
+    const { icon, words: status } = (0,job_words/* jobStatus */.WB)(job);
     return [
-        `### ${words(job.name)}: ${statusOf(job)}`,
+        `### ${icon} ${words(job.name)}: ${words(status)}`,
         words(job.description, 1000),
         show_page_facts(job, now),
-        jobRows([job], now),
-        job.error_message ? `The last error:\n\n${block(job.error_message)}` : '',
+        jobTable([job], now),
+        lastError(job),
         executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
         executions.length === 0
             ? ''
             : {
                 head: ['Status', 'Result or error', 'Took'],
-                rows: executions.map((execution) => executionCells(execution, now)),
+                numeric: [2],
+                rows: executions.map((execution) => executionCells(execution, job, now)),
             },
         details('Config', block(JSON.stringify(job.config, null, 2), 16_000)),
         ...executions
@@ -60361,38 +61060,49 @@ function showPage({ job, executions }, now) {
             .map((execution) => details(outputTitle(execution, now), block(execution.output ?? '', 20_000))),
     ];
 }
+/** The last error in full, if the table above shows only its headline. */
+function lastError({ error_message: error }) {
+    if (error === null || error.trim() === '' || error.trim() === (0,headline/* headline */.P)(error))
+        return '';
+    return `The last error:\n\n${block(error)}`;
+}
 function show_page_facts(job, now) {
+    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now).map((at) => (0,format/* clockTime */.qo)(at, now, job.timezone));
     const parts = [
         job.schedule
             ? `Schedule <code>${words(job.schedule)}</code>: ${words((0,in_words/* scheduleInWords */.q)(job.schedule, job.timezone))}. Missed occurrences: ${words((0,schedule_coming/* missedWords */.Ry)(job))}.`
             : '',
-        upcoming(job, now),
+        next.length === 0 ? '' : `Next: ${words(next.join('; '), 400)}.`,
         job.source ? `From <code>${words(job.source)}</code>.` : '',
         job.unique_key ? `Unique key <code>${words(job.unique_key)}</code>.` : '',
         job.concurrency_key ? `Concurrency key <code>${words(job.concurrency_key)}</code>.` : '',
         job.timeout_seconds === null ? '' : `Each attempt may take ${(0,format/* duration */.p0)(job.timeout_seconds)}.`,
-        job.locked_by ? `Held by <code>${words(job.locked_by)}</code>.` : '',
-        job.lock_expires_at ? `The lock ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed.` : '',
-        `Created ${(0,format/* moment */.n$)(job.created_at, now)}.`,
+        job.locked_by ? `Locked by <code>${words(job.locked_by)}</code>.` : '',
+        job.lock_expires_at
+            ? `The lock expires ${words((0,format/* moment */.n$)(job.lock_expires_at, now))} unless it is renewed.`
+            : '',
+        `Created ${words((0,format/* moment */.n$)(job.created_at, now))}.`,
     ];
     return parts.filter((part) => part !== '').join(' ');
 }
-function upcoming(job, now) {
-    const next = (0,schedule_coming/* comingOccurrences */.ew)(job, now);
-    return next.length === 0 ? '' : `Next: ${next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')}.`;
-}
-function executionCells(execution, now) {
-    const { status, failure_kind: kind, attempt, started_at, duration_seconds: seconds, run_url: run, } = execution;
-    const started = `attempt ${attempt}, ${(0,format/* moment */.n$)(started_at, now)}${(0,schedule_coming/* lateWords */.sq)(execution)}`;
+function executionCells(execution, job, now) {
+    const { attempt, started_at: started, duration_seconds: seconds, run_url: run, result } = execution;
+    const { icon, words: status } = (0,job_words/* executionStatus */.Fn)(execution);
+    const when = words(`attempt ${attempt}, ${(0,format/* moment */.n$)(started, now, job.timezone)}${(0,schedule_coming/* lateWords */.sq)(execution)}`);
+    const error = execution.error_message;
+    const said = error === null ? (result === null ? '' : JSON.stringify(result)) : (0,headline/* headline */.P)(error);
     return [
-        `${kind ? `failed: ${words(kind)}` : status}${small(started)}${run ? `<br><sub>${escape_link('run', run)}</sub>` : ''}`,
-        `${words(execution.error_message ?? (execution.result === null ? '' : JSON.stringify(execution.result)), 200)}${small(words((0,format/* progressInWords */.EY)(execution.progress), 120))}`,
+        `${icon}&nbsp;${words(status)}${small(when)}${run ? `<br><sub>${markdown_link('run', run)}</sub>` : ''}`,
+        `${words(said, 200)}${small(words(progressOf(execution), 120))}`,
         seconds === null ? '' : (0,format/* duration */.p0)(seconds).replaceAll(' ', '&nbsp;'),
     ];
 }
-function outputTitle(execution, now) {
-    return `Output of attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}`;
+/** Progress of an attempt that runs, or how far it got. A success is at its end, whatever it last reported. */
+function progressOf({ status, progress }) {
+    const text = status === 'success' ? '' : (0,format/* progressInWords */.EY)(progress);
+    return text === '' || status === 'running' ? text : `reached ${text}`;
 }
+const outputTitle = ({ attempt, started_at }, now) => `Output of attempt ${attempt}, started ${words((0,format/* moment */.n$)(started_at, now))}`;
 
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/stats-page.js
 
@@ -60403,6 +61113,7 @@ function statsPage(stats) {
         `### ${(0,format/* plural */.LS)(stats.total, 'job')}: ${stats.due} due now`,
         {
             head: ['Queue', 'Due now', 'Jobs'],
+            numeric: [1],
             rows: stats.queues.map((queue) => [
                 words(queue.queue),
                 `${queue.due}${queue.oldest_due_seconds === null ? '' : small(`the oldest for ${(0,format/* duration */.p0)(queue.oldest_due_seconds)}`)}`,
@@ -60411,8 +61122,10 @@ function statsPage(stats) {
                     .join(', '),
             ]),
         },
-        `${stats.scheduled} waiting for their time, ${stats.blocked} waiting for their key.`,
+        `${stats.scheduled} scheduled for later, ${stats.blocked} blocked by a concurrency key.`,
         recent(stats.executions_24h),
+        attempts(stats.executions_24h, 'Queue', stats.executions_24h.by_queue.map((line) => [line.queue, line])),
+        attempts(stats.executions_24h, 'Type', stats.executions_24h.by_type.map((line) => [line.job_type, line])),
         stats.expired_locks > 0
             ? `**${(0,format/* plural */.LS)(stats.expired_locks, 'lock')} expired**: the next run ends them.`
             : '',
@@ -60422,7 +61135,7 @@ function statsPage(stats) {
         ...wake(stats),
     ];
 }
-/** What the database did to start workflows. Safe text. */
+/** What the database did to start workflows. */
 function wake({ wake, now }) {
     if (wake === null)
         return [];
@@ -60434,13 +61147,44 @@ function wake({ wake, now }) {
             .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
     ];
 }
-function recent(executions) {
-    const kinds = Object.entries(executions.failure_kinds).map(([kind, count]) => `${words(kind)} ${count}`);
-    const failed = `${executions.failed} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`;
-    const took = executions.average_seconds === null
+/** The attempts of the last 24 hours by queue or by type. */
+function attempts(day, title, lines) {
+    if (lines.length === 0)
+        return '';
+    return {
+        head: [
+            title,
+            `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`,
+            'Failed',
+            'Lost',
+            'Average',
+            '95 % within',
+        ],
+        numeric: [1, 2, 3, 4, 5],
+        rows: lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+            words(name),
+            ...[success, failed, lost].map(String),
+            ...[average, p95].map((seconds) => (seconds === null ? '' : (0,format/* duration */.p0)(seconds))),
+        ]),
+    };
+}
+/** Kinds of attempts that did not succeed and did not fail either. */
+const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped'];
+function recent({ success, running, failure_kinds: kinds, ...took }) {
+    const all = Object.entries(kinds).filter(([, count]) => count > 0);
+    const failures = all.filter(([kind]) => !NOT_FAILED.includes(kind));
+    const failed = failures.reduce((sum, [, count]) => sum + count, 0);
+    const by = failures.map(([kind, count]) => `${words(kind)} ${count}`).join(', ');
+    const parts = [
+        `${success} succeeded`,
+        `${failed} failed${by === '' ? '' : ` (${by})`}`,
+        ...all.filter(([kind]) => NOT_FAILED.includes(kind)).map(([kind, count]) => `${count} ${words(kind)}`),
+        `${running} running`,
+    ];
+    const times = took.average_seconds === null
         ? ''
-        : `; ${(0,format/* duration */.p0)(executions.average_seconds)} on average, 95 % within ${(0,format/* duration */.p0)(executions.p95_seconds ?? 0)}`;
-    return `Last 24 hours: ${executions.success} executions succeeded, ${failed}, ${executions.running} running${took}.`;
+        : `; ${(0,format/* duration */.p0)(took.average_seconds)} on average, 95 % within ${(0,format/* duration */.p0)(took.p95_seconds ?? 0)}`;
+    return `Executions of the last 24 hours: ${parts.join(', ')}${times}.`;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/page.js
@@ -60453,34 +61197,49 @@ function recent(executions) {
 
 
 
+
+
+
 /**
- * The page that a person reads on the run's summary.
- * @param answer with its secrets hidden already: once escaped and cut, they would not be found
- * @param now for "in 4 min"
+ * The page of one call on the summary of its run.
+ * @param answer without its secrets: once escaped and cut, they would not be found
  */
 function page(answer, now) {
     return fitPage(sections(answer, now));
 }
-/** The page of a call that failed. @param message with its secrets hidden already */
+/** The page of a call that failed. @param message without secrets */
 const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(message)}\n`;
 function sections(answer, now) {
     switch (answer.command) {
         case 'run':
             return runPage(answer.report, now, answer.warnings);
         case 'plan':
-            return planPage(answer.reply, answer.workers, answer.warnings);
+            return [
+                `### ${answer.workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(answer.workers, 'worker')} to start`}`,
+                ...warningLines(answer.warnings),
+                {
+                    head: ['Queue', 'Due', 'Side by side'],
+                    numeric: [1, 2],
+                    rows: answer.reply.queues.map((one) => [
+                        words(one.queue),
+                        String(one.due),
+                        String(one.side_by_side),
+                    ]),
+                },
+            ];
         case 'dry-run':
             return [
                 `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
                 answer.peek.due > answer.peek.jobs.length
                     ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
                     : 'Nothing was claimed. A run would take them in this order:',
-                jobRows(answer.peek.jobs, now),
+                jobTable(answer.peek.jobs, now),
             ];
         case 'create':
             return [
                 `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
                 `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+                ...warningLines(answer.warnings ?? []),
             ];
         case 'apply':
             return [
@@ -60499,7 +61258,7 @@ function sections(answer, now) {
             const { jobs, next } = answer.reply;
             return [
                 `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
-                jobs.length > 0 ? jobRows(jobs, now, true) : 'No job matches.',
+                jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
                 next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
             ];
         }
@@ -60511,17 +61270,35 @@ function sections(answer, now) {
                 block(answer.execution.output || '(nothing was printed)', 20_000),
             ];
         case 'stats':
-            return statsPage(answer.reply);
+            return [
+                ...statsPage(answer.reply),
+                ...warningLines((answer.unattended ?? []).map((one) => (0,unattended/* unattendedWords */.Y)(one, now))),
+            ];
         case 'verb':
             return [
                 `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
-                answer.replies
-                    .map(({ job_id: id, status, reason }) => `Job <code>${words(id)}</code> is ${words(status ?? 'not there')}.${reason ? ` ${words(reason, 400)}` : ''}`)
-                    .join('\n\n'),
+                answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
+            ];
+        case 'bulk': {
+            const [line = '', ...refused] = (0,change_many/* manyText */.nL)(answer).split('\n');
+            return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
+        }
+        case 'queues':
+            return [
+                `### ${(0,format/* plural */.LS)(answer.reply.queues.length, 'queue')}`,
+                {
+                    head: queue_table/* QUEUE_HEAD */.lT,
+                    numeric: [1],
+                    rows: answer.reply.queues.map((row) => (0,queue_table/* queueCells */.Zc)(row, now).map((cell) => words(cell, 500))),
+                },
             ];
         case 'doctor':
             return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
     }
+}
+function changeLine(verb, reply) {
+    const state = (0,job_words/* changedStatus */.tU)(verb, reply);
+    return `Job <code>${words(reply.job_id)}</code> is ${words(state.words)}.${state.reason && ` ${words(state.reason, 400)}`}`;
 }
 function verdict(checks) {
     if (checks.some((check) => check.state === 'bad'))
@@ -60546,11 +61323,14 @@ function checkRows(checks) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Kn: () => (/* binding */ writeOutputs),
-/* harmony export */   MR: () => (/* binding */ runOutputs)
+/* harmony export */   MR: () => (/* binding */ runOutputs),
+/* harmony export */   u7: () => (/* binding */ OutputError)
 /* harmony export */ });
 /* unused harmony exports OUTPUTS, OUTPUT_LIMIT, encodeOutputs */
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7394);
 /* harmony import */ var _commands_run_json_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(995);
+/* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6912);
+
 
 
 /**
@@ -60654,16 +61434,29 @@ function runOutputs(report) {
         })),
     };
 }
+/** An output could not be written to the file that the runner reads. */
+class OutputError extends Error {
+    name = 'OutputError';
+}
 /**
  * Writes outputs to the file that the runner reads. Does nothing outside of a runner.
  * @param env the environment of this process, where `@actions/core` looks as well
  * @returns what was left out, to be logged as warnings
+ * @throws OutputError that names the output
  */
 function writeOutputs(outputs, env, redact) {
     const { values, warnings } = encodeOutputs(outputs, redact);
-    if (env.GITHUB_OUTPUT) {
-        for (const [name, value] of values)
+    if (!env.GITHUB_OUTPUT)
+        return warnings;
+    for (const [name, value] of values) {
+        try {
             _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setOutput */ .uH(name, value);
+        }
+        catch (cause) {
+            throw new OutputError(`The output \`${name}\` could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .U)(cause)}`, {
+                cause,
+            });
+        }
     }
     return warnings;
 }
@@ -60689,7 +61482,7 @@ class AbortReason extends Error {
 
 /***/ }),
 
-/***/ 940:
+/***/ 2639:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -60701,6 +61494,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   Xz: () => (/* binding */ highlightsOf),
   m: () => (/* binding */ openHandlers)
 });
+
+// UNUSED EXPORTS: openHandlersFolder
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
@@ -60773,8 +61568,8 @@ function hasCode(error, ...codes) {
     return (error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code));
 }
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
 // EXTERNAL MODULE: ./lib/src/changes.js
 var src_changes = __nccwpck_require__(3899);
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -61516,7 +62311,7 @@ function sendSignal(pid, signal) {
 }
 function taskkill(pid) {
     return new Promise((resolve) => {
-        const killer = (0,external_node_child_process_namespaceObject.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], {
+        const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], {
             stdio: 'ignore',
             windowsHide: true,
         });
@@ -61838,7 +62633,7 @@ async function runCommand(command, handler, context, signal, options, files) {
 }
 function start(command, options, env) {
     try {
-        return (0,external_node_child_process_namespaceObject.spawn)(command.program, [...command.args], {
+        return (0,external_node_child_process_.spawn)(command.program, [...command.args], {
             // A group of its own, so that all it starts can be signalled and killed with it.
             detached: true,
             windowsHide: true,
@@ -61889,6 +62684,57 @@ function startFailure(handler, command, error) {
         kind: 'error',
         message: `The handler "${handler.name}" could not be started: ${why[code] ?? error.message} (${code || 'no code'}).`,
     };
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/folder-version.js
+
+
+/** How old what is known of the folder may be, in milliseconds. */
+const EVERY_MS = 1_000;
+/** Bounds the cost of a look. */
+const MAX_FILES = 2_000;
+const folder_version_MAX_DEPTH = 8;
+/** What Node loads from a file. Handlers in other languages start anew for every job. */
+const LOADED = new Set(['.mjs', '.js', '.cjs', '.mts', '.ts', '.cts', '.json']);
+/** Tells whether the code in a folder has changed, so that a worker that stays runs the newest. */
+class FolderVersion {
+    #folder;
+    #readAt = Number.NEGATIVE_INFINITY;
+    #version = Promise.resolve('');
+    constructor(folder) {
+        this.#folder = folder;
+    }
+    /** Returns a text that is another one after a file was added, changed or removed. Never rejects. */
+    current() {
+        const now = performance.now();
+        if (now - this.#readAt >= EVERY_MS) {
+            this.#readAt = now;
+            this.#version = readVersion(this.#folder);
+        }
+        return this.#version;
+    }
+}
+/** Names, times and sizes of the first 2,000 files of code, without those of packages and hidden folders. */
+async function readVersion(folder) {
+    const found = [];
+    await walk(folder, 0, found);
+    return found.join('\n');
+}
+async function walk(folder, depth, found) {
+    // A folder that a deploy replaces at this moment is read again a second later.
+    const names = (await (0,promises_.readdir)(folder).catch(() => [])).sort();
+    for (const name of names) {
+        if (found.length >= MAX_FILES)
+            return;
+        if (name.startsWith('.') || name === 'node_modules')
+            continue;
+        const path = (0,external_node_path_.join)(folder, name);
+        const info = await (0,promises_.stat)(path).catch(() => null);
+        if (info?.isDirectory() && depth < folder_version_MAX_DEPTH)
+            await walk(path, depth + 1, found);
+        else if (info?.isFile() && LOADED.has((0,external_node_path_.extname)(name)))
+            found.push(`${path} ${info.mtimeMs} ${info.size} ${info.ino}`);
+    }
 }
 
 // EXTERNAL MODULE: external "node:util"
@@ -61980,25 +62826,25 @@ var edit_distance = __nccwpck_require__(8480);
 
 
 
-const MAX_FILES = 200;
+const list_handlers_MAX_FILES = 200;
 const list_handlers_MAX_DEPTH = 4;
 /** The runnable files in the folder and below, relative, sorted; at most 200. Unreadable parts are left out. */
 async function listHandlers(folder) {
     const found = [];
-    await walk(folder, '', 0, found);
+    await list_handlers_walk(folder, '', 0, found);
     return found.sort();
 }
-async function walk(folder, prefix, depth, found) {
+async function list_handlers_walk(folder, prefix, depth, found) {
     const entries = await (0,promises_.readdir)((0,external_node_path_.join)(folder, prefix), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-        if (found.length >= MAX_FILES)
+        if (found.length >= list_handlers_MAX_FILES)
             return;
         if (entry.name.startsWith('.') || entry.name === 'node_modules')
             continue;
         const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
         if (entry.isDirectory()) {
             if (depth < list_handlers_MAX_DEPTH)
-                await walk(folder, name, depth + 1, found);
+                await list_handlers_walk(folder, name, depth + 1, found);
             continue;
         }
         const info = await (0,promises_.stat)((0,external_node_path_.join)(folder, name)).catch(() => null);
@@ -62557,7 +63403,7 @@ function spawnHost(options, mark) {
         '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
         ...(memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`]),
     ];
-    return (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...nodeOptions, script], {
+    return (0,external_node_child_process_.spawn)(process.execPath, [...nodeOptions, script], {
         // A group of its own, so that all it starts can be killed with it.
         detached: true,
         windowsHide: true,
@@ -62571,20 +63417,24 @@ function spawnHost(options, mark) {
 
 /**
  * Host processes that are kept for the next job. As many run as there are jobs at once (the worker limits that);
- * at most `maxIdle` wait. A process that may still be busy with its last job is never given another.
+ * at most `maxIdle` wait. A process that may still be busy with its last job is never given another, nor is one that has
+ * loaded handlers which have changed since.
  */
 class ModulePool {
     #options;
     #maxIdle;
+    #version;
     #idle = [];
     #all = new Set();
     #isClosed = false;
-    constructor(options, maxIdle) {
+    /** @param version of the handlers; a process is not used again once it is another one */
+    constructor(options, maxIdle, version = async () => '') {
         this.#options = options;
         this.#maxIdle = maxIdle;
+        this.#version = version;
     }
     async run(request, hooks) {
-        const { child, isWarm } = await this.#take(request.url);
+        const { child, isWarm, version } = await this.#take(request.url);
         const { outcome, reuse, hasBegun } = await child.run(request, hooks);
         // It died while it waited (something that its last job left behind), and this job was not begun.
         if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
@@ -62595,7 +63445,7 @@ class ModulePool {
             await this.#drop(child);
         }
         else {
-            this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null });
+            this.#idle.push({ child, reservedFor: reuse === 'handler' ? request.url : null, version });
             if (this.#idle.length > this.#maxIdle)
                 await this.#dropOldest();
         }
@@ -62617,7 +63467,16 @@ class ModulePool {
         if (oldest !== undefined)
             await this.#drop(oldest.child);
     }
+    async #dropStale(version) {
+        const stale = this.#idle.filter((idle) => idle.version !== version);
+        for (const idle of stale)
+            this.#idle.splice(this.#idle.indexOf(idle), 1);
+        await Promise.all(stale.map(({ child }) => this.#drop(child)));
+    }
     async #take(url) {
+        // Before a process loads anything: a change that comes later is then never missed.
+        const version = await this.#version();
+        await this.#dropStale(version);
         if (this.#isClosed)
             throw new Error('The custom handlers are closed: no job can be started any more.');
         for (;;) {
@@ -62629,16 +63488,17 @@ class ModulePool {
                 break;
             // It may have died, or written to its pipe, while it waited.
             if (idle.child.alive && !idle.child.spoiled)
-                return { child: idle.child, isWarm: true };
+                return { child: idle.child, isWarm: true, version };
             await this.#drop(idle.child);
         }
         const child = new ModuleChild(this.#options);
         this.#all.add(child);
-        return { child, isWarm: false };
+        return { child, isWarm: false, version };
     }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/custom-handlers.js
+
 
 
 
@@ -62657,11 +63517,12 @@ function createCustomHandlers(options) {
     const env = childEnv(options.env);
     const graceMs = options.graceMs ?? GRACE_MS;
     const shared = { env, graceMs, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) };
+    const folder = new FolderVersion(options.folder);
     const pool = new ModulePool({
         ...shared,
         hostScript: options.hostScript,
         ...(options.memoryMb === undefined ? {} : { memoryMb: options.memoryMb }),
-    }, options.maxIdle ?? 4);
+    }, options.maxIdle ?? 4, options.reload ? () => folder.current() : undefined);
     const closing = new AbortController();
     const executables = new Set();
     async function run(context) {
@@ -62753,11 +63614,11 @@ const custom = {
     name: 'custom',
     readConfig: readCustomConfig,
     open(deps) {
-        const handlers = job_type_openFolder(deps);
+        const handlers = openHandlersFolder(deps);
         return { run: handlers.handler, close: handlers.close };
     },
     async checkByHandler(configs, place) {
-        const handlers = job_type_openFolder(place);
+        const handlers = openHandlersFolder(place);
         try {
             const problems = [];
             for (const config of configs)
@@ -62784,12 +63645,15 @@ async function problemOf(validated) {
         return error.final ? error.message : null;
     }
 }
-function job_type_openFolder({ folder, hostScript, env, scratchDir }) {
+/** The handlers of a folder. Starts no process until the first job. */
+function openHandlersFolder(place) {
+    const { folder, hostScript, env, scratchDir, reload = false } = place;
     return createCustomHandlers({
         folder: folder ?? DEFAULT_FOLDER,
         hostScript,
         env,
         scratchDir: (0,external_node_path_.join)(scratchDir, 'jobs'),
+        reload,
     });
 }
 
@@ -74355,8 +75219,8 @@ const DAY_MS = 86_400_000;
  */
 const OVERLAP_DAYS = 4;
 /**
- * The latest that a paper shows up after its submission, in days: 4 for a weekend and 4 more when moderators hold it.
- * What is older than this at the end of a complete run has been seen.
+ * The most days between the submission of a paper and its appearance: 4 for a weekend, and 4 more if moderators hold it.
+ * A complete run has seen every paper that is older than this.
  */
 const LATEST_ARRIVAL_DAYS = 8;
 /** From midnight UTC `daysBack` + `OVERLAP_DAYS` days ago to the end of today UTC. */
@@ -74367,7 +75231,7 @@ function fetchWindow(now, daysBack) {
         to: new Date(midnight + DAY_MS - 60_000),
     };
 }
-/** `YYYYMMDDHHMM` in GMT, as arXiv's `submittedDate:[… TO …]` wants it. */
+/** `YYYYMMDDHHMM` in GMT, the form of arXiv's `submittedDate:[… TO …]`. */
 function arxivMinute(date) {
     return date.toISOString().slice(0, 16).replace(/[-T:]/g, '');
 }
@@ -74376,7 +75240,7 @@ function isoDay(date) {
     return date.toISOString().slice(0, 10);
 }
 /**
- * Why arXiv shows nothing new on this day, or null on a day when it does. Announcements come at 20:00 US Eastern from
+ * Why arXiv shows nothing new on this day, or null if it shows something. Announcements come at 20:00 US Eastern from
  * Sunday to Thursday, which is shortly after midnight UTC from Monday to Friday.
  */
 function announcementGap(now) {
@@ -74416,10 +75280,9 @@ function arxivPageUrl(base, query, start, maxResults) {
     return url.href;
 }
 /**
- * The query that arXiv says it ran, when it is another than the one sent. arXiv rewrites what it does not know
- * (`foo:bar` becomes `all:foo:bar`) without a word, but echoes the query in the feed's title. Spacing, quotes,
- * parentheses and case are not compared, only the terms and their fields. Null when they are the same or the title
- * has no echo.
+ * The query that arXiv says it ran, or null if it is the one sent or the title does not say. arXiv rewrites a field that
+ * it does not know (`foo:bar` becomes `all:foo:bar`) and only shows it in the title of the feed. The terms and their
+ * fields are compared, not spacing, quotes, parentheses and case.
  */
 function rewrittenQuery(sent, feedTitle) {
     const echo = /search_query=(.*?)(?:&(?:id_list|start|max_results)=|$)/s.exec(feedTitle)?.[1];
@@ -74779,7 +75642,7 @@ const config_schema = schemas/* strictObject */.rej({
     max_papers: wholeNumber(1, 5000).default(100),
     include_cross_lists: yesOrNo.default(true),
     sources: sources.default(['arxiv']),
-    // It ends up in a header, so only a plain address will do.
+    // It is sent in a header, so only a plain address is taken.
     mailto: schemas/* email */.Rpp('must be an e-mail address').max(254).nullish(),
 })
     .superRefine((config, context) => {
@@ -74787,7 +75650,7 @@ const config_schema = schemas/* strictObject */.rej({
     if (problem !== null)
         context.addIssue({ code: 'custom', message: problem });
 });
-/** Reads a job's config. Never throws: what is wrong comes back as one line of text. */
+/** Reads the config of a job. Never throws: the answer says what is wrong, on one line. */
 function parsePaperFetchConfig(config) {
     const given = config ?? {};
     if (typeof given === 'object' && !Array.isArray(given) && 'config_path' in given) {
@@ -74848,9 +75711,9 @@ function config_refuse(message) {
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/gate.js
 /**
- * A gate that lets one request through at a time and starts the next at least `pauseMs` milliseconds after the last
- * one ended. It holds for one process; other workers are kept out by the queue's concurrency key, which a job that
- * rests before it ends keeps for the pause. A caller that aborts leaves the line at once.
+ * Makes a gate that runs one request at a time and starts the next one at least `pauseMs` milliseconds after the last
+ * one ended. It holds for one process. The concurrency key of the queue keeps other workers away, also during the pause
+ * after the last request, for which a job rests before it ends. A caller that aborts stops waiting at once.
  */
 function createGate(pauseMs, deps) {
     let lastEnd = null;
@@ -74903,10 +75766,13 @@ const BLOCKED_RETRY_SECONDS = 86_400;
 /** No wait is longer than a day, whatever a source asks for. */
 const MAX_WAIT_SECONDS = 86_400;
 const DAY_SECONDS = 86_400;
+/** An occurrence of a schedule is put off for this long at most, so that a daily job is seen to fail each day. */
+const LONGEST_PUT_OFF_SECONDS = 20 * 3600;
 const NEWEST_LIMIT = 10;
 /**
  * How the job ends: success if at least one source came to its end (the others are in `errors`); else snoozed if one
- * throttles, failed if one may work later, discarded if all refuse the request itself.
+ * throttles, failed if one may work later, discarded if all refuse the request itself. An occurrence that has been put
+ * off for 20 hours fails.
  */
 function buildOutcome(run) {
     const failures = run.sources.map((report) => report.error).filter((error) => error !== null);
@@ -74917,7 +75783,11 @@ function buildOutcome(run) {
     const asked = Math.max(0, ...failures.map((error) => error.retryAfterSeconds ?? 0));
     if (failures.some((error) => error.kind === 'throttled')) {
         const seconds = snoozeSeconds(asked, run.random);
-        return { outcome: 'snooze', seconds, reason: message, details: result };
+        const since = putOffSince(run);
+        if (since === null)
+            return { outcome: 'snooze', seconds, reason: message, details: result };
+        const text = `${message}. The occurrence of ${since} was put off until now and counts as failed`;
+        return { outcome: 'failure', kind: 'error', message: text, details: result, retryInSeconds: seconds };
     }
     if (failures.every((error) => error.kind === 'rejected' || error.kind === 'unusable')) {
         return { outcome: 'discard', reason: message, details: result };
@@ -75008,6 +75878,12 @@ function buildNote(run) {
         }
     }
     return parts.length === 0 ? null : parts.join('; ');
+}
+/** When an occurrence was due that has been put off for long enough; null if it may be put off again. */
+function putOffSince({ occurrence, now }) {
+    if (occurrence === null || (now.getTime() - occurrence.getTime()) / 1000 < LONGEST_PUT_OFF_SECONDS)
+        return null;
+    return `${occurrence.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 /** When to come back: when the source says, else hours later. */
 function snoozeSeconds(asked, random) {
@@ -75365,6 +76241,52 @@ function abstractText(index) {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/refused-phrases.js
+
+
+/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
+async function withoutRefusedPhrase(source, run, error, report) {
+    const { keywords } = run.config;
+    if (error.kind !== 'rejected' || keywords === null)
+        return null;
+    const withKeywords = (changed) => ({
+        ...run,
+        config: { ...run.config, keywords: changed },
+    });
+    try {
+        const phrase = await findRefusedPhrase(keywords, async (part) => {
+            const probe = withKeywords(part);
+            return await isRejected(() => withRetries(() => source.readPage(probe, source.query(probe), source.firstCursor, 1), probe));
+        });
+        if (phrase === null)
+            return null;
+        const rest = withoutPhrase(keywords, phrase);
+        const advice = 'write it another way in keywords';
+        if (rest === null) {
+            report.error = new SourceError('rejected', `${error.message}. The phrase "${phrase}" is why: ${advice}`);
+            return null;
+        }
+        report.warnings.push(`${source.label} does not take the phrase "${phrase}", left out: ${advice} (${error.message})`);
+        return withKeywords(rest);
+    }
+    catch (probing) {
+        run.signal.throwIfAborted();
+        if (!(probing instanceof SourceError))
+            throw probing;
+        report.error = probing;
+        return null;
+    }
+}
+async function isRejected(request) {
+    try {
+        await request();
+        return false;
+    }
+    catch (error) {
+        if (error instanceof SourceError && error.kind === 'rejected')
+            return true;
+        throw error;
+    }
+}
 /**
  * Finds one phrase that makes a source refuse a query. Phrases of plain letters and digits are suspected last: they are
  * seldom the reason, and arXiv throttles those who send it bad queries, so two plain phrases are not even tried.
@@ -75437,57 +76359,16 @@ async function readSource(name, run, onPage) {
             run.signal.throwIfAborted();
             if (!(error instanceof SourceError))
                 throw error;
-            const reduced = left > 0 && report.pages === 0 ? await withoutRefused(source, current, error, report) : null;
+            const reduced = left > 0 && report.pages === 0 ? await withoutRefusedPhrase(source, current, error, report) : null;
             if (reduced === null) {
                 report.error = report.error ?? error;
+                // If the query is refused without a phrase too, that phrase was not the reason.
+                if (error.kind === 'rejected' && report.pages === 0)
+                    report.warnings.length = 0;
                 return report;
             }
             current = reduced;
         }
-    }
-}
-/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
-async function withoutRefused(source, run, error, report) {
-    const { keywords } = run.config;
-    if (error.kind !== 'rejected' || keywords === null)
-        return null;
-    const withKeywords = (changed) => ({
-        ...run,
-        config: { ...run.config, keywords: changed },
-    });
-    try {
-        const phrase = await findRefusedPhrase(keywords, async (part) => {
-            const probe = withKeywords(part);
-            return await isRejected(() => withRetries(() => source.readPage(probe, source.query(probe), source.firstCursor, 1), probe));
-        });
-        if (phrase === null)
-            return null;
-        const rest = withoutPhrase(keywords, phrase);
-        const advice = 'write it another way in keywords';
-        if (rest === null) {
-            report.error = new SourceError('rejected', `${error.message}. The phrase "${phrase}" is why: ${advice}`);
-            return null;
-        }
-        report.warnings.push(`${source.label} does not take the phrase "${phrase}", left out: ${advice} (${error.message})`);
-        return withKeywords(rest);
-    }
-    catch (probing) {
-        run.signal.throwIfAborted();
-        if (!(probing instanceof SourceError))
-            throw probing;
-        report.error = probing;
-        return null;
-    }
-}
-async function isRejected(request) {
-    try {
-        await request();
-        return false;
-    }
-    catch (error) {
-        if (error instanceof SourceError && error.kind === 'rejected')
-            return true;
-        throw error;
     }
 }
 /** One reading of a query: where it is, and what it has learned of the source on the way. */
@@ -75707,15 +76588,15 @@ function createPaperFetchHandler(deps) {
         const reports = [];
         for (const source of config.sources) {
             context.signal.throwIfAborted();
-            const doneBefore = reports.reduce((sum, report) => sum + report.found, 0);
-            const report = await readSource(source, run, (soFar) => {
+            const doneBefore = reports.reduce((sum, { found }) => sum + found, 0);
+            const read = await readSource(source, run, (soFar) => {
                 const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
                 const total = doneBefore + Math.max(expected, soFar.found);
                 const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
                 context.progress({ done: doneBefore + soFar.found, total, note });
                 context.log.line(note);
             });
-            reports.push(report);
+            reports.push(read);
         }
         const end = {
             sources: reports,
@@ -75724,24 +76605,30 @@ function createPaperFetchHandler(deps) {
             window,
             now,
             createdAt: new Date(context.job.created_at),
+            occurrence: context.job.schedule === null ? null : new Date(context.job.scheduled_for),
             random: deps.random(),
         };
         const outcome = buildOutcome(end);
-        for (const warning of reports.flatMap((report) => report.warnings))
-            context.log.warning(warning);
-        // A failure of the whole job is on the page by itself; beside a source that worked it is easily overlooked.
-        for (const report of reports) {
-            const text = errorText(report, end);
-            if (text !== null && outcome.outcome === 'success')
-                context.log.warning(text);
-            else if (text !== null)
-                context.log.line(text, 'stderr');
-        }
+        handler_report(context.log, end, outcome.outcome === 'success');
         // No other worker asks arXiv before this job ends, so the pause after its last request is part of it.
         if (config.sources.includes('arxiv'))
             await arxivGate.rest(context.signal);
         return outcome;
     };
+}
+/** Shows warnings in the summary of the run. A failure of the whole job is there by itself. */
+function handler_report(log, end, isSuccess) {
+    for (const source of end.sources) {
+        for (const warning of source.warnings)
+            log.warning(warning);
+        const error = errorText(source, end);
+        if (error === null)
+            continue;
+        if (isSuccess)
+            log.warning(error);
+        else
+            log.line(error, 'stderr');
+    }
 }
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/errors.js
@@ -75895,6 +76782,7 @@ const record = (value) => value !== null && typeof value === 'object' && !Array.
 
 
 const JOB_TYPES = [paperFetch, maintenance, custom];
+
 const JOB_TYPE_NAMES = JOB_TYPES.map(({ name }) => name);
 /**
  * Checks the config of a new job by its type.
@@ -75946,14 +76834,16 @@ function typeNamed(type) {
 
 /***/ }),
 
-/***/ 5301:
+/***/ 6492:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  q: () => (/* binding */ createContext)
+  q6: () => (/* binding */ createContext)
 });
+
+// UNUSED EXPORTS: openScratch, spill, withoutKey
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
@@ -78150,7 +79040,7 @@ function workflowFileOf(env) {
 }
 
 // EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var src_handlers = __nccwpck_require__(940);
+var src_handlers = __nccwpck_require__(2639);
 // EXTERNAL MODULE: ./lib/src/queue/errors.js
 var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
@@ -78192,6 +79082,12 @@ const claimReply = schemas/* object */.Ikc({
     more: schemas/* boolean */.zMY(),
     /** How many attempts of dead workers this claim ended. */
     expired: schemas/* number */.aig().int(),
+    /** How many jobs it found behind a busy concurrency key, and set aside until the key is free. */
+    set_aside: schemas/* number */.aig().int(),
+    /** Whether jobs wait behind a concurrency key. */
+    behind: schemas/* boolean */.zMY(),
+    /** In how many seconds the next job becomes due, if none was claimed. */
+    next_due_seconds: schemas/* number */.aig().nullish(),
     /** Null unless the worker is new. */
     worker: arrival.nullish(),
 });
@@ -78201,8 +79097,10 @@ const finishedItem = schemas/* object */.Ikc({
     applied: schemas/* boolean */.zMY(),
     status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullish(),
     failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullish(),
-    /** When the job runs next, where it does. */
+    /** When the job runs next, if it does. */
     run_at: job/* instant */.uR.nullish(),
+    /** Retries that the occurrence of a schedule did not get, because the next one is due before them. */
+    retries_left_out: schemas/* number */.aig().nullish(),
 });
 const finishReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
@@ -78287,6 +79185,15 @@ const statusCounts = {
     failed: count,
     disabled: count,
 };
+/** How the attempts of one queue or type went. */
+const attemptCounts = {
+    success: count,
+    /** Neither lost nor cancelled. */
+    failed: count,
+    lost: count,
+    average_seconds: schemas/* number */.aig().nullable(),
+    p95_seconds: schemas/* number */.aig().nullable(),
+};
 const statsReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
     now: job/* instant */.uR,
@@ -78308,6 +79215,11 @@ const statsReply = schemas/* object */.Ikc({
         failure_kinds: schemas/* record */.g1P(schemas/* string */.YjP(), count),
         average_seconds: schemas/* number */.aig().nullable(),
         p95_seconds: schemas/* number */.aig().nullable(),
+        /** The 50 queues with the most attempts, those first. */
+        by_queue: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        by_type: schemas/* array */.YOg(schemas/* object */.Ikc({ job_type: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
+        is_partial: schemas/* boolean */.zMY().default(false),
     }),
 });
 const doctorReply = schemas/* object */.Ikc({
@@ -78323,12 +79235,45 @@ const doctorReply = schemas/* object */.Ikc({
     statement_timeout: schemas/* string */.YjP(),
     /** The database refuses to write: its disk or a quota is full. */
     read_only: schemas/* boolean */.zMY().default(false),
+    /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
+    snoozed_for_a_day: schemas/* array */.YOg(schemas/* object */.Ikc({
+        job_id: schemas/* string */.YjP(),
+        name: schemas/* string */.YjP(),
+        queue: schemas/* string */.YjP(),
+        snoozes: schemas/* number */.aig(),
+        snoozed_since: job/* instant */.uR,
+    }))
+        .default([]),
     without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
     policies: schemas/* array */.YOg(schemas/* string */.YjP()),
     open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
     open_functions: schemas/* array */.YOg(schemas/* string */.YjP()),
     missing_grants: schemas/* array */.YOg(schemas/* string */.YjP()),
 });
+/** How the database differs from what sql/install.sql made. */
+const inspectReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    /** Null if the installation recorded nothing. */
+    differences: schemas/* array */.YOg(schemas/* object */.Ikc({
+        thing: schemas/* string */.YjP(),
+        state: schemas/* enum */.k5n(['missing', 'changed']),
+        /** The statement that makes it again; null if sql/install.sql does. */
+        repair: schemas/* string */.YjP().nullable(),
+    }))
+        .nullable(),
+    /** The views and functions through which anon or authenticated reach the tables. */
+    reached_through: schemas/* array */.YOg(schemas/* string */.YjP()),
+});
+/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+const unattendedReply = schemas/* array */.YOg(schemas/* object */.Ikc({
+    queue: schemas/* string */.YjP(),
+    job_type: schemas/* string */.YjP(),
+    /** Counted to 10,000. */
+    due: count,
+    /** Null: never, as far as is recorded. */
+    last_asked_at: job/* instant */.uR.nullable(),
+    seconds: schemas/* number */.aig(),
+}));
 const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'];
 const applyReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
@@ -78382,7 +79327,17 @@ const backlogReply = schemas/* object */.Ikc({
     /** Of a run that plans; null unless it is new. */
     worker: arrival.nullish(),
 });
-const peekReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), now: job/* instant */.uR, due: count, jobs: schemas/* array */.YOg(job/* jobRow */.Ss) });
+const peekReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** What a worker could claim, whose lock has expired, or that waits for a concurrency key. */
+    due: count,
+    /** Each of the three is counted up to 10,000; if one reaches that, `due` is a minimum. */
+    due_is_minimum: schemas/* boolean */.zMY(),
+    expired_locks: count,
+    blocked: count,
+    jobs: schemas/* array */.YOg(job/* jobRow */.Ss),
+});
 
 ;// CONCATENATED MODULE: ./lib/src/queue/check-schema.js
 
@@ -78411,17 +79366,26 @@ async function version(rpc, patience) {
         throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { sqlState: error.sqlState });
     }
 }
-/** A missing function, or a reply in another form, may mean another schema: asks which, so that the error says what to do. */
+const MAY_BE_SCHEMA = new Set([
+    'schema_missing',
+    'unexpected_reply',
+    'not_supabase',
+]);
+/**
+ * A missing function, or a reply in another form, may mean another schema or a broken one: asks for the version, so that
+ * the error says what to do. If the version is right, so is the address, and something in the schema was changed.
+ */
 function explainingSchema(rpc) {
     return async (fn, args, reply, patience) => {
         try {
             return await rpc(fn, args, reply, patience);
         }
         catch (error) {
-            const mayBeSchema = error instanceof errors/* QueueError */.W && (error.code === 'schema_missing' || error.code === 'unexpected_reply');
-            if (mayBeSchema)
-                await checkSchema(rpc, patience);
-            throw error;
+            if (!(error instanceof errors/* QueueError */.W) || !MAY_BE_SCHEMA.has(error.code))
+                throw error;
+            await checkSchema(rpc, patience);
+            const said = error.message.replace(/ Check the project URL.*$/s, '');
+            throw new errors/* QueueError */.W(error.code === 'not_supabase' ? 'unexpected_reply' : error.code, `${said} The schema is there, but a part of it is missing or was changed. Run sql/install.sql of this release again; the command doctor names what differs.`, { sqlState: error.sqlState, cause: error });
         }
     };
 }
@@ -78604,7 +79568,13 @@ function createQueue(rpc, newId) {
         }, finishReply, patience),
         renew: (instanceId, items, lockSeconds, patience) => explained('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
         enqueue: (jobs) => explained('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
-        apply: (source, jobs, { prune, dryRun }) => explained('cloud_jobs_apply', { source_param: source, items_param: jobs, prune_param: prune, dry_run_param: dryRun }, applyReply),
+        apply: (source, jobs, { prune, dryRun, adopt }) => explained('cloud_jobs_apply', {
+            source_param: source,
+            items_param: jobs,
+            prune_param: prune,
+            dry_run_param: dryRun,
+            adopt_param: adopt,
+        }, applyReply),
         verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
         list: (filter) => explained('cloud_jobs_list', {
             filter_param: {
@@ -78619,6 +79589,8 @@ function createQueue(rpc, newId) {
         show: (jobId, executions) => explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
         stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
         doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
+        inspect: () => explained('cloud_jobs_inspect', {}, inspectReply),
+        unattended: (queue) => explained('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
         peek: (queues, jobTypes, limit, patience) => explained('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
         backlog: (queues, jobTypes, planner) => {
             const what = { queues_param: queues, job_types_param: jobTypes };
@@ -88210,7 +89182,7 @@ function createRpc(options) {
             return readReply(fn, host, data, reply);
         };
         return await pRetry(call, {
-            retries: 1_000,
+            retries: Number.POSITIVE_INFINITY,
             minTimeout: 200,
             maxTimeout: 5_000,
             factor: 2,
@@ -88408,6 +89380,26 @@ function shorten(line) {
         : line;
 }
 
+// EXTERNAL MODULE: ./lib/src/worker/options.js
+var options = __nccwpck_require__(9163);
+;// CONCATENATED MODULE: ./lib/src/hosts/crash-guard.js
+
+/**
+ * Aborts when an error that nobody caught would end the process of a worker. Node then goes on, so that the worker can
+ * hand its jobs back; without this they would stay locked, and cost each of them an attempt.
+ */
+function guardAgainstCrash() {
+    const controller = new AbortController();
+    const onCrash = (error) => {
+        controller.abort(new options/* HostFault */.J('An error that nobody caught would have ended the worker.', { cause: error }));
+    };
+    process.on('uncaughtException', onCrash);
+    return {
+        signal: controller.signal,
+        [Symbol.dispose]: () => process.off('uncaughtException', onCrash),
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/src/hosts/github-trigger.js
 
 /**
@@ -88429,7 +89421,52 @@ async function triggerOf(env) {
     }
 }
 
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+;// CONCATENATED MODULE: ./lib/src/hosts/jobs-source.js
+
+
+
+const run = (0,external_node_util_.promisify)(external_node_child_process_.execFile);
+const GIT_TIMEOUT_MS = 5000;
+/**
+ * What jobs of a file have as their source: `owner/repository:path`, the same from a terminal and from the action.
+ *
+ * The path starts at the top of the git repository that holds the file, and the name is that of its remote `origin`.
+ * Without one it is the repository of the run, or `local`.
+ * @param repository `owner/repository` of the run; null outside of GitHub
+ */
+async function sourceOf(file, workspace, repository) {
+    const path = (0,external_node_path_.resolve)(workspace, file);
+    const git = async (...args) => {
+        try {
+            const { stdout } = await run('git', ['-C', (0,external_node_path_.dirname)(path), ...args], { timeout: GIT_TIMEOUT_MS });
+            return stdout.trim() || null;
+        }
+        catch {
+            return null;
+        }
+    };
+    // The prefix is that of the folder: comparing paths would fail behind symbolic links.
+    const prefix = await git('rev-parse', '--show-prefix');
+    const top = await git('rev-parse', '--show-toplevel');
+    const origin = top === null ? null : repositoryOf((await git('remote', 'get-url', 'origin')) ?? '');
+    const name = (origin ?? repository ?? 'local').toLowerCase();
+    if (top === null)
+        return `${name}:${(0,external_node_path_.relative)((0,external_node_path_.resolve)(workspace), path).split(external_node_path_.sep).join('/')}`;
+    return `${name}:${prefix ?? ''}${path.slice((0,external_node_path_.dirname)(path).length).replace(/^[\\/]+/, '')}`;
+}
+/** `owner/repository` of the address of a remote, such as `git@github.com:octo/app.git`; null if it has no such form. */
+function repositoryOf(address) {
+    const [, name] = /^(?:[a-z+]+:\/\/[^/]+\/|[^/:]+@[^/:]+:)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/i.exec(address) ?? [];
+    return name ?? null;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/hosts/create-worker.js
+
+
 
 
 
@@ -88452,15 +89489,19 @@ async function createContext(host, connection) {
         env: withoutKey(env, connection.key),
         hostScript: host.hostScript,
         scratchDir: scratchDir(),
+        reload: host.watch ?? false,
     });
     return {
         queue: opened.queue,
-        readFile: (path) => (0,promises_.readFile)((0,external_node_path_.resolve)(host.workspace, path), 'utf8'),
+        readFile: (path) => (0,promises_.readFile)((0,external_node_path_.resolve)(host.workspace, path)),
+        sourceOf: (path) => sourceOf(path, host.workspace, place.repository),
+        workflowFiles: () => readWorkflows((0,external_node_path_.join)(host.workspace, '.github', 'workflows')),
         repository: place.repository,
         redact: redactor.redact,
         checkByHandlers: (jobs, folder) => (0,src_handlers/* checkByHandlers */.Bz)(jobs, handlerPlace(folder)),
         now: () => new Date(),
         warn: (message) => log.warning(message),
+        progress: (message) => log.info(message),
         github: (token) => openGitHub(token ?? null, env),
         planner: place.runUrl === null ? null : place,
         openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
@@ -88468,6 +89509,7 @@ async function createContext(host, connection) {
 }
 function createWorker(input, host, place, opened, handlerPlace) {
     const { log, redactor } = host;
+    const guard = guardAgainstCrash();
     const handlers = (0,src_handlers/* openHandlers */.m)({
         ...handlerPlace,
         version: src_version_VERSION,
@@ -88478,7 +89520,9 @@ function createWorker(input, host, place, opened, handlerPlace) {
         instanceId: input.instanceId ?? place.instanceId,
         runUrl: place.runUrl,
         trigger: place.trigger,
+        watch: host.watch ?? false,
         deps: {
+            ...(host.onTurn && { onTurn: host.onTurn }),
             queue: opened.queue,
             requests: opened.requests,
             handlers: handlers.byType,
@@ -88490,10 +89534,21 @@ function createWorker(input, host, place, opened, handlerPlace) {
             warn: (message) => log.warning(message),
             newId: () => dist_node_v7(),
             now: () => performance.now(),
-            stop: host.stop,
+            stop: AbortSignal.any([host.stop, guard.signal]),
+            ...(host.stopMessage && { stopMessage: host.stopMessage }),
         },
-        [Symbol.asyncDispose]: () => handlers[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: async () => {
+            await handlers[Symbol.asyncDispose]();
+            guard[Symbol.dispose]();
+        },
     };
+}
+async function readWorkflows(folder) {
+    // A workflow without a checkout has no such folder.
+    const names = await (0,promises_.readdir)(folder).catch(() => []);
+    return await Promise.all(names
+        .filter((name) => /\.ya?ml$/.test(name))
+        .map(async (name) => ({ name, text: await (0,promises_.readFile)((0,external_node_path_.join)(folder, name), 'utf8') })));
 }
 async function runPlace(env) {
     const repository = env.GITHUB_REPOSITORY || null;
@@ -88561,13 +89616,17 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2995);
 /* harmony import */ var _github_annotations_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1535);
 /* harmony import */ var _github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9939);
-/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4448);
-/* harmony import */ var _github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(248);
+/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1729);
+/* harmony import */ var _github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3753);
 /* harmony import */ var _github_outputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1718);
-/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(940);
+/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2639);
 /* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6912);
+/* harmony import */ var _text_headline_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(6134);
 /* harmony import */ var _text_redact_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3281);
-/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(5301);
+/* harmony import */ var _worker_report_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(1823);
+/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6492);
+
+
 
 
 
@@ -88592,15 +89651,14 @@ async function runAction({ env, stop, bundleDir }) {
             log.warning(warning);
         const hostScript = (0,node_path__WEBPACK_IMPORTED_MODULE_0__.join)(bundleDir, 'host', 'index.js');
         const workspace = env.GITHUB_WORKSPACE || '.';
-        const context = await (0,_create_worker_js__WEBPACK_IMPORTED_MODULE_10__/* .createContext */ .q)({ env, hostScript, workspace, log, redactor, stop }, connection);
+        const context = await (0,_create_worker_js__WEBPACK_IMPORTED_MODULE_10__/* .createContext */ .q6)({ env, hostScript, workspace, log, redactor, stop }, connection);
         const answer = await command.run(input, context);
         // Secrets are taken out of the data: in a finished page they are escaped or cut, and would not be found.
         const safe = redactor.redactJson(answer);
         const now = new Date();
         // The work is done and recorded: a page that cannot be written must not make a failure of it.
         await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .page */ .M)(safe, now)).catch((cause) => log.warning(`The job summary could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(cause)}`));
-        for (const cut of (0,_github_outputs_js__WEBPACK_IMPORTED_MODULE_7__/* .writeOutputs */ .Kn)((0,_github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__/* .outputsOf */ .Y)(answer), env, redactor.redactJson))
-            log.warning(cut);
+        const isOutputWritten = reportOutputs(answer, env, redactor, log);
         if (answer.command === 'run')
             reportRun(answer.report, log);
         else if (answer.command === 'verb')
@@ -88608,7 +89666,7 @@ async function runAction({ env, stop, bundleDir }) {
         else
             log.info(command.text(safe, now, Number.POSITIVE_INFINITY));
         log.end();
-        return command.exitCode?.(answer, input) ?? 0;
+        return isOutputWritten ? (command.exitCode?.(answer, input) ?? 0) : 1;
     }
     catch (error) {
         const message = redactor.redact(error instanceof _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz ? error.message : (0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(error));
@@ -88618,14 +89676,40 @@ async function runAction({ env, stop, bundleDir }) {
         return 1;
     }
 }
+/** Commands whose outputs are their purpose: the next job of the workflow is built from them. */
+const NEEDS_OUTPUTS = new Set(['plan', 'create']);
+/** Writes the outputs. Returns false if they could not be written and the command is worth nothing without them. */
+function reportOutputs(answer, env, redactor, log) {
+    try {
+        for (const cut of (0,_github_outputs_js__WEBPACK_IMPORTED_MODULE_7__/* .writeOutputs */ .Kn)((0,_github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__/* .outputsOf */ .Y)(answer), env, redactor.redactJson))
+            log.warning(cut);
+        return true;
+    }
+    catch (error) {
+        if (!(error instanceof _github_outputs_js__WEBPACK_IMPORTED_MODULE_7__/* .OutputError */ .u7))
+            throw error;
+        if (!NEEDS_OUTPUTS.has(answer.command)) {
+            log.warning(`${error.message} The work is done and recorded all the same.`);
+            return true;
+        }
+        const done = answer.command === 'create' ? ` The job exists: ${answer.jobId}.` : '';
+        log.error(`${error.message}${done}`, 'An output is missing');
+        return false;
+    }
+}
+/** The most telling line first: GitHub shows little of an annotation. */
+function errorText(error) {
+    const line = (0,_text_headline_js__WEBPACK_IMPORTED_MODULE_12__/* .headline */ .P)(error);
+    return error.startsWith(line) ? error : `${line}\n${error}`;
+}
 function reportRun({ executions, ...report }, log) {
     for (const { outcome, error, failureKind, name } of executions) {
         if (outcome === 'failed')
-            log.error(error ?? failureKind ?? 'failed', `Job failed: ${name}`);
+            log.error(errorText(error ?? failureKind ?? 'failed'), `Job failed: ${name}`);
     }
     if (report.error)
         log.error(report.error, 'The run ended early');
-    log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${report.remaining ?? 'unknown'} remaining (${report.httpRequests} requests).`);
+    log.info(`${report.claimed} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${(0,_worker_report_js__WEBPACK_IMPORTED_MODULE_13__/* .remainingInWords */ .n1)(report)} remaining (${report.httpRequests} requests).`);
 }
 function reportChanges({ verb, replies }, log) {
     for (const { job_id: id, applied, status, reason } of replies) {
@@ -88904,7 +89988,7 @@ function comingOccurrences(job, now) {
     const waiting = job.status === 'waiting' && Date.parse(job.run_at) > now.getTime() ? [job.run_at] : [];
     const after = waiting[0] === undefined ? now : new Date(waiting[0]);
     try {
-        const later = (0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__.nextOccurrences)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
+        const later = (0,_next_occurrence_js__WEBPACK_IMPORTED_MODULE_0__/* .nextOccurrences */ .U)(job.schedule, job.timezone ?? 'UTC', after, 3 - waiting.length);
         return [...waiting, ...later.map((at) => at.toISOString())];
     }
     catch {
@@ -88915,7 +89999,8 @@ function comingOccurrences(job, now) {
 /** The coming occurrences without the one that a list shows anyway: `then 14:00, 15:00 UTC`, or nothing. */
 function thenWords(job, now) {
     const later = comingOccurrences(job, now).filter((at) => job.status !== 'waiting' || at !== job.run_at);
-    return later.length === 0 ? '' : `then ${later.map((at) => (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now)).join(', ')} UTC`;
+    const zone = job.timezone ?? 'UTC';
+    return later.length === 0 ? '' : `then ${later.map((at) => (0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .stamp */ .iE)(at, now, zone)).join(', ')} ${zone}`;
 }
 /** How late the first attempt at an occurrence started: `, 2 h late`, or nothing if that is under a minute. */
 function lateWords({ scheduled_for, started_at, attempt, failure_kind }) {
@@ -88984,7 +90069,7 @@ function eitherInWords(expression) {
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   _: () => (/* binding */ isEitherDay),
-  nextOccurrences: () => (/* binding */ nextOccurrences)
+  U: () => (/* binding */ nextOccurrences)
 });
 
 ;// CONCATENATED MODULE: ./node_modules/croner/dist/croner.js
@@ -89151,9 +90236,10 @@ function editDistance(a, b) {
 /* harmony export */   LS: () => (/* binding */ plural),
 /* harmony export */   iE: () => (/* binding */ stamp),
 /* harmony export */   n$: () => (/* binding */ moment),
-/* harmony export */   p0: () => (/* binding */ duration)
+/* harmony export */   p0: () => (/* binding */ duration),
+/* harmony export */   qo: () => (/* binding */ clockTime)
 /* harmony export */ });
-/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
+/** A duration: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`. */
 function duration(seconds) {
     if (seconds < 9.95)
         return `${seconds.toFixed(1)} s`;
@@ -89171,34 +90257,169 @@ function duration(seconds) {
 function parts(large, largeUnit, small, smallUnit) {
     return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
-/** A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`. */
-function moment(iso, now) {
+/**
+ * A moment as seen from now: `in 4 min (12:34 UTC)`, `3 h ago (2026-01-31 09:00 UTC)`.
+ * @param zone of the job's schedule, whose time is shown beside UTC
+ */
+function moment(iso, now, zone = null) {
     if (!iso)
         return '';
     const at = new Date(iso);
-    // Postgres knows 'infinity' and years that Date does not.
+    // Postgres has 'infinity' and years that Date does not.
     if (Number.isNaN(at.getTime()))
         return iso;
     const seconds = (at.getTime() - now.getTime()) / 1000;
-    const clock = `${stamp(iso, now)} UTC`;
+    const clock = clockTime(iso, now, zone);
     if (Math.abs(seconds) < 5)
         return `now (${clock})`;
     return seconds > 0 ? `in ${duration(seconds)} (${clock})` : `${duration(-seconds)} ago (${clock})`;
 }
-/** A moment in UTC, without the day where that is today's: `12:34`, `2026-01-31 09:00`. */
-function stamp(iso, now) {
-    const [day = '', time = ''] = new Date(iso).toISOString().split('T');
-    const minute = time.slice(0, 5);
-    return day === now.toISOString().slice(0, 10) ? minute : `${day} ${minute}`;
+/** A moment by the clock: `12:34 UTC`, `2026-01-31 13:34 Europe/Berlin, 12:34 UTC`. */
+function clockTime(iso, now, zone = null) {
+    if (Number.isNaN(Date.parse(iso)))
+        return iso;
+    const local = zone === null || zone === 'UTC' ? null : localTime(new Date(iso), zone);
+    if (zone === null || local === null)
+        return `${stamp(iso, now)} UTC`;
+    const sameDay = new Date(`${local.slice(0, 10)}T12:00:00Z`);
+    return `${stamp(iso, now, zone)} ${zone}, ${stamp(iso, sameDay)} UTC`;
+}
+/** A moment in a time zone, without the day if it is the day of `now`: `12:34`, `2026-01-31 09:00`. */
+function stamp(iso, now, zone = 'UTC') {
+    const at = new Date(iso);
+    const local = localTime(at, zone) ?? localTime(at, 'UTC') ?? iso;
+    const today = localTime(now, zone) ?? localTime(now, 'UTC') ?? '';
+    return local.slice(0, 10) === today.slice(0, 10) ? local.slice(11) : local;
+}
+/** `2026-01-31 13:34` in a time zone; null if the zone or the moment is not known. */
+function localTime(at, zone) {
+    try {
+        return new Intl.DateTimeFormat('sv-SE', {
+            timeZone: zone,
+            dateStyle: 'short',
+            timeStyle: 'short',
+        }).format(at);
+    }
+    catch {
+        return null;
+    }
 }
 /** `1 job`, `3 jobs`. */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-/** How far a job is: `3 of 10: reading rows`, `3`. Empty where nothing was reported. */
+/** How far a job is: `3 of 10: reading rows`, `3`. Empty if nothing was reported. */
 function progressInWords(progress) {
     if (progress === null)
         return '';
     const { done, total, note } = progress;
     return `${done}${total === undefined ? '' : ` of ${total}`}${note ? `: ${note}` : ''}`;
+}
+
+
+/***/ }),
+
+/***/ 6134:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   P: () => (/* binding */ headline)
+/* harmony export */ });
+/**
+ * The most telling line of an error, for titles and tables. The error of a program may be a whole traceback, whose first
+ * line says nothing.
+ */
+/** The start of the error of an executable handler; what the program printed last follows. */
+const PROGRAM_ENDED = /^The handler ".*?" ended with exit code \d+(?: \(.*?\))?\. (?!It wrote nothing)/;
+const PYTHON_FRAME = /^.*?File "(.+)", line (\d+)/;
+/** Python's own files and those of packages. */
+const FOREIGN_FILE = /^<|[\\/](?:site-packages|dist-packages|lib[\\/]python[\d.]*)[\\/]/;
+const LOOKS_LIKE_ERROR = /^(?:Uncaught )?(?:[\w.$:]*(?:Error|Exception)\b|panic:|fatal(?: error)?:|error:|thread '.*' panicked)/i;
+/** Lines beside an error that explain nothing. */
+const NOISE = /^\s|^(?:Node\.js v|note:|goroutine \d|exit status|Traceback \(most recent call last\):)|^[\^~]+$/;
+/** Returns one line. That of a Python traceback ends in `file:line` of the last frame in the user's own files. */
+function headline(error) {
+    const text = error.trim();
+    const printed = text.replace(PROGRAM_ENDED, '');
+    const lines = printed.split(/\r\n|\r|\n/);
+    return fromTraceback(lines) ?? (printed === text ? (lines[0] ?? '') : fromProgram(lines));
+}
+function fromTraceback(lines) {
+    const frames = lines.map((line) => PYTHON_FRAME.exec(line));
+    const last = frames.findLastIndex((frame) => frame !== null);
+    const message = lines.slice(last + 1).find((line) => line.trim() !== '' && !NOISE.test(line));
+    if (last === -1 || message === undefined)
+        return null;
+    const [, file = '', row] = frames.findLast((frame) => frame !== null && !FOREIGN_FILE.test(frame[1] ?? '')) ?? [];
+    return file === '' ? message : `${message} (${file.split(/[\\/]/).at(-1)}:${row})`;
+}
+function fromProgram(lines) {
+    const telling = lines.filter((line) => line.trim() !== '' && !NOISE.test(line));
+    return telling.findLast((line) => LOOKS_LIKE_ERROR.test(line)) ?? telling.at(-1) ?? lines.at(-1) ?? '';
+}
+
+
+/***/ }),
+
+/***/ 9231:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Fn: () => (/* binding */ executionStatus),
+/* harmony export */   WB: () => (/* binding */ jobStatus),
+/* harmony export */   sM: () => (/* binding */ OUTCOME_ICONS),
+/* harmony export */   tU: () => (/* binding */ changedStatus)
+/* harmony export */ });
+/* unused harmony export CANCELLING */
+const OUTCOME_ICONS = {
+    success: '✅',
+    failed: '❌',
+    retry: '🔁',
+    snoozed: '💤',
+    released: '↩️',
+    cancelled: '🚫',
+    lost: '❓',
+};
+const JOB_ICONS = {
+    waiting: '⏳',
+    locked: '▶️',
+    success: '✅',
+    failed: '❌',
+    disabled: '⏸️',
+};
+/** How long a job runs on after it was cancelled: until the next heartbeat of its worker. */
+const CANCELLING = 'cancelling; it stops within 15 s';
+/** The status of a job, with what its column does not say. */
+function jobStatus(job) {
+    if (job.blocked)
+        return { icon: '🔒', words: 'blocked by a concurrency key' };
+    if (job.status === 'locked' && job.cancel_requested_at)
+        return { icon: '🚫', words: CANCELLING };
+    if (job.lock_expired)
+        return { icon: '❓', words: 'lock expired; the next run ends it' };
+    const icon = JOB_ICONS[job.status];
+    if (job.status === 'locked' && job.disable_requested_at)
+        return { icon, words: 'locked, then disabled' };
+    if (job.status === 'waiting' && !job.due)
+        return { icon: '🕒', words: 'scheduled for later' };
+    return { icon, words: job.status };
+}
+/** How a job is after a change was asked for: its status, and why if there is something to say. */
+function changedStatus(verb, { applied, status, reason }) {
+    if (verb !== 'cancel' || !applied || status !== 'locked')
+        return { words: status ?? 'not there', reason: reason ?? '' };
+    if (!reason)
+        return { words: CANCELLING, reason: '' };
+    const clause = reason.charAt(0).toLowerCase() + reason.slice(1).replace(/\.$/, '');
+    return { words: `cancelling; ${clause}`, reason: '' };
+}
+/** The status of an attempt. What was snoozed, released or lost has not failed. */
+function executionStatus({ status, failure_kind: kind, }) {
+    if (kind === 'snoozed' || kind === 'released' || kind === 'cancelled' || kind === 'lost')
+        return { icon: OUTCOME_ICONS[kind], words: kind };
+    if (kind === 'skipped')
+        return { icon: '⏭️', words: 'skipped' };
+    if (kind !== null)
+        return { icon: OUTCOME_ICONS.failed, words: `failed: ${kind}` };
+    return { icon: status === 'running' ? '▶️' : OUTCOME_ICONS[status], words: status };
 }
 
 
@@ -89260,16 +90481,19 @@ function pathOf(path, key, isIndex) {
 function valueFault(value) {
     if (typeof value === 'string')
         return textFault(value);
+    if (typeof value === 'bigint')
+        return Number.isSafeInteger(Number(value)) ? null : rounded(value);
     if (typeof value !== 'number')
         return null;
     if (Number.isNaN(value))
         return { what: 'NaN', why: ', which JSON cannot express' };
     if (!Number.isFinite(value))
         return { what: 'a number that is too large', why: '' };
-    if (!isRounded(value))
-        return null;
+    return isRounded(value) ? rounded(value) : null;
+}
+function rounded(value) {
     const why = `, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
-    return { what: `the number ${value}`, why };
+    return { what: `the number ${String(value).slice(0, 100)}`, why };
 }
 /** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
 function isRounded(value) {
@@ -89593,6 +90817,86 @@ function mapTexts(value, text, key) {
 
 /***/ }),
 
+/***/ 4320:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   e: () => (/* binding */ textTable)
+/* harmony export */ });
+/* harmony import */ var cli_table3__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5832);
+
+/** A longer line would stretch the table beyond all screens, and drawing one of megabytes takes seconds. */
+const LONGEST_LINE = 200;
+/** A column that is made narrower keeps at least this many characters. */
+const NARROWEST = 8;
+const GAP = '  ';
+const NO_BORDERS = Object.fromEntries([
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+].map((name) => [name, '']));
+/**
+ * A table for a terminal and for a log. Numbers are aligned to the right. Columns whose cells are too long for the
+ * width are wrapped, the longest first; ids are never wrapped, because people copy them.
+ * @param width columns of the terminal; Infinity for a log and a pipe
+ */
+function textTable(head, rows, width = Number.POSITIVE_INFINITY) {
+    const cells = rows.map((row) => row.map(shorten));
+    const natural = head.map((title, column) => Math.max(title.length, ...cells.map((row) => longest(row[column] ?? ''))));
+    const widths = narrowed(natural, head.map((_, column) => Math.max(NARROWEST, ...cells.map((row) => idLength(row[column] ?? '')))), width);
+    const grid = new cli_table3__WEBPACK_IMPORTED_MODULE_0__({
+        head: [...head],
+        chars: { ...NO_BORDERS, middle: GAP },
+        style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+        colAligns: head.map((_, column) => (isNumeric(cells, column) ? 'right' : 'left')),
+        ...(widths !== natural && { colWidths: widths, wordWrap: true, wrapOnWordBoundary: true }),
+    });
+    grid.push(...cells);
+    return grid
+        .toString()
+        .split('\n')
+        .map((line) => line.trimEnd())
+        .join('\n');
+}
+const shorten = (cell) => cell
+    .split('\n')
+    .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE).toWellFormed()}…` : line))
+    .join('\n');
+const longest = (cell) => Math.max(...cell.split('\n').map((line) => line.length));
+/** The length of the longest line that is one word, such as an id. */
+const idLength = (cell) => Math.max(0, ...cell.split('\n').map((line) => (/^[\w:.-]{20,60}$/.test(line) ? line.length : 0)));
+const isNumeric = (rows, column) => rows.length > 0 && rows.every((row) => /^[\d.,/ ]*$/.test(row[column] ?? ''));
+/** Makes the widest columns narrower until all fit. @returns `natural` itself if they do */
+function narrowed(natural, least, width) {
+    const room = width - GAP.length * (natural.length - 1);
+    const widths = [...natural];
+    let total = widths.reduce((sum, one) => sum + one, 0);
+    if (total <= room)
+        return natural;
+    while (total > room) {
+        const widest = widths.reduce((best, one, column) => (one > (least[column] ?? 0) && one > (widths[best] ?? 0) ? column : best), widths.findIndex((one, column) => one > (least[column] ?? 0)));
+        if (widest === -1)
+            break;
+        widths[widest] = (widths[widest] ?? 0) - 1;
+        total--;
+    }
+    return widths;
+}
+
+
+/***/ }),
+
 /***/ 9721:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -89620,6 +90924,127 @@ const MAX_BATCH = 1_000;
 const BATCH_BYTES = 512 * 1024;
 /** How many requests a worker may have under way, beside its heartbeat: it works on one batch while the database works on the other. */
 const MAX_IN_FLIGHT = 2;
+
+
+/***/ }),
+
+/***/ 9163:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   J: () => (/* binding */ HostFault)
+/* harmony export */ });
+/** A fault of the process that a worker runs in. The worker hands its jobs back, and the run counts as failed. */
+class HostFault extends Error {
+    name = 'HostFault';
+}
+
+
+/***/ }),
+
+/***/ 1823:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F0: () => (/* binding */ Tally),
+/* harmony export */   R5: () => (/* binding */ executionReport),
+/* harmony export */   RW: () => (/* binding */ outcomeLine),
+/* harmony export */   n1: () => (/* binding */ remainingInWords)
+/* harmony export */ });
+/* harmony import */ var _text_format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4185);
+/* harmony import */ var _text_headline_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6134);
+
+
+/** How many reports of each outcome are kept, so that a run of 100,000 jobs does not hold 100,000 of them. */
+const KEPT = 500;
+/** Counts every execution, and keeps the reports of some. */
+class Tally {
+    #kept = new Map();
+    #counts = { success: 0, failed: 0, retry: 0, snoozed: 0, released: 0, cancelled: 0, lost: 0 };
+    add(report) {
+        this.#counts[report.outcome] += 1;
+        const kept = this.#kept.get(report.outcome) ?? [];
+        if (kept.length < KEPT)
+            kept.push(report);
+        this.#kept.set(report.outcome, kept);
+    }
+    get counts() {
+        const { success, failed, retry, cancelled } = this.#counts;
+        return { succeeded: success, failed, retried: retry, cancelled };
+    }
+    get executions() {
+        return [...this.#kept.values()].flat();
+    }
+}
+/** @param answer what the database replied about the attempt; null if it could not be recorded */
+function executionReport(job, ending, { item, result, resultFile }, answer) {
+    return {
+        jobId: job.job_id,
+        executionId: job.execution_id,
+        name: job.name,
+        jobType: job.job_type,
+        queue: job.queue,
+        attempt: job.attempt,
+        maxRetries: job.max_retries,
+        timezone: job.timezone,
+        outcome: outcomeOf(job, answer),
+        failureKind: answer?.failure_kind ?? null,
+        jobStatus: answer?.status ?? null,
+        nextRunAt: answer?.run_at ?? null,
+        durationSeconds: ending.durationSeconds,
+        result,
+        error: item.error ?? null,
+        progress: ending.progress,
+        warnings: ending.warnings,
+        resultFile,
+    };
+}
+function outcomeOf(job, answer) {
+    if (!answer?.applied)
+        return 'lost';
+    switch (answer.failure_kind) {
+        case null:
+        case undefined:
+            return 'success';
+        case 'snoozed':
+        case 'released':
+        case 'cancelled':
+            return answer.failure_kind;
+        case 'discarded':
+            return 'failed';
+        default:
+            // A failed occurrence of a schedule leaves the job waiting as well, for the next occurrence.
+            return answer.status === 'waiting' && job.attempt <= job.max_retries && !answer.retries_left_out
+                ? 'retry'
+                : 'failed';
+    }
+}
+/** The outcome of an attempt in one line. The output of the job, or its row, has the whole error. */
+function outcomeLine(report, now = new Date()) {
+    const took = `after ${report.durationSeconds.toFixed(1)} s`;
+    const next = report.nextRunAt ? `, due again at ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_0__/* .clockTime */ .qo)(report.nextRunAt, now, report.timezone)}` : '';
+    const why = report.error ? `: ${(0,_text_headline_js__WEBPACK_IMPORTED_MODULE_1__/* .headline */ .P)(report.error)}` : '';
+    switch (report.outcome) {
+        case 'success':
+            return `Succeeded ${took}${next}`;
+        case 'retry':
+            return `Failed ${took} (attempt ${report.attempt} of ${report.maxRetries + 1})${next}${why}`;
+        case 'failed':
+            return `Failed for good ${took}${next}${why}`;
+        case 'snoozed':
+            return `Snoozed${next}${why}`;
+        case 'released':
+            return `Handed back${why}`;
+        case 'cancelled':
+            return `Cancelled ${took}`;
+        case 'lost':
+            return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
+    }
+}
+/** How many due jobs remain, for a sentence: "7", "at least 10000" or "unknown". */
+const remainingInWords = (report) => report.remaining === null
+    ? 'unknown'
+    : `${report.remainingIsMinimum ? 'at least ' : ''}${report.remaining}`;
 
 
 /***/ }),

@@ -615,9 +615,44 @@ function host_error_clip(text) {
 
 ;// CONCATENATED MODULE: external "node:module"
 const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
+;// CONCATENATED MODULE: ./lib/src/standard-schema.js
+/** Issues of one config that a message lists. */
+const MOST_ISSUES = 20;
+/** The issues of a schema, the first ones, with their paths as text. */
+function namedIssues(issues) {
+    return issues
+        .slice(0, MOST_ISSUES)
+        .map((issue) => ({ path: pathOf(issue), message: String(issue.message) }));
+}
+function listIssues(issues) {
+    const listed = issues
+        .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+        .join('; ');
+    return listed || 'no reason given';
+}
+/** What is wrong with a value by a schema, in one line; null if nothing is. */
+async function checkAgainst(schema, value) {
+    const { issues } = await schema['~standard'].validate(value);
+    return issues === undefined ? null : listIssues(namedIssues(issues));
+}
+function pathOf(issue) {
+    let path = '';
+    for (const part of issue.path ?? []) {
+        const key = typeof part === 'object' ? part.key : part;
+        if (typeof key === 'number')
+            path += `[${key}]`;
+        else
+            path += path === '' ? String(key) : `.${String(key)}`;
+    }
+    return path;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-load.js
 
 
+
+/** A day: a delay does not grow beyond it. */
+const LONGEST_GROWN_DELAY_SECONDS = 86_400;
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
@@ -671,7 +706,7 @@ function handlerOf(exports, name) {
         throw new NoHandlerError(`The handler "${name}" has no default export${seen}. ${write}`);
     }
     if (typeof value === 'function')
-        return { schema: null, run: value };
+        return { schema: null, retry: null, run: value };
     if (!isObject(value) || typeof value.run !== 'function') {
         const what = isObject(value)
             ? 'an object without a function `run`'
@@ -684,7 +719,11 @@ function handlerOf(exports, name) {
             'Give a schema of zod 3.24 or later, valibot 1, arktype 2 or another library that follows it.');
     }
     const schema = definition.config ?? null;
-    return { schema, run: (config, context) => definition.run(config, context) };
+    const retry = definition.retry ?? null;
+    if (retry !== null && !isRetryDelay(retry)) {
+        throw new NoHandlerError(`\`retry\` of the handler "${name}" must be { delaySeconds: 0 to 31536000, factor: 1 to 10 }, with or without the factor.`);
+    }
+    return { schema, retry, run: (config, context) => definition.run(config, context) };
 }
 /**
  * The config as the handler gets it, or the outcome that says why it may not: a config that does not fit is
@@ -702,31 +741,28 @@ async function checkConfig(schema, config, name) {
     }
     if (result.issues === undefined)
         return { value: result.value };
-    const issues = result.issues
-        .slice(0, 20)
-        .map((issue) => ({ path: issuePath(issue), message: String(issue.message) }));
-    const listed = issues
-        .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-        .join('; ');
-    const reason = `The config does not fit the handler "${name}": ${listed || 'no reason given'}`;
+    const issues = namedIssues(result.issues).map((issue) => ({ ...issue }));
+    const reason = `The config does not fit the handler "${name}": ${listIssues(issues)}`;
     return { refused: { outcome: 'discard', reason, details: { issues } } };
-}
-function issuePath(issue) {
-    let path = '';
-    for (const part of issue.path ?? []) {
-        const key = typeof part === 'object' ? part.key : part;
-        if (typeof key === 'number')
-            path += `[${key}]`;
-        else
-            path += path === '' ? String(key) : `.${String(key)}`;
-    }
-    return path;
 }
 function isStandardSchema(value) {
     if (!isObject(value) && typeof value !== 'function')
         return false;
     const standard = value['~standard'];
     return isObject(standard) && standard.version === 1 && typeof standard.validate === 'function';
+}
+function isRetryDelay(value) {
+    if (!isObject(value))
+        return false;
+    const { delaySeconds, factor = 1 } = value;
+    return isBetween(delaySeconds, 0, 31_536_000) && isBetween(factor, 1, 10);
+}
+function isBetween(value, low, high) {
+    return typeof value === 'number' && value >= low && value <= high;
+}
+/** How long to wait before the retry that follows this attempt. */
+function retrySeconds({ delaySeconds, factor = 1 }, attempt) {
+    return Math.min(delaySeconds * factor ** (attempt - 1), Math.max(delaySeconds, LONGEST_GROWN_DELAY_SECONDS));
 }
 function isObject(value) {
     return typeof value === 'object' && value !== null;
@@ -1121,7 +1157,11 @@ async function perform(mine, handler) {
         return running.outcomeOf(await handler.run(config.value, running.context));
     }
     catch (error) {
-        return running.thrownOutcome(error) ?? failureOf(error, 'error');
+        const asked = running.thrownOutcome(error);
+        if (asked !== null)
+            return asked;
+        const retry = handler.retry && { retryInSeconds: retrySeconds(handler.retry, job.attempt) };
+        return { ...failureOf(error, 'error'), ...retry };
     }
     finally {
         running.close();

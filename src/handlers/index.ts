@@ -11,6 +11,8 @@ import { paperFetch } from './paper-fetch/job-type.ts';
 
 const JOB_TYPES: readonly JobType[] = [paperFetch, maintenance, custom];
 
+export { openHandlersFolder } from './custom/job-type.ts';
+
 export const JOB_TYPE_NAMES: readonly string[] = JOB_TYPES.map(({ name }) => name);
 
 /**
