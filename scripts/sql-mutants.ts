@@ -55,7 +55,9 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'cloud_jobs_claim',
     'sql/requests',
     [
-      "exists (select from public.cloud_job_executions e where e.execution_id = id_prefix || '0001')",
+      `exists (
+      select from generate_series(1, limit_param) as n
+      join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0'))`,
       'false',
     ],
     "and j.locked_by = instance_id_param and j.status = 'locked'",
@@ -87,14 +89,14 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'sql/attempts',
     "when was_cancelled then 'cancelled'",
     [
-      "when outcome in ('failure', 'lost') and attempts_left then 'retry'",
+      "when outcome in ('failure', 'lost', 'snooze') and attempts_left then 'retry'",
       "when outcome <> 'discard' then 'retry'",
     ],
     ['coalesce(c.current_retries, 0) + 1', 'c.current_retries'],
     ['least(21600, ', '('],
     ' * (0.8 + 0.4 * random())',
     'locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null,',
-    "when outcome in ('snooze', 'release') then 'again'",
+    "when outcome in ('snooze', 'release') and snooze_fault is null then 'again'",
   ),
   ...mutants('cloud_jobs_end_attempts', 'schedule/recurring', [
     "when disable_wanted and schedule is not null then 'disabled'",
@@ -139,7 +141,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
   ...mutants(
     'cloud_jobs_prune',
     'sql/jobs',
-    "e.status <> 'running' and",
+    ["e.status <> 'running' or not exists", 'true or not exists'],
     'and j.schedule is null',
     "j.status in ('success', 'failed') and",
   ),
@@ -159,8 +161,8 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     ["client_schema_param < (version->>'requires')::integer", 'false'],
     ['or limit_param not between 1 and 1000', ''],
   ),
-  ...mutants('cloud_jobs_check_items', 'sql/enqueue', [
-    "octet_length((i.item->'config')::text) > 262144",
+  ...mutants('cloud_jobs_config_fault', 'sql/enqueue', [
+    'octet_length(config_param::text) > 262144',
     'false',
   ]),
   // Rights.
@@ -184,7 +186,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     '(queues_param <@ allowed) is not true',
     'not queues_param <@ allowed',
   ]),
-  ...mutants('cloud_jobs_enqueue', 'sql/roles', [`items_param @> '[{"job_type": "maintenance"}]'`, 'false']),
+  ...mutants('cloud_jobs_enqueue', 'sql/roles', [`items @> '[{"job_type": "maintenance"}]'`, 'false']),
   ...mutants(
     'optional/worker-role.sql',
     'sql/roles',

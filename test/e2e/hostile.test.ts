@@ -17,13 +17,12 @@ const SEED = Number(process.env.PROPERTY_SEED ?? Date.now() % 2 ** 31);
 /** With PROPERTY_RUNS all of it is tried; without, a part that the seed draws. */
 const ALL = process.env.PROPERTY_RUNS !== undefined;
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 30);
-const some = <T>(items: readonly T[], count: number): readonly T[] =>
-  ALL
-    ? items
-    : (fc.sample(fc.shuffledSubarray([...items], { minLength: count, maxLength: count }), {
-        seed: SEED,
-        numRuns: 1,
-      })[0] ?? []);
+const some = <T>(items: readonly T[], most: number): readonly T[] => {
+  if (ALL) return items;
+  const length = Math.min(most, items.length);
+  const part = fc.shuffledSubarray([...items], { minLength: length, maxLength: length });
+  return fc.sample(part, { seed: SEED, numRuns: 1 })[0] ?? [];
+};
 /** A line, and whatever else is said at once: 10 MB. */
 const HUGE = 10_000_000;
 const SECRET = `hunter2-${'q'.repeat(12)}-unlikely`;

@@ -173,6 +173,8 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
           trigger: 'schedule 17 * * * *',
         }),
     },
+    { fn: 'cloud_jobs_inspect', call: ({ queue }) => queue.inspect() },
+    { fn: 'cloud_jobs_unattended', call: ({ queue }) => queue.unattended() },
     { fn: 'cloud_jobs_doctor', unlike: 'sizes differ', call: ({ queue }) => queue.doctor() },
     { fn: 'cloud_jobs_bloat', unlike: 'sizes differ', call: ({ queue }) => queue.bloat() },
     {

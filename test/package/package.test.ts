@@ -82,7 +82,7 @@ describe('the packed package', () => {
 
   it('has types that resolve wherever an ES module can be imported, asked arethetypeswrong', () => {
     const { status, told } = checker('attw', '--profile', 'esm-only', '--no-color', tarball);
-    expect(told.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(3);
+    expect(told.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
     expect(status, told).toBe(0);
   });
 
