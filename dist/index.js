@@ -61152,19 +61152,13 @@ function attempts(day, title, lines) {
     if (lines.length === 0)
         return '';
     return {
-        head: [
-            title,
-            `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`,
-            'Failed',
-            'Lost',
-            'Average',
-            '95 % within',
-        ],
-        numeric: [1, 2, 3, 4, 5],
+        head: [title, `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`, 'Failed', 'Took'],
+        numeric: [1, 2, 3],
         rows: lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
             words(name),
-            ...[success, failed, lost].map(String),
-            ...[average, p95].map((seconds) => (seconds === null ? '' : (0,format/* duration */.p0)(seconds))),
+            String(success),
+            `${failed}${lost > 0 ? small(`${lost} lost`) : ''}`,
+            average === null || p95 === null ? '' : `${(0,format/* duration */.p0)(average)}${small(`95 % within ${(0,format/* duration */.p0)(p95)}`)}`,
         ]),
     };
 }

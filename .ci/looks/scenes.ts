@@ -1,9 +1,11 @@
 import type { Answer } from '../../src/commands/answer.ts';
-import type { ExecutionRow } from '../../src/queue/replies.ts';
+import type { ExecutionRow } from '../../src/queue/job.ts';
 import { execution, jobRow, runReport } from '../../test/github/reports.ts';
 
 /** The time that the pages are rendered for. */
 export const NOW = '2026-11-24T12:30:00.000Z';
+
+const ATTEMPTS = { success: 310, failed: 8, lost: 1, average_seconds: 3.4, p95_seconds: 22 };
 
 const failed = (name: string, error: string) =>
   execution({ name, outcome: 'failed', jobStatus: 'failed', failureKind: 'error', attempt: 4, error });
@@ -338,6 +340,9 @@ export const SCENES: Readonly<Record<string, Answer>> = {
         failure_kinds: { error: 7, timeout: 2, snoozed: 12, lost: 1 },
         average_seconds: 3.4,
         p95_seconds: 22,
+        by_queue: [{ ...ATTEMPTS, queue: 'default' }],
+        by_type: [{ ...ATTEMPTS, job_type: 'custom' }],
+        is_partial: false,
       },
     },
   },

@@ -135,6 +135,24 @@ it('a job can be disabled, enabled, cancelled and deleted', async () => {
   }
 });
 
+it('a queue can be paused, limited and resumed, and a job updated', async () => {
+  const id = await created({ name: 'Cleanup' });
+  const done = async (inputs: Record<string, string>) => {
+    const run = await manage(inputs);
+    expect(run, run.log).toMatchObject({ succeeded: true });
+    return run;
+  };
+  await done({ command: 'pause', queue: 'default' });
+  await done({ command: 'limit', queue: 'default', more: '{"max-running": 3}' });
+  expect((await done({ command: 'queues' })).summary).toContain('paused');
+  expect(await project.sql('select paused, max_running from cloud_jobs_queues')).toEqual([
+    { paused: true, max_running: 3 },
+  ]);
+  await done({ command: 'resume', queue: 'default' });
+  await done({ command: 'update', 'job-id': id, more: '{"priority": -5}' });
+  expect(await project.sql('select priority from cloud_jobs')).toEqual([{ priority: -5 }]);
+});
+
 it('list, show, stats and doctor answer in the summary', async () => {
   const id = await created({
     name: 'Cleanup',
