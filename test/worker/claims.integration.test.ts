@@ -190,7 +190,7 @@ describe('a worker', () => {
     ['half a lock', 1, 1],
     // The worker's clock runs twenty times as fast, so that ten seconds of it are half a second.
     ['10 s of a long lock', 3600, 20],
-  ])('hands back what waits behind a long job: %s', async (_, lockSeconds, speed) => {
+  ])('hands back what waits behind a long job: %s', { retry: 2 }, async (_, lockSeconds, speed) => {
     const q = queueOf(project);
     await q.add(...Array.from({ length: 30 }, () => ({})));
     let ran = 0;
