@@ -211,7 +211,7 @@ alter table public.cloud_jobs set (autovacuum_vacuum_scale_factor = 0.02, autova
 
 -- ==== tables/job-checks =========================================================================
 
--- What a row of cloud_jobs may hold, whoever writes it.
+-- What a row of cloud_jobs may hold, by any writer.
 do $$
 begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_priority_range') then
@@ -658,7 +658,7 @@ create or replace trigger cloud_jobs_rearm
 
 -- ==== tables/job-guards =========================================================================
 
--- What a row of cloud_jobs may hold, whoever writes it: a function, a plain insert, a trigger or a jobs file.
+-- What a row of cloud_jobs may hold, by any writer: a function, a plain insert, a trigger or a jobs file.
 --
 -- Triggers, not check constraints: a constraint would also refuse every later change of an old row, so a job of an earlier
 -- release could not even be claimed. The conditions are those that the triggers are created with, so a row that is as it
@@ -736,7 +736,7 @@ create or replace trigger cloud_jobs_guard_numbers
     or new.created_at not between '1900-01-01Z' and '9999-12-31Z')
   execute function public.cloud_jobs_guard();
 
--- An unfinished job has no time of its end, whoever writes the row: the index of unique keys goes by it.
+-- An unfinished job has no finished_at, for every writer: the index of unique keys depends on it.
 create or replace function public.cloud_jobs_clear_finished()
 returns trigger
 language plpgsql
@@ -761,7 +761,7 @@ create or replace trigger cloud_jobs_clear_finished
 -- The unique index cloud_jobs_concurrency_key guarantees it. The triggers here keep the claim cheap. A claim marks the
 -- jobs behind a busy key as blocked, which takes them out of its index, and every event that frees the key unblocks the
 -- next. What holds at any moment: a key with blocked jobs also has a locked job, or in each queue and type with blocked
--- jobs a due one that is not blocked. Triggers keep it so, whoever writes to the table.
+-- jobs a due one that is not blocked. Triggers keep it so for every writer.
 create or replace function public.cloud_jobs_key_freed()
 returns trigger
 language plpgsql
@@ -833,7 +833,7 @@ create or replace trigger cloud_jobs_enter_key
 
 -- ==== tables/schedule-anchor ====================================================================
 
--- Makes a recurring job due at an occurrence of its schedule, whoever writes the row.
+-- Makes a recurring job due at an occurrence of its schedule, for every writer of the row.
 --
 -- A change of the schedule moves the job to the next occurrence of the new one.
 create or replace function public.cloud_jobs_anchor()
@@ -912,7 +912,7 @@ $$;
 
 -- The queues that the caller may use; null for all of them.
 --
--- Here it is null: whoever may call the functions may use every queue. sql/optional/worker-role.sql and enqueue-role.sql
+-- Here it is null: every role that may call the functions may use every queue. sql/optional/worker-role.sql and enqueue-role.sql
 -- replace this function for keys that name their queues.
 create or replace function public.cloud_jobs_allowed_queues()
 returns text[]
@@ -5399,13 +5399,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '71bf4925862e7ae2' and earlier->>'server' = server then
+  if earlier->>'tables' = '345ddb999bb34ad4' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '71bf4925862e7ae2', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '345ddb999bb34ad4', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

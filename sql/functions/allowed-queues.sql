@@ -1,6 +1,6 @@
 -- The queues that the caller may use; null for all of them.
 --
--- Here it is null: whoever may call the functions may use every queue. sql/optional/worker-role.sql and enqueue-role.sql
+-- Here it is null: every role that may call the functions may use every queue. sql/optional/worker-role.sql and enqueue-role.sql
 -- replace this function for keys that name their queues.
 create or replace function public.cloud_jobs_allowed_queues()
 returns text[]

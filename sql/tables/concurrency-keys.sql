@@ -3,7 +3,7 @@
 -- The unique index cloud_jobs_concurrency_key guarantees it. The triggers here keep the claim cheap. A claim marks the
 -- jobs behind a busy key as blocked, which takes them out of its index, and every event that frees the key unblocks the
 -- next. What holds at any moment: a key with blocked jobs also has a locked job, or in each queue and type with blocked
--- jobs a due one that is not blocked. Triggers keep it so, whoever writes to the table.
+-- jobs a due one that is not blocked. Triggers keep it so for every writer.
 create or replace function public.cloud_jobs_key_freed()
 returns trigger
 language plpgsql

@@ -1,4 +1,4 @@
--- What a row of cloud_jobs may hold, whoever writes it.
+-- What a row of cloud_jobs may hold, by any writer.
 do $$
 begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_priority_range') then

@@ -1,4 +1,4 @@
--- What a row of cloud_jobs may hold, whoever writes it: a function, a plain insert, a trigger or a jobs file.
+-- What a row of cloud_jobs may hold, by any writer: a function, a plain insert, a trigger or a jobs file.
 --
 -- Triggers, not check constraints: a constraint would also refuse every later change of an old row, so a job of an earlier
 -- release could not even be claimed. The conditions are those that the triggers are created with, so a row that is as it
@@ -76,7 +76,7 @@ create or replace trigger cloud_jobs_guard_numbers
     or new.created_at not between '1900-01-01Z' and '9999-12-31Z')
   execute function public.cloud_jobs_guard();
 
--- An unfinished job has no time of its end, whoever writes the row: the index of unique keys goes by it.
+-- An unfinished job has no finished_at, for every writer: the index of unique keys depends on it.
 create or replace function public.cloud_jobs_clear_finished()
 returns trigger
 language plpgsql

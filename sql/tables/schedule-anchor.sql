@@ -1,4 +1,4 @@
--- Makes a recurring job due at an occurrence of its schedule, whoever writes the row.
+-- Makes a recurring job due at an occurrence of its schedule, for every writer of the row.
 --
 -- A change of the schedule moves the job to the next occurrence of the new one.
 create or replace function public.cloud_jobs_anchor()
