@@ -142,6 +142,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'cloud_jobs_prune',
     'sql/jobs',
     ["e.status <> 'running' or not exists", 'true or not exists'],
+    'and j.schedule is null',
     "j.status in ('success', 'failed') and",
   ),
   // Limits.

@@ -334,17 +334,25 @@ describe('prune', () => {
     ]);
   });
 
-  it('nor a recurring job whose schedule ended, nor a finished one that somebody set to wait by hand', async () => {
-    const [ended, waiting] = await q.add({ schedule: '0 0 1 1 *' }, {});
+  it('keeps a recurring job whose schedule has ended', async () => {
+    const [ended] = await q.add({ schedule: '0 0 1 1 *' });
+    // A time zone that was abolished: the schedule has no next occurrence.
+    await project.asPostgres(`alter table cloud_jobs disable trigger cloud_jobs_anchor_update;
+      update cloud_jobs set timezone = 'Gone/Zone', run_at = now(); alter table cloud_jobs enable trigger cloud_jobs_anchor_update`);
     await q.end('w', (await q.take('w')).execution_id, 'success');
-    await project.sql(
-      `update cloud_jobs set status = 'failed', current_retries = 9, finished_at = now() where job_id = $1`,
-      [ended],
-    );
-    await project.sql(`update cloud_jobs set status = 'waiting' where job_id = $1`, [waiting]);
+    await project.asPostgres(AGE_ALL);
+    expect(await q.job(ended ?? '')).toMatchObject({ status: 'failed', finished_at: expect.any(Date) });
+    expect(await prune(null, 0)).toMatchObject({ jobs: 0 });
+    expect(await project.sql('select from cloud_jobs')).toHaveLength(1);
+  });
+
+  it.each(['waiting', 'disabled'])('keeps a finished job that was set to %s by hand', async (status) => {
+    const [job] = await q.add({});
+    await q.end('w', (await q.take('w')).execution_id, 'success');
+    await project.sql('update cloud_jobs set status = $2 where job_id = $1', [job, status]);
     await project.asPostgres(AGE_ALL);
     expect(await prune(null, 0)).toMatchObject({ jobs: 0 });
-    expect(await project.sql('select from cloud_jobs')).toHaveLength(2);
+    expect(await project.sql('select from cloud_jobs')).toHaveLength(1);
   });
 
   it('removes by age, each kind by its own, in bounded batches', async () => {
