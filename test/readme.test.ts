@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
-import { createCustomHandlers } from '../src/handlers/custom/custom-handlers.ts';
+import { CustomHandlers } from '../src/handlers/custom/custom-handlers.ts';
 import { VERSION } from '../src/version.ts';
 import { codeBlocks } from './support/code-blocks.ts';
 import { ROOT } from './support/repository.ts';
@@ -64,7 +64,7 @@ it('its handler is one', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-readme-'));
   const [handler] = blocks('js');
   writeFileSync(join(folder, 'report.mjs'), handler ?? '');
-  const custom = createCustomHandlers({
+  const custom = new CustomHandlers({
     folder,
     hostScript: fileURLToPath(new URL('../src/handlers/custom/host.ts', import.meta.url)),
     env: process.env,

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { v7 as uuid7 } from 'uuid';
 import { createGitHubLog } from '../../src/github/annotations.ts';
-import { createCustomHandlers } from '../../src/handlers/custom/custom-handlers.ts';
+import { CustomHandlers } from '../../src/handlers/custom/custom-handlers.ts';
 import type { Handler } from '../../src/handlers/handler.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import { createRedactor } from '../../src/text/redact.ts';
@@ -28,7 +28,7 @@ await inChild<OurOptions>(async (options) => {
   await queue.checkSchema();
   const before = requests();
   const handler: Handler = async () => ({ outcome: 'success', result: null });
-  const custom = createCustomHandlers({
+  const custom = new CustomHandlers({
     folder: fileURLToPath(new URL('../handlers', import.meta.url)),
     hostScript: new URL('../../src/handlers/custom/host.ts', import.meta.url),
     env: process.env,

@@ -10,3 +10,12 @@ export function describeError(error: unknown): string {
   }
   return seen.join(' Caused by: ');
 }
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The code of an error of Node's (`ENOENT`), or an empty text. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+}

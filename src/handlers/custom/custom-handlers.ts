@@ -1,19 +1,43 @@
+/** Handlers that are files of the user's repository: JavaScript runs in reused Node processes, anything else in its own. */
 import { randomUUID } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import type { Json } from '../../queue/types.ts';
 import { AbortReason, type Handler, type HandlerContext, type HandlerOutcome } from '../handler.ts';
-import { childEnv, type Env } from './child-env.ts';
-import { CustomHandlerError } from './errors.ts';
+import { type CustomConfig, CustomHandlerError, readCustomConfig } from './config.ts';
 import { runExecutable } from './executable.ts';
-import { FolderVersion } from './folder-version.ts';
-import { readCustomConfig } from './handler-name.ts';
+import { FolderVersion } from './folder.ts';
 import { commandFor } from './interpreter.ts';
-import { locateHandler } from './locate.ts';
+import { type LocatedHandler, locateHandler } from './locate.ts';
+import type { RunContext } from './module-child.ts';
 import { ModulePool } from './module-pool.ts';
-import { GRACE_MS, readStop, stoppedOutcome } from './stop.ts';
+import { GRACE_MS, readStop, stoppedOutcome } from './outcomes.ts';
+import type { RunRequest } from './protocol.ts';
 
 /** Loading a handler to check a config may take this long, in milliseconds. */
 const VALIDATE_MS = 30_000;
+
+/**
+ * Names that stay with the worker. INPUT_* holds the Supabase key; STATE_* is the action's own memory; the
+ * ACTIONS_* tokens reach the cache, the artifacts and the identity of the run; the GITHUB_* files are how a step
+ * gives commands to the runner, which a job must not.
+ */
+const WITHHELD: ReadonlySet<string> = new Set([
+  'ACTIONS_RUNTIME_TOKEN',
+  'ACTIONS_RUNTIME_URL',
+  'ACTIONS_RESULTS_URL',
+  'ACTIONS_CACHE_URL',
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+  'ACTIONS_ID_TOKEN_REQUEST_URL',
+  'GITHUB_OUTPUT',
+  'GITHUB_STATE',
+  'GITHUB_ENV',
+  'GITHUB_PATH',
+  'GITHUB_STEP_SUMMARY',
+  // Set by Node for a process that was itself forked: a child would take a descriptor of ours for its channel.
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+]);
 
 export interface CustomHandlersOptions {
   /** The handlers folder (input `handlers`), absolute or relative to the working directory of this process. */
@@ -21,10 +45,10 @@ export interface CustomHandlersOptions {
   /** What the host processes run: `host.ts` beside this file, or its bundle. */
   readonly hostScript: string | URL;
   /** The environment of this process; handlers get it without what `childEnv` withholds. */
-  readonly env: Env;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Where executables find their job and leave their result; made when missing. */
   readonly scratchDir: string;
-  /** From being told to stop to being killed, in milliseconds; 5,000 by default, at most 2,000 at shutdown. */
+  /** From the request to stop until a handler is killed, in milliseconds; 5,000 by default, at most 2,000 at shutdown. */
   readonly graceMs?: number;
   /** How many JavaScript processes are kept for later jobs; 4 by default. */
   readonly maxIdle?: number;
@@ -36,114 +60,115 @@ export interface CustomHandlersOptions {
   readonly cwd?: string;
 }
 
-export interface CustomHandlers {
-  /** Runs jobs of type `custom`. Never rejects for what a handler does. */
-  readonly handler: Handler;
+/** The handlers of one folder. Starts no process until the first job. */
+export class CustomHandlers {
+  readonly #options: CustomHandlersOptions;
+  readonly #shared: { readonly env: Record<string, string>; readonly graceMs: number; readonly cwd?: string };
+  readonly #pool: ModulePool;
+  readonly #closing = new AbortController();
+  readonly #executables = new Set<Promise<HandlerOutcome>>();
+
+  constructor(options: CustomHandlersOptions) {
+    const { cwd, memoryMb, hostScript, graceMs = GRACE_MS, maxIdle = 4 } = options;
+    this.#options = options;
+    this.#shared = { env: childEnv(options.env), graceMs, ...(cwd === undefined ? {} : { cwd }) };
+    const folder = new FolderVersion(options.folder);
+    this.#pool = new ModulePool(
+      { ...this.#shared, hostScript, ...(memoryMb === undefined ? {} : { memoryMb }) },
+      maxIdle,
+      options.reload ? () => folder.current() : undefined,
+    );
+  }
+
+  /** Runs a job of type `custom`. Never rejects for what a handler does. */
+  readonly handler: Handler = async (context) => {
+    try {
+      return await this.#run(context);
+    } catch (error) {
+      if (error instanceof CustomHandlerError) return error.toOutcome();
+      throw error;
+    }
+  };
+
   /**
    * Checks a config without running anything: the name, the file, and for a JavaScript handler that it loads and
    * that the config fits its schema.
    * @throws CustomHandlerError with everything that is wrong in its message.
    */
-  validate(config: Json): Promise<void>;
+  async validate(config: Json): Promise<void> {
+    const { located, rest } = await this.#locate(config);
+    if (located.kind === 'executable') {
+      await commandFor(located, this.#shared.env);
+      return;
+    }
+    const signal = AbortSignal.timeout(VALIDATE_MS);
+    const outcome = await this.#pool.run(requestFor(located, rest, null, ''), { ...SILENT, signal });
+    if (outcome.outcome === 'success') return;
+    const reason = outcome.outcome === 'failure' ? outcome.message : outcome.reason;
+    const message = signal.aborted
+      ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`
+      : reason;
+    throw new CustomHandlerError(message, { final: outcome.outcome === 'discard' });
+  }
+
   /**
    * Ends all processes and settles when they are gone. The worker stops its jobs first; an executable that still
    * runs gets the grace of a shutdown. Safe to call twice.
    */
-  close(): Promise<void>;
+  async close(): Promise<void> {
+    this.#closing.abort(new AbortReason('shutdown', 'the handlers are closed'));
+    await Promise.all([this.#pool.close(), Promise.allSettled([...this.#executables])]);
+  }
+
+  async #run(context: HandlerContext): Promise<HandlerOutcome> {
+    const { located, rest } = await this.#locate(context.config);
+    const { graceMs } = this.#shared;
+    if (context.signal.aborted) return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
+    if (located.kind === 'module') {
+      const job = { ...context.job, config: context.config };
+      return this.#pool.run(requestFor(located, rest, job, context.idempotencyKey), context);
+    }
+    const signal = AbortSignal.any([context.signal, this.#closing.signal]);
+    const { scratchDir } = this.#options;
+    const running = runExecutable(located, context, signal, { ...this.#shared, scratchDir });
+    this.#executables.add(running);
+    return running.finally(() => this.#executables.delete(running));
+  }
+
+  async #locate(config: Json): Promise<{ located: LocatedHandler; rest: CustomConfig['rest'] }> {
+    const { handler, rest } = readCustomConfig(config);
+    return { located: await locateHandler(this.#options.folder, handler), rest };
+  }
 }
 
-/** The handlers that live in the caller's repository. Starts no process until the first job. */
-export function createCustomHandlers(options: CustomHandlersOptions): CustomHandlers {
-  const env = childEnv(options.env);
-  const graceMs = options.graceMs ?? GRACE_MS;
-  const shared = { env, graceMs, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) };
-  const folder = new FolderVersion(options.folder);
-  const pool = new ModulePool(
-    {
-      ...shared,
-      hostScript: options.hostScript,
-      ...(options.memoryMb === undefined ? {} : { memoryMb: options.memoryMb }),
-    },
-    options.maxIdle ?? 4,
-    options.reload ? () => folder.current() : undefined,
-  );
+/** For a config that is checked and not run. */
+const SILENT: Omit<RunContext, 'signal'> = {
+  log: { line() {}, warning() {} },
+  progress() {},
+  secret() {},
+  redact: (text) => text,
+};
 
-  const closing = new AbortController();
-  const executables = new Set<Promise<HandlerOutcome>>();
+function requestFor(
+  { path, name }: LocatedHandler,
+  config: CustomConfig['rest'],
+  job: RunRequest['job'],
+  idempotencyKey: string,
+): RunRequest {
+  const type = job === null ? 'check' : 'run';
+  return { type, run: randomUUID(), url: pathToFileURL(path).href, name, config, job, idempotencyKey };
+}
 
-  async function run(context: HandlerContext): Promise<HandlerOutcome> {
-    const { handler, rest } = readCustomConfig(context.config);
-    const located = await locateHandler(options.folder, handler);
-    if (context.signal.aborted) return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
-    if (located.kind === 'executable') {
-      const signal = AbortSignal.any([context.signal, closing.signal]);
-      const running = runExecutable(located, context, signal, { ...shared, scratchDir: options.scratchDir });
-      executables.add(running);
-      return running.finally(() => executables.delete(running));
-    }
-    const request = {
-      type: 'run',
-      run: randomUUID(),
-      url: pathToFileURL(located.path).href,
-      name: located.name,
-      config: rest,
-      job: { ...context.job, config: context.config },
-      idempotencyKey: context.idempotencyKey,
-    } as const;
-    return pool.run(request, {
-      signal: context.signal,
-      line: (text, stream) => context.log.line(text, stream),
-      warning: (text) => context.log.warning(text),
-      progress: (progress) => context.progress(progress),
-      secret: (value) => context.secret(value),
-      redact: (text) => context.redact(text),
-    });
+/**
+ * The environment of a handler: what the step gave the worker, without the action's inputs and without what
+ * belongs to the worker alone. Names are compared without case, as Windows does.
+ */
+function childEnv(env: CustomHandlersOptions['env']): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    const upper = name.toUpperCase();
+    if (value === undefined || upper.startsWith('INPUT_') || upper.startsWith('STATE_')) continue;
+    if (!WITHHELD.has(upper)) kept[name] = value;
   }
-
-  async function validate(config: Json): Promise<void> {
-    const { handler, rest } = readCustomConfig(config);
-    const located = await locateHandler(options.folder, handler);
-    if (located.kind === 'executable') {
-      await commandFor(located, env);
-      return;
-    }
-    const request = {
-      type: 'check',
-      run: randomUUID(),
-      url: pathToFileURL(located.path).href,
-      name: located.name,
-      config: rest,
-      job: null,
-      idempotencyKey: '',
-    } as const;
-    const signal = AbortSignal.timeout(VALIDATE_MS);
-    const outcome = await pool.run(request, {
-      signal,
-      line: () => {},
-      warning: () => {},
-      progress: () => {},
-      secret: () => {},
-      redact: (text) => text,
-    });
-    if (outcome.outcome === 'success') return;
-    const message = signal.aborted
-      ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`
-      : outcome.outcome === 'failure'
-        ? outcome.message
-        : outcome.reason;
-    throw new CustomHandlerError(message, { final: outcome.outcome === 'discard' });
-  }
-
-  return {
-    handler: (context) =>
-      run(context).catch((error: unknown) => {
-        if (error instanceof CustomHandlerError) return error.toOutcome();
-        throw error;
-      }),
-    validate,
-    async close() {
-      closing.abort(new AbortReason('shutdown', 'the handlers are closed'));
-      await Promise.all([pool.close(), Promise.allSettled([...executables])]);
-    },
-  };
+  return kept;
 }

@@ -3,8 +3,8 @@ import type { Discard, JobContext, Snooze } from '../../index.ts';
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { asJson } from './json-result.ts';
-import { warningLine } from './output-commands.ts';
+import { asJson } from './json.ts';
+import { warningLine } from './protocol.ts';
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
 const MAX_TEXT = 262_144;

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { dirname, relative } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect, types } from 'node:util';
 import type { Json } from '../../queue/types.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { errorProperties } from './host-error-details.ts';
-import { type MissingImport, missingAdvice } from './host-missing.ts';
+import { errorProperties } from './json.ts';
 
 type Failure = Extract<HandlerOutcome, { outcome: 'failure' }>;
 
@@ -22,6 +22,8 @@ const NOT_FOUND = new Set([
   'ERR_UNSUPPORTED_DIR_IMPORT',
   'ERR_PACKAGE_IMPORT_NOT_DEFINED',
 ]);
+/** What a missing import of a file may have meant. */
+const EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'] as const;
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = dirname(process.argv[1] ?? '');
 const HOME = process.cwd();
@@ -146,4 +148,62 @@ function near(file: string): string {
 function clip(text: string): string {
   const stored = storableText(text);
   return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}… [cut]` : stored;
+}
+
+/** An import that Node did not find. */
+export interface MissingImport {
+  readonly specifier: string;
+  /** URL of the module that imports it. */
+  readonly from: string | undefined;
+}
+
+/** What the author can do about an import that was not found, as a sentence without its full stop. */
+function missingAdvice({ specifier, from }: MissingImport): string {
+  const folder = from?.startsWith('file:') ? dirname(fileURLToPath(from)) : process.cwd();
+  if (/^\.{0,2}[/\\]|^\.{1,2}$|^file:/.test(specifier)) return fileAdvice(specifier, folder);
+  if (isAlias(specifier, folder)) {
+    return (
+      `"${specifier}" is an alias of a bundler or of tsconfig.json, which Node does not read. Import the file by its ` +
+      'relative path, such as "./lib/x.ts", or declare an alias that begins with # under "imports" in package.json'
+    );
+  }
+  return 'Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
+}
+
+function fileAdvice(specifier: string, folder: string): string {
+  const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier);
+  // TypeScript files are often imported by the name of the file that a compiler would make of them.
+  const bare = path.replace(/\.([cm]?)jsx?$/, '');
+  const candidates = [
+    ...EXTENSIONS.map((extension) => path + extension),
+    ...EXTENSIONS.map((extension) => join(path, `index${extension}`)),
+    ...(bare === path ? [] : EXTENSIONS.map((extension) => bare + extension)),
+  ];
+  const found = candidates.find((candidate) => isFile(candidate));
+  if (found === undefined) return 'Check the path: Node takes it as it is written, extension included';
+  const near = relative(folder, found).replaceAll('\\', '/');
+  return `Node takes the path as it is written: import "${near.startsWith('.') ? near : `./${near}`}"`;
+}
+
+function isAlias(specifier: string, folder: string): boolean {
+  if (/^(?:@\/|~|#|\$)/.test(specifier)) return true;
+  const [first = ''] = specifier.split('/');
+  // No package is installed under the name of a folder of the repository ("src/x" with a baseUrl).
+  if (!first.startsWith('@') && specifier.includes('/') && existsSync(join(process.cwd(), first)))
+    return true;
+  return tsconfigs(folder).some((text) => text.includes(`"${first}/*"`) || text.includes(`"${specifier}"`));
+}
+
+/** The texts of the `tsconfig.json` files from a folder up to the working directory. */
+function tsconfigs(folder: string): readonly string[] {
+  const texts: string[] = [];
+  for (let at = folder; ; at = dirname(at)) {
+    const path = join(at, 'tsconfig.json');
+    if (isFile(path)) texts.push(readFileSync(path, 'utf8'));
+    if (at === process.cwd() || at === dirname(at)) return texts;
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

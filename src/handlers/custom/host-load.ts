@@ -3,8 +3,7 @@ import type { JobContext, RetryDelay, StandardSchema } from '../../index.ts';
 import type { Json } from '../../queue/types.ts';
 import { listIssues, namedIssues } from '../../standard-schema.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { failureOf } from './host-error.ts';
-import type { MissingImport } from './host-missing.ts';
+import { failureOf, type MissingImport } from './host-error.ts';
 
 /** A day: a delay does not grow beyond it. */
 const LONGEST_GROWN_DELAY_SECONDS = 86_400;

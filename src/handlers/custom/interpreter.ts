@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { delimiter, extname, isAbsolute, join } from 'node:path';
-import { CustomHandlerError } from './errors.ts';
+import { CustomHandlerError } from './config.ts';
 import type { LocatedHandler } from './locate.ts';
 
 export interface Command {

@@ -1,15 +1,18 @@
 import { constants } from 'node:fs';
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ClaimedJob } from '../../queue/job.ts';
+import { type ClaimedJob, type Progress, progress } from '../../queue/job.ts';
 import type { Json } from '../../queue/types.ts';
-import { hasCode } from './errors.ts';
-import { asJson } from './json-result.ts';
+import { codeOf } from '../../text/describe-error.ts';
+import { storableText } from '../../text/storable.ts';
+import { asJson } from './json.ts';
 
 /** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
 const MAX_ENV_STRING = process.platform === 'win32' ? 32_767 : 131_072;
 /** More than any result that the queue takes; only guards the memory of the worker. */
 const MAX_RESULT_BYTES = 16 * 1024 * 1024;
+/** Only the last line of progress counts, so only the end of the file is read. */
+const PROGRESS_BYTES = 4_096;
 
 export interface JobFiles {
   /** What tells the handler about its job. */
@@ -78,8 +81,8 @@ export async function readResult(path: string, redact: (text: string) => string)
     }
     text = decoded(await file.readFile());
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP')) throw error;
+    if (codeOf(error) === 'ENOENT') return null;
+    if (!['EISDIR', 'EACCES', 'ELOOP'].includes(codeOf(error))) throw error;
     throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
   }
   if (text.trim() === '') return null;
@@ -105,5 +108,101 @@ function decoded(bytes: Buffer): string {
     throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
       cause: error,
     });
+  }
+}
+
+/**
+ * One progress line: `done`, `done/total` or either with a note behind it, or JSON
+ * `{"done": 3, "total": 10, "note": "…"}`. Null when it is neither.
+ */
+export function parseProgress(line: string): Progress | null {
+  const text = line.trim();
+  if (text.startsWith('{')) return parseJson(text);
+  const [, done, total, note = ''] =
+    /^(\d+(?:\.\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?(?:\s+(.*))?$/.exec(text) ?? [];
+  if (done === undefined) return null;
+  return build(Number(done), total === undefined ? undefined : Number(total), note);
+}
+
+function parseJson(text: string): Progress | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const { data } = progress.safeParse(value);
+  if (data === undefined || data.done < 0 || (data.total ?? 0) < 0) return null;
+  return build(data.done, data.total, data.note ?? '');
+}
+
+function build(done: number, total: number | undefined, note: string): Progress {
+  const shown = storableText(note.trim());
+  return {
+    done,
+    ...(total === undefined ? {} : { total }),
+    ...(shown === '' ? {} : { note: shown }),
+  };
+}
+
+/**
+ * Follows a progress file. Each `read` reports the newest line if the file changed; a file that is written anew
+ * in place of being appended to works as well. The first line that is no progress is reported.
+ */
+export class ProgressFile {
+  readonly #path: string;
+  readonly #report: (progress: Progress) => void;
+  readonly #complain: (line: string) => void;
+  #reading: Promise<void> = Promise.resolve();
+  #seen = '';
+  #complained = false;
+
+  constructor(path: string, report: (progress: Progress) => void, complain: (line: string) => void) {
+    this.#path = path;
+    this.#report = report;
+    this.#complain = complain;
+  }
+
+  /** @param last True for the last reading, which takes a line without its line end too. */
+  read(last: boolean): Promise<void> {
+    // One after the other, so that an older reading never reports after a newer one.
+    this.#reading = this.#reading.then(() => this.#readOnce(last));
+    return this.#reading;
+  }
+
+  async #readOnce(last: boolean): Promise<void> {
+    const text = await this.#readEnd();
+    if (text === null) return;
+    const lines = text.split('\n');
+    const open = lines.pop() ?? '';
+    if (last && open.trim() !== '') lines.push(open);
+    const line = lines.findLast((each) => each.trim() !== '');
+    if (line === undefined) return;
+    const found = parseProgress(line);
+    if (found !== null) this.#report(found);
+    else if (!this.#complained) {
+      this.#complained = true;
+      this.#complain(line);
+    }
+  }
+
+  async #readEnd(): Promise<string | null> {
+    try {
+      const { size, mtimeMs } = await stat(this.#path);
+      const state = `${size} ${mtimeMs}`;
+      if (size === 0) return null;
+      await using file = await open(this.#path, 'r');
+      const from = Math.max(0, size - PROGRESS_BYTES);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+      const end = buffer.toString('utf8', 0, bytesRead);
+      // What the window cut in two is no line, and part of a secret would not be found.
+      const text = from === 0 ? end : end.slice(end.indexOf('\n') + 1 || end.length);
+      if (this.#seen === `${state}\n${text}`) return null;
+      this.#seen = `${state}\n${text}`;
+      return text;
+    } catch {
+      // Removed or replaced by the handler, which does not fail the job: progress is optional.
+      return null;
+    }
   }
 }

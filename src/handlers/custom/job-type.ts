@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import type { HandlerPlace, JobType } from '../job-type.ts';
-import { type CustomHandlers, createCustomHandlers } from './custom-handlers.ts';
-import { CustomHandlerError } from './errors.ts';
-import { type CustomConfig, readCustomConfig } from './handler-name.ts';
+import { type CustomConfig, CustomHandlerError, readCustomConfig } from './config.ts';
+import { CustomHandlers } from './custom-handlers.ts';
 
 /** The handlers folder unless the option `handlers` names another. */
 const DEFAULT_FOLDER = '.github/cloud-jobs';
@@ -13,7 +12,7 @@ export const custom: JobType<CustomConfig> = {
   readConfig: readCustomConfig,
   open(deps) {
     const handlers = openHandlersFolder(deps);
-    return { run: handlers.handler, close: handlers.close };
+    return { run: handlers.handler, close: () => handlers.close() };
   },
   async checkByHandler(configs, place) {
     const handlers = openHandlersFolder(place);
@@ -44,7 +43,7 @@ async function problemOf(validated: Promise<void>): Promise<string | null> {
 /** The handlers of a folder. Starts no process until the first job. */
 export function openHandlersFolder(place: HandlerPlace): CustomHandlers {
   const { folder, hostScript, env, scratchDir, reload = false } = place;
-  return createCustomHandlers({
+  return new CustomHandlers({
     folder: folder ?? DEFAULT_FOLDER,
     hostScript,
     env,

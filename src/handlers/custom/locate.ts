@@ -1,8 +1,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, sep } from 'node:path';
-import { CustomHandlerError, hasCode } from './errors.ts';
-import { type FileKind, fileKind } from './file-kind.ts';
-import { listHandlers, nearestName } from './list-handlers.ts';
+import { codeOf } from '../../text/describe-error.ts';
+import { CustomHandlerError } from './config.ts';
+import { type FileKind, fileKind, listHandlers, nearestName } from './folder.ts';
 
 export interface LocatedHandler {
   /** Relative to the folder, with extension: what messages show. */
@@ -17,7 +17,7 @@ const CHECKOUT_HINT = 'A workflow has to check the repository out (actions/check
 /**
  * Finds the file that a checked name (`readCustomConfig`) means.
  * @throws CustomHandlerError with `final` false: missing folder, missing, ambiguous or unrunnable file, a link
- *   that leads out of the folder. The next deploy may mend each of them.
+ *   that leads out of the folder. The next deploy may fix each of them.
  */
 export async function locateHandler(folder: string, name: string): Promise<LocatedHandler> {
   const root = await openFolder(folder);
@@ -46,7 +46,7 @@ async function openFolder(folder: string): Promise<string> {
     const root = await realpath(folder);
     if ((await stat(root)).isDirectory()) return root;
   } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw retryable(`${named} cannot be read.`, error);
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw retryable(`${named} cannot be read.`, error);
     throw retryable(`${named} does not exist. ${CHECKOUT_HINT}`, error);
   }
   throw retryable(`${named} is a file. Name the folder that holds the handlers.`);
@@ -74,7 +74,7 @@ async function inspect(root: string, folder: string, name: string): Promise<Insp
   }
   const info = await stat(path);
   // The extension of the name decides, so that a link `report.py` to `lib/report` runs as Python.
-  const kind = info.isFile() ? fileKind(name, info.mode, process.platform) : null;
+  const kind = info.isFile() ? fileKind(name, info.mode) : null;
   return { path, kind, isDirectory: info.isDirectory() };
 }
 

@@ -1,5 +1,5 @@
 import type { HandlerOutcome } from '../handler.ts';
-import { ModuleChild, type ModuleChildOptions, type RunHooks } from './module-child.ts';
+import { ModuleChild, type ModuleChildOptions, type RunContext } from './module-child.ts';
 import type { RunRequest } from './protocol.ts';
 
 interface Idle {
@@ -36,13 +36,13 @@ export class ModulePool {
     this.#version = version;
   }
 
-  async run(request: RunRequest, hooks: RunHooks): Promise<HandlerOutcome> {
+  async run(request: RunRequest, context: RunContext): Promise<HandlerOutcome> {
     const { child, isWarm, version } = await this.#take(request.url);
-    const { outcome, reuse, hasBegun } = await child.run(request, hooks);
+    const { outcome, reuse, hasBegun } = await child.run(request, context);
     // It died while it waited (something that its last job left behind), and this job was not begun.
-    if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
+    if (isWarm && !hasBegun && !context.signal.aborted && !this.#isClosed) {
       await this.#drop(child);
-      return this.run(request, hooks);
+      return this.run(request, context);
     }
     if (reuse === 'none' || this.#isClosed) {
       await this.#drop(child);

@@ -67,3 +67,9 @@ export function decodeMark(run: string, line: string): OutputMark | null {
   if (line === `${MARK}${run} begin`) return 'begin';
   return line === `${MARK}${run} end` ? 'end' : null;
 }
+
+/** The line of output that asks for a warning, in the form that the runner reads as well. */
+export function warningLine(text: string): string {
+  const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return `::warning::${escaped}\n`;
+}

@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { findProgram } from '../../../src/handlers/custom/interpreter.ts';
-import { parseProgress } from '../../../src/handlers/custom/progress-file.ts';
+import { parseProgress } from '../../../src/handlers/custom/job-files.ts';
 import { folderOf, isEmpty, JOB, openHandlers, waitFor } from './harness.ts';
 
 const sh = (text: string) => ({ '*it.sh': `#!/usr/bin/env bash\nset -eu\n${text}\n` });

@@ -2,10 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import {
-  type CustomHandlersOptions,
-  createCustomHandlers,
-} from '../../../src/handlers/custom/custom-handlers.ts';
+import { CustomHandlers, type CustomHandlersOptions } from '../../../src/handlers/custom/custom-handlers.ts';
 import {
   type AbortCause,
   AbortReason,
@@ -92,7 +89,7 @@ export function openHandlers(
 ) {
   const folder = given.folder ?? folderOf(files);
   const scratchDir = mkdtempSync(join(tmpdir(), 'custom-test-'));
-  const handlers = createCustomHandlers({
+  const handlers = new CustomHandlers({
     folder,
     hostScript: HOST_SCRIPT,
     env: STEP_ENV,
@@ -134,7 +131,14 @@ export function openHandlers(
     };
   };
   const run = (config: Json, job?: Partial<ClaimedJob>): Promise<Run> => start(config, job).ended;
-  return { ...handlers, folder, scratchDir, start, run };
+  return {
+    validate: (config: Json) => handlers.validate(config),
+    close: () => handlers.close(),
+    folder,
+    scratchDir,
+    start,
+    run,
+  };
 }
 
 /** Waits until `condition` gives a value, looking every few milliseconds. */

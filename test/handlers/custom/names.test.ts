@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readCustomConfig } from '../../../src/handlers/custom/handler-name.ts';
-import { nearestName } from '../../../src/handlers/custom/list-handlers.ts';
+import { readCustomConfig } from '../../../src/handlers/custom/config.ts';
+import { nearestName } from '../../../src/handlers/custom/folder.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import { folderOf, openHandlers } from './harness.ts';
 

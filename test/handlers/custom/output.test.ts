@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LineSplitter, MAX_LINE_LENGTH, Tail } from '../../../src/handlers/custom/lines.ts';
+import { LineSplitter, MAX_LINE_LENGTH, Tail } from '../../../src/handlers/custom/output.ts';
 import { decodeMark, encodeMark } from '../../../src/handlers/custom/protocol.ts';
 import { openHandlers, waitFor } from './harness.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readResult } from '../../../src/handlers/custom/job-files.ts';
-import { asJson } from '../../../src/handlers/custom/json-result.ts';
+import { asJson } from '../../../src/handlers/custom/json.ts';
 import type { Json } from '../../../src/queue/types.ts';
 import { openHandlers } from './harness.ts';
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { GRACE_MS, readStop, SHUTDOWN_GRACE_MS } from '../../../src/handlers/custom/stop.ts';
+import { GRACE_MS, readStop, SHUTDOWN_GRACE_MS } from '../../../src/handlers/custom/outcomes.ts';
 import { type AbortCause, AbortReason } from '../../../src/handlers/handler.ts';
 import { HOST_SCRIPT, isEmpty, lives, openHandlers, printed, type Running, waitFor } from './harness.ts';
 
@@ -250,8 +250,8 @@ describe('a worker that ends without stopping its handlers', () => {
     const options = { folder, scratchDir, env: {}, hostScript: HOST_SCRIPT.pathname };
     const program = `
       import { existsSync, readFileSync } from 'node:fs';
-      const { createCustomHandlers } = await import(${JSON.stringify(custom)});
-      const { handler } = createCustomHandlers(${JSON.stringify(options)});
+      const { CustomHandlers } = await import(${JSON.stringify(custom)});
+      const { handler } = new CustomHandlers(${JSON.stringify(options)});
       const config = { handler: 'wait', file: ${JSON.stringify(file)} };
       void handler({ job: {}, config, idempotencyKey: '', signal: new AbortController().signal,
         log: { line: console.log }, progress() {}, secret() {} });
