@@ -19,6 +19,7 @@ const TABLES = [
   'job-guards',
   'concurrency-keys',
   'schedule-anchor',
+  'expiry',
   'row-security',
 ];
 

@@ -93,6 +93,7 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
@@ -200,7 +201,11 @@ alter table public.cloud_jobs
   add column if not exists error_message text,
   -- How often in a row the job was snoozed, and since when. Bounded by cloud_jobs_snooze_fault.
   add column if not exists snoozes integer not null default 0,
-  add column if not exists snoozed_since timestamptz;
+  add column if not exists snoozed_since timestamptz,
+  -- A job that no worker has started by then fails as expired. Null once it has started.
+  add column if not exists expires_at timestamptz,
+  -- Sets expires_at anew for each occurrence: this long after it is due.
+  add column if not exists expires_in_seconds integer;
 
 -- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();
@@ -246,7 +251,7 @@ alter table public.cloud_job_executions
   -- 1 for the first attempt at an occurrence.
   add column if not exists attempt integer not null default 1,
   add column if not exists occurrence integer not null default 1,
-  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped, expired: null while running and on success.
   add column if not exists failure_kind text,
   add column if not exists error_details jsonb,
   -- The last part of what the job printed, redacted by the worker.
@@ -265,11 +270,11 @@ alter table public.cloud_job_executions alter column execution_id set default pu
 do $$
 begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
-    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%skipped%')
+    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%expired%')
   then
     alter table public.cloud_job_executions drop constraint if exists cloud_job_executions_failure_kind;
     alter table public.cloud_job_executions add constraint cloud_job_executions_failure_kind check (failure_kind in
-      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped'));
+      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped', 'expired'));
   end if;
 end
 $$;
@@ -317,6 +322,9 @@ create index if not exists cloud_jobs_blocked_queue on public.cloud_jobs (queue,
 -- Occurrences that the policy "skip" leaves out once their grace is over.
 create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
   where missed = 'skip' and status = 'waiting' and schedule is not null;
+-- Jobs that expire unless they start in time, the next first.
+create index if not exists cloud_jobs_expiring on public.cloud_jobs (queue, job_type, expires_at)
+  where status = 'waiting' and expires_at is not null;
 create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;
@@ -884,6 +892,45 @@ create or replace trigger cloud_jobs_anchor_update
   when (new.schedule is not null and (new.schedule, new.timezone) is distinct from (old.schedule, old.timezone))
   execute function public.cloud_jobs_anchor();
 
+-- ==== tables/expiry =============================================================================
+
+-- When a waiting job expires, for every writer of the row.
+--
+-- A job that starts can no longer expire. With expires_in_seconds the time is counted anew for each occurrence. A job that
+-- is run again after its own expires_at has no expiry any more: somebody wants it now.
+create or replace function public.cloud_jobs_set_expiry()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.expires_at := case
+    when new.status in ('waiting', 'disabled') and new.expires_in_seconds is not null
+      then case when new.schedule is null then new.run_at else new.scheduled_for end + make_interval(secs => new.expires_in_seconds)
+  end;
+  return new;
+end
+$$;
+
+-- The names put both after the triggers that move a job to its next occurrence.
+create or replace trigger cloud_jobs_insert_expiry
+  before insert on public.cloud_jobs
+  for each row
+  when (new.expires_in_seconds is not null)
+  execute function public.cloud_jobs_set_expiry();
+
+create or replace trigger cloud_jobs_update_expiry
+  before update on public.cloud_jobs
+  for each row
+  when (
+    (new.expires_at is not null and new.status = 'locked')
+    or (new.expires_at <= now() and new.occurrence <> old.occurrence)
+    or (new.expires_in_seconds is not null and new.status in ('waiting', 'disabled') and (
+      (new.occurrence, new.scheduled_for, new.expires_in_seconds) is distinct from (old.occurrence, old.scheduled_for, old.expires_in_seconds)
+      or (new.schedule is null and new.run_at <> old.run_at and old.expires_at is not null)))
+  )
+  execute function public.cloud_jobs_set_expiry();
+
 -- ==== tables/row-security =======================================================================
 
 -- Closed by default: row level security without a policy lets in only the owner and service_role.
@@ -1005,7 +1052,8 @@ set search_path = ''
 as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
-    "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900}';
+    "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
+    "expires_in_seconds": null}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -1087,6 +1135,7 @@ begin
             priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
             timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
+            expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.
@@ -1392,9 +1441,10 @@ as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
-    'missed', 'missed_grace_seconds'];
+    'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
-    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
+    'expires_at', 'expires_in_seconds'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -1447,6 +1497,16 @@ begin
       when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
         or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
         then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'expires_at' is not null and i.item->>'expires_in_seconds' is not null then 'has both expires_at and expires_in_seconds'
+      when i.item->>'expires_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        or not public.cloud_jobs_is_time(i.item->>'expires_at')
+        then 'has an expires_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'expires_in_seconds') <> 'null' and (jsonb_typeof(i.item->'expires_in_seconds') <> 'number'
+        or i.item->>'expires_in_seconds' !~ '^\d{1,9}$' or (i.item->>'expires_in_seconds')::integer not between 1 and 315576000)
+        then 'has an expires_in_seconds that is not a whole number from 1 to ten years'
+      when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
+        then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
+      when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (
           select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)
@@ -1883,7 +1943,9 @@ create or replace function public.cloud_jobs_create(
   schedule_param text default null,
   timezone_param text default null,
   missed_param text default 'once',
-  missed_grace_seconds_param integer default 900)
+  missed_grace_seconds_param integer default 900,
+  expires_at_param timestamptz default null,
+  expires_in_seconds_param integer default null)
 returns text
 language sql
 set search_path = ''
@@ -1893,7 +1955,8 @@ as $$
     'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
-    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
+    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- ==== functions/cron ============================================================================
@@ -2630,8 +2693,10 @@ $$;
 -- Adds jobs, all or none.
 --
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
--- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds", "job_id"}].
--- name and job_type are required; the rest has the defaults of the table. A recurring job is first due at the next
+-- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
+-- "expires_at" | "expires_in_seconds", "job_id"}].
+-- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
+-- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
 --
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
@@ -2681,7 +2746,8 @@ begin
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
-      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds)
+      timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds,
+      expires_at, expires_in_seconds)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
@@ -2694,13 +2760,14 @@ begin
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
-      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900)
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900), i.expires_at, i.expires_in_seconds
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
-      missed_grace_seconds integer))
+      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
-        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds, ordinal)
+        queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds,
+        expires_at, expires_in_seconds, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
@@ -2806,6 +2873,79 @@ begin
   end if;
   perform public.cloud_jobs_end_attempts(null, items, true);
   return jsonb_array_length(items);
+end
+$$;
+
+-- ==== functions/expire-waiting ==================================================================
+
+-- Fails the waiting jobs whose expires_at has passed, records each as expired, and returns how many it handled.
+--
+-- A recurring job moves to its next occurrence. Handles up to limit_param jobs, those that expired first before the others.
+-- Skips rows that another transaction has locked.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_expire_waiting(
+  queues_param text[], job_types_param text[], limit_param integer default 500)
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set jit = off
+as $$
+declare
+  late record;
+  turn record;
+  why text;
+  handled integer := 0;
+begin
+  for late in
+    select j.*
+    from (select distinct q.queue from unnest(queues_param) as q (queue)) as q
+    cross join (select distinct t.job_type from unnest(job_types_param) as t (job_type)) as t
+    cross join lateral (
+      select c.job_id, c.schedule, c.timezone, c.missed, c.missed_grace_seconds, c.occurrence, c.scheduled_for, c.run_at,
+        c.expires_at, c.concurrency_key, c.blocked
+      from public.cloud_jobs c
+      where c.status = 'waiting' and c.expires_at is not null
+        and c.queue = q.queue and c.job_type = t.job_type and c.expires_at <= now()
+      order by c.expires_at limit limit_param
+      for update skip locked
+    ) j
+    limit limit_param
+  loop
+    -- Its end lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
+    continue when late.concurrency_key is not null and not late.blocked
+      and not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key));
+    why := format('It expired: it was due at %s UTC, and no worker had started it by %s UTC.',
+      to_char(late.run_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), to_char(late.expires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'));
+    select t.* into turn from public.cloud_jobs_turn(late.schedule, late.timezone, late.missed, late.missed_grace_seconds,
+      late.scheduled_for, now()) as t
+    where late.schedule is not null;
+    insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+      error_message, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+    values (late.job_id, 'failed', now(), now(), 0, null, why, 'expired', late.occurrence,
+      coalesce(late.scheduled_for, late.run_at), case when turn.next is null then 'failed' else 'waiting' end, turn.next);
+    if turn.skipped > 0 then
+      insert into public.cloud_job_executions (job_id, status, started_at, finished_at, duration_seconds, result,
+        error_message, error_details, failure_kind, occurrence, scheduled_for, job_status, next_run_at)
+      values (late.job_id, 'failed', now(), now(), 0, null,
+        public.cloud_jobs_skipped_words(turn.skipped, turn.first_skipped, turn.last_skipped, late.missed, late.missed_grace_seconds),
+        jsonb_build_object('skipped', turn.skipped, 'first', turn.first_skipped, 'last', turn.last_skipped), 'skipped',
+        late.occurrence, turn.first_skipped, case when turn.next is null then 'failed' else 'waiting' end, turn.next);
+    end if;
+    update public.cloud_jobs set
+      status = case when turn.next is null then 'failed' else 'waiting' end,
+      finished_at = case when turn.next is null then now() end,
+      error_message = concat_ws(' ', why, turn.fault),
+      run_at = coalesce(turn.next, run_at), scheduled_for = coalesce(turn.next, scheduled_for),
+      occurrence = case when turn.next is null then occurrence else occurrence + 1 end
+    where job_id = late.job_id;
+    handled := handled + 1;
+  end loop;
+  return handled;
 end
 $$;
 
@@ -3878,6 +4018,8 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
+            -- Expired, but locked when cloud_jobs_expire_waiting came by.
+            and (c.expires_at is null or c.expires_at > now())
             -- Later than its grace, and not yet recorded as skipped: cloud_jobs_skip_missed takes a bounded number.
             and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
               and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))
@@ -3972,6 +4114,9 @@ $$;
 
 -- cloud_jobs_pick, within the limits of the queues.
 --
+-- Jobs that have expired end before any is picked; they count in set_aside. If there were as many as one call handles,
+-- nothing is picked, and the next call goes on.
+--
 -- Jobs of limited queues come first, since they have less room than the others. Locks the settings of the limited queues
 -- named, in order, so that two claims never share the same room.
 create or replace function public.cloud_jobs_pick_within_limits(
@@ -3980,13 +4125,17 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  most_expired constant integer := 500;
   settings public.cloud_jobs_queues;
   free text[] := queues_param;
   room bigint;
   part record;
 begin
   picked := '{}';
-  set_aside := 0;
+  set_aside := public.cloud_jobs_expire_waiting(queues_param, job_types_param, most_expired);
+  if set_aside >= most_expired then
+    return;
+  end if;
   for settings in
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)
@@ -4427,6 +4576,8 @@ as $$
     'run_at', public.cloud_jobs_finite(job.run_at), 'scheduled_for', public.cloud_jobs_finite(job.scheduled_for),
     'created_at', public.cloud_jobs_finite(job.created_at), 'finished_at', public.cloud_jobs_finite(job.finished_at),
     'last_execution', public.cloud_jobs_finite(job.last_execution), 'locked_at', public.cloud_jobs_finite(job.locked_at),
+    'expires_at', public.cloud_jobs_finite(job.expires_at), 'expires_in_seconds', job.expires_in_seconds,
+    'expired', job.status = 'failed' and job.expires_at is not null and job.expires_at <= job.finished_at,
     'lock_expires_at', public.cloud_jobs_finite(job.lock_expires_at))
 $$;
 
@@ -4715,8 +4866,8 @@ $$;
 -- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "snoozed":
 -- {"jobs", "longest_seconds"}, "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Of executions,
 -- failed counts neither those that were handed back (snoozed, released) nor those that never began (skipped): put_off
--- counts them by kind. Its by_queue and by_type are from the newest 100,000 executions (is_partial: there were more), the 50
--- queues and types with the most; failed in them counts neither lost nor cancelled attempts. Reads every job of the queue.
+-- counts them by kind. Nor does it count those that expired before they began (expired). Its by_queue and by_type are from the newest 100,000 executions (is_partial: there were more), the 50
+-- queues and types with the most; failed in them counts neither lost, cancelled nor expired ones. Reads every job of the queue.
 -- Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
@@ -4763,7 +4914,8 @@ as $$
       jsonb_build_object(g.kind, g.name,
         'success', count(*) filter (where n.status = 'success'),
         'failed', count(*) filter (where n.status = 'failed'
-          and coalesce(n.failure_kind, 'error') not in ('snoozed', 'released', 'skipped', 'cancelled', 'lost')),
+          and coalesce(n.failure_kind, 'error') not in ('snoozed', 'released', 'skipped', 'cancelled', 'lost', 'expired')),
+        'expired', count(*) filter (where n.failure_kind = 'expired'),
         'lost', count(*) filter (where n.failure_kind = 'lost'),
         'average_seconds', avg(n.took), 'p95_seconds', percentile_cont(0.95) within group (order by n.took)) as line
     from newest n cross join lateral (values ('queue', n.queue), ('job_type', n.job_type)) g (kind, name)
@@ -4797,7 +4949,8 @@ as $$
       select jsonb_build_object(
         'running', count(*) filter (where status = 'running'),
         'success', count(*) filter (where status = 'success'),
-        'failed', count(*) filter (where status = 'failed' and was_put_off is not true),
+        'failed', count(*) filter (where status = 'failed' and was_put_off is not true and failure_kind is distinct from 'expired'),
+        'expired', count(*) filter (where failure_kind = 'expired'),
         'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
           select r.failure_kind, count(*) as n from recent r
           where r.failure_kind is not null and not r.was_put_off group by r.failure_kind) k), '{}'::jsonb),
@@ -5039,7 +5192,7 @@ $$;
 -- Changes a job that does not run.
 --
 -- changes: {"name", "config", "description", "priority", "run_at", "queue", "max_retries", "timeout_seconds", "schedule",
--- "timezone", "missed", "missed_grace_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
+-- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
 -- schedule moves the job to its next occurrence. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_update(job_id_param text, changes_param jsonb)
 returns jsonb
@@ -5048,7 +5201,8 @@ set search_path = ''
 as $$
 declare
   known constant text[] := array['name', 'config', 'description', 'priority', 'run_at', 'queue', 'max_retries',
-    'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+    'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds', 'expires_at',
+    'expires_in_seconds'];
   job public.cloud_jobs;
   changed public.cloud_jobs;
 begin
@@ -5078,7 +5232,8 @@ begin
       priority = changed.priority, run_at = changed.run_at, queue = changed.queue, max_retries = changed.max_retries,
       timeout_seconds = changed.timeout_seconds, schedule = changed.schedule,
       timezone = case when changed.schedule is not null then coalesce(changed.timezone, 'UTC') end,
-      missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds
+      missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds,
+      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds
     where job_id = job_id_param;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
@@ -5399,13 +5554,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '345ddb999bb34ad4' and earlier->>'server' = server then
+  if earlier->>'tables' = 'fccec635a153d9c8' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '345ddb999bb34ad4', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'fccec635a153d9c8', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -59,6 +59,10 @@ export interface EnqueueOptions {
   readonly schedule?: string;
   /** An IANA name; UTC unless given. Only with `schedule`. */
   readonly timezone?: string;
+  /** If the job has not started by then, it fails as expired. Not together with `expiresInSeconds`. */
+  readonly expiresAt?: Date | string;
+  /** The same, counted from when the job (each occurrence of a schedule) is due. */
+  readonly expiresInSeconds?: number;
   /** Chosen by the caller, it makes calling twice add the job once. */
   readonly jobId?: string;
 }
@@ -158,14 +162,16 @@ async function checkConfig(handler: AnyHandler | string, config: unknown, name: 
   if (issues !== null) throw new TypeError(`The config does not fit the handler "${name}": ${issues}`);
 }
 
+const asText = (time: Date | string | undefined): string | undefined =>
+  time instanceof Date ? time.toISOString() : time;
+
 function newJob(handler: string, config: JobConfig, options: EnqueueOptions): NewJob {
-  const { runAt } = options;
   const columns: { [Column in keyof NewJob]?: NewJob[Column] | undefined } = {
     job_id: options.jobId,
     description: options.description,
     queue: options.queue,
     priority: options.priority,
-    run_at: runAt instanceof Date ? runAt.toISOString() : runAt,
+    run_at: asText(options.runAt),
     delay_seconds: options.delaySeconds,
     max_retries: options.maxRetries,
     timeout_seconds: options.timeoutSeconds,
@@ -173,6 +179,8 @@ function newJob(handler: string, config: JobConfig, options: EnqueueOptions): Ne
     concurrency_key: options.concurrencyKey,
     schedule: options.schedule,
     timezone: options.timezone,
+    expires_at: asText(options.expiresAt),
+    expires_in_seconds: options.expiresInSeconds,
   };
   return {
     ...Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)),

@@ -32,9 +32,10 @@ as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
-    'missed', 'missed_grace_seconds'];
+    'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
-    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
+    'expires_at', 'expires_in_seconds'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -87,6 +88,16 @@ begin
       when jsonb_typeof(i.item->'missed_grace_seconds') <> 'null' and (jsonb_typeof(i.item->'missed_grace_seconds') <> 'number'
         or i.item->>'missed_grace_seconds' !~ '^\d{1,8}$' or (i.item->>'missed_grace_seconds')::integer > 31536000)
         then 'has a missed_grace_seconds that is not a whole number from 0 to 31536000'
+      when i.item->>'expires_at' is not null and i.item->>'expires_in_seconds' is not null then 'has both expires_at and expires_in_seconds'
+      when i.item->>'expires_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$'
+        or not public.cloud_jobs_is_time(i.item->>'expires_at')
+        then 'has an expires_at that is not a time with its zone, as 2030-01-31T09:30:00Z'
+      when jsonb_typeof(i.item->'expires_in_seconds') <> 'null' and (jsonb_typeof(i.item->'expires_in_seconds') <> 'number'
+        or i.item->>'expires_in_seconds' !~ '^\d{1,9}$' or (i.item->>'expires_in_seconds')::integer not between 1 and 315576000)
+        then 'has an expires_in_seconds that is not a whole number from 1 to ten years'
+      when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
+        then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
+      when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (
           select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)

@@ -19,7 +19,9 @@ create or replace function public.cloud_jobs_create(
   schedule_param text default null,
   timezone_param text default null,
   missed_param text default 'once',
-  missed_grace_seconds_param integer default 900)
+  missed_grace_seconds_param integer default 900,
+  expires_at_param timestamptz default null,
+  expires_in_seconds_param integer default null)
 returns text
 language sql
 set search_path = ''
@@ -29,5 +31,6 @@ as $$
     'max_retries', max_retries_param, 'priority', priority_param, 'run_at', run_at_param, 'queue', queue_param,
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
-    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
+    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;

@@ -1,5 +1,8 @@
 -- cloud_jobs_pick, within the limits of the queues.
 --
+-- Jobs that have expired end before any is picked; they count in set_aside. If there were as many as one call handles,
+-- nothing is picked, and the next call goes on.
+--
 -- Jobs of limited queues come first, since they have less room than the others. Locks the settings of the limited queues
 -- named, in order, so that two claims never share the same room.
 create or replace function public.cloud_jobs_pick_within_limits(
@@ -8,13 +11,17 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  most_expired constant integer := 500;
   settings public.cloud_jobs_queues;
   free text[] := queues_param;
   room bigint;
   part record;
 begin
   picked := '{}';
-  set_aside := 0;
+  set_aside := public.cloud_jobs_expire_waiting(queues_param, job_types_param, most_expired);
+  if set_aside >= most_expired then
+    return;
+  end if;
   for settings in
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)

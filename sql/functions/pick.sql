@@ -74,6 +74,8 @@ begin
             and c.status = 'waiting' and not c.blocked and c.run_at <= now()
             and (c.lock_expires_at is null or c.lock_expires_at < now())
             and c.job_id <> all (picked)
+            -- Expired, but locked when cloud_jobs_expire_waiting came by.
+            and (c.expires_at is null or c.expires_at > now())
             -- Later than its grace, and not yet recorded as skipped: cloud_jobs_skip_missed takes a bounded number.
             and not (c.missed = 'skip' and c.schedule is not null and c.run_at = c.scheduled_for
               and c.run_at < now() - make_interval(secs => c.missed_grace_seconds))

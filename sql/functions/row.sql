@@ -20,5 +20,7 @@ as $$
     'run_at', public.cloud_jobs_finite(job.run_at), 'scheduled_for', public.cloud_jobs_finite(job.scheduled_for),
     'created_at', public.cloud_jobs_finite(job.created_at), 'finished_at', public.cloud_jobs_finite(job.finished_at),
     'last_execution', public.cloud_jobs_finite(job.last_execution), 'locked_at', public.cloud_jobs_finite(job.locked_at),
+    'expires_at', public.cloud_jobs_finite(job.expires_at), 'expires_in_seconds', job.expires_in_seconds,
+    'expired', job.status = 'failed' and job.expires_at is not null and job.expires_at <= job.finished_at,
     'lock_expires_at', public.cloud_jobs_finite(job.lock_expires_at))
 $$;

@@ -3,8 +3,8 @@
 -- Reply: {"v", "now", "jobs": {status: n}, "due", "scheduled", "blocked", "oldest_due_seconds", "expired_locks", "snoozed":
 -- {"jobs", "longest_seconds"}, "queues": [...], "executions_24h": {...}, "workers": {...}, "wake": {...}}. Of executions,
 -- failed counts neither those that were handed back (snoozed, released) nor those that never began (skipped): put_off
--- counts them by kind. Its by_queue and by_type are from the newest 100,000 executions (is_partial: there were more), the 50
--- queues and types with the most; failed in them counts neither lost nor cancelled attempts. Reads every job of the queue.
+-- counts them by kind. Nor does it count those that expired before they began (expired). Its by_queue and by_type are from the newest 100,000 executions (is_partial: there were more), the 50
+-- queues and types with the most; failed in them counts neither lost, cancelled nor expired ones. Reads every job of the queue.
 -- Changes nothing.
 create or replace function public.cloud_jobs_stats(queue_param text default null)
 returns jsonb
@@ -51,7 +51,8 @@ as $$
       jsonb_build_object(g.kind, g.name,
         'success', count(*) filter (where n.status = 'success'),
         'failed', count(*) filter (where n.status = 'failed'
-          and coalesce(n.failure_kind, 'error') not in ('snoozed', 'released', 'skipped', 'cancelled', 'lost')),
+          and coalesce(n.failure_kind, 'error') not in ('snoozed', 'released', 'skipped', 'cancelled', 'lost', 'expired')),
+        'expired', count(*) filter (where n.failure_kind = 'expired'),
         'lost', count(*) filter (where n.failure_kind = 'lost'),
         'average_seconds', avg(n.took), 'p95_seconds', percentile_cont(0.95) within group (order by n.took)) as line
     from newest n cross join lateral (values ('queue', n.queue), ('job_type', n.job_type)) g (kind, name)
@@ -85,7 +86,8 @@ as $$
       select jsonb_build_object(
         'running', count(*) filter (where status = 'running'),
         'success', count(*) filter (where status = 'success'),
-        'failed', count(*) filter (where status = 'failed' and was_put_off is not true),
+        'failed', count(*) filter (where status = 'failed' and was_put_off is not true and failure_kind is distinct from 'expired'),
+        'expired', count(*) filter (where failure_kind = 'expired'),
         'failure_kinds', coalesce((select jsonb_object_agg(k.failure_kind, k.n) from (
           select r.failure_kind, count(*) as n from recent r
           where r.failure_kind is not null and not r.was_put_off group by r.failure_kind) k), '{}'::jsonb),

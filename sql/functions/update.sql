@@ -1,7 +1,7 @@
 -- Changes a job that does not run.
 --
 -- changes: {"name", "config", "description", "priority", "run_at", "queue", "max_retries", "timeout_seconds", "schedule",
--- "timezone", "missed", "missed_grace_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
+-- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
 -- schedule moves the job to its next occurrence. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_update(job_id_param text, changes_param jsonb)
 returns jsonb
@@ -10,7 +10,8 @@ set search_path = ''
 as $$
 declare
   known constant text[] := array['name', 'config', 'description', 'priority', 'run_at', 'queue', 'max_retries',
-    'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds'];
+    'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds', 'expires_at',
+    'expires_in_seconds'];
   job public.cloud_jobs;
   changed public.cloud_jobs;
 begin
@@ -40,7 +41,8 @@ begin
       priority = changed.priority, run_at = changed.run_at, queue = changed.queue, max_retries = changed.max_retries,
       timeout_seconds = changed.timeout_seconds, schedule = changed.schedule,
       timezone = case when changed.schedule is not null then coalesce(changed.timezone, 'UTC') end,
-      missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds
+      missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds,
+      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds
     where job_id = job_id_param;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,

@@ -15,7 +15,7 @@ alter table public.cloud_job_executions
   -- 1 for the first attempt at an occurrence.
   add column if not exists attempt integer not null default 1,
   add column if not exists occurrence integer not null default 1,
-  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped: null while running and on success.
+  -- error, timeout, crashed, discarded, snoozed, released, lost, cancelled, skipped, expired: null while running and on success.
   add column if not exists failure_kind text,
   add column if not exists error_details jsonb,
   -- The last part of what the job printed, redacted by the worker.
@@ -34,11 +34,11 @@ alter table public.cloud_job_executions alter column execution_id set default pu
 do $$
 begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_job_executions'::regclass
-    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%skipped%')
+    and conname = 'cloud_job_executions_failure_kind' and pg_get_constraintdef(oid) like '%expired%')
   then
     alter table public.cloud_job_executions drop constraint if exists cloud_job_executions_failure_kind;
     alter table public.cloud_job_executions add constraint cloud_job_executions_failure_kind check (failure_kind in
-      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped'));
+      ('error', 'timeout', 'crashed', 'discarded', 'snoozed', 'released', 'lost', 'cancelled', 'skipped', 'expired'));
   end if;
 end
 $$;

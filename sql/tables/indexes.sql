@@ -36,6 +36,9 @@ create index if not exists cloud_jobs_blocked_queue on public.cloud_jobs (queue,
 -- Occurrences that the policy "skip" leaves out once their grace is over.
 create index if not exists cloud_jobs_skippable on public.cloud_jobs (queue, job_type, run_at)
   where missed = 'skip' and status = 'waiting' and schedule is not null;
+-- Jobs that expire unless they start in time, the next first.
+create index if not exists cloud_jobs_expiring on public.cloud_jobs (queue, job_type, expires_at)
+  where status = 'waiting' and expires_at is not null;
 create index if not exists cloud_jobs_source on public.cloud_jobs (source) where source is not null;
 create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_key, run_at)
   where concurrency_key is not null and status = 'waiting' and not blocked;

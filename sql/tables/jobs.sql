@@ -71,7 +71,11 @@ alter table public.cloud_jobs
   add column if not exists error_message text,
   -- How often in a row the job was snoozed, and since when. Bounded by cloud_jobs_snooze_fault.
   add column if not exists snoozes integer not null default 0,
-  add column if not exists snoozed_since timestamptz;
+  add column if not exists snoozed_since timestamptz,
+  -- A job that no worker has started by then fails as expired. Null once it has started.
+  add column if not exists expires_at timestamptz,
+  -- Sets expires_at anew for each occurrence: this long after it is due.
+  add column if not exists expires_in_seconds integer;
 
 -- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();

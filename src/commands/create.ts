@@ -17,7 +17,7 @@ import {
   text,
   wholeNumber,
 } from './fields.ts';
-import { runAtSchema } from './run-at.ts';
+import { instantSchema, runAtSchema, spanSchema } from './run-at.ts';
 import { UNATTENDED_ADVICE, unattendedWords } from './unattended.ts';
 
 export const createInput = z
@@ -63,11 +63,25 @@ export const createInput = z
     missedGraceMinutes: minutes(0, 525_600)
       .optional()
       .describe('How late an occurrence may start with missed: skip. Default: 15.'),
+    expiresAt: instantSchema()
+      .optional()
+      .describe(
+        'If the job has not started by this time (2026-12-24T18:00:00Z), it fails as expired. Default: it waits for ever.',
+      ),
+    expiresIn: spanSchema()
+      .optional()
+      .describe(
+        'The same as a time span (30m, 2h), counted from when the job is due, and for a recurring job from each occurrence.',
+      ),
     handlers: handlersToCheck,
   })
   .superRefine((input, context) => {
     const { schedule, timezone = 'UTC', missed, missedGraceMinutes: grace } = input;
     const fail = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
+    if (input.expiresAt !== undefined && input.expiresIn !== undefined)
+      fail('create takes `expires-at` or `expires-in`, not both.');
+    if (input.expiresAt !== undefined && schedule !== undefined)
+      fail('A recurring job takes `expires-in`, which counts for each occurrence, and not `expires-at`.');
     if (schedule === undefined) {
       for (const [name, value] of [
         ['timezone', input.timezone],
@@ -140,6 +154,8 @@ export function newJob(input: CreateInput): NewJob {
     delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
     unique_key: input.uniqueKey,
     concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
+    expires_at: input.expiresAt,
+    expires_in_seconds: input.expiresIn,
     timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
     ...(schedule !== undefined && {
       schedule,

@@ -35,7 +35,7 @@ export function statusWords(job: JobRow, now: Date): string {
     const running = Number.isNaN(since) ? 'running' : `running for ${duration(Math.max(0, since))}`;
     return job.disable_requested_at ? `${running}, then disabled` : running;
   }
-  return job.status;
+  return job.expired ? 'expired' : job.status;
 }
 
 /** The first line of the last error: a job that succeeded since has none. */

@@ -51,6 +51,28 @@ export const runAtSchema = () =>
     return { instant: instant.toISOString() };
   });
 
+/** An instant in ISO 8601 with its zone. */
+export const instantSchema = () =>
+  runAtSchema().transform((at, context): string => {
+    if ('instant' in at) return at.instant;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a time with its zone, such as 2026-03-01T08:00:00Z',
+    });
+    return z.NEVER;
+  });
+
+/** A time span in whole seconds: `90m`, `2h 30m`, `1 day`. */
+export const spanSchema = () =>
+  runAtSchema().transform((at, context): number => {
+    if ('delaySeconds' in at && at.delaySeconds >= 1) return at.delaySeconds;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a time span of at least 1 s, such as 90m or 2h 30m',
+    });
+    return z.NEVER;
+  });
+
 function spanSeconds(span: string): number | null {
   let seconds = 0;
   for (const [, amount = '', unit = ''] of span.matchAll(PART)) {

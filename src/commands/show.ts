@@ -96,6 +96,12 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
         ? `ends ${moment(job.lock_expires_at, now)} unless it is renewed`
         : '',
     ],
+    [
+      'Expires',
+      job.status === 'waiting' && job.expires_at
+        ? `${moment(job.expires_at, now)} unless it has started`
+        : '',
+    ],
     ['Cancel', job.cancel_requested_at ? `requested ${moment(job.cancel_requested_at, now)}` : ''],
     ['Attempts', `${job.current_retries} of ${job.max_retries} retries used`],
     ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],

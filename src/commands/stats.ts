@@ -56,10 +56,10 @@ function attemptTables({ executions_24h: day }: StatsReply, width: number): stri
   if (day.by_queue.length === 0) return [];
   const table = (title: string, lines: readonly (readonly [name: string, line: Attempts])[]): string =>
     textTable(
-      [title, 'Succeeded', 'Failed', 'Lost', 'Average', '95 % within'],
-      lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+      [title, 'Succeeded', 'Failed', 'Lost', 'Expired', 'Average', '95 % within'],
+      lines.map(([name, { success, failed, lost, expired, average_seconds: average, p95_seconds: p95 }]) => [
         name,
-        ...[success, failed, lost].map(String),
+        ...[success, failed, lost, expired].map(String),
         ...[average, p95].map((seconds) => (seconds === null ? '' : duration(seconds))),
       ]),
       width,

@@ -91,6 +91,11 @@ export const jobRow = z.object({
   finished_at: instant.nullable(),
   locked_at: instant.nullable(),
   locked_by: z.string().nullable(),
+  /** If the job has not started by then, it fails; null once it has started. */
+  expires_at: instant.nullish(),
+  expires_in_seconds: z.number().nullish(),
+  /** Failed because it had not started in time. */
+  expired: z.boolean().nullish(),
   lock_expires_at: instant.nullable(),
   lock_expired: z.boolean().nullable(),
   cancel_requested_at: instant.nullable(),

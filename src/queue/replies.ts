@@ -169,9 +169,11 @@ const statusCounts = {
 /** How the attempts of one queue or type went. */
 const attemptCounts = {
   success: count,
-  /** Neither lost nor cancelled. */
+  /** Neither lost, cancelled nor expired. */
   failed: count,
   lost: count,
+  /** Not started before they expired. */
+  expired: count.default(0),
   average_seconds: z.number().nullable(),
   p95_seconds: z.number().nullable(),
 };
@@ -196,6 +198,8 @@ export const statsReply = z.object({
     running: count,
     success: count,
     failed: count,
+    /** Not started before they expired. */
+    expired: count.default(0),
     failure_kinds: z.record(z.string(), count),
     average_seconds: z.number().nullable(),
     p95_seconds: z.number().nullable(),

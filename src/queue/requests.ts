@@ -26,6 +26,10 @@ export interface NewJob {
   readonly timezone?: string;
   readonly missed?: Missed;
   readonly missed_grace_seconds?: number;
+  /** ISO 8601 with zone. A job that has not started by then fails. Not together with `expires_in_seconds`. */
+  readonly expires_at?: string;
+  /** Counted from when the job, or an occurrence of its schedule, is due. */
+  readonly expires_in_seconds?: number;
 }
 
 export interface ClaimRequest {

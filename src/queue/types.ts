@@ -22,6 +22,7 @@ export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
  * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
  * - `cancelled`: somebody cancelled the job; no more retries.
  * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
+ * - `expired`: the job was not started before its `expires_at`; nothing ran.
  */
 export const FAILURE_KINDS = [
   'error',
@@ -33,5 +34,6 @@ export const FAILURE_KINDS = [
   'lost',
   'cancelled',
   'skipped',
+  'expired',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];

@@ -28,6 +28,8 @@ const JOB_ICONS: Readonly<Record<JobRow['status'], string>> = {
   disabled: '⏸️',
 };
 
+const EXPIRED: StatusWords = { icon: '⌛', words: 'expired' };
+
 /** How long a job runs on after it was cancelled: until the next heartbeat of its worker. */
 export const CANCELLING = 'cancelling; it stops within 15 s';
 
@@ -36,6 +38,7 @@ export function jobStatus(job: JobRow): StatusWords {
   if (job.blocked) return { icon: '🔒', words: 'blocked by a concurrency key' };
   if (job.status === 'locked' && job.cancel_requested_at) return { icon: '🚫', words: CANCELLING };
   if (job.lock_expired) return { icon: '❓', words: 'lock expired; the next run ends it' };
+  if (job.expired) return EXPIRED;
   const icon = JOB_ICONS[job.status];
   if (job.status === 'locked' && job.disable_requested_at) return { icon, words: 'locked, then disabled' };
   if (job.status === 'waiting' && !job.due) return { icon: '🕒', words: 'scheduled for later' };
@@ -61,6 +64,7 @@ export function executionStatus({
 }: Pick<ExecutionRow, 'status' | 'failure_kind'>): StatusWords {
   if (kind === 'snoozed' || kind === 'released' || kind === 'cancelled' || kind === 'lost')
     return { icon: OUTCOME_ICONS[kind], words: kind };
+  if (kind === 'expired') return EXPIRED;
   if (kind === 'skipped') return { icon: '⏭️', words: 'skipped' };
   if (kind !== null) return { icon: OUTCOME_ICONS.failed, words: `failed: ${kind}` };
   return { icon: status === 'running' ? '▶️' : OUTCOME_ICONS[status], words: status };

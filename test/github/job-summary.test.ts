@@ -190,11 +190,14 @@ function statsReply(queue: string): StatsReply {
       running: 1,
       success: 3,
       failed: 1,
+      expired: 0,
       failure_kinds: { [queue]: 1 },
       average_seconds: 2,
       p95_seconds: 4,
-      by_queue: [{ queue, success: 3, failed: 1, lost: 0, average_seconds: 2, p95_seconds: 4 }],
-      by_type: [{ job_type: queue, success: 3, failed: 1, lost: 0, average_seconds: 2, p95_seconds: 4 }],
+      by_queue: [{ queue, success: 3, failed: 1, lost: 0, expired: 0, average_seconds: 2, p95_seconds: 4 }],
+      by_type: [
+        { job_type: queue, success: 3, failed: 1, lost: 0, expired: 0, average_seconds: 2, p95_seconds: 4 },
+      ],
       is_partial: false,
     },
   };

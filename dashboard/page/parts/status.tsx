@@ -32,6 +32,7 @@ export function Status({ of }: { of: string }) {
 /** What a person would call the state of a job: a waiting job is due, blocked or scheduled. */
 export function stateOf(job: JobRow): string {
   if (job.status === 'locked') return job.cancel_requested_at ? 'cancelling' : 'running';
+  if (job.expired) return 'expired';
   if (job.status !== 'waiting') return job.status;
   if (job.blocked) return 'blocked';
   return job.due ? 'due' : 'scheduled';

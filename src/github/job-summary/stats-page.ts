@@ -67,17 +67,21 @@ function attempts(
   return {
     head: [title, `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`, 'Failed', 'Took'],
     numeric: [1, 2, 3],
-    rows: lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
-      words(name),
-      String(success),
-      `${failed}${lost > 0 ? small(`${lost} lost`) : ''}`,
-      average === null || p95 === null ? '' : `${duration(average)}${small(`95 % within ${duration(p95)}`)}`,
-    ]),
+    rows: lines.map(
+      ([name, { success, failed, lost, expired, average_seconds: average, p95_seconds: p95 }]) => [
+        words(name),
+        String(success),
+        `${failed}${lost > 0 ? small(`${lost} lost`) : ''}${expired > 0 ? small(`${expired} expired`) : ''}`,
+        average === null || p95 === null
+          ? ''
+          : `${duration(average)}${small(`95 % within ${duration(p95)}`)}`,
+      ],
+    ),
   };
 }
 
 /** Kinds of attempts that did not succeed and did not fail either. */
-const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped'];
+const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped', 'expired'];
 
 function recent({ success, running, failure_kinds: kinds, ...took }: Day): string {
   const all = Object.entries(kinds).filter(([, count]) => count > 0);
