@@ -236,7 +236,7 @@ describe('jobs, configs, results, errors and output that mean harm', () => {
       { command: 'show', name: jobs[1]?.name ?? '' },
       ...some(texts, 1).map((text) => ({ command: 'show', name: `w${text}` })),
     ]);
-    for (const command of ['retry', 'cancel', 'disable', 'enable', 'delete']) {
+    for (const command of ['retry', 'disable', 'enable', 'cancel', 'delete']) {
       const done = await harmless({ command, 'job-id': first });
       expect(done.code).toBe(0);
     }
