@@ -94,6 +94,7 @@ drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
@@ -187,6 +188,10 @@ alter table public.cloud_jobs
   add column if not exists timeout_seconds integer,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
   add column if not exists unique_key text,
+  -- True once a running job has let the next job of its unique key wait behind it: that one holds the key from then on.
+  add column if not exists key_passed boolean not null default false,
+  -- The job_id of the last enqueued job whose place this one took (on_conflict = 'replace').
+  add column if not exists replaced_by text,
   -- Only one job with the same key is locked at any moment, in all queues together.
   add column if not exists concurrency_key text,
   -- True while another job with the same concurrency key goes first. Such a row is not in the index of the claim, so a
@@ -298,11 +303,11 @@ create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, 
 -- Jobs that were put off, the longest first: few rows, which doctor and stats read.
 create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
   where snoozed_since is not null and status in ('waiting', 'locked');
--- An unfinished job holds its unique key. A disabled job that had finished does not.
+-- An unfinished job holds its unique key, until it passes it on. A disabled job that had finished does not.
 do $$
 begin
   if exists (select from pg_indexes where schemaname = 'public' and indexname = 'cloud_jobs_unique_key'
-    and indexdef not like '%finished_at%')
+    and indexdef not like '%key_passed%')
   then
     update public.cloud_jobs set finished_at = null where status in ('waiting', 'locked') and finished_at is not null;
     drop index public.cloud_jobs_unique_key;
@@ -310,7 +315,8 @@ begin
 end
 $$;
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
-  where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null;
+  where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null and not key_passed;
+create index if not exists cloud_jobs_replaced_by on public.cloud_jobs (replaced_by) where replaced_by is not null;
 create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
@@ -1019,7 +1025,7 @@ as $$
   from jsonb_array_elements(items_param) as i (item)
   left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
     and here.unique_key = i.item->>'unique_key'
-    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null
+    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null and not here.key_passed
   left join (
     select distinct on (j.unique_key) j.unique_key, j.job_id from public.cloud_jobs j
     where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
@@ -1097,7 +1103,7 @@ begin
       union
       select k.job_id from jsonb_array_elements(items_param) as i (item)
       join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
-        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null)
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null and not k.key_passed)
     order by j.status <> 'locked', j.job_id
     for update;
     -- What is not there is added in one batch.
@@ -1441,10 +1447,11 @@ as $$
 declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
-    'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds'];
+    'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
+    'on_conflict'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds'];
+    'expires_at', 'expires_in_seconds', 'on_conflict'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -1488,6 +1495,9 @@ begin
       when jsonb_typeof(i.item->'queue') <> 'null' and (jsonb_typeof(i.item->'queue') <> 'string' or length(i.item->>'queue') > 100 or i.item->>'queue' !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
         then 'has a queue that is not 1 to 100 letters, digits and . _ : / -'
       when length(i.item->>'unique_key') > 500 or i.item->>'unique_key' = '' then 'has a unique_key that is empty or longer than 500 characters'
+      when i.item->>'on_conflict' not in ('keep', 'replace', 'next') then 'has an on_conflict that is not keep, replace or next'
+      when i.item->>'on_conflict' is not null and i.item->>'unique_key' is null then 'has an on_conflict without a unique_key'
+      when i.item->>'on_conflict' <> 'keep' and i.item->>'schedule' is not null then 'has a schedule, which goes only with on_conflict keep'
       when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
       when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
       when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
@@ -1945,7 +1955,8 @@ create or replace function public.cloud_jobs_create(
   missed_param text default 'once',
   missed_grace_seconds_param integer default 900,
   expires_at_param timestamptz default null,
-  expires_in_seconds_param integer default null)
+  expires_in_seconds_param integer default null,
+  on_conflict_param text default null)
 returns text
 language sql
 set search_path = ''
@@ -1956,7 +1967,8 @@ as $$
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
-    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
+    'on_conflict', on_conflict_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- ==== functions/cron ============================================================================
@@ -2694,17 +2706,18 @@ $$;
 --
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
--- "expires_at" | "expires_in_seconds", "job_id"}].
+-- "expires_at" | "expires_in_seconds", "on_conflict", "job_id"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
 --
--- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items; replaced is added for on_conflict replace and next.
 --
 -- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID): created is true again, but false if
 -- the id is that of another job, of other content or in another queue. null is an empty list. Jobs of one batch that are
 -- due at the same time are worked in the order of items. A unique_key names one unfinished job
--- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
+-- of its queue: if there is one, that job is the answer, unless on_conflict says otherwise (see
+-- cloud_jobs_enqueue_on_conflict). Inserts in the order of queue and unique_key, so that two batches
 -- with the same keys do not deadlock.
 --
 -- Planner settings: see sql/README.md.
@@ -2725,6 +2738,7 @@ declare
   added bigint;
   reply json;
   missing boolean;
+  settled jsonb := '{}';
 begin
   perform public.cloud_jobs_check_items(items);
   if public.cloud_jobs_allowed_queues() is not null then
@@ -2741,6 +2755,14 @@ begin
     select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
     into items
     from jsonb_array_elements(items) with ordinality as i (item, ordinal);
+  end if;
+
+  if items @? '$[*].on_conflict ? (@ == "replace" || @ == "next")' then
+    settled := public.cloud_jobs_enqueue_on_conflicts(items);
+    if settled <> '{}' then
+      select coalesce(jsonb_agg(i.item order by i.ordinal), '[]') into items
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal) where not settled ? i.ordinal::text;
+    end if;
   end if;
 
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
@@ -2800,7 +2822,7 @@ begin
           coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
-           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null) as twin
+           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed) as twin
       from jsonb_array_elements(items) with ordinality as i (item, ordinal)
       left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
     ) found;
@@ -2811,8 +2833,154 @@ begin
       'Nothing was enqueued. Send the batch again.');
   end if;
 
+  if settled <> '{}' then
+    reply := public.cloud_jobs_merge_replies(settled, reply);
+  end if;
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::json));
+end
+$$;
+
+-- ==== functions/enqueue-on-conflict =============================================================
+
+-- Adds the jobs of a batch whose on_conflict is replace or next, one by one, and returns their replies by ordinal.
+--
+-- Calls that name the same unique keys take turns: it takes the advisory locks of all keys, in order, then the rows of the
+-- jobs that hold them, in the order of job_id.
+create or replace function public.cloud_jobs_enqueue_on_conflicts(items_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  total constant integer := jsonb_array_length(items_param);
+  replies jsonb := '{}';
+  line record;
+begin
+  for line in
+    select distinct coalesce(i.item->>'queue', 'default') as queue, i.item->>'unique_key' as key
+    from jsonb_array_elements(items_param) as i (item) where i.item->>'on_conflict' in ('replace', 'next')
+    order by 1, 2
+  loop
+    perform pg_advisory_xact_lock(hashtextextended(format('cloud-jobs unique key: %s/%s', line.queue, line.key), 0));
+  end loop;
+  perform from public.cloud_jobs j
+  where j.job_id in (
+    select k.job_id from jsonb_array_elements(items_param) as i (item)
+    join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default') and k.unique_key = i.item->>'unique_key'
+      and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null and not k.key_passed
+    where i.item->>'on_conflict' in ('replace', 'next'))
+  order by j.job_id
+  for update;
+  for line in
+    select i.item, i.ordinal from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    where i.item->>'on_conflict' in ('replace', 'next')
+    order by i.ordinal
+  loop
+    -- Jobs of one batch that are due now keep their order.
+    if line.item->>'run_at' is null and coalesce((line.item->>'delay_seconds')::double precision, 0) = 0 then
+      line.item := line.item || jsonb_build_object('run_at', now() - (total - line.ordinal) * interval '1 microsecond');
+    end if;
+    replies := replies || jsonb_build_object(line.ordinal::text, public.cloud_jobs_enqueue_on_conflict(line.item - 'delay_seconds'
+      || case when line.item->>'run_at' is null
+        then jsonb_build_object('run_at', now() + make_interval(secs => (line.item->>'delay_seconds')::double precision)) else '{}' end));
+  end loop;
+  return replies;
+end
+$$;
+
+-- Adds one job with a unique key that may be taken, and returns {"job_id", "created", "replaced"}.
+--
+-- replace: a waiting job with the key takes the config, the due time and the rest of the new one, and starts with fresh
+-- retries. next: a waiting job stays as it is. With both, if the job with the key is running, the new one is added and waits
+-- until that has ended, so that no change is lost; it holds the key from then on. The jobs keep apart by their concurrency
+-- key, which is made from the unique key if they have none. A recurring and a disabled job stay as they are.
+create or replace function public.cloud_jobs_enqueue_on_conflict(item_param jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  queue_name constant text := coalesce(item_param->>'queue', 'default');
+  how constant text := item_param->>'on_conflict';
+  item constant jsonb := item_param - 'on_conflict' || jsonb_build_object('concurrency_key',
+    coalesce(item_param->>'concurrency_key', format('unique key %s/%s', queue_name, md5(item_param->>'unique_key'))));
+  holder public.cloud_jobs;
+  reply jsonb;
+begin
+  -- The reply to the first sending of this request was lost.
+  select jsonb_build_object('job_id', j.job_id, 'created', false, 'replaced', true) into reply
+  from public.cloud_jobs j where j.replaced_by = item->>'job_id';
+  if found then
+    return reply;
+  end if;
+  if exists (select from public.cloud_jobs j where j.job_id = item->>'job_id') then
+    return public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0;
+  end if;
+
+  -- More than one round only if a plain enqueue of the key comes between.
+  for round in 1..5 loop
+    select j.* into holder from public.cloud_jobs j
+    where j.queue = queue_name and j.unique_key = item->>'unique_key'
+      and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed
+    for update;
+    if found and holder.schedule is null then
+      if holder.status = 'waiting' and how = 'replace' then
+        update public.cloud_jobs j set replaced_by = item->>'job_id',
+          name = item->>'name', job_type = item->>'job_type', config = coalesce(nullif(item->'config', 'null'), '{}'),
+          description = coalesce(item->>'description', ''), priority = coalesce((item->>'priority')::smallint, 0),
+          max_retries = coalesce((item->>'max_retries')::integer, 3), run_at = (item->>'run_at')::timestamptz,
+          timeout_seconds = (item->>'timeout_seconds')::integer, expires_at = (item->>'expires_at')::timestamptz,
+          expires_in_seconds = (item->>'expires_in_seconds')::integer,
+          -- Its attempts so far were at another config.
+          occurrence = j.occurrence + (j.last_execution is not null)::integer,
+          current_retries = 0, error_message = null, snoozes = 0, snoozed_since = null
+        where j.job_id = holder.job_id;
+        return jsonb_build_object('job_id', holder.job_id, 'created', false, 'replaced', true);
+      elsif holder.status = 'locked' then
+        update public.cloud_jobs j set key_passed = true, concurrency_key = coalesce(j.concurrency_key, item->>'concurrency_key')
+        where j.job_id = holder.job_id;
+      end if;
+    end if;
+    reply := public.cloud_jobs_enqueue(jsonb_build_array(item))->'jobs'->0;
+    exit when (reply->>'created')::boolean or not exists (
+      select from public.cloud_jobs j
+      where j.job_id = reply->>'job_id' and j.schedule is null and (j.status = 'locked' or (j.status = 'waiting' and how = 'replace')));
+  end loop;
+  return reply;
+end
+$$;
+
+-- The replies to a batch in its order: those of cloud_jobs_enqueue_on_conflicts by ordinal, and the others between them.
+create or replace function public.cloud_jobs_merge_replies(settled_param jsonb, others_param json)
+returns json
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  others constant jsonb := coalesce(others_param, '[]');
+  total constant integer := jsonb_array_length(others) + (select count(*) from jsonb_object_keys(settled_param));
+  merged jsonb[] := '{}';
+  taken integer := 0;
+begin
+  for ordinal in 1..total loop
+    if settled_param ? ordinal::text then
+      merged := merged || (settled_param->ordinal::text);
+    else
+      merged := merged || (others->taken);
+      taken := taken + 1;
+    end if;
+  end loop;
+  return array_to_json(merged);
 end
 $$;
 
@@ -4531,7 +4699,7 @@ begin
   end if;
   if job.unique_key is not null then
     select j.job_id into twin from public.cloud_jobs j
-    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null;
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed;
     if found then
       return public.cloud_jobs_answer(job_id_param, job.status, false, false,
         format('Job %s has the same unique key and is unfinished.', twin));
@@ -4541,7 +4709,7 @@ begin
     update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
       current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end,
       disable_requested_at = null, error_message = null, snoozes = 0, snoozed_since = null, finished_at = null,
-      last_execution = null, cancel_requested_at = null,
+      last_execution = null, cancel_requested_at = null, key_passed = false,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then
@@ -5554,13 +5722,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'fccec635a153d9c8' and earlier->>'server' = server then
+  if earlier->>'tables' = '898c10ee50582cdf' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'fccec635a153d9c8', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '898c10ee50582cdf', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

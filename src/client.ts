@@ -7,7 +7,7 @@ import type { ExecutionRow, JobRow } from './queue/job.ts';
 import { createQueue } from './queue/queue.ts';
 import type { NewJob } from './queue/requests.ts';
 import { createRpc } from './queue/rpc.ts';
-import type { JobStatus, Json } from './queue/types.ts';
+import type { JobStatus, Json, OnConflict } from './queue/types.ts';
 import { checkAgainst } from './standard-schema.ts';
 import { VERSION } from './version.ts';
 
@@ -51,8 +51,13 @@ export interface EnqueueOptions {
   readonly delaySeconds?: number;
   readonly maxRetries?: number;
   readonly timeoutSeconds?: number;
-  /** No second unfinished job is added with this key. */
+  /** No second unfinished job is added with this key, unless `onConflict` says otherwise. */
   readonly uniqueKey?: string;
+  /**
+   * What happens if there is one. `keep`, unless given: nothing. `replace`: if it waits, it takes the new config and due
+   * time. `next`: nothing if it waits. With `replace` and `next`, if it runs, one more job is added and waits behind it.
+   */
+  readonly onConflict?: OnConflict;
   /** Jobs with the same key run one after the other. */
   readonly concurrencyKey?: string;
   /** A five-field cron expression. */
@@ -71,6 +76,8 @@ export interface Enqueued {
   readonly jobId: string;
   /** False if an unfinished job with this unique key was there: `jobId` is its id. */
   readonly created: boolean;
+  /** With `onConflict: 'replace'`: the waiting job `jobId` took the new config and due time. */
+  readonly replaced: boolean;
 }
 
 export interface ListOptions {
@@ -130,7 +137,7 @@ export function createClient({ url, key, publishableKey }: ClientOptions): Clien
       const reply = await queue.enqueue([newJob(name, config as JobConfig, options)]);
       const [job] = reply.jobs;
       if (job === undefined) throw new Error('cloud_jobs_enqueue took the job but named none.');
-      return { jobId: job.job_id, created: job.created };
+      return { jobId: job.job_id, created: job.created, replaced: job.replaced };
     },
     async cancel(jobId) {
       const { applied, reason } = await queue.verb('cancel', jobId);
@@ -176,6 +183,7 @@ function newJob(handler: string, config: JobConfig, options: EnqueueOptions): Ne
     max_retries: options.maxRetries,
     timeout_seconds: options.timeoutSeconds,
     unique_key: options.uniqueKey,
+    on_conflict: options.onConflict,
     concurrency_key: options.concurrencyKey,
     schedule: options.schedule,
     timezone: options.timezone,

@@ -157,28 +157,29 @@ describe('docs/guides/unique-keys.md', () => {
     const jobs = () =>
       project.sql('select status, unique_key from cloud_jobs order by created_at, unique_key');
     try {
-      const [swallowed, recipe, trigger] = codeBlocks(read('docs/guides/unique-keys.md'), 'sql');
-      await project.asPostgres(swallowed ?? '');
-      await project.sql(`select cloud_jobs_claim('worker', 1)`);
-      await project.asPostgres(swallowed ?? '');
-      expect(await jobs()).toEqual([{ status: 'locked', unique_key: 'customer-42' }]);
-
-      await project.sql('truncate cloud_jobs cascade');
-      await project.asPostgres(recipe ?? '');
-      await project.asPostgres(recipe ?? '');
-      await project.sql(`select cloud_jobs_claim('worker', 1)`);
-      await project.asPostgres((recipe ?? '').replace('42:7', '42:8'));
-      await project.sql(`select cloud_jobs_claim('worker', 1)`);
+      const [both, trigger] = codeBlocks(read('docs/guides/unique-keys.md'), 'sql');
+      await project.asPostgres(both ?? '');
+      await project.asPostgres(both ?? '');
       expect(await jobs()).toEqual([
-        { status: 'locked', unique_key: 'customer-42:7' },
-        { status: 'waiting', unique_key: 'customer-42:8' },
+        { status: 'waiting', unique_key: 'customer-42' },
+        { status: 'waiting', unique_key: 'document-7' },
+      ]);
+      await project.sql(`select cloud_jobs_claim('worker', 2)`);
+      await project.asPostgres(both ?? '');
+      expect(await jobs()).toEqual([
+        { status: 'locked', unique_key: 'customer-42' },
+        { status: 'waiting', unique_key: 'document-7' },
+        { status: 'waiting', unique_key: 'customer-42' },
       ]);
 
       await project.sql('truncate cloud_jobs cascade');
       await project.asPostgres(trigger ?? '');
       await project.asPostgres(
-        `insert into customers (id, name) values (1, 'a'); update customers set revision = 2`,
+        `insert into customers (id, name) values (1, 'a'); update customers set name = 'b'`,
       );
+      expect(await jobs()).toEqual([{ status: 'waiting', unique_key: 'customer-1' }]);
+      await project.sql(`select cloud_jobs_claim('worker', 1)`);
+      await project.asPostgres(`update customers set name = 'c'`);
       expect(await jobs()).toHaveLength(2);
     } finally {
       await project.stop();

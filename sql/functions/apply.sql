@@ -13,7 +13,7 @@ as $$
   from jsonb_array_elements(items_param) as i (item)
   left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
     and here.unique_key = i.item->>'unique_key'
-    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null
+    and here.status in ('waiting', 'locked', 'disabled') and here.finished_at is null and not here.key_passed
   left join (
     select distinct on (j.unique_key) j.unique_key, j.job_id from public.cloud_jobs j
     where j.source = source_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null
@@ -91,7 +91,7 @@ begin
       union
       select k.job_id from jsonb_array_elements(items_param) as i (item)
       join public.cloud_jobs k on k.queue = coalesce(i.item->>'queue', 'default')
-        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null)
+        and k.unique_key = i.item->>'unique_key' and k.status in ('waiting', 'locked', 'disabled') and k.finished_at is null and not k.key_passed)
     order by j.status <> 'locked', j.job_id
     for update;
     -- What is not there is added in one batch.

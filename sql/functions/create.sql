@@ -21,7 +21,8 @@ create or replace function public.cloud_jobs_create(
   missed_param text default 'once',
   missed_grace_seconds_param integer default 900,
   expires_at_param timestamptz default null,
-  expires_in_seconds_param integer default null)
+  expires_in_seconds_param integer default null,
+  on_conflict_param text default null)
 returns text
 language sql
 set search_path = ''
@@ -32,5 +33,6 @@ as $$
     'timeout_seconds', timeout_seconds_param, 'unique_key', unique_key_param,
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
-    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
+    'on_conflict', on_conflict_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;

@@ -2,17 +2,18 @@
 --
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
--- "expires_at" | "expires_in_seconds", "job_id"}].
+-- "expires_at" | "expires_in_seconds", "on_conflict", "job_id"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
 --
--- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items.
+-- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items; replaced is added for on_conflict replace and next.
 --
 -- A repeat adds nothing if each job has a job_id chosen by the caller (a fresh UUID): created is true again, but false if
 -- the id is that of another job, of other content or in another queue. null is an empty list. Jobs of one batch that are
 -- due at the same time are worked in the order of items. A unique_key names one unfinished job
--- of its queue: if there is one, that job is the answer. Inserts in the order of queue and unique_key, so that two batches
+-- of its queue: if there is one, that job is the answer, unless on_conflict says otherwise (see
+-- cloud_jobs_enqueue_on_conflict). Inserts in the order of queue and unique_key, so that two batches
 -- with the same keys do not deadlock.
 --
 -- Planner settings: see sql/README.md.
@@ -33,6 +34,7 @@ declare
   added bigint;
   reply json;
   missing boolean;
+  settled jsonb := '{}';
 begin
   perform public.cloud_jobs_check_items(items);
   if public.cloud_jobs_allowed_queues() is not null then
@@ -49,6 +51,14 @@ begin
     select jsonb_agg(case when i.item->>'job_id' is null then i.item || jsonb_build_object('job_id', public.cloud_jobs_new_id()) else i.item end order by i.ordinal)
     into items
     from jsonb_array_elements(items) with ordinality as i (item, ordinal);
+  end if;
+
+  if items @? '$[*].on_conflict ? (@ == "replace" || @ == "next")' then
+    settled := public.cloud_jobs_enqueue_on_conflicts(items);
+    if settled <> '{}' then
+      select coalesce(jsonb_agg(i.item order by i.ordinal), '[]') into items
+      from jsonb_array_elements(items) with ordinality as i (item, ordinal) where not settled ? i.ordinal::text;
+    end if;
   end if;
 
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
@@ -108,7 +118,7 @@ begin
           coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
-           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null) as twin
+           and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed) as twin
       from jsonb_array_elements(items) with ordinality as i (item, ordinal)
       left join public.cloud_jobs own on own.job_id = i.item->>'job_id'
     ) found;
@@ -119,6 +129,9 @@ begin
       'Nothing was enqueued. Send the batch again.');
   end if;
 
+  if settled <> '{}' then
+    reply := public.cloud_jobs_merge_replies(settled, reply);
+  end if;
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::json));
 end

@@ -33,7 +33,7 @@ begin
   end if;
   if job.unique_key is not null then
     select j.job_id into twin from public.cloud_jobs j
-    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null;
+    where j.queue = job.queue and j.unique_key = job.unique_key and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed;
     if found then
       return public.cloud_jobs_answer(job_id_param, job.status, false, false,
         format('Job %s has the same unique key and is unfinished.', twin));
@@ -43,7 +43,7 @@ begin
     update public.cloud_jobs set status = 'waiting', run_at = case when schedule is null then now() else asked_for end,
       current_retries = 0, occurrence = occurrence + 1, scheduled_for = case when schedule is not null then now() end,
       disable_requested_at = null, error_message = null, snoozes = 0, snoozed_since = null, finished_at = null,
-      last_execution = null, cancel_requested_at = null,
+      last_execution = null, cancel_requested_at = null, key_passed = false,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
   exception when unique_violation then

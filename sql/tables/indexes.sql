@@ -12,11 +12,11 @@ create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, 
 -- Jobs that were put off, the longest first: few rows, which doctor and stats read.
 create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
   where snoozed_since is not null and status in ('waiting', 'locked');
--- An unfinished job holds its unique key. A disabled job that had finished does not.
+-- An unfinished job holds its unique key, until it passes it on. A disabled job that had finished does not.
 do $$
 begin
   if exists (select from pg_indexes where schemaname = 'public' and indexname = 'cloud_jobs_unique_key'
-    and indexdef not like '%finished_at%')
+    and indexdef not like '%key_passed%')
   then
     update public.cloud_jobs set finished_at = null where status in ('waiting', 'locked') and finished_at is not null;
     drop index public.cloud_jobs_unique_key;
@@ -24,7 +24,8 @@ begin
 end
 $$;
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
-  where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null;
+  where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null and not key_passed;
+create index if not exists cloud_jobs_replaced_by on public.cloud_jobs (replaced_by) where replaced_by is not null;
 create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked

@@ -57,6 +57,10 @@ alter table public.cloud_jobs
   add column if not exists timeout_seconds integer,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
   add column if not exists unique_key text,
+  -- True once a running job has let the next job of its unique key wait behind it: that one holds the key from then on.
+  add column if not exists key_passed boolean not null default false,
+  -- The job_id of the last enqueued job whose place this one took (on_conflict = 'replace').
+  add column if not exists replaced_by text,
   -- Only one job with the same key is locked at any moment, in all queues together.
   add column if not exists concurrency_key text,
   -- True while another job with the same concurrency key goes first. Such a row is not in the index of the claim, so a

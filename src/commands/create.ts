@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkConfig, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import type { NewJob } from '../queue/requests.ts';
-import { MISSED } from '../queue/types.ts';
+import { MISSED, ON_CONFLICT } from '../queue/types.ts';
 import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { CommandError } from './answer.ts';
 import { defineCommand } from './command.ts';
@@ -40,7 +40,14 @@ export const createInput = z
     queue: queueName().prefault('default').describe('Queue of the job.'),
     uniqueKey: text(500)
       .optional()
-      .describe('Names one unfinished job of its queue; creating the same key again adds nothing.'),
+      .describe(
+        'Names one unfinished job of its queue; creating the same key again adds nothing unless `on-conflict` says otherwise.',
+      ),
+    onConflict: oneOf(ON_CONFLICT)
+      .optional()
+      .describe(
+        'What happens if there is such a job: keep (nothing is added; the default), replace (if it waits, it takes the new config and due time), next (nothing if it waits). With replace and next, if it runs, one more waits behind it.',
+      ),
     concurrencyKey: text(500)
       .optional()
       .describe('At most one job with the same key runs at a time, over all workers and queues.'),
@@ -82,6 +89,10 @@ export const createInput = z
       fail('create takes `expires-at` or `expires-in`, not both.');
     if (input.expiresAt !== undefined && schedule !== undefined)
       fail('A recurring job takes `expires-in`, which counts for each occurrence, and not `expires-at`.');
+    if (input.onConflict !== undefined && input.uniqueKey === undefined)
+      fail('`on-conflict` is about the `unique-key`. Give that too.');
+    if (schedule !== undefined && (input.onConflict ?? 'keep') !== 'keep')
+      fail('A recurring job goes only with `on-conflict` keep.');
     if (schedule === undefined) {
       for (const [name, value] of [
         ['timezone', input.timezone],
@@ -102,6 +113,8 @@ export interface CreateResult {
   readonly jobId: string;
   readonly name: string;
   readonly created: boolean;
+  /** The waiting job took the new config and due time. */
+  readonly replaced?: boolean;
   /** What else the user should know, such as that no worker asks for the queue. */
   readonly warnings?: readonly string[];
 }
@@ -123,17 +136,37 @@ export const create = defineCommand({
     const warnings = unattended
       .filter(({ job_type: type }) => type === input.jobType)
       .map((one) => `${unattendedWords(one, now())} ${UNATTENDED_ADVICE}`);
-    return { command: 'create', jobId: added.job_id, name: input.name, created: added.created, warnings };
+    return {
+      command: 'create',
+      jobId: added.job_id,
+      name: input.name,
+      created: added.created,
+      replaced: added.replaced,
+      warnings,
+    };
   },
-  json: ({ jobId, created, warnings }) => ({ job_id: jobId, created, warnings: warnings ?? [] }),
-  text: ({ created, name, jobId, warnings }) =>
-    [
-      created
-        ? `Created ${name}: ${jobId}`
-        : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
-      ...(warnings ?? []).map((warning) => `Warning: ${warning}`),
-    ].join('\n'),
+  json: ({ jobId, created, replaced = false, warnings }) => ({
+    job_id: jobId,
+    created,
+    replaced,
+    warnings: warnings ?? [],
+  }),
+  text: ({ warnings, ...result }) =>
+    [createdWords(result), ...(warnings ?? []).map((warning) => `Warning: ${warning}`)].join('\n'),
 });
+
+/** What became of the new job, as a sentence. */
+export function createdWords({
+  created,
+  replaced,
+  name,
+  jobId,
+}: Pick<CreateResult, 'created' | 'replaced' | 'name' | 'jobId'>): string {
+  if (created) return `Created ${name}: ${jobId}`;
+  if (replaced)
+    return `Replaced: the waiting job ${jobId} with the same unique key took the new config and due time.`;
+  return `Nothing added: the unfinished job ${jobId} has the same unique key.`;
+}
 
 /**
  * The job that the input describes.
@@ -153,6 +186,7 @@ export function newJob(input: CreateInput): NewJob {
     run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
     delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
     unique_key: input.uniqueKey,
+    on_conflict: input.onConflict,
     concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
     expires_at: input.expiresAt,
     expires_in_seconds: input.expiresIn,

@@ -9,7 +9,7 @@ import { inputNames, readFields } from './read-fields.ts';
 import { readYaml } from './yaml-file.ts';
 
 /** Inputs of `create` that a job in the file does not have: its key is the unique key, and all of them recur. */
-const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'run-at', 'expires-at', 'handlers'];
+const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'on-conflict', 'run-at', 'expires-at', 'handlers'];
 const keysOfAJob = (): string[] => inputNames(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 

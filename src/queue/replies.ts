@@ -76,7 +76,14 @@ export type RenewReply = z.infer<typeof renewReply>;
 
 export const enqueueReply = z.object({
   v: z.literal(1),
-  jobs: z.array(z.object({ job_id: z.string(), created: z.boolean() })),
+  jobs: z.array(
+    z.object({
+      job_id: z.string(),
+      created: z.boolean(),
+      /** The waiting job of this id took the place of the new one. */
+      replaced: z.boolean().default(false),
+    }),
+  ),
 });
 export type EnqueueReply = z.infer<typeof enqueueReply>;
 

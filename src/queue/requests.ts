@@ -1,7 +1,7 @@
 /** What the calls of the queue take. */
 
 import type { Progress } from './job.ts';
-import type { FailureKind, JobStatus, Json, Missed } from './types.ts';
+import type { FailureKind, JobStatus, Json, Missed, OnConflict } from './types.ts';
 
 /** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
 export interface NewJob {
@@ -19,6 +19,7 @@ export interface NewJob {
   readonly queue?: string;
   readonly timeout_seconds?: number;
   readonly unique_key?: string;
+  readonly on_conflict?: OnConflict;
   readonly concurrency_key?: string;
   /** Five-field cron expression or a nickname. The first occurrence is the next one, or `run_at` if that is given. */
   readonly schedule?: string;

@@ -9,6 +9,10 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 export const MISSED = ['once', 'skip', 'all'] as const;
 export type Missed = (typeof MISSED)[number];
 
+/** What adding a job does if an unfinished job has its unique key. */
+export const ON_CONFLICT = ['keep', 'replace', 'next'] as const;
+export type OnConflict = (typeof ON_CONFLICT)[number];
+
 export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
 
 /**

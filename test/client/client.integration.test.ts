@@ -55,7 +55,19 @@ describe('client.enqueue', () => {
     expect(await client.enqueue(report, { city: 'Bonn' }, { queue: 'reports', uniqueKey: 'bonn' })).toEqual({
       jobId,
       created: false,
+      replaced: false,
     });
+  });
+
+  it('lets a waiting job take the new config with onConflict replace', async () => {
+    const options = { queue: 'reports', uniqueKey: 'rome', onConflict: 'replace', delaySeconds: 60 } as const;
+    const { jobId } = await client.enqueue(report, { city: 'Rom' }, options);
+    expect(await client.enqueue(report, { city: 'Rome' }, { ...options, expiresInSeconds: 600 })).toEqual({
+      jobId,
+      created: false,
+      replaced: true,
+    });
+    expect(await client.get(jobId)).toMatchObject({ config: { city: 'Rome' }, expires_in_seconds: 600 });
   });
 
   it('takes the name and the type of a handler instead of the handler', async () => {

@@ -75,6 +75,12 @@ describe('enqueue', () => {
       [{ missed: 'never' }, /has a missed that is not once, skip or all/],
       [{ missed_grace_seconds: -1 }, /has a missed_grace_seconds that is not a whole number/],
       [{ missed_grace_seconds: 40_000_000 }, /has a missed_grace_seconds/],
+      [{ unique_key: 'a', on_conflict: 'fail' }, /has an on_conflict that is not keep, replace or next/],
+      [{ on_conflict: 'next' }, /has an on_conflict without a unique_key/],
+      [
+        { unique_key: 'a', on_conflict: 'next', schedule: '@daily' },
+        /has a schedule, which goes only with on_conflict keep/,
+      ],
       [{ expires_at: 'soon' }, /has an expires_at that is not a time/],
       [{ expires_at: '2030-02-30T09:30:00Z' }, /has an expires_at that is not a time/],
       [{ expires_in_seconds: 0 }, /has an expires_in_seconds that is not a whole number/],

@@ -16,6 +16,11 @@ import { runPage } from './run-page.ts';
 import { showPage } from './show-page.ts';
 import { statsPage } from './stats-page.ts';
 
+const ALREADY_THERE = {
+  kept: ' An unfinished job has the same unique key, so nothing was added.',
+  replaced: ' It was waiting with the same unique key, and took the new config and due time.',
+} as const;
+
 /**
  * The page of one call on the summary of its run.
  * @param answer without its secrets: once escaped and cut, they would not be found
@@ -56,8 +61,8 @@ function sections(answer: Answer, now: Date): Section[] {
       ];
     case 'create':
       return [
-        `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
-        `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
+        `### ${answer.created ? 'Created' : answer.replaced ? 'Replaced' : 'Already there'}: ${words(answer.name)}`,
+        `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ALREADY_THERE[answer.replaced ? 'replaced' : 'kept']}`,
         ...warningLines(answer.warnings ?? []),
       ];
     case 'apply':
