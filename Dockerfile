@@ -6,8 +6,8 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-# Without the dashboard, which `npm pack` would build.
-RUN npm run --silent build && npm pack --silent --ignore-scripts --pack-destination /tmp
+RUN npm run --silent build:dashboard && npm run --silent build && \
+  npm pack --silent --ignore-scripts --pack-destination /tmp
 WORKDIR /app
 RUN npm init --yes >/dev/null && npm install --omit=dev --no-audit --no-fund /tmp/cloud-jobs-*.tgz
 

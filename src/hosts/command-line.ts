@@ -19,8 +19,9 @@ import { disarm } from '../text/disarm.ts';
 import { jsonText } from '../text/json-text.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
-import { createContext, type Host } from './create-worker.ts';
+import { createContext } from './create-worker.ts';
 import { serveHealth } from './health.ts';
+import { ORDERLY_END_SECONDS, stopSignals } from './stop-signals.ts';
 import { createTerminalLog } from './terminal-log.ts';
 import { tryCommand } from './try-handler.ts';
 
@@ -120,7 +121,11 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
     if (verb.name === 'run') {
       command
         .option('--watch', 'Stay, and run jobs as they become due, until stopped by SIGTERM or Ctrl-C.')
-        .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.');
+        .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.')
+        .option(
+          '--grace-seconds <n>',
+          `How long after SIGTERM or Ctrl-C this process may live, 10 to 3600. Jobs may end until 10 s before, and are handed back then. Default: ${ORDERLY_END_SECONDS}.`,
+        );
     }
     return command
       .option('--supabase-url <url>', 'Project URL. Default: SUPABASE_URL.')
@@ -163,7 +168,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
   });
   try {
     const env = loadEnv(own);
-    const { json, watch, healthPort, ...options } = given;
+    const { json, watch, healthPort, graceSeconds, ...options } = given;
     const raw: Record<string, string | undefined> = {
       'supabase-url': env.SUPABASE_URL,
       'supabase-key': env.SUPABASE_SECRET_KEY || env.SUPABASE_SERVICE_ROLE_KEY,
@@ -180,6 +185,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       redact: redactor.redact,
     });
     for (const warning of warnings) log.warning(warning);
+    const grace = graceSeconds === undefined ? ORDERLY_END_SECONDS : graceOf(String(graceSeconds));
     await using health = healthPort === undefined ? null : await serveHealth(portOf(String(healthPort)));
     const host = {
       env,
@@ -188,7 +194,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       log,
       redactor,
       // Ctrl-C ends any other command at once: what the database was asked to do is done whole or not at all.
-      ...(verb.name === 'run' ? stopSignals(log.info) : { stop: new AbortController().signal }),
+      ...(verb.name === 'run' ? stopSignals(log.info, grace) : { stop: new AbortController().signal }),
       watch: watch === true,
       ...(health && { onTurn: health.onTurn }),
     };
@@ -210,6 +216,12 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
 function portOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new Error(`--health-port is ${JSON.stringify(text)}, and must be a number from 0 to 65535.`);
+}
+
+function graceOf(text: string): number {
+  if (/^\d{2,4}$/.test(text) && Number(text) >= ORDERLY_END_SECONDS && Number(text) <= 3_600)
+    return Number(text);
+  throw new Error(`--grace-seconds is ${JSON.stringify(text)}, and must be a whole number from 10 to 3600.`);
 }
 
 const VARIABLES = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;
@@ -249,21 +261,6 @@ function decode(bytes: Buffer): string {
         ? 'utf-16be'
         : 'utf-8';
   return new TextDecoder(encoding).decode(bytes);
-}
-
-/** A signal that aborts with the first Ctrl-C or SIGTERM, and what to say of it. */
-function stopSignals(say: (text: string) => void): Pick<Host, 'stop' | 'stopMessage'> {
-  const stop = new AbortController();
-  let message = '';
-  const stopWith = (text: string) => () => {
-    if (stop.signal.aborted) return;
-    message = text;
-    say(`${text} Jobs that run are handed back.`);
-    stop.abort();
-  };
-  process.on('SIGINT', stopWith('You stopped the worker with Ctrl-C.'));
-  process.on('SIGTERM', stopWith('The worker was told to stop by SIGTERM.'));
-  return { stop: stop.signal, stopMessage: () => message };
 }
 
 // False if a test imports this file; undefined on a Node that does not know it yet.

@@ -34,6 +34,8 @@ export interface Host {
   readonly redactor: Redactor;
   /** Aborts when the host wants the worker to end. */
   readonly stop: AbortSignal;
+  /** Aborts when the host wants the worker to claim nothing more, and to end with the jobs that run. */
+  readonly drain?: AbortSignal;
   /** The worker stays until it is stopped. */
   readonly watch?: boolean;
   /** Called whenever the worker looks after its work. */
@@ -114,6 +116,7 @@ function createWorker(
       newId: () => uuid7(),
       now: () => performance.now(),
       stop: AbortSignal.any([host.stop, guard.signal]),
+      ...(host.drain && { drain: host.drain }),
       ...(host.stopMessage && { stopMessage: host.stopMessage }),
     },
     [Symbol.asyncDispose]: async () => {

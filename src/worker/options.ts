@@ -41,6 +41,8 @@ export interface WorkerDeps {
   readonly now: () => number;
   /** Aborts when the worker has to end: SIGINT, SIGTERM, or a fault of its host, which is then the reason. */
   readonly stop: AbortSignal;
+  /** Aborts when the worker has to claim nothing more, and to end with the jobs that run. */
+  readonly drain?: AbortSignal;
   /** Called whenever the worker looks after its work, every 5 s at least: a sign that it is alive. */
   readonly onTurn?: () => void;
   /** Who stopped the worker, as a sentence that jobs which are handed back keep. */

@@ -34,7 +34,7 @@ export async function runWorker(options: WorkerOptions, deps: WorkerDeps): Promi
 /**
  * A claimed job is in exactly one place until it is recorded: in the runner (not started, or running), or in the
  * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
- * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
+ * `time-budget` on it only ends what runs, also from `signal` on while the host drains it; else it stops what runs.
  */
 class Worker {
   readonly #options: WorkerOptions;
@@ -80,10 +80,11 @@ class Worker {
   }
 
   async run(): Promise<RunReport> {
-    const { stop } = this.#deps;
+    const { stop, drain } = this.#deps;
     const onStop = (): void => this.#abortRequestsSoon();
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
+    drain?.addEventListener('abort', () => this.#notify(), { once: true });
     const heartbeat = new Heartbeat({
       ...this.#deps,
       instanceId: this.#options.instanceId,
@@ -225,17 +226,17 @@ class Worker {
 
   #budgetLeft(): number {
     if (this.#stopCause !== null) return this.#lockMs;
+    if (this.#deps.drain?.aborted) return 0;
     if (this.#options.watch) return Number.POSITIVE_INFINITY;
     return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
   }
 
   #endBudget(): void {
     if (this.#stopCause !== null || this.#budgetLeft() > 0) return;
-    this.#stopCause = 'time-budget';
-    this.#exchange.handBack(
-      this.#runner.buffer.takeAll(),
-      'Not started: the time budget of the run was over.',
-    );
+    const isDrained = this.#deps.drain?.aborted === true;
+    this.#stopCause = isDrained ? 'signal' : 'time-budget';
+    const why = isDrained ? 'the worker was told to stop' : 'the time budget of the run was over';
+    this.#exchange.handBack(this.#runner.buffer.takeAll(), `Not started: ${why}.`);
   }
 
   /** Hands back what waits behind long jobs: an idle worker may take it. */

@@ -14,6 +14,12 @@ echo "$*" >>"$CALLS"
 [ "$1 $2" != 'release view' ]
 `;
 
+// A stand-in for docker, which knows the digest of what was pushed.
+const DOCKER = `#!/bin/sh
+echo "$*" >>"$CALLS"
+case "$*" in *inspect*) echo sha256:0123;; esac
+`;
+
 let repository: Repository;
 beforeEach(() => {
   const manifest = {
@@ -25,8 +31,9 @@ beforeEach(() => {
     'package.json': `${JSON.stringify(manifest, null, 2)}\n`,
     'CHANGELOG.md': CHANGELOG,
     'fake/gh': GH,
+    'fake/docker': DOCKER,
   });
-  chmodSync(join(repository.folder, 'fake/gh'), 0o755);
+  for (const name of ['gh', 'docker']) chmodSync(join(repository.folder, 'fake', name), 0o755);
 });
 afterEach(() => repository.remove());
 
@@ -108,6 +115,52 @@ describe('publish-release', () => {
       code: 1,
       calls: [],
       text: expect.stringContaining('a release never changes'),
+    });
+  });
+});
+
+describe('publish-image', () => {
+  const outputs = () => join(repository.folder, '.git/outputs');
+  const publishImage = (args: string, dryRun = false) =>
+    run(`bash ${join(ROOT, 'scripts/publish-image')} ${args}`, {
+      DRY_RUN: String(dryRun),
+      GITHUB_REPOSITORY: 'Octo/Cloud-Jobs',
+      GITHUB_ACTOR: 'octo',
+      GITHUB_OUTPUT: outputs(),
+      GH_TOKEN: 'the-token',
+    });
+
+  it('pushes the image of an architecture with its provenance', () => {
+    setVersion('1.2.0');
+    const { code, text, calls } = publishImage('build arm64');
+    expect(code, text).toBe(0);
+    expect(calls[0]).toBe('login ghcr.io --username octo --password-stdin');
+    expect(calls[2]).toMatch(
+      /^buildx build --provenance=mode=max .*push=true .*--tag ghcr\.io\/octo\/cloud-jobs:1\.2\.0-arm64 \.$/,
+    );
+  });
+
+  it.each([
+    ['the newest version', '1.2.0', true],
+    ['a fix of an older version', '1.0.9', false],
+    ['a prerelease', '2.0.0-rc.1', false],
+  ])('joins the architectures of %s', (_, version, isLatest) => {
+    run('git tag v1.1.0');
+    setVersion(version);
+    const { code, text, calls } = publishImage('index');
+    expect(code, text).toBe(0);
+    expect(calls[1]).toContain(`--tag ghcr.io/octo/cloud-jobs:${version}`);
+    expect(calls[1]?.includes(':latest')).toBe(isLatest);
+    expect(readFileSync(outputs(), 'utf8')).toBe('image=ghcr.io/octo/cloud-jobs\ndigest=sha256:0123\n');
+  });
+
+  it('pushes nothing in a dry run', () => {
+    setVersion('1.2.0');
+    expect(publishImage('build amd64', true).calls.join()).toContain('push=false');
+    const { code, calls } = publishImage('index', true);
+    expect({ code, pushed: calls.filter((call) => /login|imagetools/.test(call)) }).toEqual({
+      code: 0,
+      pushed: [],
     });
   });
 });

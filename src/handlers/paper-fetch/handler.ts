@@ -1,3 +1,4 @@
+import { plural } from '../../text/format.ts';
 import type { Handler, JobLog } from '../handler.ts';
 import { parsePaperFetchConfig } from './config.ts';
 import { ARXIV_GATE_MS, type PaperFetchDeps } from './deps.ts';
@@ -40,7 +41,7 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
       const read = await readSource(source, run, (soFar) => {
         const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
         const total = doneBefore + Math.max(expected, soFar.found);
-        const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
+        const note = `${soFar.label}: ${plural(soFar.found, 'paper')} read, ${soFar.inserted} new`;
         context.progress({ done: doneBefore + soFar.found, total, note });
         context.log.line(note);
       });
