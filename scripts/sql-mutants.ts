@@ -113,15 +113,15 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     ['and c.run_at <= now() and (c.lock_expires_at is null', 'and (c.lock_expires_at is null'],
     ['c.queue = lane.queue and', ''],
   ),
-  ...mutants(
-    'cloud_jobs_pick',
-    'sql/keys',
-    [
-      "not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')",
-      'true',
-    ],
-    ['order by c.position limit 1', 'order by c.position'],
-  ),
+  ...mutants('cloud_jobs_pick', 'sql/keys', ['where running + c.position <= c.concurrency_limit', '']),
+  ...mutants('cloud_jobs_pick', 'sql/concurrency-limit', [
+    'and j.concurrency_limit <= running + cardinality(admitted)',
+    '',
+  ]),
+  ...mutants('tables/concurrency-keys.sql', 'sql/concurrency-limit', [
+    'and j.concurrency_slot = place',
+    'and false',
+  ]),
   ...mutants('tables/indexes.sql', 'sql/keys', [
     'create unique index if not exists cloud_jobs_concurrency_key on',
     'create index if not exists cloud_jobs_concurrency_key on',

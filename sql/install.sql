@@ -95,6 +95,7 @@ drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], d
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer);
+drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
@@ -192,9 +193,12 @@ alter table public.cloud_jobs
   add column if not exists key_passed boolean not null default false,
   -- The job_id of the last enqueued job whose place this one took (on_conflict = 'replace').
   add column if not exists replaced_by text,
-  -- Only one job with the same key is locked at any moment, in all queues together.
+  -- At most concurrency_limit jobs with the same key are locked at any moment, in all queues together.
   add column if not exists concurrency_key text,
-  -- True while another job with the same concurrency key goes first. Such a row is not in the index of the claim, so a
+  add column if not exists concurrency_limit integer not null default 1,
+  -- Which of the places of its key a locked job has, 1 to concurrency_limit.
+  add column if not exists concurrency_slot integer not null default 1,
+  -- True while other jobs with the same concurrency key go first. Such a row is not in the index of the claim, so a
   -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next.
   add column if not exists blocked boolean not null default false,
   -- Counts the times the job started anew: each occurrence of a schedule, each "run again".
@@ -233,6 +237,9 @@ begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_missed') then
     alter table public.cloud_jobs add constraint cloud_jobs_missed
       check (missed in ('once', 'skip', 'all') and missed_grace_seconds between 0 and 31536000);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_concurrency_limit') then
+    alter table public.cloud_jobs add constraint cloud_jobs_concurrency_limit check (concurrency_limit between 1 and 1000);
   end if;
 end
 $$;
@@ -317,7 +324,17 @@ $$;
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null and not key_passed;
 create index if not exists cloud_jobs_replaced_by on public.cloud_jobs (replaced_by) where replaced_by is not null;
-create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
+-- A place of a concurrency key is held by one locked job.
+do $$
+begin
+  if exists (select from pg_indexes where schemaname = 'public' and indexname = 'cloud_jobs_concurrency_key'
+    and indexdef not like '%concurrency_slot%')
+  then
+    drop index public.cloud_jobs_concurrency_key;
+  end if;
+end
+$$;
+create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key, concurrency_slot)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)
@@ -770,12 +787,13 @@ create or replace trigger cloud_jobs_clear_finished
 
 -- ==== tables/concurrency-keys ===================================================================
 
--- Concurrency keys: at most one job of a key is locked at any moment.
+-- Concurrency keys: at most concurrency_limit jobs of a key are locked at any moment.
 --
--- The unique index cloud_jobs_concurrency_key guarantees it. The triggers here keep the claim cheap. A claim marks the
--- jobs behind a busy key as blocked, which takes them out of its index, and every event that frees the key unblocks the
--- next. What holds at any moment: a key with blocked jobs also has a locked job, or in each queue and type with blocked
--- jobs a due one that is not blocked. Triggers keep it so for every writer.
+-- The unique index cloud_jobs_concurrency_key guarantees it: each locked job has one of the places 1 to concurrency_limit of
+-- its key. The other triggers here keep the claim cheap. A claim marks the
+-- jobs behind a full key as blocked, which takes them out of its index, and every event that frees the key unblocks the
+-- next. What holds at any moment: a key with blocked jobs also has as many locked jobs as it may, or in each queue and type
+-- with blocked jobs due ones that are not blocked to fill it. Triggers keep it so for every writer.
 create or replace function public.cloud_jobs_key_freed()
 returns trigger
 language plpgsql
@@ -818,12 +836,13 @@ end
 $$;
 
 create or replace trigger cloud_jobs_clear_blocked
-  before update of status, run_at, schedule, timezone, concurrency_key, queue, job_type on public.cloud_jobs
+  before update of status, run_at, schedule, timezone, concurrency_key, concurrency_limit, queue, job_type on public.cloud_jobs
   for each row
   when (old.blocked and new.blocked and (
     new.status <> 'waiting'
     or new.run_at > now()
-    or (new.concurrency_key, new.queue, new.job_type) is distinct from (old.concurrency_key, old.queue, old.job_type)
+    or (new.concurrency_key, new.concurrency_limit, new.queue, new.job_type)
+      is distinct from (old.concurrency_key, old.concurrency_limit, old.queue, old.job_type)
   ))
   execute function public.cloud_jobs_clear_blocked();
 
@@ -844,6 +863,40 @@ create or replace trigger cloud_jobs_enter_key
   for each row
   when (new.status = 'locked' and new.concurrency_key is not null and new.concurrency_key is distinct from old.concurrency_key)
   execute function public.cloud_jobs_enter_key();
+
+-- Gives a job that becomes locked the first free place of its key. If none is free, it takes a place that is held, which the
+-- unique index refuses. A job with a limit of one has place 1 by default and needs no call.
+create or replace function public.cloud_jobs_take_slot()
+returns trigger
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  select place into new.concurrency_slot
+  from generate_series(1, new.concurrency_limit) as place
+  where not exists (
+    select from public.cloud_jobs j
+    where j.concurrency_key = new.concurrency_key and j.concurrency_slot = place and j.status = 'locked' and j.job_id <> new.job_id)
+  limit 1;
+  new.concurrency_slot := coalesce(new.concurrency_slot, 1);
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_take_slot
+  before update of status, concurrency_key on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and new.concurrency_key is not null and (new.concurrency_limit > 1 or new.concurrency_slot <> 1)
+    and (old.status <> 'locked' or new.concurrency_key is distinct from old.concurrency_key))
+  execute function public.cloud_jobs_take_slot();
+
+create or replace trigger cloud_jobs_take_slot_inserted
+  before insert on public.cloud_jobs
+  for each row
+  when (new.status = 'locked' and new.concurrency_key is not null and new.concurrency_limit > 1)
+  execute function public.cloud_jobs_take_slot();
 
 -- ==== tables/schedule-anchor ====================================================================
 
@@ -1059,7 +1112,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null}';
+    "expires_in_seconds": null, "concurrency_limit": 1}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -1141,6 +1194,7 @@ begin
             priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
             timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
+            concurrency_limit = (wanted->>'concurrency_limit')::integer,
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
@@ -1205,7 +1259,7 @@ $$;
 
 -- How much work is due in each queue, and how many jobs could run at the same time.
 --
--- Jobs with the same concurrency key run one at a time, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
+-- Jobs with the same concurrency key run as many at a time as their limit says, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
 -- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
 create or replace function public.cloud_jobs_backlog(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
@@ -1224,19 +1278,22 @@ as $$
   ) q
   cross join lateral (
     select count(*) as due,
-      count(*) filter (where job.concurrency_key is null) + count(distinct job.concurrency_key) as side_by_side
+      count(*) filter (where job.concurrency_key is null or job.place <= job.concurrency_limit) as side_by_side
     from (
-      (select j.concurrency_key
+      select job.*, row_number() over (partition by job.concurrency_key) as place
+      from (
+      (select j.concurrency_key, j.concurrency_limit
       from public.cloud_jobs j
       where j.queue = q.queue and j.job_type = any (job_types_param)
         and j.status = 'waiting' and not j.blocked and j.run_at <= now()
       limit 10000)
       union all
-      (select j.concurrency_key
+      (select j.concurrency_key, j.concurrency_limit
       from public.cloud_jobs j
       where j.queue = q.queue and j.job_type = any (job_types_param)
         and j.status = 'locked' and j.lock_expires_at < now()
       limit 10000)
+      ) job
     ) job
   ) backlog
 $$;
@@ -1448,10 +1505,10 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict'];
+    'on_conflict', 'concurrency_limit'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict'];
+    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -1499,6 +1556,10 @@ begin
       when i.item->>'on_conflict' is not null and i.item->>'unique_key' is null then 'has an on_conflict without a unique_key'
       when i.item->>'on_conflict' <> 'keep' and i.item->>'schedule' is not null then 'has a schedule, which goes only with on_conflict keep'
       when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when jsonb_typeof(i.item->'concurrency_limit') <> 'null' and (jsonb_typeof(i.item->'concurrency_limit') <> 'number'
+        or i.item->>'concurrency_limit' !~ '^\d{1,4}$' or (i.item->>'concurrency_limit')::integer not between 1 and 1000)
+        then 'has a concurrency_limit that is not a whole number from 1 to 1000'
+      when i.item->>'concurrency_limit' is not null and i.item->>'concurrency_key' is null then 'has a concurrency_limit without a concurrency_key'
       when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
       when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'
@@ -1956,7 +2017,8 @@ create or replace function public.cloud_jobs_create(
   missed_grace_seconds_param integer default 900,
   expires_at_param timestamptz default null,
   expires_in_seconds_param integer default null,
-  on_conflict_param text default null)
+  on_conflict_param text default null,
+  concurrency_limit_param integer default null)
 returns text
 language sql
 set search_path = ''
@@ -1968,7 +2030,7 @@ as $$
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
-    'on_conflict', on_conflict_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- ==== functions/cron ============================================================================
@@ -2706,7 +2768,8 @@ $$;
 --
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
--- "expires_at" | "expires_in_seconds", "on_conflict", "job_id"}].
+-- "expires_at" | "expires_in_seconds", "on_conflict",
+-- "concurrency_limit", "job_id"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
@@ -2769,7 +2832,7 @@ begin
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
       timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds,
-      expires_at, expires_in_seconds)
+      expires_at, expires_in_seconds, concurrency_limit)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
@@ -2782,14 +2845,15 @@ begin
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
-      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900), i.expires_at, i.expires_in_seconds
+      coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900), i.expires_at, i.expires_in_seconds,
+      coalesce(i.concurrency_limit, 1)
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
-      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer))
+      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer, concurrency_limit integer))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
         queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds,
-        expires_at, expires_in_seconds, ordinal)
+        expires_at, expires_in_seconds, concurrency_limit, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
@@ -2911,7 +2975,8 @@ as $$
 declare
   queue_name constant text := coalesce(item_param->>'queue', 'default');
   how constant text := item_param->>'on_conflict';
-  item constant jsonb := item_param - 'on_conflict' || jsonb_build_object('concurrency_key',
+  item constant jsonb := item_param - 'on_conflict' - case when item_param->>'concurrency_key' is null then 'concurrency_limit' else '' end
+    || jsonb_build_object('concurrency_key',
     coalesce(item_param->>'concurrency_key', format('unique key %s/%s', queue_name, md5(item_param->>'unique_key'))));
   holder public.cloud_jobs;
   reply jsonb;
@@ -4113,9 +4178,9 @@ $$;
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 --
 -- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
--- has locked. Jobs behind a busy concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
+-- has locked. Jobs behind a full concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
 -- work of a call is bounded by its limit. set_aside is their number: if no job was picked and some were set aside, the
--- next call may find one. taken_param names jobs that the same claim has picked from other queues: their keys are busy.
+-- next call may find one. taken_param names jobs that the same claim has picked from other queues: they count for their keys.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_pick(
@@ -4135,6 +4200,8 @@ declare
   keys text[];
   key text;
   taken text[];
+  admitted text[];
+  running bigint;
   marked integer;
   passed boolean;
 begin
@@ -4220,23 +4287,26 @@ begin
         passed := true;
         continue;
       end if;
-      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
-        and not exists (select from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key)
-      then
-        -- The first of the key goes, in the order of the candidates.
-        taken := taken || array(
-          select c.job_id
+      running := (select count(*) from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
+        + (select count(*) from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key);
+      -- The first of the key go, in the order of the candidates, up to the limit of each.
+      admitted := array(
+        select c.job_id
+        from (
+          select c.job_id, j.concurrency_limit, row_number() over (order by c.position) as position
           from unnest(candidates) with ordinality as c (job_id, position)
           join public.cloud_jobs j on j.job_id = c.job_id
           where j.concurrency_key = key
-          order by c.position limit 1);
-      end if;
-      -- The others leave the index of the claim, each key with its share of the budget, since they tend to come in
-      -- crowds.
+        ) c
+        where running + c.position <= c.concurrency_limit);
+      taken := taken || admitted;
+      -- Those that find the key full leave the index of the claim, each key with its share of the budget, since they tend
+      -- to come in crowds.
       update public.cloud_jobs c set blocked = true
       where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+          and j.concurrency_limit <= running + cardinality(admitted)
           and j.job_id <> all (picked || taken)
         limit least(budget - set_aside, greatest(20, budget / cardinality(keys)))
         for update skip locked
@@ -4737,7 +4807,8 @@ as $$
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
     'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'source', job.source,
-    'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'error_message', job.error_message,
+    'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'concurrency_limit', job.concurrency_limit,
+    'error_message', job.error_message,
     'snoozes', job.snoozes, 'snoozed_since', job.snoozed_since, 'locked_by', job.locked_by,
     'lock_expired', job.status = 'locked' and job.lock_expires_at < now(),
     'disable_requested_at', job.disable_requested_at, 'cancel_requested_at', job.cancel_requested_at,
@@ -5722,13 +5793,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '898c10ee50582cdf' and earlier->>'server' = server then
+  if earlier->>'tables' = '088d4ec197e11f81' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '898c10ee50582cdf', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '088d4ec197e11f81', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -58,8 +58,10 @@ export interface EnqueueOptions {
    * time. `next`: nothing if it waits. With `replace` and `next`, if it runs, one more job is added and waits behind it.
    */
   readonly onConflict?: OnConflict;
-  /** Jobs with the same key run one after the other. */
+  /** Jobs with the same key run one after the other, or `concurrencyLimit` at a time. */
   readonly concurrencyKey?: string;
+  /** 1 to 1,000; give all jobs of a key the same. */
+  readonly concurrencyLimit?: number;
   /** A five-field cron expression. */
   readonly schedule?: string;
   /** An IANA name; UTC unless given. Only with `schedule`. */
@@ -185,6 +187,7 @@ function newJob(handler: string, config: JobConfig, options: EnqueueOptions): Ne
     unique_key: options.uniqueKey,
     on_conflict: options.onConflict,
     concurrency_key: options.concurrencyKey,
+    concurrency_limit: options.concurrencyLimit,
     schedule: options.schedule,
     timezone: options.timezone,
     expires_at: asText(options.expiresAt),

@@ -47,7 +47,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null}';
+    "expires_in_seconds": null, "concurrency_limit": 1}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -129,6 +129,7 @@ begin
             priority = (wanted->>'priority')::smallint, queue = wanted->>'queue',
             timeout_seconds = (wanted->>'timeout_seconds')::integer, concurrency_key = wanted->>'concurrency_key',
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
+            concurrency_limit = (wanted->>'concurrency_limit')::integer,
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;

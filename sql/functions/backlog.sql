@@ -1,6 +1,6 @@
 -- How much work is due in each queue, and how many jobs could run at the same time.
 --
--- Jobs with the same concurrency key run one at a time, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
+-- Jobs with the same concurrency key run as many at a time as their limit says, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
 -- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
 create or replace function public.cloud_jobs_backlog(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
@@ -19,19 +19,22 @@ as $$
   ) q
   cross join lateral (
     select count(*) as due,
-      count(*) filter (where job.concurrency_key is null) + count(distinct job.concurrency_key) as side_by_side
+      count(*) filter (where job.concurrency_key is null or job.place <= job.concurrency_limit) as side_by_side
     from (
-      (select j.concurrency_key
+      select job.*, row_number() over (partition by job.concurrency_key) as place
+      from (
+      (select j.concurrency_key, j.concurrency_limit
       from public.cloud_jobs j
       where j.queue = q.queue and j.job_type = any (job_types_param)
         and j.status = 'waiting' and not j.blocked and j.run_at <= now()
       limit 10000)
       union all
-      (select j.concurrency_key
+      (select j.concurrency_key, j.concurrency_limit
       from public.cloud_jobs j
       where j.queue = q.queue and j.job_type = any (job_types_param)
         and j.status = 'locked' and j.lock_expires_at < now()
       limit 10000)
+      ) job
     ) job
   ) backlog
 $$;

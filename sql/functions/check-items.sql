@@ -33,10 +33,10 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict'];
+    'on_conflict', 'concurrency_limit'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict'];
+    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -84,6 +84,10 @@ begin
       when i.item->>'on_conflict' is not null and i.item->>'unique_key' is null then 'has an on_conflict without a unique_key'
       when i.item->>'on_conflict' <> 'keep' and i.item->>'schedule' is not null then 'has a schedule, which goes only with on_conflict keep'
       when length(i.item->>'concurrency_key') > 500 or i.item->>'concurrency_key' = '' then 'has a concurrency_key that is empty or longer than 500 characters'
+      when jsonb_typeof(i.item->'concurrency_limit') <> 'null' and (jsonb_typeof(i.item->'concurrency_limit') <> 'number'
+        or i.item->>'concurrency_limit' !~ '^\d{1,4}$' or (i.item->>'concurrency_limit')::integer not between 1 and 1000)
+        then 'has a concurrency_limit that is not a whole number from 1 to 1000'
+      when i.item->>'concurrency_limit' is not null and i.item->>'concurrency_key' is null then 'has a concurrency_limit without a concurrency_key'
       when length(i.item->>'description') > 10000 then 'has a description longer than 10000 characters'
       when length(i.item->>'schedule') > 500 or i.item->>'schedule' = '' then 'has a schedule that is empty or longer than 500 characters'
       when length(i.item->>'timezone') > 100 or i.item->>'timezone' = '' then 'has a timezone that is empty or longer than 100 characters'

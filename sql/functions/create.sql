@@ -22,7 +22,8 @@ create or replace function public.cloud_jobs_create(
   missed_grace_seconds_param integer default 900,
   expires_at_param timestamptz default null,
   expires_in_seconds_param integer default null,
-  on_conflict_param text default null)
+  on_conflict_param text default null,
+  concurrency_limit_param integer default null)
 returns text
 language sql
 set search_path = ''
@@ -34,5 +35,5 @@ as $$
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
-    'on_conflict', on_conflict_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;

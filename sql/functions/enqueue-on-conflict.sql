@@ -66,7 +66,8 @@ as $$
 declare
   queue_name constant text := coalesce(item_param->>'queue', 'default');
   how constant text := item_param->>'on_conflict';
-  item constant jsonb := item_param - 'on_conflict' || jsonb_build_object('concurrency_key',
+  item constant jsonb := item_param - 'on_conflict' - case when item_param->>'concurrency_key' is null then 'concurrency_limit' else '' end
+    || jsonb_build_object('concurrency_key',
     coalesce(item_param->>'concurrency_key', format('unique key %s/%s', queue_name, md5(item_param->>'unique_key'))));
   holder public.cloud_jobs;
   reply jsonb;

@@ -1,9 +1,9 @@
 -- Locks the rows of the next due jobs and returns their ids in the order of the claim: priority, then due time.
 --
 -- The rows stay locked until the transaction ends; the caller changes their state. Skips rows that another transaction
--- has locked. Jobs behind a busy concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
+-- has locked. Jobs behind a full concurrency key are marked as blocked, up to 1,000 and 20 for each job asked for, so the
 -- work of a call is bounded by its limit. set_aside is their number: if no job was picked and some were set aside, the
--- next call may find one. taken_param names jobs that the same claim has picked from other queues: their keys are busy.
+-- next call may find one. taken_param names jobs that the same claim has picked from other queues: they count for their keys.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_pick(
@@ -23,6 +23,8 @@ declare
   keys text[];
   key text;
   taken text[];
+  admitted text[];
+  running bigint;
   marked integer;
   passed boolean;
 begin
@@ -108,23 +110,26 @@ begin
         passed := true;
         continue;
       end if;
-      if not exists (select from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
-        and not exists (select from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key)
-      then
-        -- The first of the key goes, in the order of the candidates.
-        taken := taken || array(
-          select c.job_id
+      running := (select count(*) from public.cloud_jobs j where j.concurrency_key = key and j.status = 'locked')
+        + (select count(*) from public.cloud_jobs j where j.job_id = any (picked || taken_param) and j.concurrency_key = key);
+      -- The first of the key go, in the order of the candidates, up to the limit of each.
+      admitted := array(
+        select c.job_id
+        from (
+          select c.job_id, j.concurrency_limit, row_number() over (order by c.position) as position
           from unnest(candidates) with ordinality as c (job_id, position)
           join public.cloud_jobs j on j.job_id = c.job_id
           where j.concurrency_key = key
-          order by c.position limit 1);
-      end if;
-      -- The others leave the index of the claim, each key with its share of the budget, since they tend to come in
-      -- crowds.
+        ) c
+        where running + c.position <= c.concurrency_limit);
+      taken := taken || admitted;
+      -- Those that find the key full leave the index of the claim, each key with its share of the budget, since they tend
+      -- to come in crowds.
       update public.cloud_jobs c set blocked = true
       where c.job_id = any (array(
         select j.job_id from public.cloud_jobs j
         where j.concurrency_key = key and j.status = 'waiting' and not j.blocked and j.run_at <= now()
+          and j.concurrency_limit <= running + cardinality(admitted)
           and j.job_id <> all (picked || taken)
         limit least(budget - set_aside, greatest(20, budget / cardinality(keys)))
         for update skip locked

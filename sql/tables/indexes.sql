@@ -26,7 +26,17 @@ $$;
 create unique index if not exists cloud_jobs_unique_key on public.cloud_jobs (queue, unique_key)
   where unique_key is not null and status in ('waiting', 'locked', 'disabled') and finished_at is null and not key_passed;
 create index if not exists cloud_jobs_replaced_by on public.cloud_jobs (replaced_by) where replaced_by is not null;
-create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key)
+-- A place of a concurrency key is held by one locked job.
+do $$
+begin
+  if exists (select from pg_indexes where schemaname = 'public' and indexname = 'cloud_jobs_concurrency_key'
+    and indexdef not like '%concurrency_slot%')
+  then
+    drop index public.cloud_jobs_concurrency_key;
+  end if;
+end
+$$;
+create unique index if not exists cloud_jobs_concurrency_key on public.cloud_jobs (concurrency_key, concurrency_slot)
   where concurrency_key is not null and status = 'locked';
 create index if not exists cloud_jobs_blocked
   on public.cloud_jobs (concurrency_key, queue, job_type, priority, run_at, job_id)

@@ -11,5 +11,8 @@ begin
     alter table public.cloud_jobs add constraint cloud_jobs_missed
       check (missed in ('once', 'skip', 'all') and missed_grace_seconds between 0 and 31536000);
   end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_concurrency_limit') then
+    alter table public.cloud_jobs add constraint cloud_jobs_concurrency_limit check (concurrency_limit between 1 and 1000);
+  end if;
 end
 $$;

@@ -61,9 +61,12 @@ alter table public.cloud_jobs
   add column if not exists key_passed boolean not null default false,
   -- The job_id of the last enqueued job whose place this one took (on_conflict = 'replace').
   add column if not exists replaced_by text,
-  -- Only one job with the same key is locked at any moment, in all queues together.
+  -- At most concurrency_limit jobs with the same key are locked at any moment, in all queues together.
   add column if not exists concurrency_key text,
-  -- True while another job with the same concurrency key goes first. Such a row is not in the index of the claim, so a
+  add column if not exists concurrency_limit integer not null default 1,
+  -- Which of the places of its key a locked job has, 1 to concurrency_limit.
+  add column if not exists concurrency_slot integer not null default 1,
+  -- True while other jobs with the same concurrency key go first. Such a row is not in the index of the claim, so a
   -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next.
   add column if not exists blocked boolean not null default false,
   -- Counts the times the job started anew: each occurrence of a schedule, each "run again".

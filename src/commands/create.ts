@@ -5,6 +5,7 @@ import { MISSED, ON_CONFLICT } from '../queue/types.ts';
 import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { CommandError } from './answer.ts';
 import { defineCommand } from './command.ts';
+import { keyFromConfig } from './config-key.ts';
 import {
   config,
   given,
@@ -50,7 +51,12 @@ export const createInput = z
       ),
     concurrencyKey: text(500)
       .optional()
-      .describe('At most one job with the same key runs at a time, over all workers and queues.'),
+      .describe(
+        'At most `concurrency-limit` jobs with the same key run at a time, over all workers and queues. May hold values of the config, such as customer:{config.customer_id}; so may `unique-key`.',
+      ),
+    concurrencyLimit: wholeNumber(1, 1000)
+      .optional()
+      .describe('Jobs with the same `concurrency-key` that run at a time, 1 to 1000. Default: 1.'),
     timeoutMinutes: minutes(0, 360)
       .optional()
       .describe('The longest that one attempt may take. Default: no limit of its own.'),
@@ -93,6 +99,8 @@ export const createInput = z
       fail('`on-conflict` is about the `unique-key`. Give that too.');
     if (schedule !== undefined && (input.onConflict ?? 'keep') !== 'keep')
       fail('A recurring job goes only with `on-conflict` keep.');
+    if (input.concurrencyLimit !== undefined && input.concurrencyKey === undefined)
+      fail('`concurrency-limit` is for jobs with a `concurrency-key`. Give that too.');
     if (schedule === undefined) {
       for (const [name, value] of [
         ['timezone', input.timezone],
@@ -185,9 +193,12 @@ export function newJob(input: CreateInput): NewJob {
     max_retries: input.maxRetries,
     run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
     delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
-    unique_key: input.uniqueKey,
+    unique_key: input.uniqueKey && keyFromConfig(input.uniqueKey, input.config),
     on_conflict: input.onConflict,
-    concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
+    concurrency_key: input.concurrencyKey
+      ? keyFromConfig(input.concurrencyKey, input.config)
+      : (keyOfType ?? undefined),
+    concurrency_limit: input.concurrencyLimit,
     expires_at: input.expiresAt,
     expires_in_seconds: input.expiresIn,
     timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),

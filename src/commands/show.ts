@@ -108,7 +108,7 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
     ['Schedule', scheduleWords(job)],
     ['Next', next.map((at) => moment(at, now)).join(', ')],
     ['Unique key', job.unique_key ?? ''],
-    ['Concurrency key', job.concurrency_key ?? ''],
+    ['Concurrency key', concurrencyWords(job)],
     ['Timeout', job.timeout_seconds === null ? '' : duration(job.timeout_seconds)],
     ['Source', job.source ?? ''],
     ['Created', moment(job.created_at, now)],
@@ -117,6 +117,9 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
     ['Config', JSON.stringify(job.config, null, 2)],
   ];
 }
+
+const concurrencyWords = ({ concurrency_key: key, concurrency_limit: limit }: Job): string =>
+  key === null ? '' : (limit ?? 1) === 1 ? key : `${key}, up to ${limit} at a time`;
 
 const scheduleWords = (job: Job): string =>
   job.schedule === null

@@ -85,6 +85,7 @@ export const jobRow = z.object({
   disable_requested_at: instant.nullable(),
   unique_key: z.string().nullable(),
   concurrency_key: z.string().nullable(),
+  concurrency_limit: z.number().nullish(),
   error_message: z.string().nullable(),
   created_at: instant.nullable(),
   last_execution: instant.nullable(),

@@ -21,6 +21,8 @@ export interface NewJob {
   readonly unique_key?: string;
   readonly on_conflict?: OnConflict;
   readonly concurrency_key?: string;
+  /** Jobs with the same `concurrency_key` that run at a time, 1 to 1,000; 1 unless given. */
+  readonly concurrency_limit?: number;
   /** Five-field cron expression or a nickname. The first occurrence is the next one, or `run_at` if that is given. */
   readonly schedule?: string;
   /** IANA name; UTC unless given. Only with `schedule`. */

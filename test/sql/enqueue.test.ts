@@ -75,6 +75,9 @@ describe('enqueue', () => {
       [{ missed: 'never' }, /has a missed that is not once, skip or all/],
       [{ missed_grace_seconds: -1 }, /has a missed_grace_seconds that is not a whole number/],
       [{ missed_grace_seconds: 40_000_000 }, /has a missed_grace_seconds/],
+      [{ concurrency_limit: 2 }, /has a concurrency_limit without a concurrency_key/],
+      [{ concurrency_key: 'a', concurrency_limit: 0 }, /has a concurrency_limit that is not a whole number/],
+      [{ concurrency_key: 'a', concurrency_limit: 1001 }, /has a concurrency_limit/],
       [{ unique_key: 'a', on_conflict: 'fail' }, /has an on_conflict that is not keep, replace or next/],
       [{ on_conflict: 'next' }, /has an on_conflict without a unique_key/],
       [
