@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { messageOf } from '../../src/text/describe-error.ts';
 
 /** Asks again this long after an answer, while the page is visible. */
 const POLL_MS = 2000;
@@ -51,7 +52,7 @@ export function useLive<T>(key: string, load: (signal: AbortSignal) => Promise<T
         setState((old) => ({
           key,
           data: old.key === key ? old.data : null,
-          error: error instanceof Error ? error.message : String(error),
+          error: messageOf(error),
         }));
       }
       again();

@@ -1,7 +1,10 @@
 import { useLocation } from 'preact-iso';
 
-/** The filters of a view, which live in the URL so that a link shows the same. Null removes one. */
-export function useQuery(): [URLSearchParams, (changes: Record<string, string | null>) => void] {
+/** Changes parameters of the URL; null removes one. */
+export type SetQuery = (changes: Record<string, string | null>) => void;
+
+/** The filters of a view, which live in the URL so that a link shows the same. */
+export function useQuery(): [URLSearchParams, SetQuery] {
   const { url, path, route } = useLocation();
   const search = url.includes('?') ? url.slice(url.indexOf('?')) : '';
   return [

@@ -1,5 +1,5 @@
 import { serveStatic } from '@hono/node-server/serve-static';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
 import { secureHeaders } from 'hono/secure-headers';
@@ -34,99 +34,37 @@ const COOKIE = 'cloud_jobs_session';
 const MAX_BODY = 512 * 1024;
 const signInBody = z.object({ secret: z.string().max(1000) });
 
+/** The page runs only its own code, and no other page may embed it. */
+const securityHeaders = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'", 'data:'],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+  xFrameOptions: 'DENY',
+  referrerPolicy: 'no-referrer',
+  crossOriginOpenerPolicy: 'same-origin',
+  crossOriginResourcePolicy: 'same-origin',
+  strictTransportSecurity: false,
+});
+
 /** @returns the app, and its sessions for the command that opens the browser */
 export function createDashboard(options: DashboardOptions): { app: Hono; sessions: Sessions } {
   const sessions = new Sessions(options.password);
   const app = new Hono();
-
-  app.use(
-    secureHeaders({
-      contentSecurityPolicy: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-      xFrameOptions: 'DENY',
-      referrerPolicy: 'no-referrer',
-      crossOriginOpenerPolicy: 'same-origin',
-      crossOriginResourcePolicy: 'same-origin',
-      strictTransportSecurity: false,
-    }),
-  );
-
-  app.use(async (c, next) => {
-    const host = hostName(c.req.header('host'));
-    if (options.hosts !== null && (host === null || !options.hosts.includes(host))) {
-      return c.json(
-        { error: 'This host name is not served here. Open the address that the command printed.' },
-        421,
-      );
-    }
-    return await next();
-  });
-
-  const signedIn = (c: Context): boolean =>
-    (options.userHeader !== null && (c.req.header(options.userHeader) ?? '') !== '') ||
-    sessions.has(getCookie(c, COOKIE));
-
+  app.use(securityHeaders, onlyOn(options.hosts));
   app.use(
     '/api/*',
     bodyLimit({ maxSize: MAX_BODY, onError: (c) => c.json({ error: 'The request is too large.' }, 413) }),
+    onlyOwnPage,
   );
-  app.use('/api/*', async (c, next) => {
-    c.header('Cache-Control', 'no-store');
-    if (c.req.method !== 'POST' || !/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
-      return c.json({ error: 'Calls are POST requests with JSON.' }, 405);
-    }
-    const origin = c.req.header('origin');
-    if (origin === undefined || originHost(origin) !== c.req.header('host')) {
-      return c.json({ error: 'This page belongs to another origin.' }, 403);
-    }
-    return await next();
-  });
-
-  app.post('/api/sign-in', async (c) => {
-    const body = signInBody.safeParse(await c.req.json().catch(() => null));
-    const session = body.success ? sessions.signIn(body.data.secret) : null;
-    if (session === null)
-      return c.json({ error: 'That is not right. After ten attempts, wait a minute.' }, 401);
-    setCookie(c, COOKIE, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
-    return c.json({ ok: true });
-  });
-
-  app.post('/api/sign-out', (c) => {
-    sessions.end(getCookie(c, COOKIE));
-    return c.json({ ok: true });
-  });
-
-  app.post('/api/session', (c) =>
-    signedIn(c)
-      ? c.json({ readOnly: options.readOnly, version: options.version })
-      : c.json({ error: 'Please sign in.', password: options.password !== null }, 401),
-  );
-
-  app.post('/api/call/:name', async (c) => {
-    if (!signedIn(c)) return c.json({ error: 'Please sign in.' }, 401);
-    const name = c.req.param('name');
-    if (!isCall(name)) return c.json({ error: `There is no call ${JSON.stringify(name)}.` }, 404);
-    const call = calls[name];
-    if (call.writes && options.readOnly) {
-      return c.json({ error: 'This dashboard is read-only.' }, 403);
-    }
-    const input = call.input.safeParse(await c.req.json().catch(() => undefined));
-    if (!input.success) return c.json({ error: z.prettifyError(input.error) }, 400);
-    try {
-      return c.json(await call.run(options.queue, input.data as never));
-    } catch (error) {
-      return c.json({ error: describeError(error) }, 502);
-    }
-  });
-
+  addSessions(app, sessions, options);
+  app.post('/api/call/:name', (c) => forward(c, options));
   app.get('/healthz', (c) => c.text('ok'));
   app.use('/assets/*', async (c, next) => {
     await next();
@@ -136,6 +74,74 @@ export function createDashboard(options: DashboardOptions): { app: Hono; session
   app.use('/assets/*', serveStatic({ root: options.pageDir }));
   app.get('*', serveStatic({ root: options.pageDir, path: 'index.html' }));
   return { app, sessions };
+}
+
+/** Answers only requests for one of these host names; null accepts any. */
+function onlyOn(hosts: DashboardOptions['hosts']): MiddlewareHandler {
+  return async (c, next) => {
+    const host = hostName(c.req.header('host'));
+    if (hosts === null || (host !== null && hosts.includes(host))) return await next();
+    return c.json(
+      { error: 'This host name is not served here. Open the address that the command printed.' },
+      421,
+    );
+  };
+}
+
+/** Answers only calls that this server's page makes. */
+const onlyOwnPage: MiddlewareHandler = async (c, next) => {
+  c.header('Cache-Control', 'no-store');
+  if (c.req.method !== 'POST' || !/^application\/json\b/.test(c.req.header('content-type') ?? '')) {
+    return c.json({ error: 'Calls are POST requests with JSON.' }, 405);
+  }
+  const origin = c.req.header('origin');
+  if (origin === undefined || originHost(origin) !== c.req.header('host')) {
+    return c.json({ error: 'This page belongs to another origin.' }, 403);
+  }
+  return await next();
+};
+
+/** Adds signing in and out, and refuses calls without a session. */
+function addSessions(app: Hono, sessions: Sessions, options: DashboardOptions): void {
+  const isSignedIn = (c: Context): boolean =>
+    (options.userHeader !== null && (c.req.header(options.userHeader) ?? '') !== '') ||
+    sessions.has(getCookie(c, COOKIE));
+
+  app.post('/api/sign-in', async (c) => {
+    const body = signInBody.safeParse(await c.req.json().catch(() => null));
+    const session = body.success ? sessions.signIn(body.data.secret) : null;
+    if (session === null)
+      return c.json({ error: 'That is not right. After ten attempts, wait a minute.' }, 401);
+    setCookie(c, COOKIE, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
+    return c.json({ ok: true });
+  });
+  app.post('/api/sign-out', (c) => {
+    sessions.end(getCookie(c, COOKIE));
+    return c.json({ ok: true });
+  });
+  app.post('/api/session', (c) =>
+    isSignedIn(c)
+      ? c.json({ readOnly: options.readOnly, version: options.version })
+      : c.json({ error: 'Please sign in.', password: options.password !== null }, 401),
+  );
+  app.use('/api/call/*', async (c, next) =>
+    isSignedIn(c) ? await next() : c.json({ error: 'Please sign in.' }, 401),
+  );
+}
+
+/** Checks the input of a call by its schema and forwards it to the queue. */
+async function forward(c: Context, { queue, readOnly }: DashboardOptions): Promise<Response> {
+  const name = c.req.param('name') ?? '';
+  if (!isCall(name)) return c.json({ error: `There is no call ${JSON.stringify(name)}.` }, 404);
+  const call = calls[name];
+  if (call.writes && readOnly) return c.json({ error: 'This dashboard is read-only.' }, 403);
+  const input = call.input.safeParse(await c.req.json().catch(() => undefined));
+  if (!input.success) return c.json({ error: z.prettifyError(input.error) }, 400);
+  try {
+    return c.json(await call.run(queue, input.data as never));
+  } catch (error) {
+    return c.json({ error: describeError(error) }, 502);
+  }
 }
 
 /** The host name of a Host header, without its port; null if it is none. */

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
-
-type Set = (changes: Record<string, string | null>) => void;
+import type { SetQuery } from '../query.ts';
 
 const TEXTS = [
   ['name_contains', 'Name contains'],
@@ -17,7 +16,7 @@ const STATES = ['due', 'scheduled', 'blocked', 'running'];
 const KINDS = ['error', 'timeout', 'crashed', 'lost', 'discarded', 'cancelled', 'expired'];
 
 /** The filters of a list of jobs. They are applied when a field is left or Enter is pressed. */
-export function FilterBar({ query, setQuery }: { query: URLSearchParams; setQuery: Set }) {
+export function FilterBar({ query, setQuery }: { query: URLSearchParams; setQuery: SetQuery }) {
   const [more, setMore] = useState(() =>
     [...MORE_TEXTS, ['job_type'], ['failure_kind']].some(([name]) => query.get(name ?? '')),
   );

@@ -13,32 +13,24 @@ export const PLACES = [
   { key: 'n', label: 'New job', path: '/new' },
 ] as const;
 
-/** The command palette (Ctrl-K or Cmd-K) and the keyboard shortcuts. */
-export function Palette() {
-  const { route } = useLocation();
-  const [open, setOpen] = useState(false);
-  const [text, setText] = useState('');
+/** The keyboard shortcuts: `/`, `?`, Ctrl-K or Cmd-K, and `g` with the letter of a place. */
+function useShortcuts(openPalette: () => void, route: (path: string) => void): void {
   useEffect(() => {
     let afterG = 0;
     const onKey = (event: KeyboardEvent): void => {
-      const target = event.target as HTMLElement;
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+      const hasControl = event.ctrlKey || event.metaKey;
+      const isTyping = (event.target as HTMLElement).closest('input, textarea, select, dialog');
+      if (hasControl && event.key.toLowerCase() === 'k') {
         event.preventDefault();
-        setText('');
-        setOpen(true);
-        return;
-      }
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, dialog'))
-        return;
-      if (event.key === '/') {
+        openPalette();
+      } else if (hasControl || event.altKey || isTyping) {
+        // Not for the page.
+      } else if (event.key === '/') {
         const field = document.querySelector<HTMLElement>('[role=search] input');
-        if (field) {
-          event.preventDefault();
-          field.focus();
-        }
+        if (field) event.preventDefault();
+        field?.focus();
       } else if (event.key === '?') {
-        setText('');
-        setOpen(true);
+        openPalette();
       } else if (event.key === 'g') {
         afterG = Date.now();
       } else if (Date.now() - afterG < 1500) {
@@ -50,8 +42,21 @@ export function Palette() {
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [route]);
+}
+
+/** The command palette: goes to a page, or to the jobs with a name. */
+export function Palette() {
+  const { route } = useLocation();
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const openPalette = (): void => {
+    setText('');
+    setOpen(true);
+  };
+  useShortcuts(openPalette, route);
   if (!open) return null;
   const wanted = text.trim().toLowerCase();
+  const byName = `/jobs?name_contains=${encodeURIComponent(text.trim())}`;
   const found = PLACES.filter(({ label }) => label.toLowerCase().includes(wanted));
   const go = (path: string): void => {
     setOpen(false);
@@ -63,7 +68,7 @@ export function Palette() {
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          go(found[0]?.path ?? `/jobs?name_contains=${encodeURIComponent(text.trim())}`);
+          go(found[0]?.path ?? byName);
         }}
       >
         <input
@@ -82,10 +87,7 @@ export function Palette() {
           ))}
           {wanted !== '' && (
             <li>
-              <button
-                type="button"
-                onClick={() => go(`/jobs?name_contains=${encodeURIComponent(text.trim())}`)}
-              >
+              <button type="button" onClick={() => go(byName)}>
                 Jobs whose name contains “{text.trim()}”
               </button>
             </li>
