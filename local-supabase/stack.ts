@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { openDataDirectory } from './data-dir.ts';
 import { serverUser } from './places.ts';
 import { assertPortFree } from './ports.ts';
@@ -91,8 +91,10 @@ export async function runStack(options: StackOptions, io: StackIo): Promise<numb
 
 /** For `act --secret-file` and `set -a; . ./.secrets`; for nobody else's eyes. */
 async function writeSecrets(file: string, { url, secretKey }: Project): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `SUPABASE_URL=${url}\nSUPABASE_SECRET_KEY=${secretKey}\n`, { mode: 0o600 });
+  // Absolute, which fails if the working folder is gone. With a relative path, Node's mkdir then never ends.
+  const target = resolve(file);
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, `SUPABASE_URL=${url}\nSUPABASE_SECRET_KEY=${secretKey}\n`, { mode: 0o600 });
 }
 
 async function openKept(data: string) {

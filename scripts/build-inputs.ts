@@ -1,6 +1,7 @@
 /**
  * Writes what says which inputs there are, from the schemas in src/commands: the inputs of action.yml, the types in
- * action-types.yml, and docs/reference/inputs.md. `--check` writes nothing and fails on a difference.
+ * action-types.yml, and docs/reference/inputs.md; and from the help of the terminal, docs/reference/command-line.md.
+ * `--check` writes nothing and fails on a difference.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
@@ -11,6 +12,7 @@ import type { FieldKind } from '../src/commands/fields.ts';
 import { COMMANDS } from '../src/commands/index.ts';
 import { inputName } from '../src/commands/naming.ts';
 import { connectionInput } from '../src/commands/read-input.ts';
+import { createProgram } from '../src/hosts/command-line.ts';
 
 interface Input {
   readonly name: string;
@@ -131,11 +133,40 @@ ${table(['output', 'meaning'], outputs)}
 `;
 }
 
+const block = (text: string): string => `\`\`\`text\n${text.trim()}\n\`\`\``;
+
+/** The help of the terminal: the overview, and the options of the commands that exist only there. */
+function commandLine(): string {
+  const program = createProgram({}, () => {});
+  for (const command of [program, ...program.commands]) command.configureHelp({ helpWidth: 80 });
+  const inTerminal = program.commands.filter((command) => !names.includes(command.name()));
+  return `# Command line
+
+<!-- Written by npm run build:inputs. Change src/commands/ and src/hosts/ instead. -->
+
+\`npx cloud-jobs\` with the package installed, \`npm run cloud-jobs --\` in a clone.
+
+${block(program.helpInformation())}
+
+The options of a command are the inputs of the action: [Inputs](inputs.md) has them all, and
+\`cloud-jobs COMMAND --help\` prints them. \`--json\` prints the answer as JSON, with names in snake_case.
+
+| exit code | |
+| --- | --- |
+| 0 | Done, or stopped by Ctrl-C or SIGTERM after the running jobs were handed back. |
+| 1 | Refused or failed, with the reason on standard error. For \`run\`: a job failed, as \`--fail-on\` says. |
+
+These commands exist only in a terminal:
+
+${inTerminal.map((command) => `## ${command.name()}\n\n${block(command.helpInformation())}\n`).join('\n')}`;
+}
+
 const action = read('action.yml');
 const wanted = {
   'action.yml': actionYml(action),
   'action-types.yml': actionTypes(read('action-types.yml')),
   'docs/reference/inputs.md': reference(manifestSchema.parse(parse(action))),
+  'docs/reference/command-line.md': commandLine(),
 };
 const check = process.argv.includes('--check');
 for (const [path, text] of Object.entries(wanted)) {

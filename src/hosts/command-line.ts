@@ -49,6 +49,20 @@ The project comes from --supabase-url and --supabase-key, or SUPABASE_URL and SU
 /** One call of the command line. @returns the exit code */
 export async function runCommandLine(argv: readonly string[], env: Env): Promise<number> {
   let code = 0;
+  try {
+    await createProgram(env, (ended) => {
+      code = ended;
+    }).parseAsync([...argv]);
+  } catch (error) {
+    // commander has printed what was wrong; help and version are no errors.
+    if (error instanceof Error && 'exitCode' in error) return Number(error.exitCode);
+    throw error;
+  }
+  return code;
+}
+
+/** All commands with their options. `end` gets the exit code of the one that ran. */
+export function createProgram(env: Env, end: (code: number) => void): Command {
   const program = new Command('cloud-jobs')
     .description('A durable job queue: jobs live in your Supabase project, GitHub Actions runs execute them.')
     .version(VERSION)
@@ -57,82 +71,44 @@ export async function runCommandLine(argv: readonly string[], env: Env): Promise
     .configureOutput({ outputError: (text, write) => write(disarm(text)) })
     .exitOverride();
   for (const verb of COMMANDS) {
-    commandOf(verb).action(async (...args: unknown[]) => {
-      code = await call(verb, givenBy(verb, args), env);
+    addVerb(program, verb).action(async (...args: unknown[]) => {
+      end(await call(verb, givenBy(verb, args), env));
     });
   }
-  program.addCommand(
-    initCommand((ended) => {
-      code = ended;
-    }),
-  );
-  program.addCommand(
-    installCommand(
-      () => loadEnv(env),
-      (ended) => {
-        code = ended;
-      },
-    ),
-  );
-  program.addCommand(
-    tryCommand({
-      env: () => loadEnv(env),
-      hostScript: HOST_SCRIPT,
-      naming: NAMING,
-      stop: () => stopSignals(() => {}).stop,
-      end: (ended) => {
-        code = ended;
-      },
-    }),
-  );
-  program.addCommand(
-    dashboardCommand({
-      env: () => loadEnv(env),
-      stop: () => stopSignals(() => {}).stop,
-      end: (ended) => {
-        code = ended;
-      },
-    }),
-  );
-  program.addCommand(
-    stackCommand('dev', (ended) => {
-      code = ended;
-    }),
-  );
-  try {
-    await program.parseAsync([...argv]);
-  } catch (error) {
-    // commander has printed what was wrong; help and version are no errors.
-    if (error instanceof Error && 'exitCode' in error) return Number(error.exitCode);
-    throw error;
-  }
-  return code;
+  const host = { env: () => loadEnv(env), stop: () => stopSignals(() => {}).stop, end };
+  return program
+    .addCommand(initCommand(end))
+    .addCommand(installCommand(host.env, end))
+    .addCommand(tryCommand({ ...host, hostScript: HOST_SCRIPT, naming: NAMING }))
+    .addCommand(dashboardCommand(host))
+    .addCommand(stackCommand('dev', end));
+}
 
-  function commandOf(verb: Verb): Command {
-    const command = program.command(verb.name).description(verb.about);
-    for (const [field, schema] of Object.entries(verb.input.shape)) {
-      const text = labelled(withDefault(schema), NAMING);
-      if (field === verb.positional) {
-        const word = field === 'jobId' ? 'id' : inputName(field);
-        command.argument(kindOf(schema).type === 'list' ? `[${word}...]` : `[${word}]`, text);
-        command.addOption(new Option(`--${inputName(field)} <${word}>`, text).hideHelp());
-      } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
-    }
-    if (verb.name === 'run') {
-      command
-        .option('--watch', 'Stay, and run jobs as they become due, until stopped by SIGTERM or Ctrl-C.')
-        .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.')
-        .option(
-          '--grace-seconds <n>',
-          `How long after SIGTERM or Ctrl-C this process may live, 10 to 3600. Jobs may end until 10 s before, and are handed back then. Default: ${ORDERLY_END_SECONDS}.`,
-        );
-    }
-    return command
-      .option('--supabase-url <url>', 'Project URL. Default: SUPABASE_URL.')
-      .option('--supabase-key <key>', 'Secret key. Default: SUPABASE_SECRET_KEY.')
-      .option('--supabase-publishable-key <key>', 'Public key, beside a token of a role that may do less.')
-      .option('--json', 'Print JSON.');
+/** Adds a command that other hosts have too; its input becomes options and one positional argument. */
+function addVerb(program: Command, verb: Verb): Command {
+  const command = program.command(verb.name).description(verb.about);
+  for (const [field, schema] of Object.entries(verb.input.shape)) {
+    const text = labelled(withDefault(schema), NAMING);
+    if (field === verb.positional) {
+      const word = field === 'jobId' ? 'id' : inputName(field);
+      command.argument(kindOf(schema).type === 'list' ? `[${word}...]` : `[${word}]`, text);
+      command.addOption(new Option(`--${inputName(field)} <${word}>`, text).hideHelp());
+    } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
   }
+  if (verb.name === 'run') {
+    command
+      .option('--watch', 'Stay, and run jobs as they become due, until stopped by SIGTERM or Ctrl-C.')
+      .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.')
+      .option(
+        '--grace-seconds <n>',
+        `How long after SIGTERM or Ctrl-C this process may live, 10 to 3600. Jobs may end until 10 s before, and are handed back then. Default: ${ORDERLY_END_SECONDS}.`,
+      );
+  }
+  return command
+    .option('--supabase-url <url>', 'Project URL. Default: SUPABASE_URL.')
+    .option('--supabase-key <key>', 'Secret key. Default: SUPABASE_SECRET_KEY.')
+    .option('--supabase-publishable-key <key>', 'Public key, beside a token of a role that may do less.')
+    .option('--json', 'Print JSON.');
 }
 
 function placeholder({ type, values }: ReturnType<typeof kindOf>): string {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../../src/commands/jobs-file.ts';
+import { init } from '../../src/commands/terminal/init.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
@@ -55,6 +56,20 @@ describe('init', () => {
     expect(read('.github/cloud-jobs/jobs.yml')).toBe('mine');
     expect(read('.github/workflows/run-jobs.yml')).toContain('octo/jobs@v1');
     expect(existsSync(join(folder, '.github/cloud-jobs/hello.mjs'))).toBe(true);
+  });
+
+  it('fails in a folder that was removed meanwhile', async () => {
+    const gone = mkdtempSync(join(tmpdir(), 'cloud-jobs-gone-'));
+    const before = process.cwd();
+    process.chdir(gone);
+    rmSync(gone, { recursive: true });
+    try {
+      await expect(init({ folder: '.', language: 'js', uses: 'octo/jobs@v1' })).rejects.toThrow(
+        /ENOENT.*cwd/,
+      );
+    } finally {
+      process.chdir(before);
+    }
   });
 
   it('refuses a language that it has no handler for', async () => {

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { describeError } from '../../text/describe-error.ts';
 import { disarm } from '../../text/disarm.ts';
@@ -98,7 +98,8 @@ export async function init({ folder, language, uses }: InitOptions): Promise<str
   };
   const lines: string[] = [];
   for (const [path, text] of Object.entries(files)) {
-    const target = join(folder, path);
+    // Absolute, which fails if the working folder is gone. With a relative path, Node's mkdir then never ends.
+    const target = resolve(folder, path);
     await mkdir(dirname(target), { recursive: true });
     try {
       await writeFile(target, text, { flag: 'wx' });
