@@ -100,8 +100,9 @@ describe('docs/guides/waking.md', () => {
       await installExtensions(project);
       await project.asPostgres(read('sql/optional/wake.sql'));
       for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
-      expect(await project.sql('select queue, repository from cloud_jobs_wake.watched')).toEqual([
-        { queue: 'default', repository: 'OWNER/REPOSITORY' },
+      expect(await project.sql('select queue, target from cloud_jobs_wake.watched order by queue')).toEqual([
+        { queue: 'default', target: 'OWNER/REPOSITORY' },
+        { queue: 'urgent', target: 'https://worker.example.com/' },
       ]);
     } finally {
       await project.stop();

@@ -1,9 +1,9 @@
--- Wake on work: starts the workflow within a minute or two when a job is due, so that the schedule of the workflow can
--- be as rare as hourly. See docs/guides/waking.md.
+-- Wake on work: starts a worker within a minute or two when a job is due, so that its schedule can be as rare as hourly.
+-- See docs/guides/waking.md.
 --
 -- Once a minute pg_cron asks whether work is due that no worker attends to. Only then pg_net asks GitHub for a
--- repository_dispatch, with a token from Vault. pg_net sends a request once, and a crash of the database loses it, so
--- the schedule of the workflow stays as the guarantee.
+-- repository_dispatch, with a token from Vault, or calls the URL of a function with a signed request. pg_net sends a
+-- request once, and a crash of the database loses it, so a schedule stays as the guarantee.
 --
 -- 1. Run sql/install.sql, and enable the extensions pg_cron and pg_net (Database > Extensions).
 -- 2. Make a fine-grained personal access token for the repository alone, with the permission "Contents: read and
@@ -12,6 +12,9 @@
 -- 3. Run this file. It can be run again at any time, and must be after an upgrade.
 -- 4. Say which repository works on which queue. Its workflow has `on: repository_dispatch: types: [cloud-jobs]`:
 --      select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');
+--    Or which function does: its URL, and the secret that it knows as CLOUD_JOBS_WAKE_SECRET. No token is needed then:
+--      select vault.create_secret('a long random text', 'cloud_jobs_wake_secret');
+--      select cloud_jobs_wake.watch_url('default', 'https://...');
 --
 -- To replace the token (create_secret fails for a name that exists, and Postgres logs a statement that fails):
 --      select vault.update_secret(id, 'github_pat_...') from vault.secrets where name = 'cloud_jobs_github_token';
@@ -55,10 +58,11 @@ do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install',
 create schema if not exists cloud_jobs_wake;
 revoke all on schema cloud_jobs_wake from public, anon, authenticated;
 
--- Which repository works on a queue.
+-- What works on a queue: a repository on GitHub, or the URL of a function.
 create table if not exists cloud_jobs_wake.watched (
   queue             text primary key,
-  repository        text not null check (repository ~ '^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$'),
+  target            text not null constraint watched_target_check check (
+    target ~ '^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+|https?://[^\s/?#@]+([/?][^\s#]*)?)$'),
   job_types         text[] not null,
   event_type        text not null check (length(event_type) between 1 and 100),
   token_name        text not null,
@@ -67,10 +71,25 @@ create table if not exists cloud_jobs_wake.watched (
   -- Not again before then: the cool-down, or what an error asks for.
   next_call_at      timestamptz,
   last_call_at      timestamptz,
-  -- Calls in a row that GitHub did not take, and calls in a row that it took and no worker followed.
+  -- Calls in a row that were refused, and calls in a row that were taken and no worker followed.
   errors            integer not null default 0,
   in_vain           integer not null default 0
 );
+-- Before functions could be called, a target was a repository.
+do $$
+begin
+  if exists (
+    select from pg_attribute where attrelid = 'cloud_jobs_wake.watched'::regclass and attname = 'repository')
+  then
+    alter table cloud_jobs_wake.watched drop constraint if exists watched_repository_check;
+    alter table cloud_jobs_wake.watched rename column repository to target;
+    alter table cloud_jobs_wake.watched add constraint watched_target_check check (
+      target ~ '^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+|https?://[^\s/?#@]+([/?][^\s#]*)?)$');
+    alter table cloud_jobs_wake.call rename column repository to target;
+    drop function cloud_jobs_wake.error_of(integer, text, text, boolean);
+  end if;
+end
+$$;
 -- The database in which watch() was called, and the state of the token at the last call.
 alter table cloud_jobs_wake.watched add column if not exists database_identity text;
 alter table cloud_jobs_wake.watched add column if not exists token_changed_at timestamptz;
@@ -80,7 +99,7 @@ create table if not exists cloud_jobs_wake.call (
   call_id     bigint generated always as identity primary key,
   -- pg_net's id of the request; null where none was sent.
   request_id  bigint,
-  repository  text not null,
+  target      text not null,
   queues      text[] not null,
   asked_at    timestamptz not null default now(),
   answered_at timestamptz,
@@ -116,6 +135,16 @@ $$;
 update cloud_jobs_wake.watched set database_identity = cloud_jobs_wake.database_identity()
 where database_identity is null;
 
+-- Whether a target is the URL of a function, and no repository.
+create or replace function cloud_jobs_wake.is_url(target_param text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select target_param ~ '^https?://'
+$$;
+
 -- Watches a queue, or changes how. job_types_param: those that the repository's workflow runs.
 create or replace function cloud_jobs_wake.watch(
   queue_param text, repository_param text,
@@ -129,13 +158,33 @@ language sql
 set search_path = ''
 as $$
   insert into cloud_jobs_wake.watched (
-    queue, repository, job_types, event_type, token_name, api_url, cool_down_seconds, database_identity)
+    queue, target, job_types, event_type, token_name, api_url, cool_down_seconds, database_identity)
   values (queue_param, repository_param, job_types_param, event_type_param, token_name_param,
     rtrim(api_url_param, '/'), cool_down_seconds_param, cloud_jobs_wake.database_identity())
-  on conflict (queue) do update set repository = excluded.repository, job_types = excluded.job_types,
+  on conflict (queue) do update set target = excluded.target, job_types = excluded.job_types,
     event_type = excluded.event_type, token_name = excluded.token_name, api_url = excluded.api_url,
     cool_down_seconds = excluded.cool_down_seconds, database_identity = excluded.database_identity,
     next_call_at = null, errors = 0, in_vain = 0
+$$;
+
+-- Watches a queue for a function at a URL. Each call is signed with the secret, as Standard Webhooks are; a function of
+-- cloud-jobs checks that. A run ends after the call, so the cool-down can be short.
+create or replace function cloud_jobs_wake.watch_url(
+  queue_param text, url_param text,
+  job_types_param text[] default '{paper_fetch,maintenance,custom}',
+  cool_down_seconds_param integer default 60,
+  secret_name_param text default 'cloud_jobs_wake_secret')
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if cloud_jobs_wake.is_url(url_param) is not true then
+    raise exception 'cloud-jobs: url_param must begin with https:// or http://.';
+  end if;
+  perform cloud_jobs_wake.watch(queue_param, url_param, job_types_param, cool_down_seconds_param,
+    token_name_param => secret_name_param);
+end
 $$;
 
 create or replace function cloud_jobs_wake.unwatch(queue_param text)
@@ -190,31 +239,40 @@ as $$
         limit 1) held)
 $$;
 
--- What to do about an answer, in words.
+-- What to do about an answer, in words; null if the call was taken.
 create or replace function cloud_jobs_wake.error_of(
-  status_param integer, content_param text, error_param text, timed_out_param boolean)
+  target_param text, status_param integer, content_param text, error_param text, timed_out_param boolean)
 returns text
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
+  is_url constant boolean := cloud_jobs_wake.is_url(target_param);
+  who constant text := case when is_url then 'The function' else 'GitHub' end;
   said text;
 begin
-  if status_param = 204 then
+  if status_param = 204 or is_url and status_param between 200 and 299 then
+    return null;
+  elsif is_url and (timed_out_param or error_param ilike 'timeout%') then
+    -- A function answers when its run is over; pg_net waits for 10 s.
     return null;
   elsif status_param is null then
-    return format('GitHub did not answer: %s.', rtrim(coalesce(nullif(left(error_param, 300), ''),
+    return format('%s did not answer: %s.', who, rtrim(coalesce(nullif(left(error_param, 300), ''),
       case when timed_out_param then 'timeout' else 'no reason is known' end), '.'));
   end if;
   begin
-    said := content_param::jsonb->>'message';
+    said := coalesce(content_param::jsonb->>'message', content_param::jsonb->>'error');
   exception when others then
     -- A page of a proxy, say. Its words are of no use here.
     said := null;
   end;
-  return format('GitHub answered HTTP %s%s. %s', status_param, coalesce(': ' || rtrim(left(said, 300), '.'), ''),
+  return format('%s answered HTTP %s%s. %s', who, status_param, coalesce(': ' || rtrim(left(said, 300), '.'), ''),
     case
+      when is_url and status_param in (401, 403) then 'It must be open to calls without a login, and have the secret of Vault as CLOUD_JOBS_WAKE_SECRET.'
+      when is_url and status_param between 300 and 399 then 'It leads elsewhere: watch the URL at its end.'
+      when is_url and status_param = 404 then 'There is no function at this URL.'
+      when is_url then 'It is asked again later.'
       when status_param = 401 then 'The token is wrong or has expired: replace it with vault.update_secret, as the top of sql/optional/wake.sql shows.'
       when status_param = 403 and said ilike '%rate limit%' or status_param = 429 then 'It is asked again when the limit is over.'
       when status_param = 403 then 'The token may not do this: it needs the permission "Contents: read and write" for this repository.'
@@ -225,6 +283,39 @@ begin
       else 'It is asked again later.'
     end);
 end
+$$;
+
+-- HMAC-SHA256, as in RFC 2104: the extension pgcrypto, which has it too, may be in any schema.
+create or replace function cloud_jobs_wake.hmac(key_param bytea, message_param bytea)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  key constant bytea := case when length(key_param) > 64 then sha256(key_param) else key_param end;
+  inner_key bytea := decode(repeat('36', 64), 'hex');
+  outer_key bytea := decode(repeat('5c', 64), 'hex');
+begin
+  for n in 0 .. length(key) - 1 loop
+    inner_key := set_byte(inner_key, n, get_byte(inner_key, n) # get_byte(key, n));
+    outer_key := set_byte(outer_key, n, get_byte(outer_key, n) # get_byte(key, n));
+  end loop;
+  return sha256(outer_key || sha256(inner_key || message_param));
+end
+$$;
+
+-- The headers by which a function knows the call for its own, as Standard Webhooks have them.
+create or replace function cloud_jobs_wake.signed_headers(secret_param text, body_param jsonb)
+returns jsonb
+language sql
+volatile
+set search_path = ''
+as $$
+  select jsonb_build_object('Content-Type', 'application/json', 'webhook-id', m.id, 'webhook-timestamp', m.sent_at,
+    'webhook-signature', 'v1,' || encode(cloud_jobs_wake.hmac(convert_to(secret_param, 'UTF8'),
+      convert_to(m.id || '.' || m.sent_at || '.' || body_param::text, 'UTF8')), 'base64'))
+  from (select gen_random_uuid()::text as id, floor(extract(epoch from now()))::bigint::text as sent_at) m
 $$;
 
 -- Gives up on the calls that pg_net has not answered for 10 minutes. Its request is removed, which would otherwise stay
@@ -240,7 +331,7 @@ declare
   given_up integer := 0;
 begin
   for old in
-    select c.call_id, c.request_id, c.queues, c.repository from cloud_jobs_wake.call c
+    select c.call_id, c.request_id, c.queues, c.target from cloud_jobs_wake.call c
     where c.answered_at is null and c.asked_at < now() - interval '10 minutes'
     order by c.call_id
     limit 100
@@ -248,19 +339,19 @@ begin
     removed := 0;
     begin
       delete from net.http_request_queue q
-      where q.id = old.request_id and q.url like '%/repos/' || old.repository || '/dispatches';
+      where q.id = old.request_id and (q.url = old.target or q.url like '%/repos/' || old.target || '/dispatches');
       get diagnostics removed = row_count;
     exception when undefined_table or invalid_schema_name or insufficient_privilege then
       -- Without pg_net there is no queue.
       null;
     end;
     update cloud_jobs_wake.call c set answered_at = now(), error = case when removed > 0
-      then 'GitHub was not asked: pg_net does not send. Restart it: select net.worker_restart();'
-      else 'GitHub did not answer: pg_net has no record of the request. It may have been restarted.' end
+      then 'The call was not sent: pg_net does not run. Restart it: select net.worker_restart();'
+      else 'There is no answer: pg_net has no record of the request. It may have been restarted.' end
     where c.call_id = old.call_id;
     update cloud_jobs_wake.watched w set errors = w.errors + 1,
       next_call_at = greatest(w.next_call_at, now() + cloud_jobs_wake.pause(w.cool_down_seconds, w.errors))
-    where w.queue = any (old.queues) and w.repository = old.repository;
+    where w.queue = any (old.queues) and w.target = old.target;
     given_up := given_up + 1;
   end loop;
   return given_up;
@@ -293,8 +384,8 @@ begin
     return cloud_jobs_wake.give_up();
   end if;
   for answer in
-    select c.call_id, c.repository, c.queues, r.status_code,
-      cloud_jobs_wake.error_of(r.status_code, r.content, r.error_msg, r.timed_out) as error,
+    select c.call_id, c.target, c.queues, r.status_code,
+      cloud_jobs_wake.error_of(c.target, r.status_code, r.content, r.error_msg, r.timed_out) as error,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'retry-after') as retry_after,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'x-ratelimit-remaining') as remaining,
       (select min(h.value) from jsonb_each_text(r.headers) as h where lower(h.key) = 'x-ratelimit-reset') as reset
@@ -308,9 +399,9 @@ begin
     where c.call_id = answer.call_id;
     if answer.error is null then
       update cloud_jobs_wake.watched w set errors = 0
-      where w.queue = any (answer.queues) and w.repository = answer.repository;
+      where w.queue = any (answer.queues) and w.target = answer.target;
     else
-      -- What GitHub asks for, within an hour, and half a minute more, since a call may come that much early.
+      -- What the answer asks for, within an hour, and half a minute more, since a call may come that much early.
       wait := case
         when answer.retry_after ~ '^\d{1,6}$' then answer.retry_after::double precision
         when answer.remaining = '0' and answer.reset ~ '^\d{1,12}$' then answer.reset::double precision - extract(epoch from now())
@@ -318,7 +409,7 @@ begin
       update cloud_jobs_wake.watched w set errors = w.errors + 1,
         next_call_at = greatest(w.next_call_at, now() + make_interval(secs => case when wait is null then 0 else least(3600, wait) + 30 end),
           now() + cloud_jobs_wake.pause(w.cool_down_seconds, w.errors))
-      where w.queue = any (answer.queues) and w.repository = answer.repository;
+      where w.queue = any (answer.queues) and w.target = answer.target;
     end if;
     collected := collected + 1;
   end loop;
@@ -348,7 +439,7 @@ exception when undefined_table or invalid_schema_name or insufficient_privilege 
 end
 $$;
 
--- Asks GitHub to start the workflow of each repository that has unattended work. Returns how many calls.
+-- Calls each repository and function that has unattended work. Returns how many calls.
 create or replace function cloud_jobs_wake.ask()
 returns integer
 language plpgsql
@@ -360,15 +451,16 @@ declare
   changed timestamptz;
   request bigint;
   this_call bigint;
+  body jsonb;
   fault text;
   calls integer := 0;
 begin
   for wanted in
-    select u.repository, u.event_type, u.token_name, u.api_url, array_agg(u.queue order by u.queue) as queues,
+    select u.target, u.event_type, u.token_name, u.api_url, array_agg(u.queue order by u.queue) as queues,
       u.database_identity = cloud_jobs_wake.database_identity() as is_original
     from cloud_jobs_wake.unattended() u
-    group by u.repository, u.event_type, u.token_name, u.api_url, u.database_identity
-    order by u.repository, u.event_type
+    group by u.target, u.event_type, u.token_name, u.api_url, u.database_identity
+    order by u.target, u.event_type
   loop
     request := null;
     fault := null;
@@ -380,14 +472,18 @@ begin
       token := btrim(token, E' \t\r\n');
       if not wanted.is_original then
         fault := format(
-          'GitHub was not asked: this database is a restored copy of the one in which %s was watched. If workers use this one now, run cloud_jobs_wake.watch again.',
-          wanted.repository);
+          'It was not called: this database is a restored copy of the one in which %s was watched. If workers use this one now, run cloud_jobs_wake.watch again.',
+          wanted.target);
       elsif coalesce(token, '') = '' then
-        fault := format('GitHub was not asked: Vault has no secret %s. See the top of sql/optional/wake.sql.',
+        fault := format('It was not called: Vault has no secret %s. See the top of sql/optional/wake.sql.',
           to_json(wanted.token_name)::text);
+      elsif cloud_jobs_wake.is_url(wanted.target) then
+        body := jsonb_build_object('queues', to_jsonb(wanted.queues));
+        request := net.http_post(url := wanted.target, body := body,
+          headers := cloud_jobs_wake.signed_headers(token, body), timeout_milliseconds := 10000);
       else
         request := net.http_post(
-          url := wanted.api_url || '/repos/' || wanted.repository || '/dispatches',
+          url := wanted.api_url || '/repos/' || wanted.target || '/dispatches',
           body := jsonb_build_object('event_type', wanted.event_type,
             'client_payload', jsonb_build_object('queues', to_jsonb(wanted.queues))),
           -- pg_net adds a User-Agent of its own.
@@ -398,12 +494,12 @@ begin
     exception when others then
       -- An error of an extension would undo this minute and be seen in pg_cron's own table alone.
       fault := case when token <> '' then replace(sqlerrm, token, '***') else sqlerrm end;
-      fault := format('GitHub was not asked: %s (%s).', rtrim(left(fault, 300), '.'), sqlstate);
+      fault := format('It was not called: %s (%s).', rtrim(left(fault, 300), '.'), sqlstate);
     end;
-    insert into cloud_jobs_wake.call as call (request_id, repository, queues, answered_at, error)
-    values (request, wanted.repository, wanted.queues, case when request is null then now() end, fault)
+    insert into cloud_jobs_wake.call as call (request_id, target, queues, answered_at, error)
+    values (request, wanted.target, wanted.queues, case when request is null then now() end, fault)
     returning call.call_id into this_call;
-    -- A call that GitHub took and no worker followed was in vain: the workflow fails, or does not take this queue. Ask
+    -- A call that was taken and no worker followed was in vain: the workflow fails, or does not take this queue. Ask
     -- less and less often then, since every run is billed.
     update cloud_jobs_wake.watched w set
       last_call_at = now(),
@@ -413,13 +509,13 @@ begin
       next_call_at = now() + cloud_jobs_wake.pause(
         w.cool_down_seconds, case when request is null then w.errors else turn.in_vain end)
     from (
-      select v.queue, v.in_vain + case when last_call.http_status = 204 and not exists (
+      select v.queue, v.in_vain + case when last_call.is_taken and not exists (
           select from public.cloud_job_workers k where k.claimed_at >= v.last_call_at and v.queue = any (k.queues))
         then 1 else 0 end as in_vain
       from cloud_jobs_wake.watched v
       left join lateral (
-        select c.http_status from cloud_jobs_wake.call c
-        where c.call_id < this_call and c.repository = v.repository and v.queue = any (c.queues)
+        select c.answered_at is not null and c.error is null as is_taken from cloud_jobs_wake.call c
+        where c.call_id < this_call and c.target = v.target and v.queue = any (c.queues)
         order by c.call_id desc
         limit 1) last_call on true
       where v.queue = any (wanted.queues)
@@ -483,11 +579,11 @@ as $$
     'last_tick_at', (select p.at from cloud_jobs_wake.pulse p),
     'calls_24h', recent.calls, 'errors_24h', recent.errors,
     'watched', (
-      select coalesce(jsonb_agg(jsonb_build_object('queue', w.queue, 'repository', w.repository,
+      select coalesce(jsonb_agg(jsonb_build_object('queue', w.queue, 'target', w.target,
         'last_call_at', w.last_call_at, 'next_call_at', w.next_call_at, 'errors', w.errors, 'in_vain', w.in_vain,
         'last_error', (
           select c.error from cloud_jobs_wake.call c
-          where w.errors > 0 and c.answered_at is not null and c.repository = w.repository and w.queue = any (c.queues)
+          where w.errors > 0 and c.answered_at is not null and c.target = w.target and w.queue = any (c.queues)
           order by c.call_id desc limit 1)) order by w.queue), '[]'::jsonb)
       from cloud_jobs_wake.watched w),
     'calls', (

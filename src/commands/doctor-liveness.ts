@@ -19,7 +19,7 @@ export function workerChecks(
   const checks: Check[] = [];
   const { last_seen_at: seen, schedules } = facts.workers;
   const advice =
-    'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
+    'On GitHub, see the Actions page: whether the workflow is enabled, on the default branch, and what its last runs say. Elsewhere, see the log of the host.';
   const silent = seen === null ? null : (Date.parse(facts.now) - Date.parse(seen)) / 1000;
   if (silent === null && (facts.oldest_due_seconds ?? 0) > silenceSeconds) {
     const late = duration(facts.oldest_due_seconds ?? 0);
@@ -44,6 +44,9 @@ export function workerChecks(
   }
   return checks;
 }
+
+/** Whether wake calls a function, and not a repository. */
+const isUrl = (target: string): boolean => /^https?:\/\//.test(target);
 
 /** What sql/optional/wake.sql did; nothing where it is not installed. */
 export function wakeChecks(wake: WakeState | null, now: Date): Check[] {
@@ -71,7 +74,7 @@ export function wakeChecks(wake: WakeState | null, now: Date): Check[] {
   }
   for (const {
     queue,
-    repository,
+    target,
     errors,
     in_vain: inVain,
     last_error: error,
@@ -82,7 +85,7 @@ export function wakeChecks(wake: WakeState | null, now: Date): Check[] {
       checks.push(
         warning(
           name,
-          `${repository} (queue ${queue}): ${error ?? 'a call failed'}`,
+          `${target} (queue ${queue}): ${error ?? 'a call failed'}`,
           `${plural(errors, 'error')} in a row. ${again}`,
         ),
       );
@@ -90,8 +93,8 @@ export function wakeChecks(wake: WakeState | null, now: Date): Check[] {
       checks.push(
         warning(
           name,
-          `${repository} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`,
-          `Its workflow needs \`on: repository_dispatch: types: [cloud-jobs]\` on the default branch, and must take this queue and its job types. ${again}`,
+          `${target} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`,
+          `${isUrl(target) ? 'See the log of the function: it' : 'Its workflow needs `on: repository_dispatch: types: [cloud-jobs]` on the default branch, and'} must take this queue and its job types. ${again}`,
         ),
       );
     }

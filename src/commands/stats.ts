@@ -87,9 +87,6 @@ function wakeLines({ wake }: StatsReply): string[] {
     `Wake on work: ${plural(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`,
     ...wake.watched
       .filter(({ errors }) => errors > 0)
-      .map(
-        ({ queue, repository, last_error: error }) =>
-          `  ${repository} (queue ${queue}) was not woken: ${error}`,
-      ),
+      .map(({ queue, target, last_error: error }) => `  ${target} (queue ${queue}) was not woken: ${error}`),
   ];
 }

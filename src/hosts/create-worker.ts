@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { v7 as uuid7 } from 'uuid';
 import type { CommandContext, OpenedWorker } from '../commands/command.ts';
@@ -143,13 +143,20 @@ async function runPlace(env: Host['env']): Promise<RunPlace> {
   const server = env.GITHUB_SERVER_URL || 'https://github.com';
   const page = `${server}/${repository}/actions/runs/${run}${attempt ? `/attempts/${attempt}` : ''}`;
   // A name that is used again would renew the locks of jobs that its first worker no longer runs.
-  const id = [repository ?? 'local', run, attempt, randomBytes(6).toString('hex')];
+  const id = [repository ?? hostName(env), run, attempt, randomBytes(6).toString('hex')];
   return {
     repository,
     runUrl: repository && run ? page : null,
     trigger: await triggerOf(env),
     instanceId: id.filter((part) => part !== null).join('/'),
   };
+}
+
+/** Where a worker outside of GitHub runs: the function, or the machine, container or pod by its name. */
+export function hostName(env: Host['env']): string {
+  if (env.AWS_LAMBDA_FUNCTION_NAME) return `aws-lambda/${env.AWS_LAMBDA_FUNCTION_NAME}`;
+  const google = env.K_SERVICE || env.CLOUD_RUN_JOB;
+  return google ? `google-cloud/${google}` : hostname();
 }
 
 /** Keeps a result that is too large for its row in a file that only this user can read. */

@@ -140,10 +140,10 @@ const wakeState = z.object({
   watched: z.array(
     z.object({
       queue: z.string(),
-      repository: z.string(),
+      target: z.string(),
       last_call_at: instant.nullable(),
       next_call_at: instant.nullable(),
-      /** Calls in a row that GitHub refused. */
+      /** Calls in a row that were refused. */
       errors: count,
       /** Calls in a row after which no worker took a job of the queue. */
       in_vain: count,
@@ -154,7 +154,7 @@ const wakeState = z.object({
   calls: z.array(
     z.object({
       request_id: count.nullable(),
-      repository: z.string(),
+      target: z.string(),
       queues: z.array(z.string()),
       asked_at: instant,
       answered_at: instant.nullable(),

@@ -175,7 +175,7 @@ function statsReply(queue: string): StatsReply {
       watched: [
         {
           queue,
-          repository: queue,
+          target: queue,
           last_call_at: null,
           next_call_at: null,
           errors: 1,

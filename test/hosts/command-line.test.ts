@@ -131,7 +131,7 @@ it('plans workers, and tells of a silence and of calls that woke nobody', async 
   await project.sql(`select cloud_jobs_create('j', 'maintenance', queue_param => 'quiet')`);
   await project.asPostgres('select cloud_jobs_wake.tick()');
   expect((await run('stats')).out).toMatch(
-    /Wake on work: 1 call in 24 hours, 1 failed\.\n {2}octo\/consumer \(queue quiet\) was not woken: GitHub was not asked/,
+    /Wake on work: 1 call in 24 hours, 1 failed\.\n {2}octo\/consumer \(queue quiet\) was not woken: It was not called/,
   );
   expect((await run('doctor')).out).toMatch(/warn {2}Wake on work: octo\/consumer/);
 });

@@ -1,6 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHmac } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHandler as lambdaHandler } from '../../src/hosts/aws-lambda.ts';
-import { createHandler as googleHandler, type HttpResponse } from '../../src/hosts/google-cloud.ts';
+import {
+  createHandler as googleHandler,
+  type HttpRequest,
+  type HttpResponse,
+} from '../../src/hosts/google-cloud.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -70,8 +75,51 @@ describe('an AWS Lambda function', () => {
   });
 });
 
+const WAKE_SECRET = 'the secret of wake';
+/** The headers of a call that the database made now. */
+function signed(body: string, secret = WAKE_SECRET) {
+  const [id, sentAt] = ['an id', String(Math.floor(Date.now() / 1000))];
+  const signature = createHmac('sha256', secret).update(`${id}.${sentAt}.${body}`).digest('base64');
+  return { 'webhook-id': id, 'webhook-timestamp': sentAt, 'webhook-signature': `v1,${signature}` };
+}
+
+describe('a function URL of AWS Lambda', () => {
+  const context = { getRemainingTimeInMillis: () => 60_000 };
+  const call = (event: object) => lambdaHandler({ handlers: workspace.folder })(event, context);
+  const http = { method: 'POST', path: '/' };
+  const body = '{"queues": ["default"]}';
+  beforeEach(() => {
+    process.env.CLOUD_JOBS_WAKE_SECRET = WAKE_SECRET;
+  });
+  afterEach(() => {
+    delete process.env.CLOUD_JOBS_WAKE_SECRET;
+  });
+
+  it('runs for a call that the database signed', async () => {
+    await enqueue('hello');
+    const event = { requestContext: { http }, headers: signed(body), body };
+    expect(await call(event)).toMatchObject({ claimed: 1 });
+    const encoded = { ...event, body: Buffer.from(body).toString('base64'), isBase64Encoded: true };
+    expect(await call(encoded)).toMatchObject({ claimed: 0 });
+  });
+
+  it('refuses other calls, and all if it has no secret', async () => {
+    const refused = { statusCode: 401, body: expect.stringContaining('CLOUD_JOBS_WAKE_SECRET') };
+    expect(await call({ requestContext: { http }, headers: {}, body })).toEqual(refused);
+    expect(await call({ requestContext: { http }, headers: signed(body, 'guess'), body })).toEqual(refused);
+    expect(await call({ requestContext: { http }, headers: signed(body) })).toEqual(refused);
+    delete process.env.CLOUD_JOBS_WAKE_SECRET;
+    expect(await call({ requestContext: { http }, headers: signed(body, ''), body })).toEqual(refused);
+  });
+
+  it('lets schedules in, and whoever AWS has authorised', async () => {
+    expect(await call({ source: 'aws.scheduler' })).toMatchObject({ claimed: 0 });
+    expect(await call({ requestContext: { http, authorizer: { iam: {} } } })).toMatchObject({ claimed: 0 });
+  });
+});
+
 describe('a Google Cloud function', () => {
-  const request = async (handlers: string) => {
+  const request = async (handlers: string, call: HttpRequest = {}) => {
     const answer: { status: number; body?: unknown } = { status: 200 };
     const response: HttpResponse = {
       status: (code) => {
@@ -82,13 +130,28 @@ describe('a Google Cloud function', () => {
         answer.body = body;
       },
     };
-    await googleHandler({ handlers })({}, response);
+    await googleHandler({ handlers })(call, response);
     return answer;
   };
 
   it('answers a request with counts', async () => {
     await enqueue('hello');
     expect(await request(workspace.folder)).toMatchObject({ status: 200, body: { succeeded: 1 } });
+  });
+
+  it('with a secret answers only calls that the database signed', async () => {
+    process.env.CLOUD_JOBS_WAKE_SECRET = WAKE_SECRET;
+    const rawBody = Buffer.from('{"queues": ["default"]}');
+    const headers = signed(rawBody.toString());
+    try {
+      expect(await request(workspace.folder, { headers, rawBody })).toMatchObject({ status: 200 });
+      expect(await request(workspace.folder, { rawBody })).toMatchObject({
+        status: 401,
+        body: { error: expect.stringContaining('CLOUD_JOBS_WAKE_SECRET') },
+      });
+    } finally {
+      delete process.env.CLOUD_JOBS_WAKE_SECRET;
+    }
   });
 
   it('answers 500 if the run cannot start', async () => {

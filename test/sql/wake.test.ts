@@ -1,5 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isSignedCall } from '../../src/hosts/wake-signature.ts';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import { onClock } from '../support/clock-sql.ts';
 import { installExtensions, sendRequests } from '../support/extensions.ts';
@@ -58,7 +60,7 @@ async function minute(timeoutMs?: number): Promise<{ collected: number; calls: n
 }
 const calls = () =>
   project.sql(
-    'select repository, queues, http_status, error, answered_at is not null as answered from cloud_jobs_wake.call order by call_id',
+    'select target, queues, http_status, error, answered_at is not null as answered from cloud_jobs_wake.call order by call_id',
   );
 const watched = async () =>
   (
@@ -90,12 +92,12 @@ describe('when it calls', () => {
       },
     ]);
     expect(await calls()).toEqual([
-      { repository: 'octo/consumer', queues: ['default'], http_status: null, error: null, answered: false },
+      { target: 'octo/consumer', queues: ['default'], http_status: null, error: null, answered: false },
     ]);
     await pass(1);
     expect(await minute()).toEqual({ collected: 1, calls: 0 });
     expect(await calls()).toEqual([
-      { repository: 'octo/consumer', queues: ['default'], http_status: 204, error: null, answered: true },
+      { target: 'octo/consumer', queues: ['default'], http_status: 204, error: null, answered: true },
     ]);
   });
 
@@ -430,7 +432,7 @@ describe('when GitHub does not do it', () => {
     ]);
     expect(await calls()).toEqual([
       expect.objectContaining({
-        error: expect.stringMatching(/pg_net does not send.*net\.worker_restart\(\)/),
+        error: expect.stringMatching(/pg_net does not run.*net\.worker_restart\(\)/),
       }),
     ]);
     expect(await watched()).toMatchObject({ errors: 1, in_vain: 0 });
@@ -447,7 +449,7 @@ describe('when GitHub does not do it', () => {
       });
       await pass(60);
       await project.asPostgres('select cloud_jobs_wake.tick()');
-      expect((await calls()).at(-1)?.error).toMatch(/GitHub was not asked: schema "net" does not exist/);
+      expect((await calls()).at(-1)?.error).toMatch(/It was not called: schema "net" does not exist/);
     } finally {
       await project.sql('alter schema net_gone rename to net');
     }
@@ -463,7 +465,7 @@ describe('when GitHub does not do it', () => {
       await minute();
       await pass(6);
       await minute();
-      expect((await calls()).at(-1)?.error).toMatch(/GitHub was not asked: .*vault/);
+      expect((await calls()).at(-1)?.error).toMatch(/It was not called: .*vault/);
     } finally {
       await project.sql('alter schema vault_gone rename to vault');
     }
@@ -514,7 +516,7 @@ it('an error of an extension is recorded too, without the token', async () => {
     await add('due');
     expect((await minute()).calls).toBe(1);
     const [call] = await calls();
-    expect(call?.error).toBe('GitHub was not asked: cannot queue Bearer *** (P0001).');
+    expect(call?.error).toBe('It was not called: cannot queue Bearer *** (P0001).');
     expect(await watched()).toMatchObject({ errors: 1, wait: 300 });
   } finally {
     await project.sql('drop function net.http_post');
@@ -581,7 +583,7 @@ describe('the file', () => {
 
   it('keeps a thousand calls, and two days of the rows of pg_cron', async () => {
     await project.sql(
-      `insert into cloud_jobs_wake.call (repository, queues, answered_at) select 'o/r', '{x}', clock.now() from generate_series(1, 1005)`,
+      `insert into cloud_jobs_wake.call (target, queues, answered_at) select 'o/r', '{x}', clock.now() from generate_series(1, 1005)`,
     );
     // Of this job, of one that was registered before, without an end, and without any time.
     await project.sql(`insert into cron.job_run_details (jobid, command, start_time, end_time)
@@ -642,4 +644,128 @@ describe('the file', () => {
     expect(small).toBeGreaterThan(0);
     expect(await pages()).toBeLessThan(small + 20);
   });
+});
+
+describe('a function', () => {
+  const SECRET = 'a long random text';
+  const URL = 'https://worker.example/run?from=db';
+  const started = async () => {
+    await project.asPostgres(`
+      select vault.create_secret('${SECRET}', 'cloud_jobs_wake_secret');
+      select cloud_jobs_wake.watch_url('default', '${URL}');`);
+    await add('due');
+  };
+  const queued = async () =>
+    (
+      await project.sql<{ url: string; headers: Record<string, string>; body: Buffer }>(
+        'select url, headers, body from net.http_request_queue',
+      )
+    )[0];
+  /** One minute, in which pg_net sends nothing. */
+  const tick = () => project.asPostgres('select cloud_jobs_wake.tick()');
+  const answer = async (status: number | null, content: string, error: string | null = null) => {
+    await project.sql(
+      `insert into net._http_response (id, status_code, content, headers, error_msg)
+       select request_id, $1, $2, '{}', $3 from cloud_jobs_wake.call where answered_at is null`,
+      [status, content, error],
+    );
+    await project.sql('truncate net.http_request_queue');
+    await pass(1);
+    await tick();
+    return (await calls())[0];
+  };
+
+  it('is called at its URL, with a signature that it recognises', async () => {
+    await started();
+    await tick();
+    const request = await queued();
+    expect(request?.url).toBe(URL);
+    expect(JSON.parse(String(request?.body))).toEqual({ queues: ['default'] });
+    const { headers = {}, body = Buffer.of() } = request ?? {};
+    expect(headers['Content-Type']).toBe('application/json');
+    expect(JSON.stringify(request)).not.toContain(SECRET);
+    const at = new Date(now);
+    expect(isSignedCall(headers, body, SECRET, at)).toBe(true);
+    expect(isSignedCall(headers, body, 'another secret', at)).toBe(false);
+    expect(isSignedCall(headers, Buffer.concat([body, Buffer.from(' ')]), SECRET, at)).toBe(false);
+    expect(isSignedCall(headers, body, SECRET, new Date(now + 6 * MINUTE))).toBe(false);
+  });
+
+  it.each([
+    ['counts', 200, '{"claimed": 1}', null],
+    [
+      'nothing within 10 s, since it runs on',
+      null,
+      '',
+      'Timeout of 10000 ms reached. Total time: 10000.1 ms',
+    ],
+  ])('has taken a call if it answers with %s', async (_, status, content, error) => {
+    await started();
+    await tick();
+    expect(await answer(status, content, error)).toMatchObject({ answered: true, error: null });
+    expect(await watched()).toMatchObject({ errors: 0 });
+  });
+
+  it.each([
+    [
+      401,
+      '{"error": "The call is not signed with CLOUD_JOBS_WAKE_SECRET."}',
+      /HTTP 401: The call is not signed .*secret of Vault/,
+    ],
+    [403, '<html>', /HTTP 403\. It must be open to calls without a login/],
+    [404, '', /HTTP 404\. There is no function at this URL/],
+    [302, '', /HTTP 302\. It leads elsewhere/],
+    [500, '{"error": "supabase-url is empty"}', /^The function answered HTTP 500: supabase-url is empty\. /],
+    [null, '', /^The function did not answer: Couldn't connect to server\.$/],
+  ])('has refused it if it answers %s with %j', async (status, content, words) => {
+    await started();
+    await tick();
+    const error = status === null ? "Couldn't connect to server" : null;
+    expect((await answer(status, content, error))?.error).toMatch(words);
+    expect(await watched()).toMatchObject({ errors: 1 });
+  });
+
+  it('that takes calls and sends no worker is called less and less often', async () => {
+    await started();
+    const called: number[] = [];
+    for (let at = 0; at < 64; at += 1) {
+      await tick();
+      if ((await calls()).length > called.length) called.push(at);
+      await project.sql(
+        `insert into net._http_response (id, status_code, headers)
+         select request_id, 200, '{}' from cloud_jobs_wake.call where answered_at is null`,
+      );
+      await pass(1);
+    }
+    expect(called).toEqual([0, 1, 3, 7, 15, 31, 63]);
+    expect(await watched()).toMatchObject({ errors: 0, in_vain: 6 });
+  });
+
+  it('is not called without the secret, and the row says which is missing', async () => {
+    await project.asPostgres(`select cloud_jobs_wake.watch_url('default', '${URL}')`);
+    await add('due');
+    await tick();
+    expect((await calls())[0]?.error).toContain('Vault has no secret "cloud_jobs_wake_secret"');
+  });
+
+  it.each(['ftp://x.example', 'octo/consumer', 'https://', 'https://user:pass@x.example/', 'https://x y/'])(
+    'is not watched at %s',
+    async (url) => {
+      await expect(
+        project.asPostgres(`select cloud_jobs_wake.watch_url('default', '${url}')`),
+      ).rejects.toThrow(/url_param|watched_target_check/);
+    },
+  );
+});
+
+it('signs as HMAC-SHA256 does, with keys of any length', async () => {
+  for (const length of [0, 1, 32, 63, 64, 65, 200]) {
+    const key = Buffer.from(Array.from({ length }, (_, n) => (n * 37) % 256));
+    const message = Buffer.from(`message ä ${length}`);
+    const [row] = await project.sql<{ mac: Buffer }>('select cloud_jobs_wake.hmac($1, $2) as mac', [
+      key,
+      message,
+    ]);
+    expect(row?.mac).toEqual(createHmac('sha256', key).update(message).digest());
+  }
 });

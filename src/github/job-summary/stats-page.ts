@@ -49,8 +49,8 @@ function wake({ wake, now }: StatsReply): Section[] {
     ...wake.watched
       .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
       .map(
-        ({ queue, repository, errors, last_error: error }) =>
-          `**${words(repository)} (queue ${words(queue)}) was not woken**, ${plural(errors, 'error')} in a row: ${words(error ?? '', 500)}`,
+        ({ queue, target, errors, last_error: error }) =>
+          `**${words(target)} (queue ${words(queue)}) was not woken**, ${plural(errors, 'error')} in a row: ${words(error ?? '', 500)}`,
       ),
   ];
 }
