@@ -1,4 +1,5 @@
-import type { DoctorReply, WakeState } from '../queue/replies.ts';
+import type { WakeState } from '../queue/replies.ts';
+import type { DoctorReply } from '../queue/report-replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { duration, moment, plural } from '../text/format.ts';
 import { type Check, good, warning } from './check.ts';

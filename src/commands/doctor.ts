@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Queue } from '../queue/queue.ts';
-import type { DoctorReply, InspectReply, Unattended } from '../queue/replies.ts';
+import type { DoctorReply, InspectReply, Unattended } from '../queue/report-replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { bad, type Check, good, warning } from './check.ts';
 import { defineCommand } from './command.ts';

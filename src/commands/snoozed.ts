@@ -1,4 +1,4 @@
-import type { DoctorReply } from '../queue/replies.ts';
+import type { DoctorReply } from '../queue/report-replies.ts';
 import { moment, plural } from '../text/format.ts';
 import type { RunReport } from '../worker/report.ts';
 import type { CommandContext } from './command.ts';

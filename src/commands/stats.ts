@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { StatsReply, Unattended } from '../queue/replies.ts';
+import type { StatsReply, Unattended } from '../queue/report-replies.ts';
 import { duration, plural } from '../text/format.ts';
 import { textTable } from '../text/table.ts';
 import { defineCommand } from './command.ts';

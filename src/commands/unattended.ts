@@ -1,4 +1,4 @@
-import type { Unattended } from '../queue/replies.ts';
+import type { Unattended } from '../queue/report-replies.ts';
 import { duration, moment, plural } from '../text/format.ts';
 
 /** A queue and job type whose due jobs no worker asked for, in words. */

@@ -20,7 +20,6 @@ export const countReply = z.object({
   /** How far back the count went, if not to the oldest job. */
   searched_to: instant.nullable(),
 });
-export type CountReply = z.infer<typeof countReply>;
 
 export const bulkReply = z.object({
   v: z.literal(1),
@@ -61,7 +60,6 @@ export const queuesReply = z.object({
 export type QueuesReply = z.infer<typeof queuesReply>;
 
 export const setQueueReply = z.object({ v: z.literal(1), queue: z.string() });
-export type SetQueueReply = z.infer<typeof setQueueReply>;
 
 export const overviewReply = z.object({
   v: z.literal(1),
@@ -126,7 +124,6 @@ export const outcomesReply = z.object({
     ),
   ),
 });
-export type OutcomesReply = z.infer<typeof outcomesReply>;
 
 export const papersReply = z.object({
   v: z.literal(1),
@@ -143,4 +140,3 @@ export const papersReply = z.object({
   ),
   next: z.string().nullable(),
 });
-export type PapersReply = z.infer<typeof papersReply>;

@@ -1,21 +1,14 @@
 import {
-  type BulkReply,
   bulkReply,
-  type CountReply,
   countReply,
-  type OutcomesReply,
-  type OverviewReply,
   outcomesReply,
   overviewReply,
-  type PapersReply,
   papersReply,
-  type QueuesReply,
   queuesReply,
-  type SetQueueReply,
   setQueueReply,
 } from './control-replies.ts';
 import type { BulkAction, JobChanges, JobFilter, QueueChanges } from './filter.ts';
-import { type ListReply, listReply, type VerbReply, verbReply } from './replies.ts';
+import { listReply, verbReply } from './replies.ts';
 import type { Rpc } from './rpc.ts';
 import type { Json } from './types.ts';
 
@@ -35,56 +28,43 @@ export interface BulkOptions {
 }
 
 /** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
-export interface Control {
+export const controlCalls = (call: Rpc) => ({
   /** One page of the jobs that match, newest first. */
-  search(filter: JobFilter, limit: number, before?: string): Promise<ListReply>;
+  search: (filter: JobFilter, limit: number, before?: string) =>
+    call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
   /** How many jobs match, by status; capped or estimated where the reply says so. */
-  count(filter: JobFilter): Promise<CountReply>;
+  count: (filter: JobFilter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
   /** Changes a job that does not run. */
-  update(jobId: string, changes: JobChanges): Promise<VerbReply>;
+  update: (jobId: string, changes: JobChanges) =>
+    call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
   /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
-  bulk(action: BulkAction, filter: JobFilter, how: BulkOptions): Promise<BulkReply>;
+  bulk: (action: BulkAction, filter: JobFilter, how: BulkOptions) =>
+    call(
+      'cloud_jobs_bulk',
+      {
+        action_param: action,
+        filter_param: filter,
+        dry_run_param: how.dryRun,
+        limit_param: how.limit,
+        before_param: how.before,
+        options_param: { per_minute: how.perMinute, after: how.perMinute && how.after, config: how.config },
+      },
+      bulkReply,
+    ),
   /** The queues with unfinished jobs or settings, with their depth and limits. */
-  queues(): Promise<QueuesReply>;
-  setQueue(queue: string, changes: QueueChanges): Promise<SetQueueReply>;
+  queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+  setQueue: (queue: string, changes: QueueChanges) =>
+    call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
   /** How the queue is doing now, and how it did in the last hours. */
-  overview(hours: number): Promise<OverviewReply>;
+  overview: (hours: number) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
   /** How the last 30 occurrences of each recurring job ended, oldest first. */
-  outcomes(jobIds: readonly string[]): Promise<OutcomesReply>;
+  outcomes: (jobIds: readonly string[]) =>
+    call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
   /** Papers, newest first; `search` is a part of the title or the abstract. */
-  papers(search: string | undefined, limit: number, before?: string): Promise<PapersReply>;
-}
-
-export function createControl(call: Rpc): Control {
-  return {
-    search: (filter, limit, before) =>
-      call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
-    count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
-    update: (jobId, changes) =>
-      call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
-    bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) =>
-      call(
-        'cloud_jobs_bulk',
-        {
-          action_param: action,
-          filter_param: filter,
-          dry_run_param: dryRun,
-          limit_param: limit,
-          before_param: before,
-          options_param: { per_minute: perMinute, after: perMinute && after, config },
-        },
-        bulkReply,
-      ),
-    queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
-    setQueue: (queue, changes) =>
-      call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
-    overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
-    outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
-    papers: (search, limit, before) =>
-      call(
-        'cloud_jobs_paper_list',
-        { search_param: search, limit_param: limit, before_param: before },
-        papersReply,
-      ),
-  };
-}
+  papers: (search: string | undefined, limit: number, before?: string) =>
+    call(
+      'cloud_jobs_paper_list',
+      { search_param: search, limit_param: limit, before_param: before },
+      papersReply,
+    ),
+});

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listReply, statsReply } from '../../src/queue/replies.ts';
+import { listReply } from '../../src/queue/replies.ts';
+import { statsReply } from '../../src/queue/report-replies.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { call, onConnections, queueOf } from './support.ts';
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { listReply, pruneReply, showReply, statsReply } from '../../src/queue/replies.ts';
+import { listReply, showReply } from '../../src/queue/replies.ts';
+import { pruneReply, statsReply } from '../../src/queue/report-replies.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { call, queueOf } from './support.ts';
 

@@ -1,4 +1,4 @@
-import type { StatsReply } from '../../queue/replies.ts';
+import type { StatsReply } from '../../queue/report-replies.ts';
 import { duration, moment, plural } from '../../text/format.ts';
 import type { Section } from './fit.ts';
 import { small, words } from './markdown.ts';
