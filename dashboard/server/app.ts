@@ -6,6 +6,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { z } from 'zod';
 import type { Queue } from '../../src/queue/queue.ts';
 import { describeError } from '../../src/text/describe-error.ts';
+import { OPEN_METRICS_TYPE, openMetrics } from '../../src/text/open-metrics.ts';
 import { calls, isCall } from './calls.ts';
 import { Sessions } from './sessions.ts';
 
@@ -65,6 +66,7 @@ export function createDashboard(options: DashboardOptions): { app: Hono; session
   );
   addSessions(app, sessions, options);
   app.post('/api/call/:name', (c) => forward(c, options));
+  app.get('/metrics', (c) => scrape(c, sessions, options));
   app.get('/healthz', (c) => c.text('ok'));
   app.use('/assets/*', async (c, next) => {
     await next();
@@ -101,12 +103,29 @@ const onlyOwnPage: MiddlewareHandler = async (c, next) => {
   return await next();
 };
 
+const isSignedIn = (c: Context, sessions: Sessions, { userHeader }: DashboardOptions): boolean =>
+  (userHeader !== null && (c.req.header(userHeader) ?? '') !== '') || sessions.has(getCookie(c, COOKIE));
+
+/** Answers a monitoring system, which brings the password instead of a session. */
+async function scrape(c: Context, sessions: Sessions, options: DashboardOptions): Promise<Response> {
+  c.header('Cache-Control', 'no-store');
+  const password = passwordOf(c.req.header('authorization'));
+  if (!isSignedIn(c, sessions, options) && (password === null || !sessions.knows(password))) {
+    c.header('WWW-Authenticate', 'Basic realm="cloud-jobs"');
+    return c.text(
+      'Send the password of the dashboard, with basic authentication or as a bearer token.\n',
+      401,
+    );
+  }
+  try {
+    return c.body(openMetrics(await options.queue.metrics()), 200, { 'Content-Type': OPEN_METRICS_TYPE });
+  } catch (error) {
+    return c.text(`${describeError(error)}\n`, 502);
+  }
+}
+
 /** Adds signing in and out, and refuses calls without a session. */
 function addSessions(app: Hono, sessions: Sessions, options: DashboardOptions): void {
-  const isSignedIn = (c: Context): boolean =>
-    (options.userHeader !== null && (c.req.header(options.userHeader) ?? '') !== '') ||
-    sessions.has(getCookie(c, COOKIE));
-
   app.post('/api/sign-in', async (c) => {
     const body = signInBody.safeParse(await c.req.json().catch(() => null));
     const session = body.success ? sessions.signIn(body.data.secret) : null;
@@ -120,12 +139,12 @@ function addSessions(app: Hono, sessions: Sessions, options: DashboardOptions): 
     return c.json({ ok: true });
   });
   app.post('/api/session', (c) =>
-    isSignedIn(c)
+    isSignedIn(c, sessions, options)
       ? c.json({ readOnly: options.readOnly, version: options.version })
       : c.json({ error: 'Please sign in.', password: options.password !== null }, 401),
   );
   app.use('/api/call/*', async (c, next) =>
-    isSignedIn(c) ? await next() : c.json({ error: 'Please sign in.' }, 401),
+    isSignedIn(c, sessions, options) ? await next() : c.json({ error: 'Please sign in.' }, 401),
   );
 }
 
@@ -142,6 +161,15 @@ async function forward(c: Context, { queue, readOnly }: DashboardOptions): Promi
   } catch (error) {
     return c.json({ error: describeError(error) }, 502);
   }
+}
+
+/** The password of an Authorization header, basic (with any user) or bearer; null without one. */
+function passwordOf(header: string | undefined): string | null {
+  const [scheme = '', value = ''] = (header ?? '').split(' ');
+  if (/^bearer$/i.test(scheme)) return value;
+  if (!/^basic$/i.test(scheme)) return null;
+  const pair = Buffer.from(value, 'base64').toString();
+  return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : null;
 }
 
 /** The host name of a Host header, without its port; null if it is none. */

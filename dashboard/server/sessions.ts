@@ -34,19 +34,27 @@ export class Sessions {
     return this.#oneTimeToken;
   }
 
-  /** @returns the id of a new session, or null if the secret is wrong or there were too many attempts */
-  signIn(secret: string): string | null {
+  /** Whether a request without a session brings the password, as a monitoring system does. */
+  knows(secret: string): boolean {
+    return this.#password !== null && this.#isRight(secret);
+  }
+
+  #isRight(secret: string): boolean {
     const now = Date.now();
     this.#attempts = this.#attempts.filter((at) => at > now - 60_000);
-    if (this.#attempts.length >= ATTEMPTS_PER_MINUTE) return null;
+    if (this.#attempts.length >= ATTEMPTS_PER_MINUTE) return false;
     const expected = this.#password ?? this.#oneTimeToken;
-    if (expected === null || !equal(secret, expected)) {
-      this.#attempts.push(now);
-      return null;
-    }
+    if (expected !== null && equal(secret, expected)) return true;
+    this.#attempts.push(now);
+    return false;
+  }
+
+  /** @returns the id of a new session, or null if the secret is wrong or there were too many attempts */
+  signIn(secret: string): string | null {
+    if (!this.#isRight(secret)) return null;
     this.#oneTimeToken = null;
     const id = newToken();
-    this.#sessions.set(id, now);
+    this.#sessions.set(id, Date.now());
     return id;
   }
 

@@ -75,6 +75,7 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
       'cloud_jobs_list',
       'cloud_jobs_count',
       'cloud_jobs_overview',
+      'cloud_jobs_metrics',
       'cloud_jobs_outcomes',
       'cloud_jobs_show',
       'cloud_jobs_stats',

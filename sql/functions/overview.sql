@@ -48,7 +48,7 @@ as $$
       select jsonb_build_object('p50_seconds', percentile_cont(0.5) within group (order by w.seconds),
         'p95_seconds', percentile_cont(0.95) within group (order by w.seconds))
       from (select extract(epoch from r.started_at - r.scheduled_for) as seconds from recent r
-        where r.attempt = 1 and r.scheduled_for <= r.started_at and r.failure_kind is distinct from 'skipped') w),
+        where r.attempt = 1 and r.scheduled_for <= r.started_at and coalesce(r.failure_kind, '') not in ('skipped', 'expired')) w),
     'series', (
       select jsonb_build_object('step_seconds', step.seconds,
         'cut_at', case when (select count(*) from recent) >= 100000 then (select min(r.started_at) from recent r) end,

@@ -28,6 +28,7 @@ alter function public.cloud_jobs_count security definer;
 alter function public.cloud_jobs_show security definer;
 alter function public.cloud_jobs_stats security definer;
 alter function public.cloud_jobs_overview security definer;
+alter function public.cloud_jobs_metrics security definer;
 alter function public.cloud_jobs_outcomes security definer;
 alter function public.cloud_jobs_queue_list security definer;
 alter function public.cloud_jobs_paper_list security definer;
@@ -38,6 +39,7 @@ grant execute on function
   public.cloud_jobs_show,
   public.cloud_jobs_stats,
   public.cloud_jobs_overview,
+  public.cloud_jobs_metrics,
   public.cloud_jobs_outcomes,
   public.cloud_jobs_queue_list,
   public.cloud_jobs_paper_list

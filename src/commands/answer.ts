@@ -5,6 +5,7 @@ import type { CreateResult } from './create.ts';
 import type { DoctorResult } from './doctor.ts';
 import type { ListResult } from './list.ts';
 import type { LogsResult } from './logs.ts';
+import type { MetricsResult } from './metrics.ts';
 import type { PlanResult } from './plan.ts';
 import type { QueuesResult } from './queues.ts';
 import type { RunResult } from './run.ts';
@@ -24,6 +25,7 @@ export type Answer =
   | ChangeResult
   | ManyResult
   | QueuesResult
+  | MetricsResult
   | DoctorResult;
 
 /** Something that the user asked for cannot be done; the message says why and what to do. */

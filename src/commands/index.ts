@@ -10,6 +10,7 @@ import { enable } from './enable.ts';
 import { limit } from './limit.ts';
 import { list } from './list.ts';
 import { logs } from './logs.ts';
+import { metrics } from './metrics.ts';
 import { pause } from './pause.ts';
 import { plan } from './plan.ts';
 import { queues } from './queues.ts';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   pause,
   resume,
   limit,
+  metrics,
   doctor,
 ];
 
@@ -72,6 +74,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   unpause: 'resume',
   throttle: 'limit',
   depth: 'queues',
+  prometheus: 'metrics',
   remove: 'delete',
   rm: 'delete',
   change: 'update',

@@ -29,6 +29,7 @@ export function outputsOf(answer: Answer): Outputs {
       return { 'job-id': answer.jobId, executions: [answer.execution] };
     case 'stats':
     case 'queues':
+    case 'metrics':
       return { stats: answer.reply };
     case 'verb':
       return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };

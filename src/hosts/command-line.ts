@@ -14,9 +14,11 @@ import { readInput } from '../commands/read-input.ts';
 import { initCommand } from '../commands/terminal/init.ts';
 import { installCommand } from '../commands/terminal/install.ts';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
+import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { disarm } from '../text/disarm.ts';
 import { jsonText } from '../text/json-text.ts';
+import { openMetrics } from '../text/open-metrics.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
 import { createContext } from './create-worker.ts';
@@ -98,7 +100,7 @@ function addVerb(program: Command, verb: Verb): Command {
   if (verb.name === 'run') {
     command
       .option('--watch', 'Stay, and run jobs as they become due, until stopped by SIGTERM or Ctrl-C.')
-      .option('--health-port <n>', 'With --watch: answer GET /healthz on this port.')
+      .option('--health-port <n>', 'With --watch: answer GET /healthz and GET /metrics on this port.')
       .option(
         '--grace-seconds <n>',
         `How long after SIGTERM or Ctrl-C this process may live, 10 to 3600. Jobs may end until 10 s before, and are handed back then. Default: ${ORDERLY_END_SECONDS}.`,
@@ -162,7 +164,9 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
     });
     for (const warning of warnings) log.warning(warning);
     const grace = graceSeconds === undefined ? ORDERLY_END_SECONDS : graceOf(String(graceSeconds));
-    await using health = healthPort === undefined ? null : await serveHealth(portOf(String(healthPort)));
+    const metrics = async () => openMetrics(await openQueue(connection, VERSION).queue.metrics());
+    await using health =
+      healthPort === undefined ? null : await serveHealth(portOf(String(healthPort)), { metrics });
     const host = {
       env,
       hostScript: HOST_SCRIPT,

@@ -140,3 +140,44 @@ export const papersReply = z.object({
   ),
   next: z.string().nullable(),
 });
+
+const lane = { queue: z.string(), job_type: z.string() };
+
+export const metricsReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  /** Attempts and times are of this long. */
+  window_seconds: z.number(),
+  /** There were more attempts than it looked at. */
+  is_partial: z.boolean(),
+  jobs: z.array(
+    z.object({
+      ...lane,
+      due: z.number(),
+      scheduled: z.number(),
+      blocked: z.number(),
+      running: z.number(),
+      failed: z.number(),
+      disabled: z.number(),
+      oldest_due_seconds: z.number().nullable(),
+    }),
+  ),
+  /** `outcome` is success or a failure kind. */
+  attempts: z.array(z.object({ ...lane, outcome: z.string(), count: z.number() })),
+  bounds: z.object({ wait: z.array(z.number()), run: z.array(z.number()) }),
+  times: z.array(
+    z.object({
+      ...lane,
+      kind: z.enum(['wait', 'run']),
+      /** How many of the bounds these times reach. */
+      bucket: z.number().int(),
+      count: z.number(),
+      sum: z.number(),
+    }),
+  ),
+  /** Queues that start nothing now. */
+  paused: z.array(z.string()),
+  workers: z.number(),
+  last_worker_seconds: z.number().nullable(),
+});
+export type MetricsReply = z.infer<typeof metricsReply>;

@@ -1,6 +1,7 @@
 import {
   bulkReply,
   countReply,
+  metricsReply,
   outcomesReply,
   overviewReply,
   papersReply,
@@ -57,6 +58,8 @@ export const controlCalls = (call: Rpc) => ({
     call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
   /** How the queue is doing now, and how it did in the last hours. */
   overview: (hours: number) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
+  /** What a monitoring system asks for: counts now, and the attempts of the last hour. */
+  metrics: () => call('cloud_jobs_metrics', {}, metricsReply),
   /** How the last 30 occurrences of each recurring job ended, oldest first. */
   outcomes: (jobIds: readonly string[]) =>
     call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),

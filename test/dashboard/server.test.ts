@@ -52,6 +52,36 @@ const post = (
   });
 };
 
+/** A GET as a monitoring system sends it. */
+const scrape = async ({ app }: Dashboard, authorization?: string) => {
+  const response = await app.request(`http://${HOST}/metrics`, {
+    headers: { host: HOST, ...(authorization && { authorization }) },
+  });
+  return { status: response.status, text: await response.text() };
+};
+const basic = (password: string) => `Basic ${Buffer.from(`prometheus:${password}`).toString('base64')}`;
+
+describe('GET /metrics', () => {
+  it('needs the password, as basic or bearer authentication', async () => {
+    const open = dashboard({ password: 'open-sesame' });
+    for (const authorization of [undefined, basic('wrong'), 'Bearer wrong', 'Basic !', basic('')]) {
+      expect((await scrape(open, authorization)).status).toBe(401);
+    }
+    for (const authorization of [basic('open-sesame'), 'Bearer open-sesame']) {
+      const { status, text } = await scrape(open, authorization);
+      expect(status).toBe(200);
+      expect(text).toMatch(/# EOF\n$/);
+    }
+  });
+
+  it('is closed to everybody if there is no password', async () => {
+    const closed = dashboard();
+    const token = closed.sessions.oneTimeToken ?? '';
+    expect((await scrape(closed, `Bearer ${token}`)).status).toBe(401);
+    expect((await scrape(closed, basic(''))).status).toBe(401);
+  });
+});
+
 /** Signs in and returns the cookie. */
 async function signIn(to: Dashboard, secret = to.sessions.oneTimeToken): Promise<string> {
   const response = await post(to, '/api/sign-in', { secret });

@@ -9,6 +9,7 @@ const FILE = readFileSync(new URL('../../sql/optional/viewer-role.sql', import.m
 const READS = [
   'count',
   'list',
+  'metrics',
   'outcomes',
   'overview',
   'paper_list',

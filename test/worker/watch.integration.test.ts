@@ -63,7 +63,7 @@ describe('a worker that stays', () => {
 describe('its health', () => {
   it('is bad once the worker has not turned for a minute', async () => {
     let now = 0;
-    await using health = await serveHealth(0, () => now);
+    await using health = await serveHealth(0, { now: () => now });
     const ask = async (path = '/healthz') => (await fetch(`http://127.0.0.1:${health.port}${path}`)).status;
     expect(await ask()).toBe(200);
     now = 61_000;

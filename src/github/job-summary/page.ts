@@ -6,9 +6,9 @@ import type { Check } from '../../commands/check.ts';
 import { QUEUE_HEAD, queueCells } from '../../commands/queue-table.ts';
 import { unattendedWords } from '../../commands/unattended.ts';
 import type { VerbReply } from '../../queue/replies.ts';
-
 import { plural } from '../../text/format.ts';
 import { changedStatus } from '../../text/job-words.ts';
+import { openMetrics } from '../../text/open-metrics.ts';
 import { fitPage, type Rows, type Section } from './fit.ts';
 import { jobTable } from './job-table.ts';
 import { block, small, warningLines, words } from './markdown.ts';
@@ -116,6 +116,8 @@ function sections(answer: Answer, now: Date): Section[] {
           rows: answer.reply.queues.map((row) => queueCells(row, now).map((cell) => words(cell, 500))),
         },
       ];
+    case 'metrics':
+      return ['### Metrics', block(openMetrics(answer.reply), 100_000)];
     case 'doctor':
       return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
   }
