@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { runSql } from '../local-supabase/database.ts';
 import { startPostgres } from '../local-supabase/postgres.ts';
 import { createProject } from '../local-supabase/project.ts';
-import { sourceComments } from './sql-reference/comments.ts';
-import { CATALOG_SQL, type Catalog, sqlReference } from './sql-reference/page.ts';
+import { sourceComments } from '../test/support/sql-reference/comments.ts';
+import { CATALOG_SQL, type Catalog, sqlReference } from '../test/support/sql-reference/page.ts';
 
 const postgres = await startPostgres({ durable: false });
 try {

@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { sourceComments } from '../scripts/sql-reference/comments.ts';
-import { CATALOG_SQL, type Catalog, sqlReference } from '../scripts/sql-reference/page.ts';
 import { readJobsFile } from '../src/commands/jobs-file.ts';
 import { parsePaperFetchConfig } from '../src/handlers/paper-fetch/config.ts';
 import { jobFilter, queueChanges } from '../src/queue/filter.ts';
 import { codeBlocks } from './support/code-blocks.ts';
 import { installExtensions } from './support/extensions.ts';
+import { sourceComments } from './support/sql-reference/comments.ts';
+import { CATALOG_SQL, type Catalog, sqlReference } from './support/sql-reference/page.ts';
 import { startTestProject } from './support/stack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

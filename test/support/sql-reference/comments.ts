@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-const folders = ['../../sql/tables/', '../../sql/functions/'].map((path) => new URL(path, import.meta.url));
+const folders = ['../../../sql/tables/', '../../../sql/functions/'].map(
+  (path) => new URL(path, import.meta.url),
+);
 
 /** What the files of sql/ say about the things they make. */
 export interface Comments {

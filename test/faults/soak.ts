@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { runFaults } from '../test/faults/fault-run.ts';
-import { figures } from '../test/faults/figures.ts';
+import { runFaults } from './fault-run.ts';
+import { figures } from './figures.ts';
 
 function number(text: string): number {
   const value = Number(text);

@@ -155,7 +155,9 @@ function functionPart(name: string, catalog: Catalog, comments: Comments): strin
   const found = catalog.functions.find((one) => one.name === name);
   const comment = comments.functions.get(name);
   if (!found)
-    throw new Error(`${name} is not in the schema: correct the chapters in scripts/sql-reference/page.ts.`);
+    throw new Error(
+      `${name} is not in the schema: correct the chapters in test/support/sql-reference/page.ts.`,
+    );
   if (comment === undefined) throw new Error(`${name} has no comment above it in sql/functions.`);
   const given = splitArguments(found.arguments);
   const refusals = refusalsOf(name, catalog);
