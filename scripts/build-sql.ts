@@ -9,6 +9,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 const TABLES = [
   'jobs',
   'job-checks',
+  'dependencies',
   'executions',
   'indexes',
   'workers',

@@ -199,8 +199,9 @@ alter table public.cloud_jobs
   -- Which of the places of its key a locked job has, 1 to concurrency_limit.
   add column if not exists concurrency_slot integer not null default 1,
   -- True while other jobs with the same concurrency key go first. Such a row is not in the index of the claim, so a
-  -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next.
-  add column if not exists blocked boolean not null default false,
+  -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next. Null while the job waits for its
+  -- parents (cloud_job_dependencies): such a row is in no index of jobs that could start.
+  add column if not exists blocked boolean default false,
   -- Counts the times the job started anew: each occurrence of a schedule, each "run again".
   add column if not exists occurrence integer not null default 1,
   -- The execution that holds the lock. Every write that ends or renews an attempt must name it.
@@ -243,6 +244,126 @@ begin
   end if;
 end
 $$;
+
+-- ==== tables/dependencies =======================================================================
+
+-- Dependencies: a job that starts when its parents have finished.
+--
+-- One row for each pair of child and parent; nothing is counted. A child that waits for its parents has blocked = null, which
+-- keeps it out of the index of the claim. The triggers here act when a parent with children ends, for every writer, and
+-- cost nothing for other jobs. Row locks of children are never waited for: what another transaction holds is left for the
+-- next claim (cloud_jobs_pass_on), so two parents that end at the same moment cannot deadlock.
+create table if not exists public.cloud_job_dependencies (
+  job_id     text not null references public.cloud_jobs (job_id) on delete cascade,
+  -- No foreign key: the row outlives a deleted parent, and says why the child was cancelled.
+  parent_id  text not null,
+  -- What the child calls the parent. The id of the parent unless the parent was enqueued with a ref.
+  ref        text not null,
+  -- The place of the parent in depends_on.
+  position   integer not null,
+  -- What becomes of the child if the parent fails or is deleted. cancel: it is cancelled. run: it runs all the same. wait: it
+  -- waits until the parent has been retried and succeeds.
+  on_failure text not null default 'cancel' check (on_failure in ('cancel', 'run', 'wait')),
+  -- How the parent ended. Null while the child waits for it.
+  outcome    text check (outcome in ('success', 'failed', 'deleted')),
+  -- The job whose failure is the root cause, if the parent did not succeed.
+  root_id    text,
+  -- Whether the child knows: it was released or cancelled, or waits for other parents only.
+  passed_on  boolean not null default false,
+  primary key (job_id, parent_id)
+);
+alter table public.cloud_job_dependencies enable row level security;
+create index if not exists cloud_job_dependencies_parent on public.cloud_job_dependencies (parent_id);
+create index if not exists cloud_job_dependencies_root on public.cloud_job_dependencies (root_id) where root_id is not null;
+-- What a child still waits for. Read from its end: parents tend to end in the order of their ids.
+create index if not exists cloud_job_dependencies_open on public.cloud_job_dependencies (job_id, parent_id) where not passed_on;
+-- Ends of parents that their children do not know of yet. Nearly always empty.
+create index if not exists cloud_job_dependencies_unpassed on public.cloud_job_dependencies (job_id, parent_id)
+  where outcome is not null and not passed_on;
+
+alter table public.cloud_jobs
+  -- True if the job was enqueued with depends_on: it has rows in cloud_job_dependencies.
+  add column if not exists has_parents boolean,
+  -- True if other jobs depend on this one.
+  add column if not exists has_children boolean;
+-- squawk-ignore ban-drop-not-null
+alter table public.cloud_jobs alter column blocked drop not null;
+
+-- Only a job that may still start waits for its parents.
+create or replace function public.cloud_jobs_stop_waiting()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.blocked := false;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_stop_waiting
+  before update of status, blocked on public.cloud_jobs
+  for each row
+  when (new.blocked is null and new.status in ('locked', 'success', 'failed'))
+  execute function public.cloud_jobs_stop_waiting();
+
+-- Records how a parent ended, for its children; a trigger at the end of the statement tells them. In between lies a setting of the
+-- transaction, so the second trigger costs nothing for statements that end no parent.
+create or replace function public.cloud_jobs_record_outcome()
+returns trigger
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  ended constant text := case when tg_op = 'DELETE' then 'deleted' else new.status end;
+  -- A parent that was cancelled because of a parent of its own passes on the root cause.
+  never_ran constant boolean := tg_op = 'UPDATE' and new.last_execution is null;
+begin
+  update public.cloud_job_dependencies d set outcome = ended,
+    root_id = case when ended <> 'success' then public.cloud_jobs_root_of(old.job_id, never_ran) end
+  where d.parent_id = old.job_id and d.outcome is null and (ended <> 'failed' or d.on_failure <> 'wait');
+  -- While children are told, those that are cancelled are parents that end: their turn comes in the same loop.
+  if found and coalesce(current_setting('cloud_jobs.parents', true), '') <> 'pass on' then
+    perform set_config('cloud_jobs.parents', 'ended', true);
+  end if;
+  return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+
+-- By its name the last of the triggers before an update: the others may change the status.
+create or replace trigger cloud_jobs_tell_children
+  before update of status, current_retries, max_retries, finished_at on public.cloud_jobs
+  for each row
+  when (new.has_children and new.status in ('success', 'failed') and new.finished_at is not null
+    and (old.status not in ('success', 'failed') or old.finished_at is null))
+  execute function public.cloud_jobs_record_outcome();
+
+create or replace trigger cloud_jobs_tell_children_deleted
+  before delete on public.cloud_jobs
+  for each row
+  when (old.has_children)
+  execute function public.cloud_jobs_record_outcome();
+
+create or replace function public.cloud_jobs_parents_ended()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform public.cloud_jobs_pass_on();
+  return null;
+end
+$$;
+
+create or replace trigger cloud_jobs_parents_ended
+  after update of status, current_retries, max_retries, finished_at or delete on public.cloud_jobs
+  for each statement
+  when (current_setting('cloud_jobs.parents', true) = 'ended')
+  execute function public.cloud_jobs_parents_ended();
 
 -- ==== tables/executions =========================================================================
 
@@ -1014,6 +1135,132 @@ begin
 end
 $$;
 
+-- ==== functions/add-dependencies ================================================================
+
+-- What is wrong with the dependencies of one item of cloud_jobs_enqueue, taken by itself; null if nothing is.
+create or replace function public.cloud_jobs_dependency_fault(item_param jsonb)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case
+    when jsonb_typeof(item_param->'ref') not in ('string', 'null') or item_param->>'ref' !~ '^[A-Za-z_][A-Za-z0-9_-]*$'
+      or length(item_param->>'ref') > 100 then 'has a ref that is not 1 to 100 letters, digits and _ -, and begins with a letter'
+    when item_param->>'on_parent_failure' not in ('cancel', 'run', 'wait') then 'has an on_parent_failure that is not cancel, run or wait'
+    when jsonb_typeof(item_param->'depends_on') = 'null' or not item_param ? 'depends_on' then
+      case when item_param->>'on_parent_failure' is not null then 'has an on_parent_failure without depends_on' end
+    when jsonb_typeof(item_param->'depends_on') <> 'array'
+      or jsonb_path_exists(item_param, '$.depends_on[*] ? (@.type() != "string")')
+      then 'has a depends_on that is not a list of refs and job ids'
+    when jsonb_array_length(item_param->'depends_on') > 20000 then 'depends on more than 20000 jobs'
+    when (select count(*) > count(distinct p.parent) from jsonb_array_elements_text(item_param->'depends_on') as p (parent))
+      then 'names a job twice in depends_on'
+    when item_param->>'schedule' is not null and jsonb_array_length(item_param->'depends_on') > 0
+      then 'has both schedule and depends_on, and a recurring job cannot depend on others'
+  end
+$$;
+
+-- Adds the dependencies of a batch of jobs that was just inserted: the second half of cloud_jobs_enqueue.
+--
+-- items: as there. jobs: its reply, in the same order. A job that was there before keeps the dependencies it has, so a repeat
+-- changes nothing. A child of jobs that have all finished is due at once.
+--
+-- Locks the rows of the parents in the order of job_id: a parent that ends at this moment ends either before or after.
+create or replace function public.cloud_jobs_add_dependencies(items_param jsonb, jobs_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+  -- {ref: {"ordinal", "job_id"}} and {job_id: ordinal} of the entries.
+  refs jsonb;
+  ordinals jsonb;
+  edges jsonb;
+  parents text[];
+  wrong record;
+begin
+  select r.ordinal, r.name, r.ref into wrong
+  from (
+    select i.ordinal, i.item->>'name' as name, i.item->>'ref' as ref,
+      row_number() over (partition by i.item->>'ref' order by i.ordinal) as turn
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    where i.item->>'ref' is not null) r
+  where r.turn > 1 order by r.ordinal limit 1;
+  if found then
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, format('has the ref %s of an earlier job of the batch', to_json(wrong.ref)));
+  end if;
+
+  select coalesce(jsonb_object_agg(items_param->(j.ordinal - 1)::integer->>'ref', jsonb_build_object('ordinal', j.ordinal, 'job_id', j.job->>'job_id'))
+      filter (where items_param->(j.ordinal - 1)::integer->>'ref' is not null), '{}'),
+    jsonb_object_agg(j.job->>'job_id', j.ordinal) filter (where (j.job->>'created')::boolean)
+  into refs, ordinals
+  from jsonb_array_elements(jobs_param) with ordinality as j (job, ordinal);
+
+  select jsonb_agg(jsonb_build_object('ordinal', e.ordinal, 'name', e.name, 'job_id', e.job_id, 'ref', e.ref,
+    'position', e.position, 'on_failure', e.on_failure, 'parent_id', e.parent_id))
+  into edges
+  from (
+    select i.ordinal, i.item->>'name' as name, j.job->>'job_id' as job_id, d.ref, d.position,
+      coalesce(i.item->>'on_parent_failure', 'cancel') as on_failure,
+      case
+        when (refs->d.ref->>'ordinal')::integer < i.ordinal then refs->d.ref->>'job_id'
+        -- An entry that is not earlier is no parent, so there are no cycles.
+        when (ordinals->>d.ref)::integer >= i.ordinal then null
+        else (select p.job_id from public.cloud_jobs p where p.job_id = d.ref)
+      end as parent_id
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
+    join jsonb_array_elements(jobs_param) with ordinality as j (job, ordinal) on j.ordinal = i.ordinal
+    cross join jsonb_array_elements_text(i.item->'depends_on') with ordinality as d (ref, position)
+    where jsonb_typeof(i.item->'depends_on') = 'array' and (j.job->>'created')::boolean
+      and not exists (select from public.cloud_job_dependencies was where was.job_id = j.job->>'job_id')
+  ) e;
+  if edges is null then
+    return;
+  end if;
+  select e.* into wrong
+  from jsonb_to_recordset(edges) as e (ordinal bigint, name text, ref text, parent_id text)
+  where e.parent_id is null order by e.ordinal limit 1;
+  if found then
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, format('depends on %s, which is %s', to_json(left(wrong.ref, 100)),
+      case when refs ? wrong.ref or ordinals ? wrong.ref then 'not an earlier job of the batch' else 'neither the ref of an earlier job of the batch nor the id of a job' end));
+  end if;
+
+  parents := array(select distinct e.parent_id from jsonb_to_recordset(edges) as e (parent_id text));
+  perform from public.cloud_jobs p where p.job_id = any (parents) order by p.job_id for no key update;
+  -- A child gets the results of its parents, so a key may name only parents in its own queues.
+  if public.cloud_jobs_allowed_queues() is not null then
+    perform public.cloud_jobs_check_queues(array(
+      select distinct p.queue from public.cloud_jobs p where p.job_id = any (parents)));
+  end if;
+  select e.ordinal, e.name, e.ref into wrong
+  from jsonb_to_recordset(edges) as e (ordinal bigint, name text, ref text, parent_id text)
+  join public.cloud_jobs p on p.job_id = e.parent_id and p.schedule is not null
+  order by e.ordinal limit 1;
+  if found then
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, format('depends on %s, which is recurring and so never ends', to_json(left(wrong.ref, 100))));
+  end if;
+
+  update public.cloud_jobs p set has_children = true where p.job_id = any (parents) and p.has_children is not true;
+  insert into public.cloud_job_dependencies (job_id, parent_id, ref, position, on_failure, outcome, root_id)
+  select e.job_id, e.parent_id, e.ref, e.position, e.on_failure, ended.status,
+    case when ended.status = 'failed' then public.cloud_jobs_root_of(e.parent_id, ended.never_ran) end
+  from jsonb_to_recordset(edges) as e (job_id text, parent_id text, ref text, position integer, on_failure text)
+  left join lateral (
+    select p.status, p.last_execution is null as never_ran from public.cloud_jobs p
+    where p.job_id = e.parent_id and p.status in ('success', 'failed') and p.finished_at is not null
+      and (p.status = 'success' or e.on_failure <> 'wait')
+  ) ended on true
+  on conflict do nothing;
+  update public.cloud_jobs c set has_parents = true, blocked = null
+  from (select distinct e.job_id from jsonb_to_recordset(edges) as e (job_id text)) e
+  where c.job_id = e.job_id;
+  perform public.cloud_jobs_pass_on();
+end
+$$;
+
 -- ==== functions/allowed-queues ==================================================================
 
 -- The queues that the caller may use; null for all of them.
@@ -1505,10 +1752,12 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict', 'concurrency_limit'];
+    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit'];
+    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
+    'ref', 'depends_on', 'on_parent_failure'];
+  dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -1578,6 +1827,7 @@ begin
       when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
         then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
       when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
+      when i.item ?| dependent and public.cloud_jobs_dependency_fault(i.item) is not null then public.cloud_jobs_dependency_fault(i.item)
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (
           select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)
@@ -1734,6 +1984,7 @@ begin
     where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param, 500);
+    perform public.cloud_jobs_pass_on();
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
     begin
       select p.picked, p.set_aside into picked, set_aside
@@ -1778,7 +2029,7 @@ begin
       -- A plain write may store infinity, which clients cannot read. A row of the first schema may have no created_at.
       greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
         as scheduled_for,
-      j.unique_key, j.concurrency_key, greatest(least(j.run_at, latest), earliest) as run_at,
+      j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents, greatest(least(j.run_at, latest), earliest) as run_at,
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
@@ -1790,6 +2041,7 @@ begin
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
+      or exists (select from public.cloud_job_dependencies d where d.outcome is not null and not d.passed_on)
       or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
     'next_due_seconds', case when coalesce(cardinality(picked), 0) = 0 then
       public.cloud_jobs_next_due(public.cloud_jobs_open_queues(queues_param), job_types_param) end,
@@ -1998,7 +2250,7 @@ $$;
 --
 -- Returns the job id: the new one, or that of the unfinished job with the same unique key. A recurring job: select
 -- cloud_jobs_create('Nightly report', 'custom', '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param =>
--- 'Europe/Berlin').
+-- 'Europe/Berlin'). A job that starts when another has succeeded: depends_on_param => array['the id of that job'].
 create or replace function public.cloud_jobs_create(
   name_param text,
   job_type_param text,
@@ -2018,7 +2270,9 @@ create or replace function public.cloud_jobs_create(
   expires_at_param timestamptz default null,
   expires_in_seconds_param integer default null,
   on_conflict_param text default null,
-  concurrency_limit_param integer default null)
+  concurrency_limit_param integer default null,
+  depends_on_param text[] default null,
+  on_parent_failure_param text default null)
 returns text
 language sql
 set search_path = ''
@@ -2030,7 +2284,8 @@ as $$
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
-    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param,
+    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- ==== functions/cron ============================================================================
@@ -2207,6 +2462,70 @@ begin
 end
 $$;
 
+-- ==== functions/dependencies ====================================================================
+
+-- Whether a job that has not finished depends on this one, and may still read its result.
+create or replace function public.cloud_jobs_is_needed(job_id_param text)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from public.cloud_job_dependencies d
+    join public.cloud_jobs c on c.job_id = d.job_id
+    where d.parent_id = job_id_param and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
+$$;
+
+-- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, and how many there are.
+create or replace function public.cloud_jobs_family(job_id_param text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'parents', (
+      select coalesce(jsonb_agg(jsonb_build_object('job_id', d.parent_id, 'ref', d.ref, 'name', p.name,
+        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by d.position), '[]')
+      from (
+        select * from public.cloud_job_dependencies where job_id = job_id_param order by position limit 100) d
+      left join public.cloud_jobs p on p.job_id = d.parent_id),
+    'parent_count', (select count(*) from public.cloud_job_dependencies d where d.job_id = job_id_param),
+    'children', (
+      select coalesce(jsonb_agg(jsonb_build_object('job_id', c.job_id, 'ref', d.ref, 'name', c.name,
+        'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by c.job_id), '[]')
+      from (
+        select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id limit 100) d
+      join public.cloud_jobs c on c.job_id = d.job_id),
+    'child_count', (select count(*) from public.cloud_job_dependencies d where d.parent_id = job_id_param))
+$$;
+
+-- The parents of a job with their results, in the order of depends_on, for its handler.
+--
+-- [{"ref", "job_id", "name", "status", "result"}]. Results beyond 1 MiB in all are null with "left_out": true. status is null if
+-- the parent was deleted.
+create or replace function public.cloud_jobs_parent_results(job_id_param text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('ref', r.ref, 'job_id', r.parent_id, 'name', r.name, 'status', r.status)
+    || case when r.bytes <= 1048576 then jsonb_build_object('result', r.result) else '{"result": null, "left_out": true}' end
+    order by r.position), '[]')
+  from (
+    select d.ref, d.parent_id, d.position, p.name, p.status, e.result,
+      sum(coalesce(octet_length(e.result::text), 0)) over (order by d.position) as bytes
+    from public.cloud_job_dependencies d
+    left join public.cloud_jobs p on p.job_id = d.parent_id
+    left join lateral (
+      select e.result from public.cloud_job_executions e
+      where e.job_id = d.parent_id and e.status = 'success'
+      order by e.started_at desc, e.execution_id desc limit 1) e on true
+    where d.job_id = job_id_param) r
+$$;
+
 -- ==== functions/disable =========================================================================
 
 -- Takes a job out of the queue until it is enabled again.
@@ -2260,7 +2579,7 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'papers', 'cloud_jobs_paper_queries',
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'papers', 'cloud_jobs_paper_queries',
         'job_statistics')
   ),
   routine as (
@@ -2769,10 +3088,13 @@ $$;
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
 -- "expires_at" | "expires_in_seconds", "on_conflict",
--- "concurrency_limit", "job_id"}].
+-- "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
+--
+-- depends_on: refs of earlier items, or ids of jobs. The job starts when all of them have succeeded. on_parent_failure says what
+-- becomes of it if one fails for good or is deleted: cancel (the default), run, or wait for the one to succeed after all.
 --
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items; replaced is added for on_conflict replace and next.
 --
@@ -2899,6 +3221,9 @@ begin
 
   if settled <> '{}' then
     reply := public.cloud_jobs_merge_replies(settled, reply);
+  end if;
+  if items_param @> '[{"depends_on": []}]' then
+    perform public.cloud_jobs_add_dependencies(items_param, reply::jsonb);
   end if;
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::json));
@@ -4227,6 +4552,113 @@ as $$
   select jsonb_build_object('v', 1, 'total_papers', (select count(*) from public.papers))
 $$;
 
+-- ==== functions/pass-on =========================================================================
+
+-- Tells children how their parents ended: releases those that wait for no other parent, and cancels those whose policy says so.
+--
+-- Called by a trigger at the end of each statement that ends parents, and by every claim for what was left: children that another
+-- transaction has locked, and whatever is beyond 20,000 pairs or 1,000 generations of one call. Returns how many pairs it
+-- handled. A repeat handles nothing twice.
+--
+-- A released child is due now unless its own time is later. Children are locked in the order of job_id.
+--
+-- Planner settings: see sql/README.md.
+create or replace function public.cloud_jobs_pass_on()
+returns integer
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  most constant integer := 20000;
+  handled integer := 0;
+  passed integer;
+  children text[];
+  failed jsonb;
+begin
+  if not exists (select from public.cloud_job_dependencies d where d.outcome is not null and not d.passed_on) then
+    return 0;
+  end if;
+  perform set_config('cloud_jobs.parents', 'pass on', true);
+  -- Children that are cancelled here are the parents of the next generation.
+  for generation in 1..1000 loop
+    with held as materialized (
+      select e.pair
+      from (
+        select d.ctid as pair, d.job_id from public.cloud_job_dependencies d
+        where d.outcome is not null and not d.passed_on
+        -- Not the order of the primary key, whose index holds every pair there is.
+        order by d.job_id || '', d.parent_id limit most - handled) e
+      cross join lateral (
+        select from public.cloud_jobs c where c.job_id = e.job_id for update of c skip locked
+      ) child
+    ),
+    passed as (
+      -- By the place of the rows: the planner cannot choose another way, whatever the statistics say.
+      update public.cloud_job_dependencies d set passed_on = true
+      where d.ctid = any (array(select held.pair from held)) and not coalesce(d.passed_on, false)
+      returning d.job_id, d.outcome, d.on_failure, d.root_id
+    )
+    select count(*), array_agg(distinct p.job_id),
+      jsonb_object_agg(p.job_id, p.root_id) filter (where p.outcome <> 'success' and p.on_failure <> 'run')
+    into passed, children, failed
+    from passed p;
+    exit when passed = 0;
+    handled := handled + passed;
+
+    if failed is not null then
+      update public.cloud_jobs c set status = 'failed', finished_at = now(),
+        error_message = public.cloud_jobs_not_run_words(f.root_id)
+      from jsonb_each_text(failed) as f (job_id, root_id)
+      where c.job_id = f.job_id and c.blocked is null and c.status in ('waiting', 'disabled');
+    end if;
+    -- A statement of its own: it sees what another transaction passed on before it let go of the child.
+    update public.cloud_jobs c set blocked = false, run_at = greatest(c.run_at, now())
+    from unnest(children) as held (job_id)
+    where c.job_id = held.job_id and c.blocked is null
+      -- From the end of the index: its beginning holds the dead entries of parents that have ended.
+      and (select d.job_id from public.cloud_job_dependencies d
+        where d.job_id = c.job_id and not d.passed_on order by d.job_id desc, d.parent_id desc limit 1) is null;
+    exit when handled >= most;
+  end loop;
+  perform set_config('cloud_jobs.parents', '', true);
+  return handled;
+end
+$$;
+
+-- Why a job was cancelled that depends on another: names the job at the root, and its error.
+create or replace function public.cloud_jobs_not_run_words(root_id_param text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(
+    (select format('Not run: it depends on the job %s (%s), which failed%s', to_json(left(j.name, 80)), j.job_id,
+        coalesce(': ' || left(j.error_message, 500), '.'))
+      from public.cloud_jobs j where j.job_id = root_id_param),
+    format('Not run: it depends on the job %s, which was deleted.', root_id_param))
+$$;
+
+-- The root cause of the failure of a job: the job itself, or if it was cancelled because of a parent, the root cause there.
+create or replace function public.cloud_jobs_root_of(job_id_param text, never_ran_param boolean)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(
+    (select d.root_id from public.cloud_job_dependencies d
+      where never_ran_param and d.job_id = job_id_param and d.root_id is not null and d.on_failure <> 'run' and d.passed_on
+      order by d.position limit 1),
+    job_id_param)
+$$;
+
 -- ==== functions/peek ============================================================================
 
 -- What a claim would find now, in its order, without taking it.
@@ -4564,7 +4996,7 @@ $$;
 -- older than so many days.
 --
 -- Null leaves a kind alone. Reply: {"v", "executions", "jobs", "more"}; call it again while more is true. Never touches a
--- job that is running, waiting, disabled or recurring. An execution that still says "running" though its job does not run
+-- job that is running, waiting, disabled or recurring, nor one that an unfinished job depends on. An execution that still says "running" though its job does not run
 -- counts as ended. Calls take turns (an advisory lock).
 create or replace function public.cloud_jobs_prune(
   executions_days_param double precision default null, jobs_days_param double precision default null,
@@ -4596,6 +5028,8 @@ begin
       where (e.status <> 'running' or not exists (
           select from public.cloud_jobs j where j.job_id = e.job_id and j.status = 'locked'
             and coalesce(j.locked_execution_id, e.execution_id) = e.execution_id))
+        and not exists (
+          select from public.cloud_jobs j where j.job_id = e.job_id and j.has_children and public.cloud_jobs_is_needed(j.job_id))
         and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
@@ -4609,6 +5043,7 @@ begin
       select j.job_id from public.cloud_jobs j
       where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
         and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
+        and not (coalesce(j.has_children, false) and public.cloud_jobs_is_needed(j.job_id))
       order by j.finished_at
       limit limit_param
       for update skip locked
@@ -4919,6 +5354,51 @@ begin
 end
 $$;
 
+-- ==== functions/retry-with-dependents ===========================================================
+
+-- Runs a job again as cloud_jobs_retry does, and puts back the jobs that were cancelled because it failed: they wait for it anew.
+--
+-- A job whose unique key another unfinished job has by now stays cancelled, and so does one with another parent that failed.
+-- The answer has "dependents", the number of jobs that wait again. Locks the job row, then those rows in the order of job_id. A
+-- repeat changes nothing.
+create or replace function public.cloud_jobs_retry_with_dependents(job_id_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  answer jsonb := public.cloud_jobs_retry(job_id_param);
+  dependents text[];
+begin
+  if not (answer->>'applied')::boolean then
+    return answer || '{"dependents": 0}';
+  end if;
+  dependents := array(
+    select c.job_id from public.cloud_jobs c
+    where c.job_id in (
+        select d.job_id from public.cloud_job_dependencies d where d.root_id = job_id_param and d.on_failure <> 'run')
+      and c.status = 'failed' and c.last_execution is null and starts_with(c.error_message, 'Not run: ')
+      and not exists (
+        select from public.cloud_jobs twin
+        where twin.queue = c.queue and twin.unique_key = c.unique_key and twin.job_id <> c.job_id
+          and twin.status in ('waiting', 'locked', 'disabled') and twin.finished_at is null)
+    order by c.job_id
+    for update);
+  update public.cloud_jobs c set status = 'waiting', run_at = now(), current_retries = 0, occurrence = c.occurrence + 1,
+    error_message = null, finished_at = null, cancel_requested_at = null, blocked = null
+  where c.job_id = any (dependents);
+  update public.cloud_job_dependencies d set outcome = null, root_id = null, passed_on = false
+  from public.cloud_jobs p
+  where d.job_id = any (dependents) and p.job_id = d.parent_id and p.finished_at is null;
+  -- What another parent has spoiled is cancelled again, because of that one.
+  update public.cloud_job_dependencies d set passed_on = false
+  where d.job_id = any (dependents) and d.outcome <> 'success' and d.on_failure <> 'run';
+  perform public.cloud_jobs_pass_on();
+  return answer || jsonb_build_object('dependents', (
+    select count(*) from public.cloud_jobs c where c.job_id = any (dependents) and c.blocked is null and c.status = 'waiting'));
+end
+$$;
+
 -- ==== functions/row =============================================================================
 
 -- A job as cloud_jobs_list, cloud_jobs_show and cloud_jobs_peek report it.
@@ -4931,7 +5411,8 @@ as $$
   select jsonb_build_object(
     'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
     'handler', job.config->>'handler',
-    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', job.blocked,
+    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', coalesce(job.blocked, false),
+    'waits_for_parents', job.status in ('waiting', 'disabled') and job.blocked is null,
     'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
@@ -5093,7 +5574,7 @@ $$;
 
 -- One job with its config and its newest executions.
 --
--- Reply: {"v", "now", "job", "executions"}. job is null if there is none with this id. Changes nothing.
+-- Reply: {"v", "now", "job", "executions", "family"}. family: see cloud_jobs_family; null if the job depends on none and none on it. job is null if there is none with this id. Changes nothing.
 create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
 returns jsonb
 language sql
@@ -5103,6 +5584,8 @@ as $$
   select jsonb_build_object('v', 1, 'now', now(),
     'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
       from public.cloud_jobs j where j.job_id = job_id_param),
+    'family', (select public.cloud_jobs_family(j.job_id) from public.cloud_jobs j
+      where j.job_id = job_id_param and (j.has_parents or j.has_children)),
     'executions', coalesce((
       select jsonb_agg(jsonb_build_object(
         'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
@@ -5885,7 +6368,7 @@ begin
     select format('table public.%I', c.relname) as name, c.relkind
     from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_jobs_schema', 'job_statistics')
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_jobs_schema', 'job_statistics')
   loop
     execute format('revoke all on %s from public, anon, authenticated', object.name);
     execute format('grant %s on %s to service_role',
@@ -5922,13 +6405,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '088d4ec197e11f81' and earlier->>'server' = server then
+  if earlier->>'tables' = '97e9d37f259df7b2' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '088d4ec197e11f81', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '97e9d37f259df7b2', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

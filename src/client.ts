@@ -7,7 +7,7 @@ import type { ExecutionRow, JobRow } from './queue/job.ts';
 import { createQueue } from './queue/queue.ts';
 import type { NewJob } from './queue/requests.ts';
 import { createRpc } from './queue/rpc.ts';
-import type { JobStatus, Json, OnConflict } from './queue/types.ts';
+import type { JobStatus, Json, OnConflict, OnParentFailure } from './queue/types.ts';
 import { checkAgainst } from './standard-schema.ts';
 import { VERSION } from './version.ts';
 
@@ -70,8 +70,20 @@ export interface EnqueueOptions {
   readonly expiresAt?: Date | string;
   /** The same, counted from when the job (each occurrence of a schedule) is due. */
   readonly expiresInSeconds?: number;
+  /** Ids of jobs: this one starts when all of them have succeeded. In `enqueueAll` also refs of earlier jobs of the list. */
+  readonly dependsOn?: readonly string[];
+  /** If one of those fails for good: `cancel` this job (the default), `run` it all the same, or `wait` for a retry. */
+  readonly onParentFailure?: OnParentFailure;
   /** Chosen by the caller, it makes calling twice add the job once. */
   readonly jobId?: string;
+}
+
+/** One job of `enqueueAll`. */
+export interface ListedJob extends EnqueueOptions {
+  readonly handler: AnyHandler | string;
+  readonly config?: JobConfig;
+  /** What later jobs of the list name in `dependsOn`. */
+  readonly ref?: string;
 }
 
 export interface Enqueued {
@@ -111,6 +123,11 @@ export interface Client {
     config: NoInfer<ConfigOf<Handler>>,
     options?: EnqueueOptions,
   ): Promise<Enqueued>;
+  /**
+   * Adds several jobs, all or none. They may depend on each other: `ref: 'fetch'` names one, and a later one says
+   * `dependsOn: ['fetch']`. The answers are in the order of the list.
+   */
+  enqueueAll(jobs: readonly ListedJob[]): Promise<readonly Enqueued[]>;
   /** Cancels a job; one that runs is stopped soon. `cancelled` is false, with the reason, if it had ended. */
   cancel(jobId: string): Promise<{ readonly cancelled: boolean; readonly reason: string | null }>;
   /** The job with its newest executions, up to 10 unless `executions` says otherwise; null if there is none. */
@@ -140,6 +157,17 @@ export function createClient({ url, key, publishableKey }: ClientOptions): Clien
       const [job] = reply.jobs;
       if (job === undefined) throw new Error('cloud_jobs_enqueue took the job but named none.');
       return { jobId: job.job_id, created: job.created, replaced: job.replaced };
+    },
+    async enqueueAll(jobs) {
+      const items = await Promise.all(
+        jobs.map(async ({ handler, config = {}, ref, ...options }) => {
+          const name = nameOf(handler);
+          await checkConfig(handler, config, name);
+          return { ...newJob(name, config, options), ...(ref !== undefined && { ref }) };
+        }),
+      );
+      const { jobs: added } = await queue.enqueue(items);
+      return added.map((job) => ({ jobId: job.job_id, created: job.created, replaced: job.replaced }));
     },
     async cancel(jobId) {
       const { applied, reason } = await queue.verb('cancel', jobId);
@@ -192,6 +220,8 @@ function newJob(handler: string, config: JobConfig, options: EnqueueOptions): Ne
     timezone: options.timezone,
     expires_at: asText(options.expiresAt),
     expires_in_seconds: options.expiresInSeconds,
+    depends_on: options.dependsOn,
+    on_parent_failure: options.onParentFailure,
   };
   return {
     ...Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)),

@@ -33,10 +33,12 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict', 'concurrency_limit'];
+    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit'];
+    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
+    'ref', 'depends_on', 'on_parent_failure'];
+  dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -106,6 +108,7 @@ begin
       when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
         then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
       when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
+      when i.item ?| dependent and public.cloud_jobs_dependency_fault(i.item) is not null then public.cloud_jobs_dependency_fault(i.item)
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (
           select checked.fault from public.cloud_jobs_check_schedule(i.item->>'schedule', i.item->>'timezone') as checked)

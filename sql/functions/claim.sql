@@ -107,6 +107,7 @@ begin
     where j.job_id = any (picked) and coalesce(j.status, '') = 'locked' and left(j.locked_execution_id, 32) = id_prefix;
   else
     expired := public.cloud_jobs_expire(queues_param, job_types_param, 500);
+    perform public.cloud_jobs_pass_on();
     perform public.cloud_jobs_skip_missed(queues_param, job_types_param);
     begin
       select p.picked, p.set_aside into picked, set_aside
@@ -151,7 +152,7 @@ begin
       -- A plain write may store infinity, which clients cannot read. A row of the first schema may have no created_at.
       greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
         as scheduled_for,
-      j.unique_key, j.concurrency_key, greatest(least(j.run_at, latest), earliest) as run_at,
+      j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents, greatest(least(j.run_at, latest), earliest) as run_at,
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
@@ -163,6 +164,7 @@ begin
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
+      or exists (select from public.cloud_job_dependencies d where d.outcome is not null and not d.passed_on)
       or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
     'next_due_seconds', case when coalesce(cardinality(picked), 0) = 0 then
       public.cloud_jobs_next_due(public.cloud_jobs_open_queues(queues_param), job_types_param) end,

@@ -3,7 +3,7 @@
 --
 -- Returns the job id: the new one, or that of the unfinished job with the same unique key. A recurring job: select
 -- cloud_jobs_create('Nightly report', 'custom', '{"handler": "report"}', schedule_param => '30 3 * * *', timezone_param =>
--- 'Europe/Berlin').
+-- 'Europe/Berlin'). A job that starts when another has succeeded: depends_on_param => array['the id of that job'].
 create or replace function public.cloud_jobs_create(
   name_param text,
   job_type_param text,
@@ -23,7 +23,9 @@ create or replace function public.cloud_jobs_create(
   expires_at_param timestamptz default null,
   expires_in_seconds_param integer default null,
   on_conflict_param text default null,
-  concurrency_limit_param integer default null)
+  concurrency_limit_param integer default null,
+  depends_on_param text[] default null,
+  on_parent_failure_param text default null)
 returns text
 language sql
 set search_path = ''
@@ -35,5 +37,6 @@ as $$
     'concurrency_key', concurrency_key_param, 'schedule', schedule_param, 'timezone', timezone_param,
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
-    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param,
+    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;

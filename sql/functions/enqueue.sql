@@ -3,10 +3,13 @@
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
 -- "expires_at" | "expires_in_seconds", "on_conflict",
--- "concurrency_limit", "job_id"}].
+-- "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
+--
+-- depends_on: refs of earlier items, or ids of jobs. The job starts when all of them have succeeded. on_parent_failure says what
+-- becomes of it if one fails for good or is deleted: cancel (the default), run, or wait for the one to succeed after all.
 --
 -- Reply: {"v", "schema", "jobs": [{"job_id", "created"}]} in the order of items; replaced is added for on_conflict replace and next.
 --
@@ -133,6 +136,9 @@ begin
 
   if settled <> '{}' then
     reply := public.cloud_jobs_merge_replies(settled, reply);
+  end if;
+  if items_param @> '[{"depends_on": []}]' then
+    perform public.cloud_jobs_add_dependencies(items_param, reply::jsonb);
   end if;
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer,
     'jobs', coalesce(reply, '[]'::json));

@@ -2,7 +2,7 @@
 -- older than so many days.
 --
 -- Null leaves a kind alone. Reply: {"v", "executions", "jobs", "more"}; call it again while more is true. Never touches a
--- job that is running, waiting, disabled or recurring. An execution that still says "running" though its job does not run
+-- job that is running, waiting, disabled or recurring, nor one that an unfinished job depends on. An execution that still says "running" though its job does not run
 -- counts as ended. Calls take turns (an advisory lock).
 create or replace function public.cloud_jobs_prune(
   executions_days_param double precision default null, jobs_days_param double precision default null,
@@ -34,6 +34,8 @@ begin
       where (e.status <> 'running' or not exists (
           select from public.cloud_jobs j where j.job_id = e.job_id and j.status = 'locked'
             and coalesce(j.locked_execution_id, e.execution_id) = e.execution_id))
+        and not exists (
+          select from public.cloud_jobs j where j.job_id = e.job_id and j.has_children and public.cloud_jobs_is_needed(j.job_id))
         and e.started_at < now() - make_interval(secs => executions_days_param * 86400)
         and coalesce(e.finished_at, e.started_at) < now() - make_interval(secs => executions_days_param * 86400)
       order by e.started_at
@@ -47,6 +49,7 @@ begin
       select j.job_id from public.cloud_jobs j
       where j.status in ('success', 'failed') and j.finished_at is not null and j.schedule is null
         and j.finished_at < now() - make_interval(secs => jobs_days_param * 86400)
+        and not (coalesce(j.has_children, false) and public.cloud_jobs_is_needed(j.job_id))
       order by j.finished_at
       limit limit_param
       for update skip locked

@@ -8,7 +8,8 @@ as $$
   select jsonb_build_object(
     'job_id', job.job_id, 'name', job.name, 'job_type', job.job_type, 'status', job.status, 'queue', job.queue,
     'handler', job.config->>'handler',
-    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', job.blocked,
+    'priority', job.priority, 'due', job.status = 'waiting' and job.run_at <= now(), 'blocked', coalesce(job.blocked, false),
+    'waits_for_parents', job.status in ('waiting', 'disabled') and job.blocked is null,
     'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,

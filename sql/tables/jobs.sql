@@ -67,8 +67,9 @@ alter table public.cloud_jobs
   -- Which of the places of its key a locked job has, 1 to concurrency_limit.
   add column if not exists concurrency_slot integer not null default 1,
   -- True while other jobs with the same concurrency key go first. Such a row is not in the index of the claim, so a
-  -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next.
-  add column if not exists blocked boolean not null default false,
+  -- hundred thousand jobs behind one key cost a claim nothing. A trigger unblocks the next. Null while the job waits for its
+  -- parents (cloud_job_dependencies): such a row is in no index of jobs that could start.
+  add column if not exists blocked boolean default false,
   -- Counts the times the job started anew: each occurrence of a schedule, each "run again".
   add column if not exists occurrence integer not null default 1,
   -- The execution that holds the lock. Every write that ends or renews an attempt must name it.

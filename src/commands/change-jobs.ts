@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { VerbReply } from '../queue/replies.ts';
 import type { JobVerb } from '../queue/requests.ts';
+import { plural } from '../text/format.ts';
 import { changedStatus } from '../text/job-words.ts';
 import { CommandError } from './answer.ts';
 import { changeMany, type ManyResult, manyJson, manyText } from './change-many.ts';
@@ -30,6 +31,9 @@ const retryFields = {
   withConfig: config()
     .optional()
     .describe('With a filter: a JSON object that is merged into the config of each job.'),
+  withDependents: yesOrNo()
+    .prefault('false')
+    .describe('With `job-id`: put back the jobs that were cancelled because this one failed, too.'),
 };
 
 /** Commands other than retry lack its two fields, which read as not given. */
@@ -42,7 +46,11 @@ const changeInput = (verb: JobVerb): ChangeSchema => {
     const hasFilter = Object.keys(filterOf(input, new Date())).length > 0;
     if (ids === undefined && !hasFilter)
       context.addIssue(`${verb} needs \`job-id\`, or a filter such as \`status\`, \`queue\` or \`name\`.`);
-    if (ids === undefined) return;
+    if (ids === undefined) {
+      if (input.withDependents)
+        context.addIssue('`with-dependents` goes with `job-id`, and not with a filter.');
+      return;
+    }
     if (hasFilter) context.addIssue(`${verb} takes \`job-id\` or a filter, not both.`);
     const forFilter = {
       'dry-run': dryRun || undefined,
@@ -73,7 +81,8 @@ export const changeJobs = <Verb extends JobVerb>(
     input: changeInput(verb),
     positional: 'jobId',
     run: async (input, context): Promise<ChangeResult | ManyResult> => {
-      if (input.jobId !== undefined) return await changeByIds(verb, input.jobId, context);
+      if (input.jobId !== undefined)
+        return await changeByIds(verb, input.jobId, input.withDependents, context);
       const { dryRun, limit, perMinute, withConfig } = input;
       const options = { dryRun, ...given({ limit, perMinute, config: withConfig }) };
       return await changeMany(verb, filterOf(input, context.now()), options, context);
@@ -98,19 +107,24 @@ export const changeJobs = <Verb extends JobVerb>(
 async function changeByIds(
   verb: JobVerb,
   ids: readonly string[],
+  withDependents: boolean | undefined,
   { queue }: CommandContext,
 ): Promise<ChangeResult> {
   const replies: VerbReply[] = [];
   // An id that does not exist is found out before anything is changed.
   for (const id of ids) if (!(await queue.show(id, 1)).job) throw noJob(id);
-  for (const id of ids) replies.push(await queue.verb(verb, id));
+  for (const id of ids)
+    replies.push(withDependents ? await queue.retryWithDependents(id) : await queue.verb(verb, id));
   return { command: 'verb', verb, replies };
 }
 
 function changeText(verb: JobVerb, reply: VerbReply): string {
   const { words, reason } = changedStatus(verb, reply);
-  return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}`;
+  return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}${dependentsWords(reply)}`;
 }
+
+const dependentsWords = ({ dependents }: VerbReply): string =>
+  dependents === undefined ? '' : ` ${plural(dependents, 'job')} that depend on it wait again.`;
 
 export const noJob = (id: string): CommandError =>
   new CommandError(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);

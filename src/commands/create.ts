@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkConfig, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import type { NewJob } from '../queue/requests.ts';
-import { MISSED, ON_CONFLICT } from '../queue/types.ts';
+import { MISSED, ON_CONFLICT, ON_PARENT_FAILURE } from '../queue/types.ts';
 import { scheduleFaults } from '../schedule/schedule-fault.ts';
 import { CommandError } from './answer.ts';
 import { defineCommand } from './command.ts';
@@ -10,7 +10,9 @@ import {
   config,
   given,
   handlersToCheck,
+  jobId,
   jobType,
+  list,
   minutes,
   oneOf,
   queueName,
@@ -86,6 +88,14 @@ export const createInput = z
       .describe(
         'The same as a time span (30m, 2h), counted from when the job is due, and for a recurring job from each occurrence.',
       ),
+    dependsOn: list(jobId(), 1000)
+      .optional()
+      .describe('Ids of jobs, separated by commas: the new job starts when all of them have succeeded.'),
+    onParentFailure: oneOf(ON_PARENT_FAILURE)
+      .optional()
+      .describe(
+        'What becomes of the job if one that it depends on fails for good or is deleted: cancel (the default), run (it starts all the same), wait (until that one was retried and succeeds).',
+      ),
     handlers: handlersToCheck,
   })
   .superRefine((input, context) => {
@@ -101,6 +111,10 @@ export const createInput = z
       fail('A recurring job goes only with `on-conflict` keep.');
     if (input.concurrencyLimit !== undefined && input.concurrencyKey === undefined)
       fail('`concurrency-limit` is for jobs with a `concurrency-key`. Give that too.');
+    if (input.onParentFailure !== undefined && input.dependsOn === undefined)
+      fail('`on-parent-failure` is about the jobs in `depends-on`. Give that too.');
+    if (schedule !== undefined && input.dependsOn !== undefined)
+      fail('A recurring job cannot depend on others. Give `schedule` or `depends-on`, not both.');
     if (schedule === undefined) {
       for (const [name, value] of [
         ['timezone', input.timezone],
@@ -195,6 +209,8 @@ export function newJob(input: CreateInput): NewJob {
     delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
     unique_key: input.uniqueKey && keyFromConfig(input.uniqueKey, input.config),
     on_conflict: input.onConflict,
+    depends_on: input.dependsOn,
+    on_parent_failure: input.onParentFailure,
     concurrency_key: input.concurrencyKey
       ? keyFromConfig(input.concurrencyKey, input.config)
       : (keyOfType ?? undefined),

@@ -28,6 +28,7 @@ export function jobTable(rows: readonly JobRow[], now: Date, width: number, comi
 /** A job's status with what the bare word does not say. */
 export function statusWords(job: JobRow, now: Date): string {
   if (job.blocked) return 'waiting, blocked by its concurrency key';
+  if (job.waits_for_parents && job.status === 'waiting') return 'waiting for the jobs that it depends on';
   if (job.status === 'locked') {
     if (job.lock_expired) return 'running, lock expired';
     if (job.cancel_requested_at) return 'being cancelled';

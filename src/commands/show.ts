@@ -3,6 +3,7 @@ import type { ExecutionRow } from '../queue/job.ts';
 import type { ShowReply } from '../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
+import { familyLines } from '../text/family.ts';
 import { duration, moment, progressInWords } from '../text/format.ts';
 import { textTable } from '../text/table.ts';
 import { CommandError } from './answer.ts';
@@ -55,7 +56,7 @@ async function newestOfName(name: string, queue: CommandContext['queue']): Promi
 
 const RESULT_CHARS = 200;
 
-function showText({ job, executions }: ShowReply, now: Date, width: number): string {
+function showText({ job, executions, family }: ShowReply, now: Date, width: number): string {
   if (!job) return 'There is no such job.';
   const history = textTable(
     ['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'],
@@ -70,6 +71,7 @@ function showText({ job, executions }: ShowReply, now: Date, width: number): str
   );
   return [
     ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
+    ...familyLines(family),
     '',
     executions.length > 0 ? history : 'It has not run yet.',
   ].join('\n');

@@ -48,6 +48,8 @@ export const claimedJob = z.object({
   scheduled_for: instant,
   unique_key: z.string().nullable(),
   concurrency_key: z.string().nullable(),
+  /** It was enqueued with `depends_on`. */
+  has_parents: z.boolean().optional(),
   /** When the job became due, by the database's clock (ISO 8601). */
   run_at: instant,
   created_at: instant,
@@ -69,6 +71,8 @@ export const jobRow = z.object({
   due: z.boolean(),
   /** Waiting for another job with the same concurrency key. */
   blocked: z.boolean(),
+  /** Waiting for jobs that it depends on. */
+  waits_for_parents: z.boolean().optional(),
   description: z.string(),
   max_retries: z.number(),
   current_retries: z.number(),

@@ -149,6 +149,9 @@ const jobCalls = (call: Rpc, newId: () => string) => ({
       },
       applyReply,
     ),
+  /** Runs a job again, and puts back what was cancelled because it failed. */
+  retryWithDependents: (jobId: string) =>
+    call('cloud_jobs_retry_with_dependents', { job_id_param: jobId }, verbReply),
   verb: (verb: JobVerb, jobId: string) => call(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
   list: ({ status, jobType, queue, name, limit, before }: ListFilter) =>
     call(

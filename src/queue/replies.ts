@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { claimedJob, executionRow, instant, jobRow, json } from './job.ts';
-import { FAILURE_KINDS, JOB_STATUSES } from './types.ts';
+import { FAILURE_KINDS, JOB_STATUSES, ON_PARENT_FAILURE } from './types.ts';
 
 /**
  * The replies of the SQL functions. A reply in another shape is an error, never "no jobs". Unknown keys are dropped, so
@@ -94,6 +94,8 @@ export const verbReply = z.object({
   /** This call made it so. */
   changed: z.boolean(),
   reason: z.string().nullable(),
+  /** How many jobs wait again that had been cancelled because this one failed. */
+  dependents: z.number().optional(),
 });
 export type VerbReply = z.infer<typeof verbReply>;
 
@@ -108,10 +110,30 @@ export const listReply = z.object({
 });
 export type ListReply = z.infer<typeof listReply>;
 
+const relative = z.object({
+  job_id: z.string(),
+  ref: z.string(),
+  /** Null if the job was deleted, and so is its status. */
+  name: z.string().nullable(),
+  status: z.enum(JOB_STATUSES).nullable(),
+  /** How the parent of the pair ended; null while the child waits for it. */
+  outcome: z.enum(['success', 'failed', 'deleted']).nullable(),
+  on_failure: z.enum(ON_PARENT_FAILURE),
+});
+
 export const showReply = z.object({
   v: z.literal(1),
   now: instant,
   job: jobRow.extend({ config: json }).nullable(),
+  /** The jobs that it depends on and those that depend on it, up to 100 of each; null if there are none. */
+  family: z
+    .object({
+      parents: z.array(relative),
+      parent_count: z.number(),
+      children: z.array(relative),
+      child_count: z.number(),
+    })
+    .nullish(),
   executions: z.array(executionRow),
 });
 export type ShowReply = z.infer<typeof showReply>;

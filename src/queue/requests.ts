@@ -1,7 +1,7 @@
 /** What the calls of the queue take. */
 
 import type { Progress } from './job.ts';
-import type { FailureKind, JobStatus, Json, Missed, OnConflict } from './types.ts';
+import type { FailureKind, JobStatus, Json, Missed, OnConflict, OnParentFailure } from './types.ts';
 
 /** A job to add. Only `name` and `job_type` are required; the database has the other defaults. */
 export interface NewJob {
@@ -33,6 +33,11 @@ export interface NewJob {
   readonly expires_at?: string;
   /** Counted from when the job, or an occurrence of its schedule, is due. */
   readonly expires_in_seconds?: number;
+  /** What later jobs of the same call name in `depends_on`. */
+  readonly ref?: string;
+  /** Refs of earlier jobs of the same call, or ids of jobs: it starts when all of them have succeeded. */
+  readonly depends_on?: readonly string[];
+  readonly on_parent_failure?: OnParentFailure;
 }
 
 export interface ClaimRequest {

@@ -13,6 +13,10 @@ export type Missed = (typeof MISSED)[number];
 export const ON_CONFLICT = ['keep', 'replace', 'next'] as const;
 export type OnConflict = (typeof ON_CONFLICT)[number];
 
+/** What becomes of a job if one that it depends on fails for good or is deleted. */
+export const ON_PARENT_FAILURE = ['cancel', 'run', 'wait'] as const;
+export type OnParentFailure = (typeof ON_PARENT_FAILURE)[number];
+
 export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
 
 /**

@@ -36,6 +36,8 @@ export const CANCELLING = 'cancelling; it stops within 15 s';
 /** The status of a job, with what its column does not say. */
 export function jobStatus(job: JobRow): StatusWords {
   if (job.blocked) return { icon: '🔒', words: 'blocked by a concurrency key' };
+  if (job.waits_for_parents && job.status === 'waiting')
+    return { icon: '🔗', words: 'waiting for other jobs' };
   if (job.status === 'locked' && job.cancel_requested_at) return { icon: '🚫', words: CANCELLING };
   if (job.lock_expired) return { icon: '❓', words: 'lock expired; the next run ends it' };
   if (job.expired) return EXPIRED;

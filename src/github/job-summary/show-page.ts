@@ -3,6 +3,7 @@ import type { ExecutionRow } from '../../queue/job.ts';
 import type { ShowReply } from '../../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords } from '../../schedule/coming.ts';
 import { scheduleInWords } from '../../schedule/in-words.ts';
+import { familyLines } from '../../text/family.ts';
 import { clockTime, duration, moment, progressInWords } from '../../text/format.ts';
 import { headline } from '../../text/headline.ts';
 import { executionStatus, jobStatus } from '../../text/job-words.ts';
@@ -15,7 +16,7 @@ type Job = NonNullable<ShowReply['job']>;
 /** Executions whose output is shown. */
 const OUTPUTS = 3;
 
-export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
+export function showPage({ job, executions, family }: ShowReply, now: Date): Section[] {
   if (!job) return ['### There is no such job'];
   const { icon, words: status } = jobStatus(job);
   return [
@@ -24,6 +25,7 @@ export function showPage({ job, executions }: ShowReply, now: Date): Section[] {
     facts(job, now),
     jobTable([job], now),
     lastError(job),
+    family ? block(familyLines(family).join('\n')) : '',
     executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
     executions.length === 0
       ? ''

@@ -36,7 +36,7 @@ select jsonb_build_object(
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'job_statistics', 'papers'))
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_dependencies', 'cloud_job_workers', 'job_statistics', 'papers'))
 ) as catalog`;
 
 /** The functions that others call, by what they are for. The rest are parts of these. */
@@ -52,6 +52,7 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
     [
       'cloud_jobs_cancel',
       'cloud_jobs_retry',
+      'cloud_jobs_retry_with_dependents',
       'cloud_jobs_disable',
       'cloud_jobs_enable',
       'cloud_jobs_delete',
@@ -100,7 +101,14 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
   ],
 ];
 
-const TABLES = ['cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'job_statistics', 'papers'];
+const TABLES = [
+  'cloud_jobs',
+  'cloud_job_executions',
+  'cloud_job_dependencies',
+  'cloud_job_workers',
+  'job_statistics',
+  'papers',
+];
 
 /**
  * The page. Pure: the live schema and the comments come in.
