@@ -2,6 +2,7 @@ import type { JobRow } from '../queue/job.ts';
 import { thenWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { duration, moment } from '../text/format.ts';
+import { CANCELLING } from '../text/job-words.ts';
 import { textTable } from '../text/table.ts';
 
 const ERROR_CHARS = 160;
@@ -31,7 +32,7 @@ export function statusWords(job: JobRow, now: Date): string {
   if (job.waits_for_parents && job.status === 'waiting') return 'waiting for the jobs that it depends on';
   if (job.status === 'locked') {
     if (job.lock_expired) return 'running, lock expired';
-    if (job.cancel_requested_at) return 'being cancelled';
+    if (job.cancel_requested_at) return CANCELLING;
     const since = (now.getTime() - Date.parse(job.locked_at ?? '')) / 1000;
     const running = Number.isNaN(since) ? 'running' : `running for ${duration(Math.max(0, since))}`;
     return job.disable_requested_at ? `${running}, then disabled` : running;

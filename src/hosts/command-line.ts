@@ -13,6 +13,7 @@ import { inputName, labelled } from '../commands/naming.ts';
 import { readInput } from '../commands/read-input.ts';
 import { initCommand } from '../commands/terminal/init.ts';
 import { installCommand } from '../commands/terminal/install.ts';
+import { watchCommand } from '../commands/terminal/watch.ts';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
@@ -79,10 +80,11 @@ export function createProgram(env: Env, end: (code: number) => void): Command {
   }
   const host = { env: () => loadEnv(env), stop: () => stopSignals(() => {}).stop, end };
   return program
-    .addCommand(initCommand(end))
+    .addCommand(initCommand(host.env, end))
     .addCommand(installCommand(host.env, end))
     .addCommand(tryCommand({ ...host, hostScript: HOST_SCRIPT, naming: NAMING }))
     .addCommand(dashboardCommand(host))
+    .addCommand(watchCommand({ ...host, terminal: process.stdout }))
     .addCommand(stackCommand('dev', end));
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../../src/commands/jobs-file.ts';
 import { init } from '../../src/commands/terminal/init.ts';
+import { watchCommand } from '../../src/commands/terminal/watch.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
@@ -16,12 +17,16 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const run = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
+const run = (...args: string[]) => runWith({}, ...args);
+const runWith = (
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> =>
   new Promise((resolve) =>
     execFile(
       process.execPath,
       [CLI, ...args],
-      { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
+      { cwd: folder, env: { PATH: process.env.PATH, HOME: folder, ...env } },
       (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
     ),
   );
@@ -46,6 +51,14 @@ describe('init', () => {
     );
     expect(problems).toEqual([]);
     expect(jobs).toMatchObject([{ job: { unique_key: 'hello', config: { handler: 'hello' } } }]);
+  });
+
+  it('asks for --uses if the package names no repository', async () => {
+    const refused = await run('init');
+    expect(refused).toMatchObject({
+      code: 1,
+      err: 'Error: This package does not name its repository. Give --uses owner/repository@ref.\n',
+    });
   });
 
   it('overwrites nothing', async () => {
@@ -80,6 +93,110 @@ describe('init', () => {
   });
 });
 
+describe('init --secrets', () => {
+  /** A stand-in for gh, which keeps its arguments and what it reads. */
+  const GH = `#!/bin/sh
+[ "$3" != "$GH_FAILS" ] || { echo "no access with $(cat)" >&2; exit 1; }
+echo "$* = $(cat)" >>"$GH_CALLS"
+`;
+  const init = (env: Record<string, string>) => runWith(env, 'init', '--uses', 'octo/jobs@v1', '--secrets');
+  let bin: string;
+  beforeAll(() => {
+    bin = join(folder, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'gh'), GH, { mode: 0o755 });
+  });
+  const withGh = (more: Record<string, string> = {}) => ({
+    PATH: `${bin}:${process.env.PATH}`,
+    GH_CALLS: join(folder, 'calls'),
+    SUPABASE_URL: 'https://abc.supabase.co',
+    SUPABASE_SECRET_KEY: 'sb_secret_hunter22',
+    ...more,
+  });
+
+  it('sets both secrets over standard input, and prints neither', async () => {
+    const { code, out } = await init(withGh());
+    expect(code).toBe(0);
+    expect(read('calls')).toBe(
+      'secret set SUPABASE_URL = https://abc.supabase.co\nsecret set SUPABASE_SECRET_KEY = sb_secret_hunter22\n',
+    );
+    expect(out).toContain('set    the secret SUPABASE_SECRET_KEY of the repository');
+    expect(out).not.toContain('hunter22');
+  });
+
+  it('says what is missing: a variable, gh, or access', async () => {
+    expect((await init(withGh({ SUPABASE_SECRET_KEY: '' }))).err).toContain(
+      '--secrets needs SUPABASE_SECRET_KEY in the environment or in .env.',
+    );
+    const none = mkdtempSync(join(folder, 'empty-'));
+    expect((await init(withGh({ PATH: none }))).err).toContain('gh is not installed');
+    const refused = await init(withGh({ GH_FAILS: 'SUPABASE_SECRET_KEY' }));
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('no access with ***') });
+    expect(refused.err).not.toContain('hunter22');
+  });
+});
+
+describe('watch', () => {
+  let project: TestProject;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    project = await startTestProject();
+    env = { SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey };
+  });
+  afterAll(() => project?.stop());
+
+  it('shows queues and running jobs once if its output is no terminal', async () => {
+    expect((await runWith(env, 'watch')).out).toMatch(
+      /^\d\d:\d\d:\d\d UTC.*\n\nNo queue has unfinished jobs or settings\.\n\nNo job is running\.\n$/,
+    );
+    await project.sql(`select cloud_jobs_create('a report', 'custom', queue_param => 'reports')`);
+    await project.sql(`select cloud_jobs_create('next', 'custom', queue_param => 'reports')`);
+    await project.sql(`select cloud_jobs_claim('worker-7', 1, '{reports}')`);
+    const { code, out } = await runWith(env, 'watch');
+    expect(code).toBe(0);
+    expect(out).toMatch(/\nreports +1 +1 .* active\n/);
+    expect(out).toMatch(/\na report +reports +\d\.\d s +1 of 4 +worker-7\n/);
+  });
+
+  it('goes on through an outage, until it is stopped', async () => {
+    const stop = new AbortController();
+    let shown = '';
+    const done = watchCommand({
+      env: () => env,
+      stop: () => stop.signal,
+      end: () => {},
+      terminal: {
+        isTTY: true,
+        columns: 80,
+        rows: 24,
+        write: (text: string) => {
+          shown += text;
+          return true;
+        },
+      },
+    }).parseAsync(['--interval', '1'], { from: 'user' });
+    await expect.poll(() => shown, { timeout: 20_000 }).toContain('reports');
+    project.setFaults(() => ({ kind: 'answer', status: 403, body: '{}' }));
+    await expect.poll(() => shown, { timeout: 20_000 }).toContain('403');
+    project.setFaults(undefined);
+    // The page is whole again, without the error.
+    await expect.poll(() => shown.split('Ctrl-C').at(-2) ?? '', { timeout: 20_000 }).not.toContain('403');
+    stop.abort();
+    await done;
+  });
+
+  it('fails at once with a wrong interval or connection', async () => {
+    expect(await runWith(env, 'watch', '--interval', '0')).toMatchObject({
+      code: 1,
+      err: 'Error: --interval is "0", and must be a number of seconds from 1 to 3600.\n',
+    });
+    expect(await runWith({}, 'watch')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('set SUPABASE_URL in the environment'),
+    });
+  });
+});
+
 describe('install', () => {
   let project: TestProject;
   beforeAll(async () => {
@@ -91,10 +208,16 @@ describe('install', () => {
     await project.asPostgres(
       'drop schema public cascade; create schema public; grant usage on schema public to anon, authenticated, service_role',
     );
-    const first = await run('install', '--database-url', project.databaseUrl, '--with', 'worker-role');
+    const first = await run(
+      'install',
+      '--database-url',
+      project.databaseUrl,
+      '--with',
+      'worker-role,viewer-role',
+    );
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(
-      /^Installed version \d+ of the schema\.\nRan sql\/optional\/worker-role\.sql\.\n/,
+      /^Installed version \d+ of the schema\.\nRan sql\/optional\/worker-role\.sql\.\nRan sql\/optional\/viewer-role\.sql\.\n/,
     );
     const second = await run('install', '--database-url', project.databaseUrl);
     expect(second.out).toMatch(/^Version \d+ of the schema was there already/);

@@ -233,7 +233,7 @@ it('shows the progress, the worker and the run of a job that runs', async () => 
   await project.sql('select cloud_jobs_cancel($1)', [id]);
   const { out } = await run('show', id);
   for (const line of [
-    'Status: being cancelled',
+    'Status: cancelling; it stops within 15 s',
     'Progress: 3 of 10: rows',
     'Worker: w1',
     'Run: https://github.com/o/r/actions/runs/7',

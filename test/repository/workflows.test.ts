@@ -64,6 +64,13 @@ it('the job that branch protection asks for waits for all others', () => {
   expect(jobs['all-green'].if).toBe('always()');
 });
 
+it('a release names its repository before it packs, for `cloud-jobs init`', () => {
+  const release = read('.github/workflows/release.yml');
+  const named = release.indexOf('npm pkg set repository="github:$GITHUB_REPOSITORY"');
+  expect(named).toBeGreaterThan(0);
+  expect(release.indexOf('npm pack')).toBeGreaterThan(named);
+});
+
 const lockfiles = execFileSync('git', ['ls-files', '*package-lock.json'], { cwd: root, encoding: 'utf8' })
   .split('\n')
   .filter(Boolean);

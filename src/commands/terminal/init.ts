@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { describeError } from '../../text/describe-error.ts';
 import { disarm } from '../../text/disarm.ts';
 import { VERSION } from '../../version.ts';
+import { type Env, setSecrets } from './gh-secrets.ts';
 import { packageFile } from './package-file.ts';
 
 /** `cloud-jobs init`: writes the workflows, a jobs file and a first handler into a user's repository. */
@@ -61,18 +62,26 @@ export interface InitOptions {
   readonly uses: string | undefined;
 }
 
+interface GivenOptions {
+  readonly language?: string;
+  readonly uses?: string;
+  readonly secrets?: boolean;
+}
+
 /** @param end takes the exit code */
-export function initCommand(end: (code: number) => void): Command {
+export function initCommand(env: () => Env, end: (code: number) => void): Command {
   return new Command('init')
     .description('Write the workflows, a jobs file and a first handler into this repository.')
     .option('--language <js|ts|python>', 'Language of the handler. Default: js.')
     .option('--uses <owner/repository@ref>', 'The action that the workflows use. Default: this package.')
+    .option('--secrets', 'Also set the two secrets of the repository with gh, from the environment or .env.')
     .exitOverride()
-    .action(async ({ language = 'js', uses }: { language?: string; uses?: string }) => {
+    .action(async ({ language = 'js', uses, secrets }: GivenOptions) => {
       try {
         if (!Object.hasOwn(HANDLERS, language))
           throw new Error(`--language is ${JSON.stringify(language)}, and must be js, ts or python.`);
         const lines = await init({ folder: '.', language: language as Language, uses });
+        if (secrets) lines.push('', ...(await setSecrets(env())));
         process.stdout.write(`${disarm(lines.join('\n'))}\n`);
       } catch (error) {
         process.stderr.write(`Error: ${disarm(describeError(error))}\n`);
@@ -114,7 +123,8 @@ export async function init({ folder, language, uses }: InitOptions): Promise<str
     '',
     'Next:',
     '1. Install the schema: paste sql/install.sql into the Supabase SQL Editor, or run cloud-jobs install.',
-    '2. Add two secrets to the repository: gh secret set SUPABASE_URL, gh secret set SUPABASE_SECRET_KEY.',
+    '2. Add two secrets to the repository: gh secret set SUPABASE_URL, gh secret set SUPABASE_SECRET_KEY,',
+    '   or run cloud-jobs init --secrets.',
     '3. Commit and push to the default branch, then run the workflow Manage jobs with the command apply.',
   ];
 }

@@ -6,7 +6,7 @@ import { packageFile } from './package-file.ts';
 
 /** `cloud-jobs install`: runs sql/install.sql over a connection to the database, in place of the SQL Editor. */
 
-const OPTIONAL = ['wake', 'worker-role', 'enqueue-role', 'anon-access'] as const;
+const OPTIONAL = ['wake', 'worker-role', 'enqueue-role', 'viewer-role', 'anon-access'] as const;
 
 export interface InstallOptions {
   readonly databaseUrl: string;
