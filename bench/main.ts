@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { claim } from './benches/claim.ts';
 import { custom } from './benches/custom.ts';
+import { dashboard } from './benches/dashboard.ts';
 import { drain } from './benches/drain.ts';
 import { enqueue } from './benches/enqueue.ts';
 import { history } from './benches/history.ts';
@@ -20,7 +21,7 @@ import { scale } from './benches/scale.ts';
 import { type Bench, tableRow } from './lib/bench.ts';
 import { type BenchStack, startBenchStack } from './lib/stack.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { drain, enqueue, claim, scale, history, custom };
+const BENCHES: Readonly<Record<string, Bench>> = { drain, enqueue, claim, scale, history, custom, dashboard };
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 const { values, positionals } = parseArgs({

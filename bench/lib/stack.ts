@@ -38,7 +38,7 @@ export async function startBenchStack(): Promise<BenchStack> {
       project,
       sql,
       reset: async () => {
-        await sql('truncate public.cloud_jobs, public.cloud_job_executions');
+        await sql('truncate public.cloud_jobs, public.cloud_job_executions cascade');
         await sql('checkpoint');
       },
       fill: async (count, job = {}) => {
