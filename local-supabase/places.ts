@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { messageOf } from './message-of.ts';
 
 /** A user of this machine that Postgres runs as. */
 export interface SystemUser {
@@ -64,7 +65,7 @@ export async function temporaryFolder(user: SystemUser | undefined): Promise<str
       }
       tried.push(`${base} (closed to user ${user?.name} at ${closed})`);
     } catch (cause) {
-      tried.push(`${base} (${cause instanceof Error ? cause.message : String(cause)})`);
+      tried.push(`${base} (${messageOf(cause)})`);
     }
   }
   throw new Error(

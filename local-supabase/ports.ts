@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { messageOf } from './message-of.ts';
 
 export const LOOPBACK = '127.0.0.1';
 
@@ -39,7 +40,7 @@ export function portError(port: number, cause: unknown): Error {
       ? 'is used by another program'
       : code === 'EACCES'
         ? 'may not be used by this user (ports below 1024 belong to root)'
-        : `cannot be used (${cause instanceof Error ? cause.message : String(cause)})`;
+        : `cannot be used (${messageOf(cause)})`;
   return new Error(`Port ${port} ${why}. Choose another with --port, or leave it out for any free port.`, {
     cause,
   });

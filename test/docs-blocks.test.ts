@@ -39,8 +39,10 @@ it('is in a language that some test runs, checks or draws', () => {
   const known = ['sh', 'bash', 'yaml', 'sql', 'js', 'ts', 'python', 'json', 'mermaid'];
   for (const path of PAGES) {
     const languages = [...read(path).matchAll(/^ *```(\S*)\n[\s\S]*?^ *```$/gm)].map((match) => match[1]);
-    // Plain text is SQL that drops everything, which docs.test.ts runs, and a server that stays.
-    const more = /guides\/(operations|dashboard)\.md$/.test(path) ? ['text'] : [];
+    // Plain text is SQL that drops everything, which docs.test.ts runs, a server that stays, samples, and help.
+    const more = /(guides\/(operations|dashboard|metrics)|reference\/command-line)\.md$/.test(path)
+      ? ['text']
+      : [];
     expect(
       languages.filter((language) => ![...known, ...more].includes(language ?? '')),
       path,

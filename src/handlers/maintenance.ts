@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../queue/types.ts';
+import { messageOf } from '../text/describe-error.ts';
 import type { Handler } from './handler.ts';
 import type { JobType } from './job-type.ts';
 
@@ -82,7 +83,7 @@ export function createMaintenanceHandler(store: MaintenanceStore): Handler {
     try {
       config = readConfig(context.config);
     } catch (error) {
-      return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
+      return { outcome: 'discard', reason: messageOf(error) };
     }
     const done: Record<string, number> = {};
     let advice: Relation[] = [];

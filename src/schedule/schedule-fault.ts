@@ -1,3 +1,4 @@
+import { messageOf } from '../text/describe-error.ts';
 import { nextOccurrences } from './next-occurrence.ts';
 
 export interface ScheduleFault {
@@ -41,7 +42,7 @@ function expressionFault(expression: string, timezone: string): string | null {
     const [next] = nextOccurrences(expression, timezone, new Date(), 1);
     return next ? null : 'it is never due: no such day comes in the next years';
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return `it is not valid: ${reason.replace(/^CronPattern: /, '')}`;
   }
 }

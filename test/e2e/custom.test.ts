@@ -237,6 +237,11 @@ describe('what a handler says', () => {
     });
   });
 
+  it('the summary says how far a job came that failed, and not of one that succeeded', () => {
+    expect(ran.summary).toContain('reached 1 of 2: with &#42;&#42;&#42;');
+    expect(ran.summary).not.toContain('rows read');
+  });
+
   it.each([
     ['snooze', 5400, 'too early'],
     ['snooze python', 1800, 'not yet'],

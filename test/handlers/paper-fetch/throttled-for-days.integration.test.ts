@@ -58,7 +58,7 @@ describe('a daily job', () => {
     const failed = executions.filter((each) => each.failure_kind === 'error');
     expect(new Set(failed.map((each) => each.occurrence)).size).toBeGreaterThanOrEqual(3);
     expect(failed[0]?.error_message).toMatch(
-      /^arXiv throttles this machine .*The occurrence of 2026-11-02 06:00 UTC was put off until now and counts as failed/,
+      /^arXiv throttles this machine .*The occurrence of 2026-11-02 06:00 UTC was put off until now and counts as failed \(3 retries are left out: the next occurrence is due at 2026-11-03 06:00 UTC\.\)$/,
     );
     expect(failed.at(-1)?.error_message).toMatch(/since the job was created on 2026-11-02 \(\d days ago\)/);
     const [job] = await project.sql('select status, occurrence from cloud_jobs');
