@@ -29,12 +29,12 @@ export function seeded(seed: number): Random {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-export type Weather = 'calm' | 'busy' | 'storm';
-export type Regime = 'mixed' | Weather;
+export type Conditions = 'calm' | 'busy' | 'storm';
+export type Regime = 'mixed' | Conditions;
 export const REGIMES: readonly Regime[] = ['mixed', 'calm', 'busy', 'storm'];
 
 /** Estimate: which part of a mixed month each takes. */
-export const SHARES: Readonly<Record<Weather, number>> = { calm: 0.55, busy: 0.38, storm: 0.07 };
+export const SHARES: Readonly<Record<Conditions, number>> = { calm: 0.55, busy: 0.38, storm: 0.07 };
 /** Estimate: how long one lasts. */
 const SPELL = 6 * HOUR;
 /** Estimate: which part of the ticks comes twice. */
@@ -42,14 +42,14 @@ const DOUBLED = 0.01;
 /** Estimate: which part of the ticks of a storm never comes. */
 const DROPPED_IN_STORM = 0.3;
 /** From one tick to the next, in minutes, of a schedule that asks for more than one an hour. Measured. */
-const GAPS: Readonly<Record<Weather, Range>> = { calm: [15, 30], busy: [60, 180], storm: [210, 276] };
+const GAPS: Readonly<Record<Conditions, Range>> = { calm: [15, 30], busy: [60, 180], storm: [210, 276] };
 /** How late a tick of a less frequent schedule comes, in minutes. Measured, except calm, which is an estimate. */
-const LATE: Readonly<Record<Weather, Range>> = { calm: [3, 35], busy: [35, 216], storm: [216, 721] };
+const LATE: Readonly<Record<Conditions, Range>> = { calm: [3, 35], busy: [35, 216], storm: [216, 721] };
 
 type Range = readonly [number, number];
 
 /** The conditions on GitHub, one spell after another. */
-export function weather(regime: Regime, days: number, random: Random): Weather[] {
+export function drawConditions(regime: Regime, days: number, random: Random): Conditions[] {
   return Array.from({ length: (days * 24 * HOUR) / SPELL }, () => {
     // Always drawn, so that later draws are the same in every regime.
     const drawn = random();
@@ -68,11 +68,11 @@ export const between = (random: Random, [low, high]: Range): number => low + ran
 export function deliveries(
   every: number,
   days: number,
-  spells: readonly Weather[],
+  spells: readonly Conditions[],
   random: Random,
 ): number[] {
   const end = days * 24 * HOUR;
-  const at = (time: number): Weather => spells[Math.floor(time / SPELL)] ?? 'calm';
+  const at = (time: number): Conditions => spells[Math.floor(time / SPELL)] ?? 'calm';
   const gap = (time: number): number => between(random, GAPS[at(time)]) * MINUTE;
   const times: number[] = [];
   if (every < HOUR) {

@@ -15,9 +15,9 @@ import { duration } from '../../src/text/format.ts';
 import { CLOCK, onClock } from '../../test/support/clock-sql.ts';
 import { REGIMES, SHARES } from './deliveries.ts';
 import { lateness } from './lateness.ts';
-import { type Life, live } from './live.ts';
 import { openPlace, type Place } from './place.ts';
 import { ADDED_A_DAY, SCENARIOS, SCHEDULE } from './scenarios.ts';
+import { type Simulation, simulate } from './simulate.ts';
 import { type Result, regimeTable, wholeTable } from './tables.ts';
 
 /** How many days each regime is simulated alone: enough to see what depends on it. */
@@ -67,9 +67,9 @@ async function open(): Promise<{ place: Place; close(): Promise<void> }> {
   };
 }
 
-const lives = regimes.flatMap((regime) =>
+const simulations = regimes.flatMap((regime) =>
   SCENARIOS.map(
-    (scenario): Life => ({
+    (scenario): Simulation => ({
       scenario,
       regime,
       days: regime === 'mixed' ? days : Math.min(days, REGIME_DAYS),
@@ -85,13 +85,13 @@ const results: Result[] = [];
 async function lane(): Promise<void> {
   const { place, close } = await open();
   try {
-    for (let life = lives.shift(); life !== undefined; life = lives.shift()) {
+    for (let simulation = simulations.shift(); simulation !== undefined; simulation = simulations.shift()) {
       const began = performance.now();
-      const lived = await live(place, life);
-      results.push({ life, lived, late: await lateness(place.db) });
+      const totals = await simulate(place, simulation);
+      results.push({ simulation, totals, late: await lateness(place.db) });
       const took = duration((performance.now() - began) / 1000);
       console.error(
-        `${life.regime}, ${life.scenario.name}: ${life.days} days, ${lived.runs} runs, in ${took}`,
+        `${simulation.regime}, ${simulation.scenario.name}: ${simulation.days} days, ${totals.runs} runs, in ${took}`,
       );
     }
   } finally {

@@ -1,13 +1,13 @@
 import { duration } from '../../src/text/format.ts';
 import { REGIMES } from './deliveries.ts';
 import type { Lateness } from './lateness.ts';
-import type { Life, Lived } from './live.ts';
 import { SCENARIOS } from './scenarios.ts';
+import type { Simulation, Totals } from './simulate.ts';
 
 /** The result of one simulation. */
 export interface Result {
-  readonly life: Life;
-  readonly lived: Lived;
+  readonly simulation: Simulation;
+  readonly totals: Totals;
   readonly late: readonly Lateness[];
 }
 
@@ -33,12 +33,18 @@ export function wholeTable(results: readonly Result[]): string {
     'at most',
   ];
   const mixed = SCENARIOS.flatMap(
-    (scenario) => results.find(({ life }) => life.scenario === scenario && life.regime === 'mixed') ?? [],
+    (scenario) =>
+      results.find(({ simulation }) => simulation.scenario === scenario && simulation.regime === 'mixed') ??
+      [],
   );
-  const rows = mixed.flatMap(({ life: { scenario }, lived, late }) =>
+  const rows = mixed.flatMap(({ simulation: { scenario }, totals, late }) =>
     late.map((one, index) => [
       ...(index === 0
-        ? [scenario.name, ...[lived.runs, lived.idle, lived.minutes].map(String), ...dollars(lived.minutes)]
+        ? [
+            scenario.name,
+            ...[totals.runs, totals.idle, totals.minutes].map(String),
+            ...dollars(totals.minutes),
+          ]
         : Array.from({ length: 6 }, () => ' ')),
       one.name === 'added' ? 'at any moment' : `recurring, ${one.name}`,
       String(one.ran),
@@ -66,16 +72,17 @@ export function regimeTable(results: readonly Result[]): string {
     const alone = REGIMES.flatMap(
       (regime) =>
         results.find(
-          ({ life }) => life.scenario === scenario && life.regime === regime && regime !== 'mixed',
+          ({ simulation }) =>
+            simulation.scenario === scenario && simulation.regime === regime && regime !== 'mixed',
         ) ?? [],
     );
-    return alone.map(({ life, lived, late }, index) => {
+    return alone.map(({ simulation, totals, late }, index) => {
       const named = (name: string) => late.find((one) => one.name === name);
       const [added, skip] = [named('added'), named('skip')];
       return [
         index === 0 ? scenario.name : ' ',
-        life.regime,
-        String(Math.round((lived.minutes / life.days) * 30)),
+        simulation.regime,
+        String(Math.round((totals.minutes / simulation.days) * 30)),
         ...[added?.median, added?.p95].map((seconds) => duration(seconds ?? 0)),
         `${skip?.skipped ?? 0} of ${(skip?.skipped ?? 0) + (skip?.ran ?? 0)}`,
       ];

@@ -286,7 +286,7 @@ describe('jobs that no worker asks for', () => {
 });
 
 describe('a job that has snoozed for a day', () => {
-  it('is named by doctor, and in the summary of a run in which it snoozes again', async () => {
+  it('is named by doctor and by the summary of a run that snoozes it again', async () => {
     await project.sql('truncate cloud_jobs, cloud_job_workers cascade');
     await project.sql(
       `insert into cloud_jobs (job_id, name, job_type, config, snoozes, snoozed_since)

@@ -38,7 +38,7 @@ const enabled = (): string[] =>
   server.requests.filter(({ method }) => method === 'PUT').map(({ path }) => path.split('/').at(-2) ?? '');
 
 describe('keepalive', () => {
-  it('enables every scheduled workflow of cloud-jobs, unless a person switched it off', async () => {
+  it('enables every scheduled workflow that no person switched off', async () => {
     const warnings = await keep([
       scheduled('run-jobs.yml', 'octo/cloud-jobs@v1'),
       scheduled('reports.yml', 'octo/cloud-jobs/.github/workflows/workers.yml@v1'),

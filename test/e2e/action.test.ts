@@ -142,7 +142,7 @@ describe('custom jobs', () => {
     expect(await job(id)).toMatchObject({ status: 'failed' });
   });
 
-  it('that return what Postgres cannot hold fail alone, and say so; a result too large is kept in a file', async () => {
+  it('that return what Postgres cannot store fail alone, with the reason', async () => {
     const odd = await create('nul', { handler: 'nul' }, { 'max-retries': '0' });
     const large = await create('large', { handler: 'large' });
     const ran = await step({ command: 'run', handlers });

@@ -216,7 +216,7 @@ afterAll(async () => {
 });
 
 describe('what a handler gets', () => {
-  it('its config, the attempt, a key for the occurrence, and the folder of the repository', async () => {
+  it("gives config, attempt, idempotency key and the repository's folder", async () => {
     const { job_id, attempt, result } = await outcome('context');
     expect(attempt).toBe(2);
     expect(result).toEqual({
@@ -332,7 +332,7 @@ describe('stopped with all that they started', () => {
     expect(alive[file]).toEqual([]);
   });
 
-  it('the signal says why, a lost lock too, and nothing is recorded over what others wrote', async () => {
+  it('gives the cause, a lost lock too, and overwrites no other record', async () => {
     expect(workspace.read('cancelled-cause')).toBe('cancelled');
     expect(workspace.read('lost-cause')).toBe('lost');
     expect(await outcome('lost')).toMatchObject({ failure_kind: 'lost' });
@@ -410,7 +410,7 @@ describe('names', () => {
 });
 
 describe('a step that is cancelled', () => {
-  it('hands its jobs back within the 7.5 s of the runner, and leaves no process', async () => {
+  it('hands its jobs back within 7.5 s and ends every process', async () => {
     const cause = workspace.path('shutdown-cause');
     await add('handed back', { handler: 'obey', tree: workspace.path('shutdown-js'), cause });
     await add('handed back shell', { handler: 'stubborn', tree: workspace.path('shutdown-sh') });

@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSql } from '../../local-supabase/database.ts';
-import { headersOf } from '../sql/strangers.ts';
+import { headersOf } from '../sql/other-roles.ts';
 import { runStep, type StepResult } from '../support/runner.ts';
 import { commandsIn } from '../support/runner-commands.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';

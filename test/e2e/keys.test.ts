@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { asPostgresAlone } from '../sql/strangers.ts';
+import { asPostgresAlone } from '../sql/other-roles.ts';
 import { ENQUEUE_ROLE, queueOf, WORKER_ROLE } from '../sql/support.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
 import { runStep } from '../support/runner.ts';
@@ -45,7 +45,7 @@ const token = (role = 'cloud_jobs_worker') =>
   runModule(mint.replace("role: 'cloud_jobs_worker'", `role: '${role}'`), { JWT_SECRET: project.jwtSecret });
 
 describe('docs/guides/keys.md', () => {
-  it('an application adds a job, and a worker runs it, each with a token and the publishable key', async () => {
+  it('lets an application add and a worker run a job, each with its token', async () => {
     const said = await runModule(enqueue, {
       SUPABASE_URL: project.url,
       SUPABASE_PUBLISHABLE_KEY: project.publishableKey,

@@ -17,7 +17,7 @@ const done = (name: string) =>
     return row?.status === 'success';
   });
 
-it('a worker that lingers takes what comes after the queue ran empty, and stops at once when told to', async () => {
+it('lingers: takes jobs that come later, and stops at once on a signal', async () => {
   await add('first');
   const worker = startStep({
     'supabase-url': project.url,
@@ -33,7 +33,7 @@ it('a worker that lingers takes what comes after the queue ran empty, and stops 
   expect(seconds).toBeLessThan(60);
 });
 
-it('without it the worker ends when the queue is empty, and with it when the time is over', async () => {
+it('ends with the empty queue without it, and with the time with it', async () => {
   const calls = async (inputs: Record<string, string>) =>
     (await startStep({ 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs }).done).log;
   expect(await calls({})).toContain('(1 requests)');

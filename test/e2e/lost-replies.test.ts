@@ -17,7 +17,7 @@ afterAll(async () => {
   rmSync(handlers, { recursive: true, force: true });
 });
 
-it('every second request is applied and its reply lost: each job is created once, runs once, is recorded once', async () => {
+it('creates, runs and records each job once if every second reply is lost', async () => {
   let requests = 0;
   project.setFaults(() => {
     requests += 1;

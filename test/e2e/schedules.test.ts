@@ -31,7 +31,7 @@ const HANDLER = `
   };`;
 
 describe('create with a schedule', () => {
-  it('makes a job that is due at the next occurrence, and show says when, in words', async () => {
+  it('makes a job due at the next occurrence, which show puts in words', async () => {
     const created = await step({
       command: 'create',
       name: 'Nightly',
@@ -80,7 +80,7 @@ describe('create with a schedule', () => {
 });
 
 describe('an occurrence that fails for good', () => {
-  it('fails the run and is counted so, one that will be retried does not, and the schedule goes on', async () => {
+  it('fails the run unless it will be retried, and the schedule goes on', async () => {
     mkdirSync(join(workspace, 'failing'), { recursive: true });
     writeFileSync(
       join(workspace, 'failing', 'fails.mjs'),
@@ -138,7 +138,7 @@ jobs:
       handler: report.mjs
 `;
 
-  it('shows a plan, creates, changes nothing the second time, updates in place, and prunes', async () => {
+  it('plans, creates, repeats without a change, updates and prunes', async () => {
     write(TWO);
     const plan = await apply({ 'dry-run': 'true' });
     expect(plan.log).not.toContain('::error');
@@ -186,7 +186,7 @@ jobs:
     expect(await jobs()).toMatchObject([{ status: 'disabled' }, { status: 'waiting' }]);
   });
 
-  it('tells all that is wrong at once, with job and line, and changes nothing', async () => {
+  it('lists every mistake with its job and line, and changes nothing', async () => {
     const before = await jobs();
     write(`jobs:
   good:

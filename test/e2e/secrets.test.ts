@@ -141,7 +141,7 @@ it.each([
   ['with blanks before it', '  ::add-mask::SECRET'],
   ['in another case', '::Add-Mask::SECRET'],
   ['in the older form', '##[add-mask]SECRET'],
-])('a line of a JavaScript handler that masks a value, %s: obeyed, and not shown', async (_, line) => {
+])('obeys and hides a masking line of a JavaScript handler, %s', async (_, line) => {
   const step = await run([{ handler: 'masks', lines: [line, 'then SECRET'], parts: half(SECRET) }]);
   expect(step.outputs.succeeded).toBe('1');
   expect(step.log).toContain('then ***');
@@ -165,7 +165,7 @@ it('a mask with what a command cannot hold is read as the runner reads it', asyn
   expect(step.log).toContain('b ***');
 });
 
-it('a secret that is a number is hidden as a number too, and others are left alone', async () => {
+it('hides a numeric secret as a number too, and no other number', async () => {
   const step = await run([{ handler: 'number', parts: ['98765', '4321098'] }]);
   expect(seen(step, '987654321098')).toEqual([]);
   expect(step.rows).toContain('"result":{"others":[1,987654],"account":"***"}');
@@ -176,7 +176,7 @@ it('one that is too short to be hidden is told', async () => {
   expect(step.log).toContain('context.secret hides values of 6 characters and more');
 });
 
-it('no variable of a handler holds the key of the project, whatever it is called', async () => {
+it("keeps the project's key out of a handler's environment", async () => {
   const key = [...project.secretKey].reverse().join('');
   const step = await run([{ handler: 'env', parts: [key] }], {
     SUPABASE_SECRET_KEY: project.secretKey,

@@ -50,7 +50,7 @@ const ticks = (...minutes: number[]) =>
   );
 
 describe('the summary of a run', () => {
-  it('says that ticks come late, measured from the runs before, and how long nobody came', async () => {
+  it('reports late ticks and how long no worker came', async () => {
     await ticks(400, 520, 530, 535, 700);
     const { code, summary, log, outputs } = await step({});
     expect(code).toBe(0);
@@ -73,7 +73,7 @@ describe('the summary of a run', () => {
     ]);
   });
 
-  it('says nothing where they come in time, or where a silence is short enough', async () => {
+  it('says nothing if they come in time or the silence is short', async () => {
     await ticks(6, 10, 15, 21, 25);
     expect((await step({})).summary).not.toContain('⚠️');
     await project.sql('truncate cloud_job_workers');
@@ -139,7 +139,7 @@ describe('keepalive', () => {
 });
 
 describe('doctor', () => {
-  it('says that no worker comes, that ticks are late and that workflows are off', async () => {
+  it('reports missing workers, late ticks and disabled workflows', async () => {
     await ticks(700, 1000, 1300, 1600);
     github.repository = { private: false, pushed_at: daysAgo(62) };
     const [workflow] = github.workflows;
@@ -192,7 +192,7 @@ describe('doctor', () => {
 });
 
 describe('plan', () => {
-  it('starts nobody where nothing is due, and as many workers as the backlog is worth, within bounds', async () => {
+  it('starts no worker if nothing is due, else one for each batch of backlog', async () => {
     const plan = async (inputs: Record<string, string>) =>
       (await step({ command: 'plan', ...inputs })).outputs;
     expect(await plan({})).toEqual({ workers: '0', matrix: '[]' });
@@ -208,7 +208,7 @@ describe('plan', () => {
     expect(summary).toMatch(/3 workers to start[\s\S]*default \| 60 \| 31[\s\S]*other \| 30 \| 30/);
   });
 
-  it('is noted as one that came, since no worker is started where nothing is due, and warns as a run does', async () => {
+  it('is recorded as a worker that came, and warns as a run does', async () => {
     await ticks(400, 520, 530, 535, 700);
     const { summary, log } = await step({ command: 'plan' });
     expect(summary).toMatch(/Nothing is due[\s\S]*No worker had been seen for 6 h 40 min/);
@@ -222,7 +222,7 @@ describe('plan', () => {
     expect((await step({ command: 'doctor' })).summary).toMatch(/✅&nbsp;Workers \| The last was seen/);
   });
 
-  it('the workflow passes on inputs that exist, and starts no second job for no worker', () => {
+  it('passes on existing inputs, and starts no second job for no worker', () => {
     const read = (path: string) => parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
     const workflow = read('.github/workflows/workers.yml');
     const action = read('action.yml');

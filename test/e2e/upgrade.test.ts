@@ -94,7 +94,7 @@ it('the release kept for these tests is older than this one', () => {
   expect(readFileSync(previous.main, 'utf8').length).toBeGreaterThan(1_000_000);
 });
 
-it('workers of the previous release go on while install.sql is applied: nothing is lost, nothing done twice', {
+it('lets old workers go on during install.sql, without loss or repetition', {
   timeout: 180_000,
 }, async () => {
   project = await startTestProject({ install: false });

@@ -131,7 +131,7 @@ it('takes an ending that a fault explains', () => {
   expect(over(outages.slice(0, 1))).not.toEqual([]);
 });
 
-it('takes a start after the success of a worker that was frozen meanwhile, and only then', () => {
+it('allows a start after success only if the worker was frozen meanwhile', () => {
   const late = { ledger: [line('start', 'a', 2_500), ...GOOD.ledger.slice(1)] };
   const frozen = (from: number, to: number) =>
     findViolations({
@@ -143,7 +143,7 @@ it('takes a start after the success of a worker that was frozen meanwhile, and o
   expect(frozen(2_100, 2_400)).not.toEqual([]);
 });
 
-it('takes as many crashes as processes were killed, and a lock that was left while nobody could take it', () => {
+it('allows a crash for each kill, and a lock that could not be taken', () => {
   const crashed = execution('e-crashed', 'a', { status: 'failed', failure_kind: 'crashed', started: 1 });
   const audit = [wrote('e-crashed', null, 'running'), wrote('e-crashed', 'running', 'failed'), ...GOOD.audit];
   const killed = (childKills: number) =>

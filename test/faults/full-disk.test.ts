@@ -22,7 +22,7 @@ afterAll(async () => {
   if (handlers) rmSync(handlers, { recursive: true, force: true });
 });
 
-it('a result for which the disk has no room fails its job alone, says why, and leaves nothing on the disk', async () => {
+it('a result too large for the disk fails only its job and leaves no file', async () => {
   await project.sql(`insert into cloud_jobs (job_id, name, job_type, config, max_retries) values
     ('big', 'big', 'custom', '{"handler":"big"}', 0), ('small', 'small', 'custom', '{"handler":"small"}', 0)`);
   const { outputs } = await runStep(

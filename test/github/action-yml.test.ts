@@ -18,7 +18,7 @@ interface Manifest {
 const manifest: Manifest = parse(readFileSync(new URL('../../action.yml', import.meta.url), 'utf8'));
 
 describe('action.yml', () => {
-  it('is what the schemas of the commands say, as are the types and the reference', () => {
+  it('equals the schemas of the commands, as do types and reference', () => {
     const script = fileURLToPath(new URL('../../scripts/build-inputs.ts', import.meta.url));
     execFileSync(process.execPath, [script, '--check'], { stdio: ['ignore', 'ignore', 'inherit'] });
   });

@@ -35,7 +35,7 @@ async function maintain(config: unknown) {
 const HISTORY = 60_000;
 
 describe('maintenance through the packaged action', () => {
-  it('removes old history in bounded batches and leaves what runs, waits, recurs or is young', async () => {
+  it('removes old history in batches, but no running or recurring jobs', async () => {
     await project.sql(
       `insert into cloud_jobs (job_id, name, job_type, status, finished_at, created_at)
        select 'old-' || n, 'old', 'custom', 'success', now() - interval '40 days', now() - interval '40 days'
@@ -73,7 +73,7 @@ describe('maintenance through the packaged action', () => {
     ).toEqual([{ status: 'running' }]);
   });
 
-  it('reports the bloat that this left, with the statement that ends it, and changes nothing', async () => {
+  it('reports bloat with the statement that ends it, and changes nothing', async () => {
     const sizes = () =>
       project.sql(
         "select relname, pg_relation_size(oid)::integer as bytes from pg_class where relname like 'cloud_job%' and relkind = 'i' and relname <> 'cloud_jobs_schema_pkey' order by 1",

@@ -93,7 +93,7 @@ it('creates, lists, runs, shows and counts, with the project from .env', async (
   expect((await run('delete', id)).code).toBe(0);
 });
 
-it('says schedules in words with the next three occurrences, and how late one started', async () => {
+it('puts schedules in words, with the next three times and delays', async () => {
   const made = await run(
     ...['create', '--name', 'early', '--job-type', 'maintenance', '--schedule', '@Daily', '--json'],
   );
@@ -358,7 +358,7 @@ it.runIf(process.getuid?.() === 0)('keeps its files apart from those of another 
   }
 });
 
-it('a folder named .env, as of a virtual environment, is no file of settings', async () => {
+it('does not read a folder named .env as settings', async () => {
   const other = mkdtempSync(join(tmpdir(), 'cloud-jobs-venv-'));
   mkdirSync(join(other, '.env'));
   try {
@@ -373,7 +373,7 @@ it('a folder named .env, as of a virtual environment, is no file of settings', a
   }
 });
 
-it('a variable that is set to nothing hides neither .env nor another name of the key', async () => {
+it("lets an empty variable hide neither .env nor the key's other name", async () => {
   expect((await runIn(folder, { SUPABASE_URL: '', SUPABASE_SECRET_KEY: '' }, 'list')).code).toBe(0);
   const env = {
     SUPABASE_URL: project.url,

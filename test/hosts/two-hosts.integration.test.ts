@@ -26,7 +26,7 @@ afterAll(async () => {
   workspace?.remove();
 });
 
-it('a worker that stays and a run of the action share a queue: no job is lost, none runs twice', {
+it('a watching worker and an action run share a queue without repetition', {
   timeout: 240_000,
 }, async () => {
   const q = queueOf(project);

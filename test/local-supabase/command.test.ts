@@ -108,7 +108,7 @@ describe('in the foreground', () => {
     expect(await runSql(line.databaseUrl, 'select current_user::text as who')).toEqual([{ who: 'postgres' }]);
   });
 
-  it('--secrets writes the file that act and a shell read, for nobody else, before it says that it is ready', async () => {
+  it('--secrets writes a private file for act and shells before it is ready', async () => {
     const file = join(folder, 'app/.secrets');
     const command = start(['--no-install', '--secrets', file]);
     const { url, secretKey } = await command.ready;
@@ -222,7 +222,7 @@ describe('--data', () => {
     expect(second.stderr).toContain('is in use by another running Postgres. Stop that stack first.');
   });
 
-  it('is refused when the folder holds other things, is a file or cannot be made; nothing is changed', async () => {
+  it('refuses a folder with other content, a file, and an impossible path', async () => {
     const other = join(folder, 'other');
     await mkdir(other);
     await writeFile(join(other, 'thesis.txt'), 'do not touch');

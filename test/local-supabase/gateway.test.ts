@@ -61,7 +61,7 @@ describe('the role that a key gives', () => {
     expect((await project.client(project.authenticatedKey).rpc('whoami')).data).toBe('authenticated');
   });
 
-  it('takes the key as a URL parameter, which PostgREST does not see as a filter', async () => {
+  it("takes the key as a URL parameter, hidden from PostgREST's filters", async () => {
     const reply = await call(`/rest/v1/notes?apikey=${project.secretKey}&id=eq.1`, {});
     expect([reply.status, await reply.json()]).toEqual([200, []]);
   });
@@ -104,7 +104,7 @@ describe('keys that are refused', () => {
     expect(await whoami({ apikey: project.publishableKey, ...browser })).toBe('anon');
   });
 
-  it('a token with another signature, or of a role that may not be taken, by PostgREST itself', async () => {
+  it('leaves a wrong signature or role to PostgREST, which refuses it', async () => {
     const forged = signRoleKey('service_role', 'another secret of 32 characters and more', new Date());
     expect(await whoami({ apikey: project.anonKey, authorization: `Bearer ${forged}` })).toMatchObject({
       status: 401,

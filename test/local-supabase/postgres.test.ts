@@ -36,7 +36,7 @@ describe('Postgres', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('has the settings of a hosted project, and keeps commits safe unless told otherwise', async () => {
+  it("has a hosted project's settings, and durable commits by default", async () => {
     const postgres = await startPostgres();
     try {
       const [row] = await runSql(
@@ -71,7 +71,7 @@ describe('Postgres', () => {
     }
   });
 
-  it('a wanted port that is taken is an error that names it, and leaves nothing', async () => {
+  it('fails on a taken port with its number, and leaves nothing behind', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const address = server.address();

@@ -5,7 +5,7 @@ import { createProject } from '../../local-supabase/project.ts';
 import { startTestProject, testPostgres } from '../support/stack.ts';
 
 describe('a project', () => {
-  it('sees new functions after reloadSchema, and nothing is left of the probe', async () => {
+  it('sees new functions after reloadSchema, and removes the probe', async () => {
     const project = await startTestProject({ install: false });
     try {
       for (let round = 0; round < 3; round++) {

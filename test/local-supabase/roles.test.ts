@@ -51,7 +51,7 @@ describe.each(['current', 'legacy'] as const)('%s default grants', (grants) => {
     expect(Object.values(row ?? {})).toEqual(MATRIX[grants][role]);
   });
 
-  it('after `revoke execute from public`, anon still may under legacy grants only', async () => {
+  it('after `revoke execute from public`, only legacy grants let anon in', async () => {
     await projects[grants].asPostgres(`
       create function closed() returns int language sql as 'select 1';
       revoke execute on function closed() from public;
@@ -95,7 +95,7 @@ describe('roles', () => {
     });
   });
 
-  it('the SQL Editor user is not a superuser, owns what it makes, and is held to 2 minutes', async () => {
+  it('the SQL Editor user is no superuser and has 2 minutes', async () => {
     const [row] = await projects.current.asPostgres(
       `select current_user::text who, current_setting('is_superuser') super, current_setting('statement_timeout') timeout,
               current_setting('server_version_num')::int / 10000 version, current_setting('timezone') zone,

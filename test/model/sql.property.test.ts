@@ -285,7 +285,7 @@ beforeAll(async () => {
 });
 afterAll(() => project?.stop());
 
-it('three workers, repeated and late requests, and time: after each call the rows are what the model says', async () => {
+it('rows equal the model after each call of three workers', async () => {
   await onConnections(project.adminUrl, 1, async ([db]) => {
     if (!db) throw new Error('no connection');
     await fc.assert(

@@ -80,7 +80,7 @@ describe('the packed package', () => {
     expect(status).toBe(0);
   });
 
-  it('has types that resolve wherever an ES module can be imported, asked arethetypeswrong', () => {
+  it('has types that resolve in every ES module, says arethetypeswrong', () => {
     const { status, told } = checker('attw', '--profile', 'esm-only', '--no-color', tarball);
     expect(told.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
     expect(status, told).toBe(0);

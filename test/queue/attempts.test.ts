@@ -130,7 +130,7 @@ describe('the state machine', () => {
     expect(await job()).toMatchObject({ status: 'failed' });
     expect((await claim('w')).jobs).toEqual([]);
   });
-  it('takes only the queues and types that it was asked for, smaller priority first, then first in first out', async () => {
+  it('takes the queues and types asked for, by priority, then by time', async () => {
     await enqueue(
       { name: 'c' },
       { name: 'd' },
@@ -157,7 +157,7 @@ describe('the state machine', () => {
 });
 
 describe('concurrency keys', () => {
-  it('one locked job of a key at any moment, nobody starves, under eight workers', async () => {
+  it('locks one job of a key at a time and starves none, with 8 workers', async () => {
     await enqueue(
       ...Array.from({ length: 60 }, (_, n) => ({ name: `k${n}`, concurrency_key: `key ${n % 3}` })),
       {},
@@ -196,7 +196,7 @@ describe('concurrency keys', () => {
       await pool.end();
     }
   });
-  it('a blocked job goes on when the one ahead is deleted, disabled or put off', async () => {
+  it('unblocks a job when the one ahead is deleted, disabled or put off', async () => {
     for (const away of [
       `delete from cloud_jobs where name = 'b'`,
       `update cloud_jobs set status = 'disabled' where name = 'b'`,

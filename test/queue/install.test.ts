@@ -128,7 +128,7 @@ describe.each(['current', 'legacy'] as const)('the seed schema with live rows (%
 });
 
 describe.each(['current', 'legacy'] as const)('a fresh install (%s grants)', (grants) => {
-  it('lets strangers read and call nothing; the optional file opens what the seed had open, install closes it', async () => {
+  it('gives anon nothing; the optional file opens it, install closes it', async () => {
     const project = await startTestProject({ grants });
     try {
       await expectClosed(project);

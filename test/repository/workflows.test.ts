@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(root + path, 'utf8');
 const WORKFLOWS = readdirSync(`${root}.github/workflows`).map((name) => `.github/workflows/${name}`);
 
-it('actions of others are pinned to a commit, with the version beside it, the same everywhere', () => {
+it('pins each third-party action to one commit, with its version', () => {
   const pins = new Map<string, Set<string>>();
   for (const path of WORKFLOWS) {
     for (const [, uses = ''] of read(path).matchAll(/^\s*(?:- )?uses: (.*)$/gm)) {
@@ -23,7 +23,7 @@ it('actions of others are pinned to a commit, with the version beside it, the sa
   for (const [name, forms] of pins) expect([...forms], name).toHaveLength(1);
 });
 
-it('every workflow starts without rights, and every job has a limit of time', () => {
+it('gives workflows no rights by default, and each job a timeout', () => {
   for (const path of WORKFLOWS) {
     const workflow = parse(read(path));
     expect(workflow.permissions, path).toEqual({});
@@ -34,7 +34,7 @@ it('every workflow starts without rights, and every job has a limit of time', ()
   }
 });
 
-it('what an event brings along reaches no shell, and a pull request no secret', () => {
+it('passes no event data to a shell, and no secret to pull requests', () => {
   for (const path of WORKFLOWS) {
     const text = read(path);
     expect(text, path).not.toMatch(/client_payload|pull_request_target|workflow_run:|issue_comment/);
@@ -47,7 +47,7 @@ it('what an event brings along reaches no shell, and a pull request no secret', 
   }
 });
 
-it('the workflows that work on jobs read the repository, and nothing is written by them', () => {
+it('lets the workflows for jobs read the repository, but not write', () => {
   for (const name of ['run-jobs', 'manage-jobs', 'workers']) {
     const { jobs } = parse(read(`.github/workflows/${name}.yml`));
     for (const { permissions } of Object.values<{ permissions: Record<string, string> }>(jobs)) {

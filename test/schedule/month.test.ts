@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lateness } from '../../bench/github-month/lateness.ts';
-import { type Lived, live } from '../../bench/github-month/live.ts';
 import { openPlace, type Place } from '../../bench/github-month/place.ts';
 import { POLICIES, SCENARIOS, SCHEDULE } from '../../bench/github-month/scenarios.ts';
+import { simulate, type Totals } from '../../bench/github-month/simulate.ts';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import { accountFor, type Execution, entry, timeOf } from './account.ts';
 
@@ -28,11 +28,11 @@ afterAll(async () => {
 async function liveThrough(
   name: string,
   packaged = false,
-): Promise<Lived & { late: number; worst: number; added: number }> {
+): Promise<Totals & { late: number; worst: number; added: number }> {
   const scenario = SCENARIOS.find((one) => one.name === name);
   if (!scenario) throw new Error(`There is no ${name}`);
-  const life = { scenario, regime: 'mixed', days: DAYS, start: START, seed: SEED, packaged } as const;
-  const lived = await live({ ...place, db: project }, life);
+  const simulation = { scenario, regime: 'mixed', days: DAYS, start: START, seed: SEED, packaged } as const;
+  const totals = await simulate({ ...place, db: project }, simulation);
   for (const missed of POLICIES) {
     const rows = await project.sql<Execution>(
       'select e.failure_kind, e.scheduled_for, e.started_at, e.error_details from cloud_job_executions e join cloud_jobs using (job_id) where name = $1',
@@ -51,7 +51,7 @@ async function liveThrough(
        from cloud_job_executions e join cloud_jobs j using (job_id) where name = 'added' group by job_id) x`,
   );
   expect(ran).toEqual({ twice: 0, other: 0 });
-  return { ...lived, late: added.median, worst: added.worst, added: added.ran };
+  return { ...totals, late: added.median, worst: added.worst, added: added.ran };
 }
 
 it('half a day of ticks > loses and doubles nothing; waking is less late', {

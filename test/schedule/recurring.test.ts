@@ -120,7 +120,7 @@ describe('a recurring job written by plain SQL', () => {
     expect(await project.sql('select 1 from cloud_jobs')).toEqual([]);
   });
 
-  it('moves to the next occurrence of a new schedule, and a retry of the old one is over', async () => {
+  it("moves to a new schedule's next occurrence and drops the old retry", async () => {
     const { job_id } = await insert('schedule', "'0 12 * * *'");
     await project.setClock(NOON + 86_400_000);
     await finish((await claim())?.execution_id, 'failure');
@@ -138,7 +138,7 @@ describe('a recurring job written by plain SQL', () => {
     );
   });
 
-  it('ends with an error that says so when its schedule cannot be evaluated any more', async () => {
+  it('ends with an error if its schedule can no longer be evaluated', async () => {
     const { job_id } = await insert('schedule', "'0 13 * * *'");
     // A time zone that was abolished, or one that another version of Postgres knew.
     await project.sql(
@@ -208,7 +208,7 @@ describe('an execution of a recurring job', () => {
   });
 });
 
-it('a job whose skipped occurrence has no next one, since its schedule cannot be evaluated, says why it failed', async () => {
+it('gives the reason if a skipped occurrence has no next one', async () => {
   const { job_id } = await insert('schedule, missed, missed_grace_seconds', "'@hourly', 'skip', 60");
   await project.sql(
     "alter table cloud_jobs disable trigger cloud_jobs_anchor_update; update cloud_jobs set timezone = 'Gone/Zone'; alter table cloud_jobs enable trigger cloud_jobs_anchor_update",
@@ -258,7 +258,7 @@ describe('verbs on a recurring job', () => {
   it.each([
     ['that waits for its time', 20],
     ['that is due', 60.5],
-  ])('retry of one %s: the run that was asked for is not skipped, however late', async (_, minutes) => {
+  ])('retry of one %s: is not skipped, however late', async (_, minutes) => {
     const { job_id } = await insert('schedule, missed, missed_grace_seconds', "'@hourly', 'skip', 60");
     await project.setClock(NOON + minutes * MINUTE);
     await call('cloud_jobs_retry($1)', job_id);
@@ -269,7 +269,7 @@ describe('verbs on a recurring job', () => {
     ]);
   });
 
-  it('enable of one that waited for a retry: its next occurrence, by the schedule', async () => {
+  it('enable of one that waited for a retry: waits for its next occurrence', async () => {
     const { job_id } = await insert('schedule, missed', "'@hourly', 'all'");
     await project.setClock(NOON + 60 * MINUTE);
     const held = await claim();

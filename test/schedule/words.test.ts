@@ -55,7 +55,7 @@ describe('the next three occurrences', () => {
   });
 });
 
-it('how late an execution started > is said of first attempts, from a minute on', () => {
+it('how late an execution started > is shown for first attempts, from a minute on', () => {
   const execution = (fields: Partial<ExecutionRow>): ExecutionRow =>
     ({
       scheduled_for: '2026-05-13T10:00:00Z',

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestProject, type TestProject } from '../support/stack.ts';
-import { asPostgresAlone } from './strangers.ts';
+import { asPostgresAlone } from './other-roles.ts';
 import { ANON_ACCESS, ENQUEUE_ROLE, INSTALL, SEED, WORKER_ROLE } from './support.ts';
 
 const PUBLIC = `'public'::regnamespace`;
 const OURS = `from pg_proc p where p.pronamespace = ${PUBLIC}`;
 const TABLES = `from pg_class c where c.relnamespace = ${PUBLIC} and c.relkind = 'r'`;
-const STRANGERS = `unnest(array['anon', 'authenticated']) as role`;
+const API_ROLES = `unnest(array['anon', 'authenticated']) as role`;
 
 /**
  * What Supabase's database advisors look for (the number is theirs: database-linter in its docs), and rules of our own.
@@ -110,20 +110,20 @@ const RULES: readonly (readonly [rule: string, offenders: string])[] = [
   ],
   [
     '0019, 0023, 0026, 0027: no table or view can be read, written or seen in the API by the public roles',
-    `select c.relname from pg_class c cross join ${STRANGERS} where c.relnamespace = ${PUBLIC} and c.relkind in ('r', 'v', 'm', 'p', 'f')
+    `select c.relname from pg_class c cross join ${API_ROLES} where c.relnamespace = ${PUBLIC} and c.relkind in ('r', 'v', 'm', 'p', 'f')
       and (has_table_privilege(role, c.oid, 'select, insert, update, delete, truncate') or has_any_column_privilege(role, c.oid, 'select, insert, update'))`,
   ],
   [
     '0028, 0029: no function that runs with the rights of its owner can be called by the public roles',
-    `select p.proname from pg_proc p cross join ${STRANGERS} where p.pronamespace = ${PUBLIC} and p.prosecdef and has_function_privilege(role, p.oid, 'execute')`,
+    `select p.proname from pg_proc p cross join ${API_ROLES} where p.pronamespace = ${PUBLIC} and p.prosecdef and has_function_privilege(role, p.oid, 'execute')`,
   ],
   [
     'no function at all can be called by the public roles',
-    `select p.proname from pg_proc p cross join ${STRANGERS} where p.pronamespace = ${PUBLIC} and has_function_privilege(role, p.oid, 'execute')`,
+    `select p.proname from pg_proc p cross join ${API_ROLES} where p.pronamespace = ${PUBLIC} and has_function_privilege(role, p.oid, 'execute')`,
   ],
   [
     'no sequence can be used by the public roles',
-    `select c.relname from pg_class c cross join ${STRANGERS} where c.relnamespace = ${PUBLIC} and c.relkind = 'S'
+    `select c.relname from pg_class c cross join ${API_ROLES} where c.relnamespace = ${PUBLIC} and c.relkind = 'S'
       and has_sequence_privilege(role, c.oid, 'usage, select, update')`,
   ],
   [
@@ -177,7 +177,7 @@ describe('a fresh project', () => {
     expect(await project.sql(query)).toEqual([]);
   });
 
-  it('0008: row level security without a policy is on every table, which lets in nobody whom it binds', async () => {
+  it('0008: every table has row level security and no policy', async () => {
     const silent = await project.sql(
       `select relname ${TABLES} and relrowsecurity and not exists (select from pg_policy where polrelid = c.oid) order by 1`,
     );

@@ -48,7 +48,7 @@ describe('claimed', () => {
     expect(lock).toEqual({ right: true });
   });
 
-  it('only jobs that are due, of the queues and types asked for, in order of priority, then time', async () => {
+  it('takes due jobs of the queues and types asked for, by priority and time', async () => {
     const q = newQueue();
     const [late, soon, low, high, mine] = await q.add(
       { delay_seconds: 3600 },
@@ -129,7 +129,7 @@ describe('finished', () => {
     expect(await q.claim('w')).toMatchObject({ jobs: [], more: false });
   });
 
-  it('with failure and retries left: waiting after a backoff of 30 s, 1 min, 2 min ... give or take a fifth', async () => {
+  it('failure with retries left: waits for 30 s, 1 min, 2 min … ± a fifth', async () => {
     const q = newQueue();
     const retries = [0, 1, 2, 5, 9, 10, 30, 2000];
     const ids = await q.add(...retries.map(() => ({ max_retries: 9999 })));
@@ -256,7 +256,7 @@ describe('finished', () => {
 
 describe('a recurring job', () => {
   it.each(['success', 'discard', 'failure'])(
-    'never dies: after %s it waits for the next occurrence, with its retries fresh',
+    'waits for the next occurrence with all retries after %s',
     async (outcome) => {
       const q = newQueue();
       const id = await q.addOne({ ...RECURRING, max_retries: 0 });
@@ -297,7 +297,7 @@ describe('a recurring job', () => {
 });
 
 describe('the lock of a dead worker', () => {
-  it('is a failure of kind lost: due at once the first time, then later, then never', async () => {
+  it('is a lost failure: due at once the first time, then later, then never', async () => {
     const q = newQueue();
     const id = await q.addOne({ max_retries: 2 });
     for (const attempt of [1, 2, 3]) {
@@ -334,7 +334,7 @@ describe('the lock of a dead worker', () => {
     expect((await q.claim('v')).expired).toBe(1);
   });
 
-  it('gives the job to the claim that ends it, if it was lost for the first time', async () => {
+  it('gives a job lost for the first time to the claim that ends it', async () => {
     const q = newQueue();
     const id = await q.addOne();
     await q.take('w');
@@ -372,7 +372,7 @@ describe('the lock of a dead worker', () => {
 });
 
 describe('cancel', () => {
-  it('of a running job: the worker learns it at its heartbeat; whatever it then reports but success is a cancel', async () => {
+  it('of a running job: stops it at its heartbeat, unless it reports success', async () => {
     for (const outcome of ['failure', 'release', 'snooze', 'discard']) {
       const q = newQueue();
       const id = await q.addOne();
@@ -415,7 +415,7 @@ describe('cancel', () => {
     expect(await q.executions(id)).toMatchObject([{ status: 'success' }]);
   });
 
-  it('of a job whose worker is dead: the lock’s expiry fails it, without a retry', async () => {
+  it('of a job whose worker is dead: fails it when the lock expires', async () => {
     const q = newQueue();
     const id = await q.addOne();
     await q.take('w');

@@ -71,7 +71,7 @@ describe('a running job that moves to another concurrency key', () => {
   });
 });
 
-it('a claim survives a plain write that locks a job of its key at that moment', async () => {
+it('a claim survives a direct write that locks a job of its key', async () => {
   const [keyed, plain] = await queue().add({ concurrency_key: 'k' }, {});
   await onTwo(project, async (one, two) => {
     await one.query('begin');
@@ -109,7 +109,7 @@ describe('a claim that comes again after some of its jobs were deleted', () => {
   });
 });
 
-it('a claim takes one job of a key from a limited queue and one without limits', async () => {
+it('a claim takes one job of a key across limited and other queues', async () => {
   await project.sql(`select cloud_jobs_set_queue('limited', '{"max_running": 5}')`);
   await queueOf(project, 'limited').add({ concurrency_key: 'k' }, {});
   await queue().add({ concurrency_key: 'k' }, {});

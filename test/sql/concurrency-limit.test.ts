@@ -90,7 +90,7 @@ describe('a concurrency limit above one', () => {
     expect(reply.queues).toEqual([{ queue: q.queue, due: 9, side_by_side: 3 }]);
   });
 
-  it('is not exceeded by eight workers whose replies are lost, and every job runs', async () => {
+  it('holds for eight workers whose replies are lost, and every job runs', async () => {
     const limit = 3;
     const { q, add } = limited(limit);
     await add(60);

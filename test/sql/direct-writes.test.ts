@@ -202,7 +202,7 @@ it.each(['NaN', 'Infinity', '12', -1, 1e12, true, [1], { a: 1 }])(
   },
 );
 
-it('pruning removes an execution that says "running" though its job does not run', async () => {
+it('prunes a "running" execution whose job does not run', async () => {
   const [idle, busy] = await q().add({ delay_seconds: 3600 }, {});
   const { execution_id } = await q().take('w');
   await project.sql(

@@ -16,7 +16,7 @@ const nested = (levels: number): object =>
   JSON.parse(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`);
 
 describe('enqueue', () => {
-  it('refuses a batch whole, naming the job by number and name, and what is wrong with it', async () => {
+  it('refuses the whole batch and names the job and its fault', async () => {
     const q = newQueue();
     const wrong: [Record<string, unknown>, RegExp][] = [
       [{ name: undefined }, /Job 2 of the batch \(no name\) has no name/],
@@ -111,7 +111,7 @@ describe('enqueue', () => {
     expect(await project.sql('select from cloud_jobs where queue = $1', [q.queue])).toEqual([]);
   });
 
-  it('refuses what is no array of objects, a job id twice, an impossible time, and more than 50000 jobs', async () => {
+  it('refuses a wrong shape, a repeated id, a bad time, and 50001 jobs', async () => {
     const q = newQueue();
     const send = (items: unknown) => call(project, 'cloud_jobs_enqueue', { items_param: items });
     await expect(send({})).rejects.toMatchObject({ status: 400, message: 'items_param is not an array.' });
@@ -197,7 +197,7 @@ describe('enqueue', () => {
     expect(await q.job(bare?.job_id ?? '')).toMatchObject({ queue: 'default', timezone: 'UTC' });
   });
 
-  it('keeps one unfinished job of a unique key in its queue: waiting, locked and disabled count, finished do not', async () => {
+  it('keeps one unfinished job of a unique key in each queue', async () => {
     const q = newQueue();
     const key = { unique_key: 'u' };
     const id = await q.addOne(key);
@@ -218,7 +218,7 @@ describe('enqueue', () => {
     expect(await q.add(key)).not.toEqual([next]);
   });
 
-  it('of two jobs with one unique key in a batch adds the first, and says which is new', async () => {
+  it('adds the first of two jobs with one unique key, and says so', async () => {
     const q = newQueue();
     const items = [
       { name: 'first', unique_key: 'z' },

@@ -70,7 +70,7 @@ it('refuses a database with a newer schema and changes nothing', async () => {
   expect([await catalog(project), await rowsOf(project)]).toEqual(before);
 });
 
-it('refuses a Postgres without the roles of Supabase and says what it is for', async () => {
+it("refuses a Postgres without Supabase's roles, and says why", async () => {
   const project = await start({ install: false });
   // Roles belong to the whole cluster, which other tests use: the change is never committed.
   await withConnection(project.adminUrl, async (client) => {
@@ -153,7 +153,7 @@ it('goes in under working workers without an error for them', async () => {
   expect(await project.sql(`select from cloud_jobs where status <> 'waiting'`)).toEqual([]);
 });
 
-it('two people install at once into an empty database: one waits, both succeed', async () => {
+it('lets two people install at once: one waits, both succeed', async () => {
   const project = await start({ install: false });
   await onTwo(project, async (one, two) => {
     await one.query('set role postgres');
@@ -167,7 +167,7 @@ it('two people install at once into an empty database: one waits, both succeed',
   expect(await project.sql('select version from cloud_jobs_schema')).toEqual([{ version: SCHEMA_VERSION }]);
 });
 
-it('runs as the role postgres, which is no superuser, and the secret key works at once', async () => {
+it('runs as role postgres, and the secret key works at once', async () => {
   const project = await start({ install: false });
   expect(await project.asPostgres('select rolsuper from pg_roles where rolname = current_user')).toEqual([
     { rolsuper: false },

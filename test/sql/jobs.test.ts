@@ -89,7 +89,7 @@ describe('what people ask for', () => {
     expect(await q.addOne({ unique_key: 'u' })).not.toBe(id);
   });
 
-  it('enable: a job that a plain write disabled after it had finished does not run again', async () => {
+  it('enable: does not rerun a finished job that a direct write disabled', async () => {
     const q = newQueue();
     const [done, failed] = [await finished(q, 'success'), await finished(q, 'discard')];
     await project.sql(`update cloud_jobs set status = 'disabled' where queue = $1`, [q.queue]);
@@ -98,7 +98,7 @@ describe('what people ask for', () => {
     expect(await q.claim('w', 9)).toMatchObject({ jobs: [], more: false });
   });
 
-  it('disable: a finished job that a plain write disabled does not hold its unique key', async () => {
+  it('disable: a finished job, disabled directly, frees its unique key', async () => {
     const q = newQueue();
     const id = await finished(q, 'success', { unique_key: 'u' });
     await project.sql(`update cloud_jobs set status = 'disabled' where queue = $1`, [q.queue]);
@@ -111,7 +111,7 @@ describe('what people ask for', () => {
     expect(await q.addOne({ unique_key: 'u' })).toBe(id);
   });
 
-  it('enable: what a client of the first schema left of a lock does not hold the job up', async () => {
+  it("enable: ignores the remains of a first-schema client's lock", async () => {
     const q = newQueue();
     const id = await q.addOne();
     await q.take('w');
@@ -120,7 +120,7 @@ describe('what people ask for', () => {
     expect((await q.take('v')).job_id).toBe(id);
   });
 
-  it('cancel: a waiting job fails at once; finished and recurring ones are left alone', async () => {
+  it('cancel: fails a waiting job at once, and no finished or recurring one', async () => {
     const q = newQueue();
     const id = await q.addOne();
     expect(await q.verb('cancel', id)).toMatchObject({ applied: true, changed: true, status: 'failed' });
@@ -176,7 +176,7 @@ describe('what people ask for', () => {
 });
 
 describe('list', () => {
-  it('pages through everything once, newest first, rows of the first schema without an age last', async () => {
+  it('pages through all once, newest first, rows without an age last', async () => {
     const q = newQueue();
     const ids = await q.add(...Array.from({ length: 23 }, (_, n) => ({ name: n % 2 ? 'odd' : 'even' })));
     await project.sql(`update cloud_jobs set created_at = null where job_id = any ($1)`, [ids.slice(10, 17)]);
@@ -221,7 +221,7 @@ describe('list', () => {
   });
 });
 
-it('show gives a job with its config and its newest executions; null for none', async () => {
+it('show gives a job with its config and newest executions, or null', async () => {
   const q = newQueue();
   const id = await q.addOne({ config: { a: 1 } });
   for (let n = 0; n < 3; n += 1) {
@@ -235,7 +235,7 @@ it('show gives a job with its config and its newest executions; null for none', 
   ).toMatchObject({ job: null, executions: [] });
 });
 
-it('stats count by status, what is due, scheduled, blocked and expired, and how the last day went', async () => {
+it("stats count jobs by status and state, and the last day's attempts", async () => {
   const q = newQueue();
   const stats = async () =>
     statsReply.parse(await call(project, 'cloud_jobs_stats', { queue_param: q.queue }));

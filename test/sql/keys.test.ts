@@ -12,7 +12,7 @@ beforeEach(() => project.sql('truncate cloud_jobs cascade'));
 const newQueue = () => queueOf(project);
 const stranded = () => project.sql(STRANDED);
 
-it('at most one job of a key is claimed, the others are passed over and wait their turn in order', async () => {
+it('claims one job of a key; the others wait their turn in order', async () => {
   const q = newQueue();
   const [a1, a2, plain, a3, b1] = await q.add(
     { concurrency_key: 'a' },
@@ -33,7 +33,7 @@ it('at most one job of a key is claimed, the others are passed over and wait the
   expect(third.map((job) => job.job_id)).toEqual([a2]);
 });
 
-it('a key is held by one locked job, whoever writes: the table itself refuses a second one', async () => {
+it('the table refuses a second locked job of a key to every writer', async () => {
   const q = newQueue();
   const [first, second] = await q.add({ concurrency_key: 'a' }, { concurrency_key: 'a' });
   await q.take('w');
@@ -46,7 +46,7 @@ it('a key is held by one locked job, whoever writes: the table itself refuses a 
   expect((await q.job(first ?? '')).status).toBe('locked');
 });
 
-it('a key counts in all queues and types together, and each of them gets its turn', async () => {
+it('a key counts across queues and types, and each gets its turn', async () => {
   const [one, two] = [newQueue(), newQueue()];
   const key = { concurrency_key: 'k' };
   await one.add(key, { ...key, job_type: 'maintenance' });
@@ -107,7 +107,7 @@ it.each(ENDS)('the next of a key goes when the locked one %s', async (_, end) =>
   expect((await q.take('v')).job_id).toBe(ids[1]);
 });
 
-it('a locked job that is set to wait by hand lets those of other queues go, since nobody may work its own', async () => {
+it('frees the key for other queues if a locked job is set to wait by hand', async () => {
   const [mine, other] = [newQueue(), newQueue()];
   const id = await mine.addOne({ concurrency_key: 'k' });
   const next = await other.addOne({ concurrency_key: 'k' });
@@ -121,7 +121,7 @@ it('a locked job that is set to wait by hand lets those of other queues go, sinc
   expect((await other.take('v')).job_id).toBe(next);
 });
 
-it('a job that was enqueued behind a locked one of its key is passed over, and stands in nobody’s way', async () => {
+it('passes over a job behind a locked one of its key, at no cost', async () => {
   const q = newQueue();
   await q.addOne({ concurrency_key: 'k' });
   await q.take('w');
@@ -138,24 +138,21 @@ const LEAVES: [string, string][] = [
   ['moves to another queue', `update cloud_jobs set queue = 'elsewhere' where job_id = $1`],
   ['becomes another type', `update cloud_jobs set job_type = 'maintenance' where job_id = $1`],
 ];
-it.each(LEAVES)(
-  'the next of a key goes when the one that was let go %s before anybody took it',
-  async (_, leave) => {
-    const q = newQueue();
-    const ids = await q.add(...[1, 2, 3].map(() => ({ concurrency_key: 'k' })));
-    const held = await q.take('w');
-    await q.claim('v', 5);
-    await q.end('w', held.execution_id, 'success');
-    expect(await project.sql('select job_id from cloud_jobs where blocked')).toEqual([{ job_id: ids[2] }]);
-    await project.sql(leave, [ids[1]]);
-    expect(await stranded()).toEqual([]);
-    const { jobs } = await q.claim('w', 5, { job_types_param: ['custom'] });
-    expect(jobs.map((job) => job.job_id)).toContain(ids[2]);
-  },
-);
+it.each(LEAVES)('lets the next of a key go if the one ahead %s unclaimed', async (_, leave) => {
+  const q = newQueue();
+  const ids = await q.add(...[1, 2, 3].map(() => ({ concurrency_key: 'k' })));
+  const held = await q.take('w');
+  await q.claim('v', 5);
+  await q.end('w', held.execution_id, 'success');
+  expect(await project.sql('select job_id from cloud_jobs where blocked')).toEqual([{ job_id: ids[2] }]);
+  await project.sql(leave, [ids[1]]);
+  expect(await stranded()).toEqual([]);
+  const { jobs } = await q.claim('w', 5, { job_types_param: ['custom'] });
+  expect(jobs.map((job) => job.job_id)).toContain(ids[2]);
+});
 
 it.each([...LEAVES, ['is cancelled', 'select cloud_jobs_cancel($1)'] as [string, string]])(
-  'a blocked job that %s is blocked no more, and the others keep their turn',
+  'unblocks a blocked job that %s, and the others keep their turn',
   async (_, leave) => {
     const q = newQueue();
     const ids = await q.add(...[1, 2, 3].map(() => ({ concurrency_key: 'k' })));
@@ -169,7 +166,7 @@ it.each([...LEAVES, ['is cancelled', 'select cloud_jobs_cancel($1)'] as [string,
   },
 );
 
-it('the next of a key goes when a new schedule moves the one ahead to another time', async () => {
+it('lets the next of a key go if a new schedule moves the one ahead', async () => {
   const q = newQueue();
   const [first] = await q.add({
     concurrency_key: 'k',
@@ -204,7 +201,7 @@ it('a crowd behind one key is set aside, and a job behind it comes through', asy
   expect(await stranded()).toEqual([]);
 });
 
-it('many busy keys ahead: a claim may come back empty with "more", and gets through', async () => {
+it('many busy keys: a claim may be empty with "more", and gets through', async () => {
   const q = newQueue();
   const keys = Array.from({ length: 40 }, (_, n) => ({ concurrency_key: `k${n}` }));
   await q.add(...keys, ...keys);
@@ -221,7 +218,7 @@ it('many busy keys ahead: a claim may come back empty with "more", and gets thro
   expect(reply.jobs.map((job) => job.job_id)).toEqual([free]);
 });
 
-it('eight workers: never two of a key at once, nothing is stuck, every job gets done', async () => {
+it('eight workers: run no two of a key at once, and finish every job', async () => {
   const q = newQueue();
   await project.sql(
     `insert into cloud_jobs (name, job_type, queue, priority, concurrency_key)

@@ -114,7 +114,7 @@ describe('max_running', () => {
 });
 
 describe('rate_limit', () => {
-  it('never starts more than the limit in any period, and lets more go as time passes', async () => {
+  it('starts at most the limit in any period, and more as time passes', async () => {
     const q = queueOf(project);
     await q.add(...jobs(30));
     await set(q.queue, { rate_limit: 4, rate_period_seconds: 100_000 });

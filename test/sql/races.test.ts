@@ -102,7 +102,7 @@ describe('two claims at once', () => {
     expect(await project.sql('select from cloud_job_executions')).toHaveLength(2);
   });
 
-  it('with the same request id, where the first is rolled back: the second claims', async () => {
+  it('with one request id: the second claims if the first rolls back', async () => {
     await queue().add({}, {});
     const request = randomUUID();
     const [a, b] = await whileOpen(
@@ -114,7 +114,7 @@ describe('two claims at once', () => {
     expect(await project.sql('select from cloud_job_executions')).toHaveLength(1);
   });
 
-  it('a request that comes again while its job expires and is claimed by another: that lock is left alone', async () => {
+  it("a repeated request leaves the lock of the job's next worker alone", async () => {
     await queue().add({ max_retries: 3 });
     const request = randomUUID();
     const [job] = (await queue().claim('w', 1, { request_id_param: request })).jobs;
@@ -134,7 +134,7 @@ describe('two claims at once', () => {
     ).toEqual([{ is_of_v: true }]);
   });
 
-  it('a job that another claim has locked but may not take still counts as "more"', async () => {
+  it('counts a job that another claim locks, but may not take, as "more"', async () => {
     const types = ['custom', 'maintenance', 'paper_fetch'];
     await queue().add(...types.map((job_type) => ({ job_type })));
     const [a, b] = await besideOpen(
@@ -158,7 +158,7 @@ describe('two claims at once', () => {
     expect((await queue().claim('c', 5)).jobs).toHaveLength(1 - b.jobs.length);
   });
 
-  it('of one concurrency key: one gets it, the other is told to look again, and nothing is stuck', async () => {
+  it('of one concurrency key: one gets it, the other looks again later', async () => {
     const [first, second] = await queue().add({ concurrency_key: 'k' }, { concurrency_key: 'k' });
     const [a, b] = await besideOpen(
       (one) => claim(one, 'a', 1),
@@ -172,7 +172,7 @@ describe('two claims at once', () => {
   });
 });
 
-it('a claim never waits for a key where it moves a late occurrence of it: another claim will see to it', async () => {
+it('a claim never waits for a key to move its late occurrence', async () => {
   await queue().add({
     // No other occurrence is due, whatever the hour.
     schedule: '0 0 29 2 *',
@@ -302,7 +302,7 @@ describe('a finish and', () => {
   });
 
   it.each(['cancel', 'disable', 'delete'])(
-    '%s of the job whose turn it is: the one behind it goes instead, and none is stuck',
+    '%s of the job whose turn it is: lets the one behind it go instead',
     async (verb) => {
       const [, next, last] = await queue().add(...Array(3).fill({ concurrency_key: 'k' }));
       const { execution_id } = await queue().take('w');
@@ -341,7 +341,7 @@ describe('a finish and', () => {
   });
 
   it.each(['success', 'failure'])(
-    'an expiry that is under way, %s: the worker is told that it lost the job',
+    'an expiry under way, %s: the worker learns that it lost the job',
     async (outcome) => {
       const { execution_id, job_id } = await held();
       await queue().expire(job_id);
@@ -398,7 +398,7 @@ describe('a finish and', () => {
     expect(await queue().job(job_id)).toMatchObject({ status: 'failed', finished: true });
   });
 
-  it('a claim that blocks a job behind its key at that moment: the job is let go again', async () => {
+  it('a claim that blocks a job behind its key: the job goes again later', async () => {
     await queue().addOne({ concurrency_key: 'k' });
     const { execution_id } = await queue().take('w');
     const second = await queue().addOne({ concurrency_key: 'k' });
@@ -411,7 +411,7 @@ describe('a finish and', () => {
     expect((await queue().take('v')).job_id).toBe(second);
   });
 
-  it('a claim behind its key while it is under way: the claim does not wait, and says that there is more', async () => {
+  it('a claim behind its key does not wait, and reports more', async () => {
     await queue().addOne({ concurrency_key: 'k' });
     const { execution_id } = await queue().take('w');
     const second = await queue().addOne({ concurrency_key: 'k' });
@@ -508,7 +508,7 @@ describe('two batches with the same unique key at once', () => {
   });
 });
 
-it('two prunes at once wait for each other instead of deadlocking over executions', async () => {
+it('two prunes at once wait for each other instead of deadlocking', async () => {
   await queue().add(...Array.from({ length: 20 }, () => ({})));
   const { jobs } = await queue().claim('w', 20);
   await queue().finish(

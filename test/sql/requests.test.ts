@@ -38,7 +38,7 @@ describe('fence', () => {
     expect((await q.executions(id))[0]).toEqual(lost);
   });
 
-  it('the right execution from the wrong instance, the right instance with the wrong execution, and made-up ones', async () => {
+  it('refuses a wrong instance, a wrong execution, and made-up ones', async () => {
     const q = newQueue();
     const [id] = await q.add({}, {});
     const [one, two] = (await q.claim('w', 2)).jobs;
@@ -54,7 +54,7 @@ describe('fence', () => {
     expect(await q.job(id ?? '')).toMatchObject({ status: 'locked', locked_by: 'w' });
   });
 
-  it('a worker cannot speak for another by naming it, nor end its own old attempt at a job that it runs again', async () => {
+  it("a worker cannot end another's attempt, nor an old one of its own", async () => {
     const q = newQueue();
     const id = await q.addOne();
     const first = await q.take('w');
@@ -71,7 +71,7 @@ describe('fence', () => {
     expect(await q.job(id)).toMatchObject({ status: 'locked', locked_execution_id: second.execution_id });
   });
 
-  it('of a job that somebody disabled by hand while it ran: the lock that was left on it counts for nothing', async () => {
+  it('of a job disabled by hand while it ran: ignores its lock', async () => {
     const q = newQueue();
     const id = await q.addOne();
     const { execution_id } = await q.take('w');
@@ -81,7 +81,7 @@ describe('fence', () => {
     expect((await q.job(id)).status).toBe('disabled');
   });
 
-  it('where somebody took the lock away by hand, the end of the attempt changes nothing and says so', async () => {
+  it('an end after the lock was removed by hand reports no change', async () => {
     const q = newQueue();
     const id = await q.addOne();
     const { execution_id } = await q.take('w');
@@ -133,7 +133,7 @@ describe('a request that is sent again', () => {
     expect(lost).toBeGreaterThan(0);
   }
 
-  it('claim: gives the jobs that it already holds, takes no others, and starts the lock anew', async () => {
+  it('claim: returns the jobs it holds, takes no others, renews the lock', async () => {
     const q = newQueue();
     const ids = await q.add({}, {}, {});
     const request = { request_id_param: randomUUID() };
@@ -260,7 +260,7 @@ describe('finish and claim in one call', () => {
     expect(await q.executions(id)).toMatchObject([{ status: 'running' }]);
   });
 
-  it('of two items about one execution the first counts, for job and execution alike', async () => {
+  it('takes the first of two items about one execution', async () => {
     const q = newQueue();
     const id = await q.addOne();
     const { execution_id } = await q.take('w');
@@ -279,7 +279,7 @@ describe('finish and claim in one call', () => {
   });
 });
 
-describe('a request that cannot be used is refused with an HTTP status, a reason and a hint, and changes nothing', () => {
+describe('refuses an unusable request with status, reason and hint', () => {
   const claim = (args: object) => () =>
     call(project, 'cloud_jobs_claim', { instance_id_param: 'w', ...args });
   const finish = (items: unknown) => () =>

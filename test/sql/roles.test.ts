@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestProject, type TestProject } from '../support/stack.ts';
-import { asPostgresAlone, expectClosed, openTo, rightsOf, roleToken, strangers } from './strangers.ts';
+import {
+  asPostgresAlone,
+  callersWithoutRights,
+  expectClosed,
+  openTo,
+  rightsOf,
+  roleToken,
+} from './other-roles.ts';
 import { ANON_ACCESS, call, ENQUEUE_ROLE, INSTALL, queueOf, WORKER_ROLE } from './support.ts';
 
 const WORKER = 'cloud_jobs_worker';
@@ -51,9 +58,9 @@ describe('what the roles may do', () => {
     expect(granted.map(({ name }) => `call ${name}`)).toEqual([...allowed].sort());
   });
 
-  it('strangers get nothing by them', () => expectClosed(project));
+  it('the files give other roles nothing', () => expectClosed(project));
 
-  it('no function runs with the rights of its owner but those that check the queue', async () => {
+  it('only the functions that check the queue run as their owner', async () => {
     const definers = await project.sql<{ name: string }>(
       `select proname as name from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1`,
     );
@@ -76,7 +83,7 @@ describe('what the roles may do', () => {
 });
 
 describe('a worker key', () => {
-  it('claims, renews, finishes and releases in its queue, with the lock and the retry of any worker', async () => {
+  it('claims, renews, finishes and releases in its queue as any worker', async () => {
     const mine = queueOf(project);
     const ids = await mine.add({}, {}, {});
     const key = worker(mine.queue, 'another');
@@ -160,7 +167,7 @@ describe('a worker key', () => {
     expect(rows[0]?.size).toBeLessThan(10_000);
   });
 
-  it('cannot end or renew what another worker runs, not even by the name of that worker', async () => {
+  it("cannot end or renew another worker's job, even by its name", async () => {
     const other = queueOf(project);
     const id = await other.addOne();
     const { execution_id } = await other.take('victim');
@@ -279,7 +286,7 @@ describe('the full keys', () => {
   });
 });
 
-it('a trigger of the project’s own adds jobs for a signed-in user, as without the files', async () => {
+it('a trigger of the project adds jobs for a signed-in user as before', async () => {
   await project.asPostgres(`
     create table public.orders (id integer);
     grant insert on public.orders to authenticated;
@@ -307,7 +314,7 @@ it('a role that was given the rights of one of these is bound as they are', asyn
 });
 
 describe('install.sql again', () => {
-  it('shuts the keys out until the file is run again; anon-access.sql beside them opens no more than alone', async () => {
+  it('shuts the keys out until the file is run again', async () => {
     const upgraded = await startTestProject({ grants: 'legacy' });
     try {
       for (const file of [WORKER_ROLE, ENQUEUE_ROLE]) await asPostgresAlone(upgraded, file);
@@ -331,7 +338,7 @@ describe('install.sql again', () => {
       expect(await call(upgraded, 'cloud_jobs_claim', { instance_id_param: 'w' }, workerKey)).toMatchObject({
         jobs: [],
       });
-      const [anon] = await strangers(upgraded);
+      const [anon] = await callersWithoutRights(upgraded);
       const open = await openTo(upgraded, anon?.key ?? '');
       expect(
         open.filter((what) => /cloud_jobs_(claim|renew|finish|release|peek|enqueue|create)/.test(what)),

@@ -2,7 +2,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { signJwt } from '../../local-supabase/keys.ts';
 import { ADMIN_ROLE } from '../../local-supabase/roles.ts';
 import { startTestProject, type TestProject, type TestProjectOptions } from '../support/stack.ts';
-import { expectClosed, headersOf, inventory, knock, roleToken, strangers } from './strangers.ts';
+import {
+  callEverything,
+  callersWithoutRights,
+  expectClosed,
+  headersOf,
+  inventory,
+  roleToken,
+} from './other-roles.ts';
 import { ANON_ACCESS, call, INSTALL, queueOf, SEED } from './support.ts';
 
 const projects: TestProject[] = [];
@@ -24,7 +31,7 @@ const shared = (): Promise<TestProject> => {
 afterAll(async () => (await one)?.stop());
 
 describe.each(['current', 'legacy'] as const)(
-  'with %s default grants strangers can read and call nothing',
+  'gives anon and other roles nothing with %s default grants',
   { timeout: 180_000 },
   (grants) => {
     it('after a fresh install, and after a second one', async () => {
@@ -35,7 +42,7 @@ describe.each(['current', 'legacy'] as const)(
       await expectClosed(project);
     });
 
-    it('after an upgrade of the first schema, whose policies and grants were open', async () => {
+    it('after an upgrade of the first schema, which was open to anon', async () => {
       const project = await start({ grants, install: false });
       await project.asPostgres(SEED);
       // What people did to make the open policies work, before 2026 by default, later by hand.
@@ -43,7 +50,7 @@ describe.each(['current', 'legacy'] as const)(
         'grant all on cloud_jobs, cloud_job_executions, job_statistics to anon, authenticated; grant select (name) on cloud_jobs to anon',
       );
       await project.reloadSchema();
-      expect(await knock(project, project.anonKey)).toMatchObject({
+      expect(await callEverything(project, project.anonKey)).toMatchObject({
         'read cloud_jobs': '200',
         'call release_expired_locks': '200',
       });
@@ -86,7 +93,7 @@ describe('service_role', () => {
     async (grants) => {
       const project = await start({ grants });
       for (const key of [project.serviceKey, project.secretKey]) {
-        const answers = await knock(project, key);
+        const answers = await callEverything(project, key);
         expect(Object.entries(answers).filter(([, code]) => code === '42501')).toEqual([]);
         const { relations } = await inventory(project);
         expect(relations.filter((name) => answers[`read ${name}`] !== '200')).toEqual([]);
@@ -114,9 +121,9 @@ describe('sql/optional/anon-access.sql', () => {
     await project.asPostgres(ANON_ACCESS);
     await project.reloadSchema();
     await expectClosed(project, ALLOWED);
-    for (const { role, key } of await strangers(project)) {
+    for (const { role, key } of await callersWithoutRights(project)) {
       if (role !== 'anon' && role !== 'authenticated') continue;
-      const answers = await knock(project, key);
+      const answers = await callEverything(project, key);
       const refused = Object.entries(answers).filter(
         ([what, code]) => ALLOWED.test(what) && code === '42501',
       );
@@ -124,7 +131,7 @@ describe('sql/optional/anon-access.sql', () => {
     }
   });
 
-  it('lets a client of the first schema live on the anon key alone: add, claim, record, finish, free a key', async () => {
+  it('lets a first-schema client do all its work with the anon key', async () => {
     const anon = project.client(project.anonKey);
     const rows = [1, 2].map((n) => ({
       name: `job ${n}`,
@@ -180,7 +187,7 @@ describe('sql/optional/anon-access.sql', () => {
   });
 });
 
-it('doctor names every table of the schema that is opened to strangers', async () => {
+it('doctor names every table that is open to anon or authenticated', async () => {
   const project = await start({});
   const tables = (
     await project.sql<{ name: string }>(

@@ -111,7 +111,7 @@ describe.each(['current', 'legacy'] as const)(
       );
     });
 
-    it('get_next_available_job gives the same jobs in the same order with the same columns, one at a time', async () => {
+    it('get_next_available_job gives the same jobs, order and columns', async () => {
       await upgraded.asPostgres(INSTALL);
       const order: string[] = [];
       for (;;) {
@@ -139,7 +139,7 @@ describe.each(['current', 'legacy'] as const)(
       expect(await upgraded.sql(locked)).toEqual(await seed.sql(locked));
     });
 
-    it('a client that ends jobs by writing to the tables works through the same sequence, retries included', async () => {
+    it('a client that writes to the tables sees the same sequence of jobs', async () => {
       await upgraded.asPostgres(INSTALL);
       for (let step = 0; ; step += 1) {
         expect(step).toBeLessThan(60);
@@ -157,7 +157,7 @@ describe.each(['current', 'legacy'] as const)(
       ).toEqual([{ job_id: 'f-left-lock' }]);
     });
 
-    it('a failed job that somebody gives retries by hand is claimed again, as it was', async () => {
+    it('a failed job that gets retries by hand is claimed again', async () => {
       await upgraded.asPostgres(INSTALL);
       for (const project of [seed, upgraded]) {
         await project.sql(`delete from cloud_jobs where job_id <> all (array['f-spent', 'f-no-max'])`);
@@ -169,7 +169,7 @@ describe.each(['current', 'legacy'] as const)(
       }
     });
 
-    it('release_expired_locks frees the same locks; what it frees spends a retry and closes its execution', async () => {
+    it('release_expired_locks frees the same locks and spends a retry', async () => {
       await upgraded.asPostgres(INSTALL);
       const release = `select release_expired_locks() as released`;
       expect(await seed.sql(release)).toEqual([{ released: 3 }]);
@@ -214,7 +214,7 @@ describe.each(['current', 'legacy'] as const)(
       expect(await of(upgraded)).toEqual(expect.arrayContaining(await of(seed)));
     });
 
-    it('a worker of today takes over old rows: waiting and lost ones first, then failed', async () => {
+    it('a current worker takes over old rows: waiting, lost, then failed', async () => {
       await upgraded.asPostgres(INSTALL);
       await upgraded.reloadSchema();
       const queue = queueOf(upgraded, 'default');
@@ -272,7 +272,7 @@ describe('a client of the first schema beside jobs of today', () => {
     expect(await project.sql(`select from cloud_jobs where status = 'locked'`)).toHaveLength(3);
   });
 
-  it('fails a job with a unique key: it waits for its next try, and the key stays its own', async () => {
+  it('fails a job with a unique key: it keeps the key and waits for a retry', async () => {
     const job = await queue().addOne({ unique_key: 'u' });
     expect(await claimAsSeed(project)).toMatchObject({ job_id: job });
     await endAsSeed(project, job, false);
@@ -286,7 +286,7 @@ describe('a client of the first schema beside jobs of today', () => {
     expect(await queue().add({ unique_key: 'u' })).not.toEqual([job]);
   });
 
-  it('dies with a lock: the attempts that it had recorded before stay as they ended', async () => {
+  it('dies with a lock: its earlier attempts stay as they ended', async () => {
     const job = await queue().addOne({});
     expect(await claimAsSeed(project)).toMatchObject({ job_id: job });
     await endAsSeed(project, job, false);
@@ -299,7 +299,7 @@ describe('a client of the first schema beside jobs of today', () => {
     expect(await project.sql(attempts, [job])).toEqual(before);
   });
 
-  it('fails a job with a concurrency key: the next of the key gets its turn and nothing is stuck', async () => {
+  it('fails a job with a concurrency key: the next of the key gets its turn', async () => {
     const [first, second] = await queue().add({ concurrency_key: 'k' }, { concurrency_key: 'k' });
     expect(await claimAsSeed(project)).toMatchObject({ job_id: first });
     expect(await claimAsSeed(project)).toBeUndefined();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestProject, type TestProject } from '../support/stack.ts';
-import { asPostgresAlone, expectClosed, openTo, rightsOf, roleToken } from './strangers.ts';
+import { asPostgresAlone, expectClosed, openTo, rightsOf, roleToken } from './other-roles.ts';
 import { call, INSTALL, queueOf } from './support.ts';
 
 const ROLE = 'cloud_jobs_viewer';

@@ -70,7 +70,7 @@ const watched = async () =>
   )[0];
 
 describe('when it calls', () => {
-  it('calls GitHub as GitHub wants to be called, when a job is due, and records what came of it', async () => {
+  it('calls GitHub as documented when a job is due, and records the answer', async () => {
     await add('later', `, run_at_param => clock.now() + interval '1 min'`);
     expect(await minute()).toEqual({ collected: 0, calls: 0 });
     expect(github.requests).toEqual([]);
@@ -101,7 +101,7 @@ describe('when it calls', () => {
     ]);
   });
 
-  it('not while a worker is there, and again when it is gone and work is left', async () => {
+  it('does not call while a worker is there, and calls when it is gone', async () => {
     await add('first');
     await minute();
     await claim('octo/consumer/1');
@@ -138,7 +138,7 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(1);
   });
 
-  it('a worker that lingers is there for 90 s after each question; its queues count and no others', async () => {
+  it('counts a lingering worker for 90 s after each claim, in its queues', async () => {
     await project.sql(`select cloud_jobs_claim('w', 1), cloud_jobs_claim('x', 1, '{other}')`);
     await pass(1.4);
     await project.sql(`select cloud_jobs_claim('x', 1, '{other}')`);
@@ -161,7 +161,7 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(1);
   });
 
-  it('calls once for all queues of a repository, and only for what is watched', async () => {
+  it('calls once for all watched queues of a repository', async () => {
     await project.asPostgres(`
       select cloud_jobs_wake.watch('mail', 'octo/consumer', api_url_param => '${github.url}');
       select cloud_jobs_wake.watch('papers', 'octo/papers', '{paper_fetch}', api_url_param => '${github.url}', event_type_param => 'papers');`);
@@ -182,14 +182,14 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(0);
   });
 
-  it('counts a cool-down in minutes of pg_cron, which come a little early or late', async () => {
+  it('counts a cool-down in minutes of pg_cron, which are not exact', async () => {
     await add('stays');
     await minute();
     await pass(5 - 1 / 60);
     expect((await minute()).calls).toBe(1);
   });
 
-  it('notices a worker at the next minute, and waits no longer than the cool-down', async () => {
+  it('notices a worker within a minute, and waits for the cool-down only', async () => {
     await add('stays');
     for (const wait of [5, 10, 20]) {
       expect((await minute()).calls).toBe(1);
@@ -205,7 +205,7 @@ describe('when it calls', () => {
     expect(await watched()).toMatchObject({ in_vain: 0, wait: 300 });
   });
 
-  it('calls less and less often while no worker takes a job, and as often as ever when one did', async () => {
+  it('calls ever less often until a worker takes a job', async () => {
     await add('stays');
     const gaps: number[] = [];
     let last = now;
@@ -311,7 +311,7 @@ describe('when GitHub does not do it', () => {
     expect(JSON.stringify(state)).not.toContain(github.token);
   });
 
-  it('a timeout, and an answer that is lost with the database’s crash, are errors too', async () => {
+  it('counts a timeout, and an answer lost in a crash, as errors', async () => {
     await add('due');
     github.faults.push('hang');
     await minute(200);
@@ -414,7 +414,7 @@ describe('when GitHub does not do it', () => {
     ]);
   });
 
-  it('pg_net hangs: one request waits, and is removed with the token when it is given up', async () => {
+  it('pg_net hangs: removes the one waiting request with its token', async () => {
     await add('due');
     const hang = async () => (await project.asPostgres('select cloud_jobs_wake.tick()')).length;
     for (let at = 0; at < 10; at += 1) {
@@ -540,7 +540,7 @@ describe('the file', () => {
     expect(slow).toEqual([]);
   });
 
-  it('can be run again: what is watched and recorded stays, and there is one cron job', async () => {
+  it('can be run again: keeps its settings and records, and one cron job', async () => {
     await add('due');
     await minute();
     await project.asPostgres(CLOCKED);
@@ -552,7 +552,7 @@ describe('the file', () => {
     expect(await project.sql('select queue from cloud_jobs_wake.watched')).toEqual([{ queue: 'default' }]);
   });
 
-  it('is closed: the API’s roles can neither ask, watch nor read more than doctor shows', async () => {
+  it('is closed to the API’s roles, beyond what doctor shows', async () => {
     const roles = ['anon', 'authenticated', 'service_role'];
     const open = await project.sql<{ what: string }>(
       `select r || ' ' || p.proname as what from unnest($1::text[]) r, pg_proc p

@@ -24,7 +24,7 @@ async function claim(instance: string, run: string | null, trigger: string | nul
   return row.reply;
 }
 
-it('a claim notes its worker, and tells a new one when others and the ticks of its schedule came', async () => {
+it('a claim records its worker, and gives a new one the latest arrivals', async () => {
   const tick = 'schedule */5 * * * *';
   await project.setClock(START);
   expect((await claim('a', '1', tick)).worker).toEqual({
@@ -51,7 +51,7 @@ it('a claim notes its worker, and tells a new one when others and the ticks of i
   expect((await claim('f', null, null, ['other'])).worker?.last_seen_at).toBeNull();
 });
 
-it('writes for a worker that goes on every 30 s at most, and when it first got a job', async () => {
+it('writes for a running worker at most every 30 s, and on its first job', async () => {
   const versions = async () =>
     (
       await project.sql<{ x: string }>(
@@ -82,7 +82,7 @@ it('keeps the newest 300', async () => {
   expect(row).toEqual({ n: 300, there: true });
 });
 
-it('the backlog counts what workers could do side by side, dead workers’ jobs too', async () => {
+it('the backlog counts what can run at a time, dead workers’ jobs too', async () => {
   await project.sql('truncate cloud_jobs cascade');
   await project.sql(`
     insert into cloud_jobs (name, job_type, queue, run_at, concurrency_key, status, lock_expires_at)

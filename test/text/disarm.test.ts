@@ -113,7 +113,7 @@ describe('disarm', () => {
     );
   });
 
-  it('leaves text that can be stored, with tab and line feed as its only controls', () => {
+  it('leaves storable text, with tab and line feed as its only controls', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(visible(text)).not.toMatch(HIDDEN);

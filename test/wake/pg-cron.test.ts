@@ -56,7 +56,7 @@ describe('pg_cron', () => {
     expect(await jobs()).toEqual([before]);
   });
 
-  it('lets its own rows be removed, of earlier jobs and of runs without an end', async () => {
+  it('lets its own rows be removed, of earlier and of endless runs', async () => {
     await cluster.sql(`insert into cron.job_run_details (jobid, runid, command, username, database, start_time, end_time)
       select v.jobid, 1000000 + v.n, v.command, 'postgres', 'project', now() - v.began::interval, now() - v.stopped::interval
       from (values

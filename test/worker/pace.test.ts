@@ -16,7 +16,7 @@ const empty = (nextDue: number | null = null): ClaimReply => ({
 });
 
 describe('the pace of a worker that stays', () => {
-  it('asks an empty queue at most 240 times an hour once its pauses have grown', () => {
+  it('asks an empty queue at most 240 times an hour in the long run', () => {
     const pace = createPace(4, Number.POSITIVE_INFINITY, true);
     const asked: number[] = [];
     for (let now = 0; now < 7_200_000; ) {

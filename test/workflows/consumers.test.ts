@@ -94,7 +94,7 @@ it("the README's workflow is one that a script can copy", () => {
   expect(manageWorkflow).not.toContain('uses: ./');
 });
 
-it('two repositories share a project: each creates, each executes its own, none the other’s', async () => {
+it('two repositories share a project: each executes only its own jobs', async () => {
   await create(app, { name: 'Greeting', config: '{"handler": "greet", "who": "Ada"}' });
   await create(billing, {
     name: 'Invoice',
@@ -168,7 +168,7 @@ it('a jobs file of a repository is applied by its own workflow', async () => {
   ]);
 });
 
-it('workers.yml starts as many workers as the backlog is worth, and none when nothing is due', async () => {
+it('workers.yml starts a worker for each batch of backlog, or none', async () => {
   await project.sql('truncate cloud_jobs cascade');
   await project.sql(`
     select cloud_jobs_create('Greeting ' || n, 'custom', '{"handler": "greet", "who": "Ada"}')

@@ -183,7 +183,7 @@ it('apply says which file it misses, for this repository has none', async () => 
   expect(run.log).toContain('.github/cloud-jobs/jobs.yml');
 });
 
-it('workers are planned by the backlog, and nobody is started where nothing is due', async () => {
+it('plans workers by the backlog, and none if nothing is due', async () => {
   const caller = '.github/workflows/scaled.yml';
   writeFileSync(
     join(repository.folder, caller),

@@ -34,7 +34,7 @@ describe('error that a JavaScript handler throws', () => {
     expect(details).not.toHaveProperty('message');
   });
 
-  it('keeps its causes and the errors of an AggregateError with their properties', async () => {
+  it('keeps causes and the errors of an AggregateError with properties', async () => {
     const { details } = await failureOf(`
       const inner = Object.assign(new TypeError('inner'), { code: 'E_INNER' });
       throw new Error('outer', { cause: new AggregateError([inner, 'text'], 'several') });`);
@@ -90,7 +90,7 @@ describe('error that a JavaScript handler throws', () => {
     expect(message).toBe('Error');
   });
 
-  it('names the line in a file of the user’s own, not of a package or of Node', async () => {
+  it('names the line in the user’s own file, not in a package or Node', async () => {
     const { run } = openHandlers({
       'node_modules/lib/index.js': 'exports.fail = () => { throw new Error("from the library"); };',
       'it.mjs': `import lib from 'lib';\n\nexport default () => lib.fail();`,

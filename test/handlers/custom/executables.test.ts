@@ -9,7 +9,7 @@ const sh = (text: string) => ({ '*it.sh': `#!/usr/bin/env bash\nset -eu\n${text}
 const numbers = (count: number) => [...Array(count).keys()];
 
 describe('what an executable gets', () => {
-  test('the job on standard input, in CLOUD_JOBS_JOB and in a file, and its environment', async () => {
+  test('gives the job on stdin, in CLOUD_JOBS_JOB and in a file', async () => {
     const { run, scratchDir } = openHandlers({
       '*it.py': `#!/usr/bin/env python3
 import json, os, sys

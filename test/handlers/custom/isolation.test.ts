@@ -162,7 +162,7 @@ describe('what a handler leaves running', () => {
     expect(lines).toEqual([]);
   });
 
-  test('a failure of an earlier job is not put on the next one in the same process', async () => {
+  test('does not blame the next job of a process for an earlier failure', async () => {
     // An unreferenced timer is not seen as left running, so the process is used again.
     const { run } = openHandlers({
       'leave.mjs': `export default () => {

@@ -15,7 +15,7 @@ describe('what a handler gets', () => {
       frozen: Object.isFrozen(context.job) && Object.isFrozen(context.job.config) };
   };`;
 
-  test('config without the name, the whole job, attempt, key, and its output line by line', async () => {
+  test('gives config, job, attempt and key, and takes output by line', async () => {
     const { run } = openHandlers({ 'echo.mjs': ECHO });
     const config = { handler: 'echo', city: 'Zürich 🏔', list: [1, null] };
     const { outcome, lines } = await run(config);
@@ -71,7 +71,7 @@ describe('what a handler gets', () => {
     expect((await run({ handler: 'names' })).outcome).toMatchObject({ result: Object.keys(published) });
   });
 
-  test('the environment of the step without the inputs and what is the worker’s own', async () => {
+  test('gives the step’s environment without inputs and the worker’s own', async () => {
     const { run } = openHandlers({
       'env.mjs': 'export default () => ({ ...process.env, send: typeof process.send });',
     });

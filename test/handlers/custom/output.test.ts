@@ -24,7 +24,7 @@ describe('lines', () => {
     expect(split('\n')).toEqual(['']);
   });
 
-  test('bytes that are no UTF-8, and NUL, are replaced; a character across chunks is whole', () => {
+  test('replaces NUL and invalid UTF-8, and joins characters across chunks', () => {
     expect(split(new Uint8Array([0x61, 0xff, 0x62, 0x00, 0x0a]))).toEqual(['a\ufffdb\ufffd']);
     const bytes = Buffer.from('🏔');
     expect(split(bytes.subarray(0, 2), bytes.subarray(2))).toEqual(['🏔']);
@@ -68,7 +68,7 @@ describe('lines', () => {
 });
 
 describe('output belongs to its job', () => {
-  test('jobs that follow each other in one process never share a line, whatever the ending', async () => {
+  test('never joins lines of two jobs in one process, whatever the ending', async () => {
     const { run } = openHandlers(
       {
         'say.mjs': `export default (config) => {
@@ -145,7 +145,7 @@ describe('output belongs to its job', () => {
     expect((await run({ handler: 'die' })).lines).toEqual(['out before', 'out open end']);
   });
 
-  test('a handler that ends its own output stream, or holds the pipe open, hangs nothing', async () => {
+  test('does not hang if a handler ends or holds its output stream', async () => {
     const { run } = openHandlers({
       'end.mjs': `export default () => { process.stdout.end('bye'); return 'ended'; };`,
       'hold.mjs': `import { spawn } from 'node:child_process';

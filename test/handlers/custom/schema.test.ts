@@ -30,7 +30,7 @@ describe('a config schema', () => {
     expect(outcome).toMatchObject({ result: { city: 'Rome', days: [1, 2], at: true, runs: 1 } });
   });
 
-  test('a config that does not fit is discarded before the run, with every issue and its path', async () => {
+  test('discards a config that does not fit, with every issue and its path', async () => {
     const { run } = openHandlers(FILES);
     expect((await run({ handler: 'trip', days: [1, 'x'] })).outcome).toEqual({
       outcome: 'discard',

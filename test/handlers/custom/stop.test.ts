@@ -14,7 +14,7 @@ const pidOf = (running: Running, name = 'pid') => waitFor(() => printed(running.
 
 describe('JavaScript handlers', () => {
   test.each<AbortCause>(['cancelled', 'timeout', 'lost', 'shutdown'])(
-    '%s: the signal tells the cause, and a handler that obeys ends in its own way',
+    '%s: gives the cause, and lets a handler that obeys end by itself',
     async (cause) => {
       const { start } = openHandlers(
         {
@@ -102,7 +102,7 @@ describe('JavaScript handlers', () => {
     expect(lives(pid)).toBe(false);
   });
 
-  test('what the handler started dies with it, also what left its process group', async () => {
+  test('kills what the handler started, also outside of its process group', async () => {
     const { start } = openHandlers({
       'tree.mjs': `import { spawn } from 'node:child_process';
         export default async () => {
@@ -191,7 +191,7 @@ describe('executables', () => {
     expect(pids.map(lives)).toEqual([false, false]);
   });
 
-  test('what is left in the background is gone once the handler has ended, and holds nothing up', async () => {
+  test('kills background processes when the handler ends, without delay', async () => {
     const { run } = openHandlers({
       '*leave.sh':
         '#!/bin/bash\nset -m\nsleep 1000 & echo a=$!\nset +m\n(sleep 1000 & echo b=$!)\necho done\n',
@@ -206,7 +206,7 @@ describe('executables', () => {
     expect(pids.map(lives)).toEqual([false, false]);
   });
 
-  test('a daemon, too, is gone: it left group and session, and its parent is dead', async () => {
+  test('kills a daemon that left its group and session', async () => {
     const { start, run } = openHandlers({
       '*leave.sh': `#!/bin/bash
         (setsid sh -c 'echo d=$$; : > "$0.up"; exec sleep 1000' "$0" &)
@@ -269,7 +269,7 @@ describe('a worker that ends without stopping its handlers', () => {
   });
 });
 
-test('the grace at shutdown leaves the worker time within the 7.5 s of the runner', () => {
+test('the grace at shutdown fits within the 7.5 s of the runner', () => {
   const stop = (cause: AbortCause) =>
     readStop(AbortSignal.abort(new AbortReason(cause, 'x')), GRACE_MS).graceMs;
   expect([stop('cancelled'), stop('timeout'), stop('lost'), stop('shutdown')]).toEqual([

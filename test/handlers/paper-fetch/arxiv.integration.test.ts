@@ -119,7 +119,7 @@ describe('a run that works', () => {
     expect(result.note).toBe('all 30 papers found in 2026-11-13 to 2026-11-24 were known already');
   });
 
-  it('reads 2,000 papers page by page, 3 s apart, and stores each page as it comes', async () => {
+  it('reads 2,000 papers by page, 3 s apart, and stores each page', async () => {
     const { outcome, requests, waits, test } = await runOnce({
       papers: inventPapers(2000, NOW),
       config: { ...CONFIG, max_papers: 2000 },
@@ -148,7 +148,7 @@ describe('a run that works', () => {
     expect(result.note).toBe('arXiv has 500 matches and max_papers took the newest 250');
   });
 
-  it('keeps the gate over several jobs of one process and one request at a time', async () => {
+  it('sends one request at a time over all jobs of a process', async () => {
     const { handler, waits, requests } = await setUp();
     await Promise.all([handler(testContext(CONFIG).context), handler(testContext(CONFIG).context)]);
     expect(requests).toHaveLength(2);
@@ -192,7 +192,7 @@ describe('a run that works', () => {
     ]);
   });
 
-  it('leaves cross-lists out when asked to, and still fills max_papers from the pages after', async () => {
+  it('leaves cross-lists out on request, and still fills max_papers', async () => {
     const { outcome } = await runOnce({
       papers: inventPapers(60, NOW),
       config: { categories: ['cs.AI'], include_cross_lists: false, max_papers: 8 },
@@ -246,7 +246,7 @@ describe('known papers', () => {
     expect(requests).toHaveLength(9);
   });
 
-  it('reads to the end after a run that was cut off, though its first pages are known', async () => {
+  it('reads to the end after a cut-off run, past pages that are known', async () => {
     let isThrottled = true;
     const { handler, test, outcome } = await runOnce({
       papers,
@@ -358,7 +358,7 @@ describe('not available for a while', () => {
     expect(requests.map((request) => request.start)).toEqual([0, 200, 200, 200, 400]);
   });
 
-  it('gives up on a server that does not answer, and on one that stops in the middle', async () => {
+  it('gives up on a server that never answers or stops in the middle', async () => {
     for (const fault of [hangs, stalls]) {
       const { outcome } = await runOnce({ faultFor: always(fault), deps: { requestTimeoutMs: 100 } });
       expect(outcome).toMatchObject({ outcome: 'failure', retryInSeconds: 1800 });
@@ -486,7 +486,7 @@ describe('stopping', () => {
     expect(set.requests.length).toBeLessThanOrEqual(1);
   });
 
-  it("fails the job when papers cannot be stored: that is not the source's fault", async () => {
+  it('fails the job, not the source, if papers cannot be stored', async () => {
     const broken: PaperStore = { ...store, upsert: () => Promise.reject(new Error('the database is down')) };
     const { handler, test } = await setUp({ deps: { store: broken } });
     await expect(handler(test.context)).rejects.toThrow('the database is down');

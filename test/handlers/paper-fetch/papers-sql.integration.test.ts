@@ -53,7 +53,7 @@ const workPaper = (fields: Partial<Paper> = {}): Paper =>
 const rows = () => project.sql('select * from public.papers order by arxiv_id nulls last, doi, source_id');
 
 describe('cloud_jobs_upsert_papers', () => {
-  it('stores a paper in the columns of the first clients and in those beside them', async () => {
+  it("stores a paper in the first clients' columns and the newer ones", async () => {
     const counts = await store.upsert([arxivPaper({ doi: '10.5555/x', authors: ['A | B', 'C'] })]);
 
     expect(counts).toEqual({ inserted: 1, updated: 0, unchanged: 0, insertedIds: ['2611.01234'] });
@@ -74,7 +74,7 @@ describe('cloud_jobs_upsert_papers', () => {
     expect(await store.count()).toBe(1);
   });
 
-  it('takes it when a source joins two of its entries, of which each has a row', async () => {
+  it('accepts that a source joins two entries that each have a row', async () => {
     await store.upsert([
       workPaper({ sourceId: 'W22', arxivId: '2602.00001', doi: null }),
       workPaper({ sourceId: 'W21', doi: '10.5555/j' }),
@@ -91,7 +91,7 @@ describe('cloud_jobs_upsert_papers', () => {
     ]);
   });
 
-  it('an entry to which its source gives another arXiv id is the same paper, and keeps the first', async () => {
+  it('keeps the first arXiv id if the source gives the entry another', async () => {
     await store.upsert([workPaper({ arxivId: '2602.00001', doi: null })]);
     const moved = workPaper({ arxivId: '2602.00002', doi: null, title: 'Moved' });
     expect(await store.upsert([moved])).toMatchObject({ inserted: 0, updated: 1, unchanged: 0 });
@@ -111,7 +111,7 @@ describe('cloud_jobs_upsert_papers', () => {
     expect(await rows()).toEqual(before);
   });
 
-  it('lets a newer version replace the row but not its keys, and an older one change nothing', async () => {
+  it('lets a newer version replace the row, but not its keys', async () => {
     await store.upsert([arxivPaper()]);
     await project.sql(`update public.papers set pdf_path = 'kept.pdf'`);
     const [before] = await rows();
@@ -137,7 +137,7 @@ describe('cloud_jobs_upsert_papers', () => {
     expect((await rows())[0]).toEqual(after);
   });
 
-  it('takes over what changed without a new version (a journal reference comes later)', async () => {
+  it('takes over changes without a new version (a journal reference)', async () => {
     await store.upsert([arxivPaper()]);
     expect(await store.upsert([arxivPaper({ journalRef: 'J. Inv. 1', doi: '10.5555/j.1' })])).toMatchObject({
       updated: 1,
@@ -145,7 +145,7 @@ describe('cloud_jobs_upsert_papers', () => {
     expect((await rows())[0]).toMatchObject({ journal_ref: 'J. Inv. 1', doi: '10.5555/j.1' });
   });
 
-  it('knows a paper of another source by arXiv id or DOI and only fills in what is missing', async () => {
+  it('knows a paper by arXiv id or DOI and only fills in missing fields', async () => {
     await store.upsert([arxivPaper({ abstract: null })]);
     const sameByArxivId = workPaper({
       arxivId: '2611.01234',
@@ -182,14 +182,14 @@ describe('cloud_jobs_upsert_papers', () => {
     expect(await store.upsert([workPaper({ title: 'Draft Title' })])).toMatchObject({ unchanged: 1 });
   });
 
-  it('keeps two arXiv papers apart that name the same DOI; the first keeps it', async () => {
+  it('keeps two arXiv papers with one DOI apart; the first keeps it', async () => {
     const both = [arxivNumber(1, { doi: '10.5555/shared' }), arxivNumber(2, { doi: '10.5555/shared' })];
     expect(await store.upsert(both)).toMatchObject({ inserted: 2 });
     expect(await store.upsert(both)).toMatchObject({ inserted: 0, updated: 0, unchanged: 2 });
     expect((await rows()).map((row) => row.doi)).toEqual(['10.5555/shared', null]);
   });
 
-  it('counts papers once that come twice in a batch, by any of their identities', async () => {
+  it('counts a paper once that comes twice in a batch, by any identity', async () => {
     const counts = await store.upsert([
       arxivNumber(1),
       arxivNumber(1, { version: 3, title: 'Third Version' }),
@@ -216,7 +216,7 @@ describe('cloud_jobs_upsert_papers', () => {
     expect(await store.count()).toBe(2000);
   });
 
-  it('lets many writers store the same papers at once: each paper once, no error', async () => {
+  it('lets many writers store the same papers at once, each once', async () => {
     const papers = Array.from({ length: 100 }, (_, index) => arxivNumber(index));
     const writers = Array.from({ length: 8 }, (_, writer) =>
       store.upsert(writer % 2 === 0 ? papers : [...papers].reverse()),

@@ -65,7 +65,7 @@ describe('readArxivFeed', () => {
     expect(papersOf(feedOf(papers)).papers[0]?.title).toBe('0');
   });
 
-  it('reads the older shape: version in the links only, offsets in dates, old ids', () => {
+  it('reads the older shape: version in links, date offsets, old ids', () => {
     const body = `<?xml version="1.0" encoding="utf-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns:arxiv="http://arxiv.org/schemas/atom">
   <title xmlns="http://www.w3.org/2005/Atom">ArXiv Query: search_query=all:x&amp;id_list=&amp;start=0&amp;max_results=1</title>

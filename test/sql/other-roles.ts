@@ -48,7 +48,7 @@ function sample(type: string): string {
  * Asks for everything over HTTP, by every verb, and notes the error code of each answer, or its HTTP status.
  * @param everyWay by the rarer verbs and forms as well: twice the requests
  */
-export async function knock(project: TestProject, key: string, everyWay = false): Promise<Answers> {
+export async function callEverything(project: TestProject, key: string, everyWay = false): Promise<Answers> {
   const { relations, routines } = await inventory(project);
   const headers = { ...headersOf(project, key), 'content-type': 'application/json' };
   const answers: Answers = {};
@@ -115,7 +115,7 @@ export async function knock(project: TestProject, key: string, everyWay = false)
   return answers;
 }
 
-/** What the description of the API, at its root, tells a key of: tables and functions as `knock` calls them. */
+/** What the description of the API, at its root, tells a key of: tables and functions as `callEverything` calls them. */
 export async function listedTo(project: TestProject, key: string): Promise<string[]> {
   const reply = await fetch(`${project.url}/rest/v1/`, { headers: headersOf(project, key) });
   const { paths = {} } = (await reply.json()) as { readonly paths?: Readonly<Record<string, unknown>> };
@@ -140,12 +140,12 @@ export async function asPostgresAlone(project: TestProject, text: string): Promi
   }
 }
 
-export interface Stranger {
+export interface Caller {
   readonly role: string;
   readonly key: string;
 }
 
-export async function strangers(project: TestProject): Promise<Stranger[]> {
+export async function callersWithoutRights(project: TestProject): Promise<Caller[]> {
   await asPostgresAlone(
     project,
     `do $$ begin
@@ -171,7 +171,7 @@ const NOT_WRITABLE = /^(insert|upsert|update|delete) job_statistics$/;
 
 /** What a key can do: all that was not refused for want of a right. */
 export async function openTo(project: TestProject, key: string, everyWay = true): Promise<string[]> {
-  const answers = await knock(project, key, everyWay);
+  const answers = await callEverything(project, key, everyWay);
   expect(Object.keys(answers).length).toBeGreaterThan(5 * 5 + 25);
   return Object.entries(answers)
     .filter(([what, code]) => code !== '42501' && !(NOT_WRITABLE.test(what) && code === '55000'))
@@ -196,7 +196,7 @@ export async function rightsOf(project: TestProject, role: string): Promise<stri
 export async function expectClosed(project: TestProject, exceptFor: RegExp = /^$/): Promise<void> {
   const allowed = (role: string) => (role === 'anon' || role === 'authenticated' ? exceptFor : /^$/);
   const seen = new Set<string>();
-  for (const { role, key } of await strangers(project)) {
+  for (const { role, key } of await callersWithoutRights(project)) {
     // Another key of the same role comes as far by the same ways.
     const open = await openTo(project, key, !seen.has(role));
     seen.add(role);

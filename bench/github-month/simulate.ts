@@ -1,11 +1,11 @@
-import { between, deliveries, type Regime, seeded, weather } from './deliveries.ts';
+import { between, deliveries, drawConditions, type Regime, seeded } from './deliveries.ts';
 import { type Added, createPassage } from './passage.ts';
 import type { ClockedDatabase, Place } from './place.ts';
 import { openRunner } from './runs.ts';
 import { ADDED_A_DAY, ADDED_TAKES, POLICIES, RECURRING_TAKES, SCHEDULE, type Scenario } from './scenarios.ts';
 import { startWork } from './work.ts';
 
-export interface Life {
+export interface Simulation {
   readonly scenario: Scenario;
   readonly regime: Regime;
   readonly days: number;
@@ -16,7 +16,7 @@ export interface Life {
   readonly packaged: boolean;
 }
 
-export interface Lived {
+export interface Totals {
   /** Runs that GitHub started, without those that were cancelled while they waited for another. */
   readonly runs: number;
   /** Runs that found nothing to do. */
@@ -41,11 +41,16 @@ const SAID = /^(\d+) claimed, .* \((\d+) requests\)\.$/m;
  * Simulates days of a repository. GitHub's ticks come as measured. For each of them the action runs: it claims over HTTP
  * from a real project and runs the jobs in real child processes. Only the clock of the database is set by hand.
  */
-export async function live(place: Place, life: Life): Promise<Lived> {
+export async function simulate(place: Place, simulation: Simulation): Promise<Totals> {
   const { db, github } = place;
-  const { scenario, days, start, seed } = life;
+  const { scenario, days, start, seed } = simulation;
   const random = seeded(seed);
-  const ticks = deliveries(scenario.everyMinutes * MINUTE, days, weather(life.regime, days, random), random);
+  const ticks = deliveries(
+    scenario.everyMinutes * MINUTE,
+    days,
+    drawConditions(simulation.regime, days, random),
+    random,
+  );
   const arrivals = ticks.map((time) => ({ at: start + time, event: { schedule: scenario.cron } as Event }));
   const end = start + days * DAY;
   const counts = { runs: 0, idle: 0, minutes: 0, wakeCalls: 0, requests: 0 };
@@ -58,7 +63,7 @@ export async function live(place: Place, life: Life): Promise<Lived> {
     'octo/consumer',
     github.url,
   ]);
-  const passage = await createPassage(db, start, scenario.wake, somebodyAdds(life), {
+  const passage = await createPassage(db, start, scenario.wake, addedJobs(simulation), {
     add: async (job) => {
       await db.sql(`select cloud_jobs_create('added', 'custom', $1)`, [config(job.seconds)]);
     },
@@ -72,7 +77,7 @@ export async function live(place: Place, life: Life): Promise<Lived> {
     },
   });
   await using work = await startWork(db, passage, CONCURRENCY);
-  using runner = openRunner(place, life.packaged);
+  using runner = openRunner(place, simulation.packaged);
   const config = (seconds: number) => JSON.stringify({ handler: 'work', seconds, clock: work.url });
   for (const missed of POLICIES) {
     await runner.run('workflow_dispatch', {
@@ -129,7 +134,7 @@ async function checkNothingFailed(db: ClockedDatabase): Promise<void> {
 type Event = string | { readonly schedule: string };
 
 /** The jobs that an application adds. Drawn separately, so that they are the same in all scenarios of a seed. */
-function somebodyAdds({ days, start, seed }: Life): Added[] {
+function addedJobs({ days, start, seed }: Simulation): Added[] {
   const random = seeded(seed + 1);
   return Array.from({ length: days * ADDED_A_DAY }, () => ({
     at: start + Math.floor(random() * days * DAY),
