@@ -38,10 +38,9 @@ export const SQL_MUTANTS: readonly Mutant[] = [
   ...mutants(
     'cloud_jobs_end_successes',
     'sql/requests',
-    'c.locked_execution_id = item.execution_id and',
+    "coalesce(c.locked_execution_id, '') = item.execution_id and",
     'and c.locked_by = instance_id_param',
     "and coalesce(c.status, '') = 'locked'",
-    'i.turn = 1 and',
   ),
   ...mutants('cloud_jobs_end_successes', 'schedule/recurring', 'and c.schedule is null'),
   ...mutants(
@@ -50,17 +49,19 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'and c.locked_execution_id = item.execution_id',
     "and c.status = 'locked'",
     ["octet_length((item->'progress')::text) > 16384", 'false'],
+    'perform public.cloud_jobs_open_executions(running);',
   ),
   ...mutants(
     'cloud_jobs_claim',
     'sql/requests',
-    [
-      `exists (
+    `exists (
+      select from public.cloud_jobs j
+      where j.locked_execution_id collate "C" between id_prefix || '0000' and id_prefix || 'ffff'
+    ) or`,
+    `or exists (
       select from generate_series(1, limit_param) as n
       join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0'))`,
-      'false',
-    ],
-    "and j.locked_by = instance_id_param and j.status = 'locked'",
+    'and j.locked_by = instance_id_param',
   ),
   ...mutants(
     'cloud_jobs_claim',
@@ -72,11 +73,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     ],
   ),
   // Row locks.
-  ...mutants('cloud_jobs_finish', 'sql/races', [
-    'perform public.cloud_jobs_lock_held(instance_id_param, items_param);',
-    'null;',
-  ]),
-  ...mutants('cloud_jobs_end_successes', 'sql/races', 'order by e.job_id'),
+  ...mutants('cloud_jobs_end_successes', 'sql/races', 'order by j.job_id'),
   ...mutants('cloud_jobs_renew', 'sql/races', 'for update of c'),
   ...mutants('cloud_jobs_prune', 'sql/races', ['perform pg_advisory_xact_lock(', 'perform (']),
   ...mutants('cloud_jobs_skip_missed', 'sql/races', [

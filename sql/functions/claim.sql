@@ -48,7 +48,8 @@ $$;
 -- moment the concurrency keys that it meets.
 --
 -- A repeat with the same request_id_param gets the jobs that the first call locked and that the worker still holds. The
--- ids of the executions derive from the first 28 hex digits of the request id.
+-- ids of the executions derive from the first 28 hex digits of the request id. Their rows are written when they end:
+-- cloud_jobs_running shows them until then.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_claim(
@@ -89,18 +90,20 @@ begin
   if request_id_param is not null then
     -- If the same request comes twice at once, the second waits and finds what the first did.
     perform pg_advisory_xact_lock(hashtextextended('cloud-jobs claim: ' || request_id_param::text, 0));
-    -- Any of them: some of the jobs may have been deleted since.
+    -- Those that run and those that have ended. Any of them: some of the jobs may have been deleted since.
     repeated := exists (
+      select from public.cloud_jobs j
+      where j.locked_execution_id collate "C" between id_prefix || '0000' and id_prefix || 'ffff'
+    ) or exists (
       select from generate_series(1, limit_param) as n
       join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0'));
   end if;
 
   if repeated then
-    select array_agg(e.job_id) into picked
-    from generate_series(1, limit_param) as n
-    join public.cloud_job_executions e on e.execution_id = id_prefix || lpad(to_hex(n), 4, '0')
-    join public.cloud_jobs j on j.job_id = e.job_id and j.locked_execution_id = e.execution_id
-      and j.locked_by = instance_id_param and j.status = 'locked';
+    select array_agg(j.job_id) into picked
+    from public.cloud_jobs j
+    where j.locked_execution_id collate "C" between id_prefix || '0000' and id_prefix || 'ffff'
+      and j.locked_by = instance_id_param;
     -- Some time has passed, so the locks start anew. The fence is needed again: a job that expires at this moment may
     -- belong to another worker by now.
     update public.cloud_jobs j set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
@@ -112,25 +115,16 @@ begin
     begin
       select p.picked, p.set_aside into picked, set_aside
       from public.cloud_jobs_pick_within_limits(queues_param, job_types_param, limit_param) as p;
-      with locked as (
-        update public.cloud_jobs j set
-          status = 'locked',
-          locked_at = now(),
-          locked_by = instance_id_param,
-          lock_expires_at = now() + make_interval(secs => lock_seconds_param),
-          locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
-          cancel_requested_at = null,
-          finished_at = null
-        from unnest(picked) with ordinality as p (job_id, position)
-        where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed')
-        returning j.job_id, j.locked_execution_id, j.current_retries, j.occurrence,
-          case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end as scheduled_for
-      )
-      insert into public.cloud_job_executions
-        (execution_id, job_id, status, result, instance_id, attempt, occurrence, run_url, scheduled_for)
-      select l.locked_execution_id, l.job_id, 'running', null, instance_id_param,
-        least(coalesce(l.current_retries, 0), 2147483646) + 1, l.occurrence, left(run_url_param, 500), l.scheduled_for
-      from locked l;
+      update public.cloud_jobs j set
+        status = 'locked',
+        locked_at = now(),
+        locked_by = instance_id_param,
+        lock_expires_at = now() + make_interval(secs => lock_seconds_param),
+        locked_execution_id = id_prefix || lpad(to_hex(p.position), 4, '0'),
+        cancel_requested_at = null,
+        finished_at = null
+      from unnest(picked) with ordinality as p (job_id, position)
+      where j.job_id = p.job_id and coalesce(j.status, '') in ('waiting', 'failed');
     exception when unique_violation then
       -- A plain write locked a job of the same concurrency key at this moment. The next claim sees it.
       picked := '{}';
@@ -156,7 +150,7 @@ begin
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
-      and left(j.locked_execution_id, 32) = id_prefix
+      and left(coalesce(j.locked_execution_id, ''), 32) = id_prefix
   ) job;
 
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),

@@ -42,14 +42,21 @@ $$;
 -- the next retry; error and error_details then say how many retries were left out. The schedule says when the next is due,
 -- and occurrences that are left out are recorded as skipped.
 --
--- Locks the job rows in the order of job_id, then the executions. A repeat changes nothing and gets the first answer.
+-- Locks the job rows in the order of job_id, then inserts the executions. A repeat changes nothing and gets the first
+-- answer.
+--
+-- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_end_attempts(
   instance_id_param text, items_param jsonb, lost_param boolean default false)
 returns jsonb
 language plpgsql
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_memoize = off
 set jit = off
 as $$
 declare
@@ -60,7 +67,7 @@ begin
       i.duration_seconds, i.progress, i.output,
       -- A caller who ends attempts of its own cannot name the lock of another instance.
       case when lost_param then i.instance_id else instance_id_param end as instance_id,
-      case when lost_param then i.job_id else e.job_id end as job_id,
+      case when lost_param then i.job_id else j.job_id end as job_id,
       row_number() over (partition by coalesce(i.execution_id, i.job_id) order by i.ordinal) as turn
     from rows from (jsonb_to_recordset(items_param) as (
       execution_id text, outcome text, result jsonb, error text, error_details jsonb, failure_kind text,
@@ -68,13 +75,15 @@ begin
       instance_id text)) with ordinality as i (
       execution_id, outcome, result, error, error_details, failure_kind, delay_seconds, duration_seconds, progress,
       output, job_id, instance_id, ordinal)
-    left join public.cloud_job_executions e on e.execution_id = i.execution_id
+    left join lateral (
+      select h.job_id from public.cloud_jobs h where h.locked_execution_id collate "C" = i.execution_id limit 1
+    ) j on not lost_param
     order by job_id
   ),
   -- The fence. Rows are locked in the order of item, so two batches never deadlock.
   held as materialized (
     select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
-      j.missed_grace_seconds, j.scheduled_for, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
+      j.missed_grace_seconds, j.scheduled_for, j.run_at, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
       case when item.outcome = 'snooze' then public.cloud_jobs_snooze_fault(j.snoozes, j.snoozed_since) end as snooze_fault,
       -- Whether no attempt at this occurrence was lost before.
       item.outcome = 'lost' and not exists (
@@ -85,7 +94,7 @@ begin
     from item
     cross join lateral (
       select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
-        c.scheduled_for, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
+        c.scheduled_for, c.run_at, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
       from public.cloud_jobs c
@@ -212,21 +221,26 @@ begin
     where c.job_id = next.job_id
     returning c.job_id
   ),
+  -- The first heartbeat of a long attempt has written its row already.
   execution as (
-    update public.cloud_job_executions e set
-      status = case when next.decision = 'done' then 'success' else 'failed' end,
-      finished_at = now(),
-      duration_seconds = coalesce(next.duration_seconds, extract(epoch from now() - e.started_at)),
-      result = next.result,
-      error_message = next.new_error,
-      error_details = next.new_error_details,
-      failure_kind = next.new_failure_kind,
-      progress = coalesce(next.progress, e.progress),
-      output = next.output,
-      job_status = next.new_status,
-      next_run_at = next.new_run_at
+    insert into public.cloud_job_executions as e (execution_id, job_id, status, started_at, finished_at, duration_seconds,
+      result, error_message, error_details, failure_kind, progress, output, instance_id, attempt, occurrence, run_url,
+      scheduled_for, job_status, next_run_at)
+    select next.execution_id, next.job_id, case when next.decision = 'done' then 'success' else 'failed' end,
+      next.locked_at, now(), coalesce(next.duration_seconds, extract(epoch from now() - next.locked_at)), next.result,
+      next.new_error, next.new_error_details, next.new_failure_kind, next.progress, next.output, next.instance_id,
+      least(coalesce(next.current_retries, 0), 2147483646) + 1, next.occurrence,
+      (select w.run_url from public.cloud_job_workers w where w.instance_id = next.instance_id),
+      case when next.schedule is null then next.run_at else coalesce(next.scheduled_for, next.run_at) end,
+      next.new_status, next.new_run_at
     from next
-    where e.execution_id = next.execution_id and e.status = 'running'
+    where next.execution_id is not null
+    on conflict (execution_id) do update set
+      status = excluded.status, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds,
+      result = excluded.result, error_message = excluded.error_message, error_details = excluded.error_details,
+      failure_kind = excluded.failure_kind, progress = coalesce(excluded.progress, e.progress), output = excluded.output,
+      job_status = excluded.job_status, next_run_at = excluded.next_run_at
+    where e.status = 'running'
   ),
   -- A client of the first schema writes execution rows of its own: this closes those of a lock that expired. A statement
   -- of its own, because with OR every running execution would be compared with every item.
@@ -248,16 +262,17 @@ begin
     from next
     where next.skipped > 0
   )
-  select coalesce(jsonb_agg(
-    case
-      when next.job_id is not null then jsonb_build_object(
-        'execution_id', item.execution_id, 'applied', true, 'status', next.new_status,
-        'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at, 'retries_left_out', next.retries_left_out)
-      else jsonb_build_object('execution_id', item.execution_id, 'applied', false)
-    end order by item.ordinal), '[]'::jsonb)
+  select coalesce(jsonb_agg(answer.said order by answer.ordinal), '[]'::jsonb)
   into reply
-  from item
-  left join next on next.ordinal = item.ordinal;
+  from (
+    select next.ordinal, jsonb_build_object('execution_id', next.execution_id, 'applied', true, 'status', next.new_status,
+      'failure_kind', next.new_failure_kind, 'run_at', next.new_run_at, 'retries_left_out', next.retries_left_out) as said
+    from next
+    union all
+    select item.ordinal, jsonb_build_object('execution_id', item.execution_id, 'applied', false)
+    from item
+    where item.ordinal not in (select next.ordinal from next)
+  ) answer;
 
   -- A request that is sent again gets the same answer, and nothing is done twice. An execution that ended because its
   -- lock expired was not ended by this worker. A statement of its own, since the one above does not see what a first

@@ -1,11 +1,12 @@
--- Ends the attempts that succeeded at jobs which do not recur and were not snoozed, and returns the ids of those executions.
+-- Ends a batch of attempts that succeeded at jobs which do not recur and were not snoozed, and returns how many it ended. If
+-- that is not all of them, the caller takes it back and passes the batch to cloud_jobs_end_attempts.
 --
--- This is the commonest case. It has the fence and the effect of cloud_jobs_end_attempts at a third of the cost; the caller
--- passes every other item of the batch to that function. Locks the job rows in the order of job_id.
+-- This is the commonest case. It has the fence and the effect of that function, through which a batch and the claim of the
+-- next one take 40 % more of the database's time. Locks the job rows in the order of job_id, then inserts the executions.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_end_successes(instance_id_param text, items_param jsonb)
-returns text[]
+returns integer
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -15,21 +16,18 @@ set enable_memoize = off
 set jit = off
 as $$
 declare
-  done text[];
+  ended integer;
 begin
   with item as materialized (
-    select i.execution_id, i.result, i.duration_seconds, i.progress, i.output, e.job_id
-    from (
-      select given.*, row_number() over (partition by given.execution_id order by given.ordinal) as turn
-      from rows from (jsonb_to_recordset(items_param) as (
-        execution_id text, outcome text, result jsonb, duration_seconds real, progress jsonb, output text))
-        with ordinality as given (execution_id, outcome, result, duration_seconds, progress, output, ordinal)
-    ) i
-    join public.cloud_job_executions e on e.execution_id = i.execution_id
-    -- Of two items about one execution the first counts, whatever it says.
-    where i.turn = 1 and i.outcome = 'success'
+    select i.execution_id, i.result, i.duration_seconds, i.progress, i.output, j.job_id, j.locked_at, j.run_at,
+      j.occurrence, j.current_retries
+    from jsonb_to_recordset(items_param) as i (
+      execution_id text, result jsonb, duration_seconds real, progress jsonb, output text)
+    cross join lateral (
+      select h.* from public.cloud_jobs h where h.locked_execution_id collate "C" = i.execution_id limit 1
+    ) j
     -- Every batch locks its rows in this order, so two never deadlock.
-    order by e.job_id
+    order by j.job_id
   ),
   job as (
     update public.cloud_jobs c set
@@ -40,22 +38,27 @@ begin
     from item
     where c.job_id = item.job_id
       -- The fence.
-      and c.locked_execution_id = item.execution_id and c.locked_by = instance_id_param
+      and coalesce(c.locked_execution_id, '') = item.execution_id and c.locked_by = instance_id_param
       and coalesce(c.status, '') = 'locked'
       and c.schedule is null and c.snoozed_since is null
-    returning item.execution_id, item.result, item.duration_seconds, item.progress, item.output
+    returning item.*
   ),
   execution as (
-    update public.cloud_job_executions e set
-      status = 'success',
-      finished_at = now(),
-      duration_seconds = coalesce(job.duration_seconds, extract(epoch from now() - e.started_at)),
-      result = job.result, progress = coalesce(job.progress, e.progress), output = job.output,
-      job_status = 'success'
+    insert into public.cloud_job_executions as e (execution_id, job_id, status, started_at, finished_at, duration_seconds,
+      result, progress, output, instance_id, attempt, occurrence, run_url, scheduled_for, job_status)
+    select job.execution_id, job.job_id, 'success', job.locked_at, now(),
+      coalesce(job.duration_seconds, extract(epoch from now() - job.locked_at)), job.result, job.progress, job.output,
+      instance_id_param, least(coalesce(job.current_retries, 0), 2147483646) + 1, job.occurrence,
+      (select w.run_url from public.cloud_job_workers w where w.instance_id = instance_id_param), job.run_at, 'success'
     from job
-    where e.execution_id = job.execution_id and coalesce(e.status, '') = 'running'
+    -- The first heartbeat of a long attempt has written its row already.
+    on conflict (execution_id) do update set
+      status = excluded.status, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds,
+      result = excluded.result, progress = coalesce(excluded.progress, e.progress), output = excluded.output,
+      job_status = excluded.job_status
+    where e.status = 'running'
   )
-  select coalesce(array_agg(job.execution_id), '{}') into done from job;
-  return done;
+  select count(*) into ended from job;
+  return ended;
 end
 $$;

@@ -19,7 +19,6 @@ as $$
 declare
   wrong jsonb;
   is_unusable boolean;
-  done text[];
   finished json;
 begin
   if jsonb_typeof(items_param) is distinct from 'array' then
@@ -57,42 +56,21 @@ begin
 
   if not exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
     begin
-      done := public.cloud_jobs_end_successes(instance_id_param, items_param);
-      if cardinality(done) < jsonb_array_length(items_param) then
+      if public.cloud_jobs_end_successes(instance_id_param, items_param) < jsonb_array_length(items_param) then
         raise exception using errcode = 'PT298', message = 'Some of the jobs recur, were snoozed, or are not held.';
       end if;
-    -- Undoes the row locks as well: a second pass that holds them could deadlock with a renewal.
+      select json_agg(answer) into finished
+      from (
+        select item->>'execution_id' as execution_id, true as applied, 'success' as status, null as failure_kind,
+          null as run_at, null as retries_left_out
+        from jsonb_array_elements(items_param) as item) answer;
+    -- Undoes the row locks as well: a second statement that holds them could deadlock with a renewal.
     exception when sqlstate 'PT298' then
-      done := null;
+      null;
     end;
   end if;
-  if done is null then
-    perform public.cloud_jobs_lock_held(instance_id_param, items_param);
-    done := public.cloud_jobs_end_successes(instance_id_param, items_param);
-  end if;
-  if cardinality(done) = jsonb_array_length(items_param) then
-    select json_agg(item) into finished
-    from (
-      select d as execution_id, true as applied, 'success' as status, null as failure_kind, null as run_at, null as retries_left_out
-      from unnest(done) as d) item;
-  else
-    -- Each of the rest is answered in its place.
-    with rest as materialized (
-      select item, ordinal, row_number() over (order by ordinal) as position
-      from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-      where item->>'execution_id' <> all (done)
-    ),
-    answer as materialized (
-      select a.answer, a.position
-      from jsonb_array_elements(public.cloud_jobs_end_attempts(instance_id_param,
-        (select jsonb_agg(rest.item order by rest.position) from rest))) with ordinality as a (answer, position)
-    )
-    select json_agg(coalesce(answer.answer, jsonb_build_object('execution_id', i.item->>'execution_id', 'applied', true,
-      'status', 'success', 'failure_kind', null, 'run_at', null, 'retries_left_out', null)) order by i.ordinal)
-    into finished
-    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)
-    left join rest on rest.ordinal = i.ordinal
-    left join answer on answer.position = rest.position;
+  if finished is null then
+    finished := public.cloud_jobs_end_attempts(instance_id_param, items_param);
   end if;
 
   return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',

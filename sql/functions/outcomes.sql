@@ -15,7 +15,12 @@ as $$
     cross join lateral (
       -- The last attempt at each occurrence.
       select distinct on (e.occurrence) e.* from (
-        select * from public.cloud_job_executions e where e.job_id = id.job_id order by e.started_at desc limit 120) e
+        select e.occurrence, e.scheduled_for, e.started_at, e.status, e.failure_kind
+        from public.cloud_job_executions e where e.job_id = id.job_id
+        union all
+        select r.occurrence, r.scheduled_for, r.started_at, 'running', null
+        from public.cloud_jobs_running(array[id.job_id]) r
+        order by started_at desc limit 120) e
       order by e.occurrence desc, e.started_at desc
       limit 30
     ) e

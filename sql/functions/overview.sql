@@ -18,7 +18,11 @@ as $$
     select e.status, e.failure_kind, e.job_status, e.attempt, e.started_at, e.scheduled_for, e.instance_id
     from public.cloud_job_executions e
     where e.started_at > now() - make_interval(hours => hours_param)
-    order by e.started_at desc
+    union all
+    select 'running', null, null, r.attempt, r.started_at, r.scheduled_for, r.instance_id
+    from public.cloud_jobs_running(array(select j.job_id from public.cloud_jobs j where j.status = 'locked')) r
+    where r.started_at > now() - make_interval(hours => hours_param)
+    order by started_at desc
     limit 100000
   ),
   bucket as (

@@ -1,4 +1,4 @@
--- Extends the locks of running attempts and stores their progress.
+-- Extends the locks of running attempts, and writes their execution rows with their progress.
 --
 -- items: [{"execution_id", "progress"}]. Reply: {"v", "now", "renewed": [{"execution_id", "held", "cancel_requested"}]}.
 -- held = false means that the attempt has ended and the handler must stop.
@@ -16,6 +16,7 @@ set jit = off
 as $$
 declare
   reply jsonb;
+  running text[];
 begin
   if lock_seconds_param is null or lock_seconds_param not between 1 and 86400 then
     perform public.cloud_jobs_refuse(400, format('lock_seconds_param is %s.', coalesce(lock_seconds_param::text, 'null')), 'Pass a number of seconds from 1 to 86400.');
@@ -24,11 +25,13 @@ begin
     perform public.cloud_jobs_refuse(413, 'The progress of an execution is too large.', 'At most 16 KiB.');
   end if;
   with item as materialized (
-    select i.ordinal, i.execution_id, i.progress, e.job_id
+    select i.ordinal, i.execution_id, i.progress, j.job_id
     from rows from (jsonb_to_recordset(items_param) as (execution_id text, progress jsonb))
       with ordinality as i (execution_id, progress, ordinal)
-    left join public.cloud_job_executions e on e.execution_id = i.execution_id
-    order by e.job_id
+    left join lateral (
+      select h.job_id from public.cloud_jobs h where h.locked_execution_id collate "C" = i.execution_id limit 1
+    ) j on true
+    order by j.job_id
   ),
   held as materialized (
     select item.ordinal, item.execution_id, item.progress, item.job_id, j.cancel_requested
@@ -45,17 +48,19 @@ begin
     update public.cloud_jobs c set lock_expires_at = now() + make_interval(secs => lock_seconds_param)
     from held
     where c.job_id = held.job_id and c.lock_expires_at < now() + make_interval(secs => lock_seconds_param * 2 / 3)
-  ),
-  execution as (
-    update public.cloud_job_executions e set progress = held.progress
-    from held
-    where e.execution_id = held.execution_id and held.progress is not null
   )
   select coalesce(jsonb_agg(jsonb_build_object('execution_id', item.execution_id, 'held', held.ordinal is not null,
-    'cancel_requested', coalesce(held.cancel_requested, false)) order by item.ordinal), '[]'::jsonb)
-  into reply
+    'cancel_requested', coalesce(held.cancel_requested, false)) order by item.ordinal), '[]'::jsonb),
+    coalesce(array_agg(held.job_id) filter (where held.ordinal is not null), '{}')
+  into reply, running
   from item
   left join held on held.ordinal = item.ordinal;
+
+  -- The first heartbeat of an attempt writes its row, where progress has its place.
+  perform public.cloud_jobs_open_executions(running);
+  update public.cloud_job_executions e set progress = item->'progress'
+  from jsonb_array_elements(items_param) as item
+  where e.execution_id = item->>'execution_id' and e.job_id = any (running) and item->>'progress' is not null;
   return jsonb_build_object('v', 1, 'now', now(), 'renewed', reply);
 end
 $$;

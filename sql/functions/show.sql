@@ -24,8 +24,15 @@ as $$
         'next_run_at', public.cloud_jobs_finite(e.next_run_at))
         order by e.started_at desc, e.execution_id desc)
       from (
-        select * from public.cloud_job_executions
-        where job_id = job_id_param
+        select e.execution_id, e.status, e.attempt, e.occurrence, e.failure_kind, e.started_at, e.finished_at,
+          e.duration_seconds, e.result, e.error_message, e.error_details, e.output, e.progress, e.instance_id, e.run_url,
+          e.scheduled_for, e.next_run_at
+        from public.cloud_job_executions e where e.job_id = job_id_param
+        union all
+        select r.execution_id, 'running', r.attempt, r.occurrence, null, r.started_at, null,
+          null, null, null, null, null, null, r.instance_id, r.run_url,
+          r.scheduled_for, null
+        from public.cloud_jobs_running(array[job_id_param]) r
         order by started_at desc
         limit least(greatest(coalesce(limit_param, 10), 1), 200)
       ) e), '[]'::jsonb))

@@ -35,6 +35,11 @@ as $$
     where e.started_at > now() - interval '24 hours'
       and (queue_param is null or exists (
         select from public.cloud_jobs j where j.job_id = e.job_id and j.queue = queue_param))
+    union all
+    select 'running', null, null, null
+    from public.cloud_jobs_running(array(
+      select j.job_id from public.cloud_jobs j where j.status = 'locked' and (queue_param is null or j.queue = queue_param))) r
+    where r.started_at > now() - interval '24 hours'
   ),
   newest as materialized (
     select j.queue, j.job_type, e.status, e.failure_kind,

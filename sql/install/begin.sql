@@ -29,7 +29,7 @@ $$;
 -- If two people run this file at the same time, the second waits for the first.
 do $$ begin perform pg_advisory_xact_lock(hashtextextended('cloud-jobs install', 0)); end $$;
 
--- Workers may be active. Takes both tables of the queue at once, or neither for now: waiting for the second while holding
+-- Workers may be active. Takes all tables that they use at once, or none for now: waiting for the second while holding
 -- the first deadlocks with a worker that holds the second.
 do $$
 declare
@@ -40,6 +40,9 @@ begin
     begin
       if to_regclass('public.cloud_jobs') is not null and to_regclass('public.cloud_job_executions') is not null then
         lock table public.cloud_jobs, public.cloud_job_executions in access exclusive mode;
+        if to_regclass('public.cloud_job_workers') is not null then
+          lock table public.cloud_job_workers in access exclusive mode;
+        end if;
       end if;
       exit;
     exception when lock_not_available then

@@ -8,6 +8,7 @@ begin
     where p.pronamespace = 'public'::regnamespace and (p.proname, p.prorettype) in (
       ('cloud_jobs_claim', 'jsonb'::regtype), ('cloud_jobs_finish', 'jsonb'::regtype),
       ('cloud_jobs_release', 'jsonb'::regtype), ('cloud_jobs_enqueue', 'jsonb'::regtype),
+      ('cloud_jobs_end_successes', 'text[]'::regtype),
       ('cloud_jobs_pick', 'text[]'::regtype), ('cloud_jobs_pick_within_limits', 'text[]'::regtype))
   loop
     execute 'drop function ' || old;
@@ -16,6 +17,7 @@ end
 $$;
 
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
+drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
 drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);

@@ -37,6 +37,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 begin
+  perform public.cloud_jobs_open_executions(array[old.job_id]);
   update public.cloud_job_executions e set
     status = 'failed', finished_at = now(), duration_seconds = extract(epoch from now() - e.started_at), result = null,
     error_message = format('Another client changed the job to "%s" while this attempt was running.', new.status),

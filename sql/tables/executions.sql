@@ -1,4 +1,4 @@
--- The executions: one row for each attempt at a job.
+-- The executions: one row for each attempt at a job, written when the attempt ends or by its first heartbeat.
 create table if not exists public.cloud_job_executions (
   execution_id     text primary key default public.cloud_jobs_new_id(),
   job_id           text not null references public.cloud_jobs (job_id) on delete cascade,

@@ -9,6 +9,9 @@ create index if not exists cloud_jobs_claim_failed on public.cloud_jobs (queue, 
   where status = 'failed' and finished_at is null;
 create index if not exists cloud_jobs_lock_expires on public.cloud_jobs (queue, job_type, lock_expires_at)
   where status = 'locked';
+-- From an execution to the job that it holds, and from a claim to its jobs: the ids of both begin alike.
+create unique index if not exists cloud_jobs_locked_execution on public.cloud_jobs (locked_execution_id collate "C")
+  where locked_execution_id is not null;
 -- Jobs that were put off, the longest first: few rows, which doctor and stats read.
 create index if not exists cloud_jobs_snoozed on public.cloud_jobs (snoozed_since)
   where snoozed_since is not null and status in ('waiting', 'locked');

@@ -30,7 +30,8 @@ begin
     new.snoozed_since := null;
     new.occurrence := new.occurrence + 1;
   else
-    -- It is running: this run is the last by the old schedule.
+    -- It is running: this run is the last by the old schedule. Its execution keeps when it was due by that.
+    perform public.cloud_jobs_open_executions(array[old.job_id]);
     new.scheduled_for := greatest(new.scheduled_for, now());
   end if;
   return new;

@@ -71,6 +71,7 @@ function checkJobs({ jobs, executions, promised }: Evidence, say: Say): void {
 function checkHistory(audit: readonly AuditRow[], say: Say): void {
   const closed = new Set<string>();
   const opened = new Set<string>();
+  const held = new Map<string, string>();
   const last = new Map<string, string>();
   for (const row of audit) {
     if (row.kind === 'execution') {
@@ -88,14 +89,15 @@ function checkHistory(audit: readonly AuditRow[], say: Say): void {
     if (row.now === 'locked' && row.execution === null) say(`job ${row.job_id} is locked by no execution`);
     if (row.now !== 'locked' && row.execution !== null)
       say(`job ${row.job_id} keeps an execution while ${row.now}`);
-    if (row.was === 'locked' && row.was_execution !== null && !opened.has(row.was_execution))
-      say(`job ${row.job_id} was locked by unknown execution ${row.was_execution}`);
+    if (row.was === 'locked' && row.was_execution !== null) held.set(row.was_execution, row.job_id);
     const spent = (row.now_retries ?? 0) - (row.was_retries ?? 0);
     if (row.was !== null && (spent < 0 || spent > 1 || (spent === 1 && row.was !== 'locked')))
       say(
         `job ${row.job_id} went from ${row.was_retries} to ${row.now_retries} retries (${row.was} to ${row.now})`,
       );
   }
+  // The execution row is written by the statement that ends the lock, or before.
+  for (const [id, job] of held) if (!opened.has(id)) say(`job ${job} was locked by unknown execution ${id}`);
   for (const id of opened) if (!closed.has(id)) say(`execution ${id} was never closed`);
 }
 

@@ -29,7 +29,7 @@ afterAll(async () => {
   await project?.stop();
   workspace?.remove();
 });
-beforeEach(() => project.sql('truncate cloud_jobs, cloud_job_executions'));
+beforeEach(() => project.sql('truncate cloud_jobs cascade'));
 
 const enqueue = (handler: string, retries = 3) =>
   project.sql(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { onConnections, value } from '../sql/support.ts';
+import { ATTEMPTS, onConnections, value } from '../sql/support.ts';
 import { type ClockProject, startClockProject } from '../support/clock.ts';
 import {
   ALL_GUARDS,
@@ -202,7 +202,7 @@ async function compare(model: Model, real: Real): Promise<void> {
   }));
   expect(rows.rows).toEqual(expected.sort((a, b) => (a.job_id < b.job_id ? -1 : 1)));
   const executions = await real.db.query(
-    'select execution_id, status, failure_kind from cloud_job_executions order by execution_id',
+    `select execution_id, status, failure_kind from (${ATTEMPTS}) attempts order by execution_id`,
   );
   const known = [...model.queue.executions].map(([id, { status, kind }]) => ({
     execution_id: real.executionIds.get(id) ?? '',

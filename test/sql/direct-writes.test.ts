@@ -205,6 +205,7 @@ it.each(['NaN', 'Infinity', '12', -1, 1e12, true, [1], { a: 1 }])(
 it('prunes a "running" execution whose job does not run', async () => {
   const [idle, busy] = await q().add({ delay_seconds: 3600 }, {});
   const { execution_id } = await q().take('w');
+  await q().renew('w', [{ execution_id }]);
   await project.sql(
     `insert into cloud_job_executions (execution_id, job_id, status) values ('stuck', $1, 'running'), ('stuck-2', $2, 'running')`,
     [idle, busy],

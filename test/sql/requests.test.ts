@@ -159,6 +159,24 @@ describe('a request that is sent again', () => {
     expect((await q.claim('thief', 3, request)).jobs).toEqual([]);
   });
 
+  it.each(['success', 'failure', 'release'])(
+    'claim: after all ended with %s, nothing at all',
+    async (outcome) => {
+      const q = newQueue();
+      const ids = await q.add({}, {}, {});
+      const request = { request_id_param: randomUUID() };
+      const { jobs } = await q.claim('w', 2, request);
+      await q.finish(
+        'w',
+        jobs.map(({ execution_id }) => ({ execution_id, outcome, delay_seconds: 0 })),
+      );
+      const before = await Promise.all(ids.map((id) => q.executions(id)));
+      expect(await q.claim('w', 2, request)).toMatchObject({ jobs: [], more: true });
+      expect(await Promise.all(ids.map((id) => q.executions(id)))).toEqual(before);
+      expect((await q.claim('w', 3)).jobs).toHaveLength(outcome === 'success' ? 1 : 3);
+    },
+  );
+
   it('claim: one that found nothing may find something the next time', async () => {
     const q = newQueue();
     const request = { request_id_param: randomUUID() };

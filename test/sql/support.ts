@@ -58,6 +58,12 @@ export interface ExecutionState extends Record<string, unknown> {
   readonly instance_id: string | null;
 }
 
+/** All attempts: those with a row, and those that run and have none yet. */
+export const ATTEMPTS = `select * from (
+  select * from cloud_job_executions union all
+  select (jsonb_populate_record(null::cloud_job_executions, to_jsonb(r) || '{"status": "running"}')).*
+  from cloud_jobs_running(array(select job_id from cloud_jobs)) r) attempts`;
+
 /** The functions of the queue, on a queue of its own: tests that share a database do not meet. */
 export function queueOf(project: TestProject, queue = `q-${randomUUID().slice(0, 8)}`) {
   const claim = async (instance: string, limit = 1, more: Args = {}) =>
@@ -125,11 +131,9 @@ export function queueOf(project: TestProject, queue = `q-${randomUUID().slice(0,
       if (row === undefined) throw new Error(`There is no job ${id}`);
       return row;
     },
+    /** The attempts at a job, with the one that runs. */
     executions: (id: string) =>
-      project.sql<ExecutionState>(
-        'select * from cloud_job_executions where job_id = $1 order by started_at, execution_id',
-        [id],
-      ),
+      project.sql<ExecutionState>(`${ATTEMPTS} where job_id = $1 order by started_at, execution_id`, [id]),
     /** Lets the locks of these jobs run out, as if their workers had died. */
     expire: (...ids: string[]) =>
       project.sql(
