@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import type { Json } from '../queue/types.ts';
-import { jsonFault } from '../text/json-fault.ts';
+import { jsonTextFault } from '../text/json-fault.ts';
 import { jsonPlace } from '../text/json-place.ts';
 import { nearest } from '../text/nearest.ts';
 import { SILENCE_MINUTES } from './liveness.ts';
@@ -149,7 +149,7 @@ export const config = () =>
         const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
         return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
       }
-      const fault = jsonFault(parsed);
+      const fault = jsonTextFault(value);
       if (fault !== null) return fail(fault);
       if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT) return fail('is larger than 256 KiB');
       // Returned as it is: a copy made by a schema would lose a key of the name "__proto__".

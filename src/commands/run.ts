@@ -93,7 +93,7 @@ export const run = defineCommand({
   text: (result, now, width) =>
     result.command === 'run'
       ? runText(result.report, result.warnings ?? [])
-      : `${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
+      : `${result.peek.due_is_minimum ? 'At least ' : ''}${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
   json: (result) => (result.command === 'run' ? runJson(result.report) : result.peek),
   exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
 });

@@ -83,6 +83,9 @@ export const jobRow = z.object({
   missed: z.enum(MISSED),
   missed_grace_seconds: z.number(),
   scheduled_for: instant.nullable(),
+  /** How often in a row it was snoozed, and since when. */
+  snoozes: z.number().nullish(),
+  snoozed_since: instant.nullish(),
   /** The jobs file that the job comes from. */
   source: z.string().nullable(),
   /** Set if somebody disabled the job while it ran: it becomes disabled when the run ends. */

@@ -15,6 +15,38 @@ export function isTooDeep(value: unknown): boolean {
   return false;
 }
 
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
+
+/**
+ * Why JSON text could not be kept as it is: as `jsonFault`, and numbers of any length that JavaScript would round.
+ * @throws SyntaxError if it is no JSON
+ */
+export function jsonTextFault(text: string): string | null {
+  // First without a reviver, which recurses.
+  return (
+    jsonFault(JSON.parse(text)) ??
+    jsonFault(
+      parse(text, (_, value, { source = '' }) =>
+        typeof value === 'number' && isRoundedBy(source, value) ? BigInt(Math.trunc(value)) : value,
+      ),
+    )
+  );
+}
+
+/** Whether a number beyond 2^53 was written with other digits than those that it is kept with. */
+function isRoundedBy(source: string, value: number): boolean {
+  return Math.abs(value) > Number.MAX_SAFE_INTEGER && digitsOf(source) !== digitsOf(String(value));
+}
+
+/** The digits of a number without its sign, its point, its exponent and the zeros around it. */
+const digitsOf = (number: string): string =>
+  number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '')
+    .replace(/0+$/, '');
+
 /**
  * Why a parsed value could not be kept as it is, to be read after the name of the value, or null. The path of the
  * fault is part of it. No depth is too much for this function.

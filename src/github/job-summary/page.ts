@@ -53,7 +53,7 @@ function sections(answer: Answer, now: Date): Section[] {
       ];
     case 'dry-run':
       return [
-        `### Dry run: ${plural(answer.peek.due, 'job')} due`,
+        `### Dry run: ${answer.peek.due_is_minimum ? 'at least ' : ''}${plural(answer.peek.due, 'job')} due`,
         answer.peek.due > answer.peek.jobs.length
           ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
           : 'Nothing was claimed. A run would take them in this order:',
