@@ -22,6 +22,7 @@ const TABLES = [
   'schedule-anchor',
   'expiry',
   'row-security',
+  'alerts',
 ];
 
 const sql = new URL('../sql/', import.meta.url);

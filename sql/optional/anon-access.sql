@@ -27,6 +27,7 @@ alter function public.cloud_jobs_key_freed() security definer;
 alter function public.cloud_jobs_enter_key() security definer;
 alter function public.cloud_jobs_cut_off() security definer;
 alter function public.cloud_jobs_rearm() security definer;
+alter function public.cloud_jobs_alert_failed() security definer;
 grant execute on function public.get_next_available_job(text, integer), public.release_expired_locks(),
   public.cloud_jobs_new_id() to anon, authenticated;
 

@@ -45,19 +45,23 @@ as $$
   from (select nullif(current_setting('request.jwt.claims', true), '')::jsonb->'cloud_jobs_queues' as queues) as claim
 $$;
 
--- The role has no right on any table. These four have, and check the queue; renewing and ending an attempt needs its
+-- The role has no right on any table. These have, and check the queue; renewing and ending an attempt needs its
 -- execution id, which only its worker knows.
 alter function public.cloud_jobs_claim security definer;
 alter function public.cloud_jobs_renew security definer;
 alter function public.cloud_jobs_finish security definer;
 alter function public.cloud_jobs_peek security definer;
+alter function public.cloud_jobs_alert_take security definer;
+alter function public.cloud_jobs_alert_done security definer;
 grant execute on function
   public.cloud_jobs_version,
   public.cloud_jobs_claim,
   public.cloud_jobs_renew,
   public.cloud_jobs_finish,
   public.cloud_jobs_release,
-  public.cloud_jobs_peek
+  public.cloud_jobs_peek,
+  public.cloud_jobs_alert_take,
+  public.cloud_jobs_alert_done
 to cloud_jobs_worker;
 
 notify pgrst, 'reload schema';

@@ -182,6 +182,14 @@ export const handlersToCheck = handlers.describe(
 
 export const githubToken = matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces').optional();
 
+/** An address that is itself a secret, as those of Slack are. */
+export const webhookUrl = matching(
+  /^https?:\/\/\S{1,2000}$/,
+  'must be an address such as https://example.com/hook',
+)
+  .refine((value) => URL.canParse(value), 'must be an address such as https://example.com/hook')
+  .optional();
+
 export const silenceMinutes = minutes(1, 525_600)
   .prefault(String(SILENCE_MINUTES))
   .describe('Warn when no worker had been seen for this long.');

@@ -17,11 +17,35 @@ export interface GitHub {
   workflows(): Promise<readonly { readonly path: string; readonly state: string }[]>;
   /** Enables a workflow, which restarts its 60 days. Needs `actions: write`. */
   enable(workflowFile: string): Promise<void>;
+  /** Any other request about the repository. @param needs the permission to name if GitHub refuses */
+  request<Reply>(
+    route: string,
+    parameters: Readonly<Record<string, unknown>>,
+    needs: string,
+    reply: z.ZodType<Reply>,
+  ): Promise<Reply>;
 }
 
 /** GitHub refused, or could not be reached. The message says why and what to do, and never holds the token. */
 export class GitHubError extends Error {
   override readonly name = 'GitHubError';
+  /** Of GitHub's answer; null if there was none. */
+  readonly status: number | null;
+  /** How long GitHub wants to be left alone; null if it does not say. */
+  readonly retrySeconds: number | null;
+  constructor(
+    message: string,
+    { status = null, retrySeconds = null, ...options }: ErrorOptions & Partial<GitHubRefusal> = {},
+  ) {
+    super(message, options);
+    this.status = status;
+    this.retrySeconds = retrySeconds;
+  }
+}
+
+interface GitHubRefusal {
+  readonly status: number | null;
+  readonly retrySeconds: number | null;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -73,6 +97,8 @@ export function openGitHub(token: string | null, env: Env): GitHub | null {
       });
       await ask(asked, '`permissions: actions: write`', z.unknown());
     },
+    request: (route, parameters, needs, reply) =>
+      ask(octokit.request(route, { ...options(), ...parameters }), needs, reply),
   };
 }
 
@@ -92,7 +118,10 @@ async function ask<Reply>(
   throw new GitHubError('GitHub’s API answered in a form that is not known.', { cause: reply.error });
 }
 
-function messageOf(error: unknown, needs: string): [message: string, options?: ErrorOptions] {
+function messageOf(
+  error: unknown,
+  needs: string,
+): [message: string, options?: ErrorOptions & Partial<GitHubRefusal>] {
   const refused = refusal.safeParse(error);
   // Octokit gives a request that failed the status 500 and no response.
   if (!refused.success || refused.data.response === undefined)
@@ -100,7 +129,31 @@ function messageOf(error: unknown, needs: string): [message: string, options?: E
   const { status, response } = refused.data;
   const reply = refusalReply.safeParse(response);
   const said = reply.success ? `: ${firstLine(reply.data.data.message)}` : '';
-  return [`GitHub answered HTTP ${status}${said}. ${advice(status, needs)}`];
+  const retrySeconds = waitOf(response);
+  const what = retrySeconds === null ? advice(status, needs) : 'It limits the requests of this token.';
+  return [`GitHub answered HTTP ${status}${said}. ${what}`, { status, retrySeconds }];
+}
+
+const limits = z.object({
+  headers: z.object({
+    'retry-after': z.coerce.number().positive().optional(),
+    'x-ratelimit-remaining': z.string().optional(),
+    'x-ratelimit-reset': z.coerce.number().optional(),
+  }),
+});
+const LONGEST_WAIT_SECONDS = 3600;
+
+/** How long GitHub wants to be left alone, if the limit of requests is reached; null otherwise. */
+function waitOf(response: unknown): number | null {
+  const reply = limits.safeParse(response);
+  if (!reply.success) return null;
+  const {
+    'retry-after': after,
+    'x-ratelimit-remaining': left,
+    'x-ratelimit-reset': reset,
+  } = reply.data.headers;
+  const wait = after ?? (left === '0' && reset !== undefined ? reset - Date.now() / 1000 : null);
+  return wait === null ? null : Math.min(Math.max(Math.ceil(wait), 1), LONGEST_WAIT_SECONDS);
 }
 
 const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 200).replace(/\.$/, '');

@@ -17,7 +17,13 @@ export class InputError extends Error {
 export const inputNames = (command: Command): string[] => Object.keys(command.input.shape).map(inputName);
 
 /** Never shown, not even if they are wrong. */
-const SECRETS: ReadonlySet<string> = new Set(['supabase-key', 'supabase-publishable-key', 'github-token']);
+const SECRETS: ReadonlySet<string> = new Set([
+  'supabase-key',
+  'supabase-publishable-key',
+  'github-token',
+  'alert-webhook-url',
+  'alert-webhook-secret',
+]);
 /**
  * The input of a command from the texts that were given.
  * @returns what is wrong as well; the input is then not to be used

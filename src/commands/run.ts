@@ -4,17 +4,20 @@ import type { FailureKind } from '../queue/types.ts';
 import { plural } from '../text/format.ts';
 import { outcomeLine, type RunReport, remainingInWords } from '../worker/report.ts';
 import { runWorker } from '../worker/worker.ts';
+import { ALERTS, openAlerts } from './alerts/open-alerts.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import {
   githubToken,
   handlers,
   jobTypes,
+  list,
   minutes,
   oneOf,
   queues,
   secondsOf,
   silenceMinutes,
   text,
+  webhookUrl,
   wholeNumber,
   yesOrNo,
 } from './fields.ts';
@@ -54,6 +57,22 @@ export const runInput = z
       .describe(
         'When the call fails: failed (a job failed for good), any (also an attempt that will be retried), never.',
       ),
+    alert: list(oneOf(ALERTS))
+      .optional()
+      .describe(
+        'Report jobs that fail for good: issue (one GitHub issue for each name of a job, closed when the job succeeds again; needs `github-token` with issues: write), webhook (JSON to `alert-webhook-url`), or both, separated by a comma. Default: none.',
+      ),
+    alertWebhookUrl: webhookUrl.describe('Where `alert` webhook posts to. From a secret.'),
+    alertWebhookSecret: text(500)
+      .optional()
+      .describe(
+        'Signs what `alert` webhook posts, as Standard Webhooks says (webhook-signature). From a secret.',
+      ),
+    alertFormat: oneOf(['plain', 'slack'])
+      .optional()
+      .describe(
+        'What `alert` webhook posts: plain (all that is known), slack (a message). Default: slack for hooks.slack.com, plain for others.',
+      ),
     silenceMinutes,
     keepalive: yesOrNo()
       .prefault('false')
@@ -67,6 +86,14 @@ export const runInput = z
   .refine(({ keepalive, githubToken: token }) => !keepalive || token !== undefined, {
     message:
       '`keepalive` needs `github-token`: pass the token of the job (github.token), and give the job permissions: actions: write.',
+  })
+  .superRefine(({ alert = [], alertWebhookUrl: url, githubToken: token }, context) => {
+    if (alert.includes('issue') && token === undefined)
+      context.addIssue(
+        '`alert` issue needs `github-token`: pass the token of the job (github.token), and give the job permissions: issues: write.',
+      );
+    if (alert.includes('webhook') && url === undefined)
+      context.addIssue('`alert` webhook needs `alert-webhook-url`.');
   });
 export type RunInput = z.output<typeof runInput>;
 
@@ -100,6 +127,8 @@ export const run = defineCommand({
 
 async function work(input: RunInput, context: CommandContext): Promise<RunResult> {
   await using worker = context.openWorker(input);
+  await using alerts = openAlerts(input, context, worker.instanceId);
+  await alerts.start();
   const report = await runWorker(
     {
       instanceId: worker.instanceId,
@@ -116,14 +145,13 @@ async function work(input: RunInput, context: CommandContext): Promise<RunResult
     },
     worker.deps,
   );
-  return {
-    command: 'run',
-    report,
-    warnings: [
-      ...(await runWarnings(input, worker.trigger, report.arrival, context)),
-      ...(await snoozeWarnings(report, context)),
-    ],
-  };
+  const warnings = await runWarnings(input, worker.trigger, report.arrival, context);
+  // A worker that is being stopped has seconds left; the next one sends what it leaves.
+  if (report.stopCause !== 'signal') {
+    const subject = `Workers of ${worker.trigger ?? 'cloud-jobs'}`;
+    await alerts.flush(warnings.map((error) => ({ subject, error })));
+  }
+  return { command: 'run', report, warnings: [...warnings, ...(await snoozeWarnings(report, context))] };
 }
 
 /** Endings that are no fault of the job, or that a person asked for. */

@@ -13,6 +13,8 @@ export function readInputs(env: Readonly<Record<string, string | undefined>>): C
   const redactor = createRedactor();
   redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
   redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+  redactor.add(env['INPUT_ALERT-WEBHOOK-URL'] ?? '');
+  redactor.add(env['INPUT_ALERT-WEBHOOK-SECRET'] ?? '');
   const naming: InputNaming = {
     label: (name) => `\`${name}\``,
     noun: 'input',

@@ -155,10 +155,15 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
       command: verb.name,
       // Only doctor asks GitHub without being told to: a run would spend the token's requests on every call.
       ...(verb.name === 'doctor' && { 'github-token': env.GITHUB_TOKEN }),
+      ...(verb.name === 'run' && {
+        'alert-webhook-url': env.CLOUD_JOBS_ALERT_WEBHOOK_URL,
+        'alert-webhook-secret': env.CLOUD_JOBS_ALERT_WEBHOOK_SECRET,
+      }),
       ...Object.fromEntries(Object.entries(options).map(([key, value]) => [inputName(key), String(value)])),
     };
     redactor.add(raw['supabase-key'] ?? '');
-    redactor.add(raw['github-token'] ?? '');
+    for (const name of ['github-token', 'alert-webhook-url', 'alert-webhook-secret'])
+      redactor.add(raw[name] ?? '');
     const { input, connection, warnings } = readInput(raw, {
       ...NAMING,
       missing: (name) => `Give it, or set ${VARIABLES[name]} in the environment or in .env.`,

@@ -187,10 +187,15 @@ export function openScratch(parent: string): string {
   return mkdtempSync(join(parent, 'cloud-jobs-'));
 }
 
-/** Where people keep the key of the project. */
-const KEY_NAMES: ReadonlySet<string> = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
+/** Where people keep the secrets of the worker. */
+const KEY_NAMES: ReadonlySet<string> = new Set([
+  'SUPABASE_SECRET_KEY',
+  'SUPABASE_SERVICE_ROLE_KEY',
+  'CLOUD_JOBS_ALERT_WEBHOOK_URL',
+  'CLOUD_JOBS_ALERT_WEBHOOK_SECRET',
+]);
 
-/** The environment without the key of the project, whatever the variable is called: only the worker may have it. */
+/** The environment without the worker's secrets, and without the key of the project whatever the variable is called. */
 export function withoutKey(env: Host['env'], key: string): Host['env'] {
   return Object.fromEntries(
     Object.entries(env).filter(

@@ -62,6 +62,8 @@ export async function runFunction(
     ...inputs,
   };
   redactor.add(raw['supabase-key'] ?? '');
+  redactor.add(inputs['alert-webhook-url'] ?? '');
+  redactor.add(inputs['alert-webhook-secret'] ?? '');
   const naming = { label: (name: string) => name, noun: 'input' } as const;
   const missing = (name: string) =>
     `Set ${name.toUpperCase().replace('-KEY', '-SECRET-KEY').replaceAll('-', '_')}.`;

@@ -34,6 +34,8 @@ export async function runAction({ env, stop, bundleDir }: ActionDeps): Promise<n
   try {
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
     redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+    redactor.add(env['INPUT_ALERT-WEBHOOK-URL'] ?? '');
+    redactor.add(env['INPUT_ALERT-WEBHOOK-SECRET'] ?? '');
     const { command, input, connection, warnings } = readInputs(env);
     for (const warning of warnings) log.warning(warning);
     const hostScript = join(bundleDir, 'host', 'index.js');

@@ -181,3 +181,28 @@ export const metricsReply = z.object({
   last_worker_seconds: z.number().nullable(),
 });
 export type MetricsReply = z.infer<typeof metricsReply>;
+
+/** What is to be reported, the same however often it is handed out. */
+const alert = z.object({
+  id: z.string(),
+  action: z.enum(['failed', 'recovered']),
+  kind: z.enum(['job', 'run']),
+  /** The name of the job, or what a run warns about. */
+  subject: z.string(),
+  queue: z.string(),
+  job_id: z.string().nullable(),
+  error: z.string().nullable(),
+  failure_kind: z.string().nullable(),
+  run_url: z.string().nullable(),
+  at: instant,
+  /** Failures since the subject was last well. */
+  failures: z.number().int(),
+  first_failed_at: instant.nullable(),
+  /** It was well before. */
+  is_new: z.boolean(),
+  issue_number: z.number().int().nullable(),
+});
+export type Alert = z.infer<typeof alert>;
+
+export const alertTakeReply = z.object({ v: z.literal(1), alerts: z.array(alert) });
+export const alertDoneReply = z.object({ v: z.literal(1), recorded: z.number().int() });

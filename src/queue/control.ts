@@ -1,4 +1,6 @@
 import {
+  alertDoneReply,
+  alertTakeReply,
   bulkReply,
   countReply,
   metricsReply,
@@ -26,6 +28,16 @@ export interface BulkOptions {
   readonly after?: number;
   /** For `retry`: merged into the config of each. */
   readonly config?: Json;
+}
+
+/** What became of an alert. */
+export interface AlertResult {
+  readonly id: string;
+  readonly sent: boolean;
+  readonly error?: string;
+  /** When to try again; the usual pause unless given. */
+  readonly retry_seconds?: number | undefined;
+  readonly issue_number?: number | undefined;
 }
 
 /** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
@@ -63,6 +75,31 @@ export const controlCalls = (call: Rpc) => ({
   /** How the last 30 occurrences of each recurring job ended, oldest first. */
   outcomes: (jobIds: readonly string[]) =>
     call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
+  /** Registers a channel of alerts, and hands out those that are due; each is held for two minutes. */
+  alertTake: (
+    instanceId: string,
+    channel: string,
+    queues: readonly string[],
+    warnings: readonly { readonly subject: string; readonly error: string }[],
+    hold: string,
+  ) =>
+    call(
+      'cloud_jobs_alert_take',
+      {
+        instance_id_param: instanceId,
+        channel_param: channel,
+        queues_param: queues,
+        warnings_param: warnings,
+        hold_param: hold,
+      },
+      alertTakeReply,
+    ),
+  alertDone: (instanceId: string, channel: string, results: readonly AlertResult[]) =>
+    call(
+      'cloud_jobs_alert_done',
+      { instance_id_param: instanceId, channel_param: channel, results_param: results },
+      alertDoneReply,
+    ),
   /** Papers, newest first; `search` is a part of the title or the abstract. */
   papers: (search: string | undefined, limit: number, before?: string) =>
     call(

@@ -154,6 +154,24 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     },
     { fn: 'cloud_jobs_set_queue', call: ({ queue }) => queue.setQueue('other', { paused: true }) },
     { fn: 'cloud_jobs_queue_list', call: ({ queue }) => queue.queues() },
+    { fn: 'cloud_jobs_metrics', call: ({ queue }) => queue.metrics() },
+    {
+      fn: 'cloud_jobs_alert_take',
+      call: ({ queue }) =>
+        queue.alertTake('w', 'webhook test', ['alerts'], [{ subject: 'Workers', error: 'late' }], '0'),
+    },
+    {
+      fn: 'cloud_jobs_alert_done',
+      unlike: 'it was recorded the first time',
+      call: async ({ queue }) => {
+        const { alerts } = await queue.alertTake('w', 'webhook test', ['alerts'], [], '0');
+        return await queue.alertDone(
+          'w',
+          'webhook test',
+          alerts.map(({ id }) => ({ id, sent: true })),
+        );
+      },
+    },
     { fn: 'cloud_jobs_overview', call: ({ queue }) => queue.overview(24) },
     { fn: 'cloud_jobs_outcomes', call: ({ queue }) => queue.outcomes(['a', 'h']) },
     { fn: 'cloud_jobs_paper_list', call: ({ queue }) => queue.papers(undefined, 5) },
@@ -245,6 +263,8 @@ async function held({ project }: Side): Promise<unknown> {
     'cloud_job_workers',
     'papers',
     'cloud_jobs_paper_queries',
+    'cloud_jobs_alert_channels',
+    'cloud_jobs_alert_subjects',
   ];
   const all: Record<string, unknown> = {};
   for (const table of tables) {

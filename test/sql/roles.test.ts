@@ -13,7 +13,16 @@ import { ANON_ACCESS, call, ENQUEUE_ROLE, INSTALL, queueOf, WORKER_ROLE } from '
 const WORKER = 'cloud_jobs_worker';
 const ENQUEUE = 'cloud_jobs_enqueue';
 const calls = (...names: string[]) => names.map((name) => `call cloud_jobs_${name}`);
-const WORKER_CALLS = calls('claim', 'finish', 'peek', 'release', 'renew', 'version');
+const WORKER_CALLS = calls(
+  'alert_done',
+  'alert_take',
+  'claim',
+  'finish',
+  'peek',
+  'release',
+  'renew',
+  'version',
+);
 const ENQUEUE_CALLS = calls('create', 'enqueue', 'version');
 
 let project: TestProject;
@@ -65,7 +74,7 @@ describe('what the roles may do', () => {
       `select proname as name from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1`,
     );
     expect(definers.map(({ name }) => `call ${name}`)).toEqual(
-      calls('claim', 'enqueue', 'finish', 'peek', 'renew'),
+      calls('alert_done', 'alert_take', 'claim', 'enqueue', 'finish', 'peek', 'renew'),
     );
     const open = await project.sql(
       `select p.proname from pg_proc p cross join unnest(array['anon', 'authenticated', 'public']) role
@@ -314,7 +323,10 @@ it('a role that was given the rights of one of these is bound as they are', asyn
 });
 
 describe('install.sql again', () => {
-  it('shuts the keys out until the file is run again', async () => {
+  it('shuts the keys out until the file is run again', {
+    // It tries every function with every key, on two installations.
+    timeout: 90_000,
+  }, async () => {
     const upgraded = await startTestProject({ grants: 'legacy' });
     try {
       for (const file of [WORKER_ROLE, ENQUEUE_ROLE]) await asPostgresAlone(upgraded, file);

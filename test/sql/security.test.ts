@@ -117,7 +117,7 @@ describe('sql/optional/anon-access.sql', () => {
     );
   });
 
-  it('opens what the first schema had open and nothing else', async () => {
+  it('opens what the first schema had open and nothing else', { timeout: 90_000 }, async () => {
     await project.asPostgres(ANON_ACCESS);
     await project.reloadSchema();
     await expectClosed(project, ALLOWED);

@@ -21,12 +21,22 @@ export interface GitHubServer {
   readonly url: string;
   readonly token: string;
   readonly requests: GitHubRequest[];
-  /** Answers the next requests in its place; `hang` leaves them without an answer. */
-  readonly faults: (GitHubReply | 'hang')[];
+  /** Answers the next requests in its place; `hang` leaves them without an answer, `lose` does them and cuts the connection, null serves them. */
+  readonly faults: (GitHubReply | 'hang' | 'lose' | null)[];
+  readonly issues: GitHubIssue[];
   /** What the repository and its workflows look like. */
   repository: { private: boolean; pushed_at: string };
   workflows: { id: number; name: string; path: string; state: string }[];
   stop(): Promise<void>;
+}
+
+export interface GitHubIssue {
+  readonly number: number;
+  title: string;
+  body: string;
+  state: 'open' | 'closed';
+  readonly labels: readonly { readonly name: string }[];
+  readonly comments: { readonly body: string; readonly created_at: string }[];
 }
 
 const DOCS = 'https://docs.github.com/rest';
@@ -37,7 +47,8 @@ export async function startGitHubServer(): Promise<GitHubServer> {
   const state = {
     token: 'github_pat_11TESTtoken0123456789',
     requests: [] as GitHubRequest[],
-    faults: [] as (GitHubReply | 'hang')[],
+    faults: [] as (GitHubReply | 'hang' | 'lose' | null)[],
+    issues: [] as GitHubIssue[],
     repository: { private: true, pushed_at: '2026-11-01T12:00:00Z' },
     workflows: [
       { id: 7, name: 'Run jobs', path: '.github/workflows/run-jobs.yml', state: 'active' },
@@ -61,7 +72,11 @@ export async function startGitHubServer(): Promise<GitHubServer> {
     state.requests.push(seen);
     const fault = state.faults.shift();
     if (fault === 'hang') return;
-    const { status, body, headers } = fault ?? route(seen);
+    const { status, body, headers } = !fault || fault === 'lose' ? route(seen) : fault;
+    if (fault === 'lose') {
+      response.destroy();
+      return;
+    }
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'x-github-api-version-selected': '2022-11-28',
@@ -74,6 +89,47 @@ export async function startGitHubServer(): Promise<GitHubServer> {
     status,
     body: { message, documentation_url: DOCS, status: String(status) },
   });
+
+  function issueRoute(method: string, rest: string, body: unknown): GitHubReply {
+    const given = (body ?? {}) as {
+      title?: string;
+      body?: string;
+      state?: 'open' | 'closed';
+      labels?: string[];
+    };
+    const shown = ({ comments, ...issue }: GitHubIssue) => ({ ...issue, comments: comments.length });
+    const [path = '', query = ''] = rest.split('?');
+    const page = Number(new URLSearchParams(query).get('page') ?? 1);
+    if (path === '/issues' && method === 'GET') {
+      const newest = state.issues.toReversed();
+      return { status: 200, body: newest.slice((page - 1) * 100, page * 100).map(shown) };
+    }
+    if (path === '/issues' && method === 'POST') {
+      if (!given.title) return fail(422, 'Validation Failed');
+      const issue: GitHubIssue = {
+        number: state.issues.length + 1,
+        title: given.title,
+        body: given.body ?? '',
+        state: 'open',
+        labels: (given.labels ?? []).map((name) => ({ name })),
+        comments: [],
+      };
+      state.issues.push(issue);
+      return { status: 201, body: shown(issue) };
+    }
+    const [, number, comments] = /^\/issues\/(\d+)(\/comments)?$/.exec(path) ?? [];
+    const issue = state.issues.find((one) => one.number === Number(number));
+    if (!issue) return fail(404, 'Not Found');
+    if (comments && method === 'GET') return { status: 200, body: issue.comments };
+    if (comments && method === 'POST') {
+      const comment = { body: given.body ?? '', created_at: new Date().toISOString() };
+      issue.comments.push(comment);
+      return { status: 201, body: comment };
+    }
+    if (method !== 'PATCH') return fail(404, 'Not Found');
+    Object.assign(issue, given);
+    return { status: 200, body: shown(issue) };
+  }
 
   function route({ method, path, headers, body }: GitHubRequest): GitHubReply {
     if (!headers['user-agent'])
@@ -101,6 +157,7 @@ export async function startGitHubServer(): Promise<GitHubServer> {
     if (method === 'GET' && /^\/actions\/workflows(\?|$)/.test(rest)) {
       return { status: 200, body: { total_count: state.workflows.length, workflows: state.workflows } };
     }
+    if (rest.startsWith('/issues')) return issueRoute(method, rest, body);
     const enable = /^\/actions\/workflows\/([^/]+)\/enable$/.exec(rest)?.[1];
     const workflow = state.workflows.find(
       ({ id, path: file }) => String(id) === enable || file.endsWith(`/${enable}`),

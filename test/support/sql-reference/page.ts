@@ -90,7 +90,15 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
   [
     'Work',
     'What a worker calls. Every write that ends or renews an attempt names its execution and its instance, and applies only while that execution holds the lock.',
-    ['cloud_jobs_claim', 'cloud_jobs_renew', 'cloud_jobs_finish', 'cloud_jobs_release', 'cloud_jobs_plan'],
+    [
+      'cloud_jobs_claim',
+      'cloud_jobs_renew',
+      'cloud_jobs_finish',
+      'cloud_jobs_release',
+      'cloud_jobs_plan',
+      'cloud_jobs_alert_take',
+      'cloud_jobs_alert_done',
+    ],
   ],
   ['Schedules', '', ['cloud_jobs_next_occurrence', 'cloud_jobs_occurrences', 'cloud_jobs_check_schedule']],
   ['Papers', '', ['cloud_jobs_upsert_papers', 'cloud_jobs_paper_list']],
