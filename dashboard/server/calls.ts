@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { create, newJob } from '../../src/commands/create.ts';
+import { InputError, readFields } from '../../src/commands/read-fields.ts';
 import { bulkAction, jobChanges, jobFilter, queueChanges } from '../../src/queue/filter.ts';
 import type { Queue } from '../../src/queue/queue.ts';
+import type { NewJob } from '../../src/queue/requests.ts';
 import { comingOccurrences } from '../../src/schedule/coming.ts';
 import { scheduleInWords } from '../../src/schedule/in-words.ts';
 import { attentionOf } from './attention.ts';
@@ -26,20 +29,21 @@ const write = <Input extends z.ZodType, Output>(
 
 const jobId = z.object({ job_id: z.string().min(1).max(200) });
 
-/** A job as the form gives it; the database checks it further. */
-const newJob = z.strictObject({
-  name: z.string(),
-  job_type: z.string(),
-  config: z.json(),
-  queue: z.string().optional(),
-  priority: z.number().int().optional(),
-  max_retries: z.number().int().optional(),
-  run_at: z.string().optional(),
-  schedule: z.string().optional(),
-  timezone: z.string().optional(),
-  unique_key: z.string().optional(),
-  concurrency_key: z.string().optional(),
-});
+/** The texts of the form, by the names of the inputs of the command `create`; an empty one counts as not given. */
+const newJobForm = z.record(z.string().max(100), z.string().max(400_000));
+
+/** @throws InputError that names every field that is wrong */
+function readNewJob(form: z.output<typeof newJobForm>): NewJob {
+  const given = new Map(Object.entries(form).filter(([, value]) => value.trim() !== ''));
+  const { input, problems } = readFields(create, given, {
+    label: (name) => `"${name.replaceAll('-', ' ')}"`,
+    noun: 'input',
+    missing: () => '',
+    redact: (text) => text,
+  });
+  if (problems.length > 0) throw new InputError(problems, 'input');
+  return newJob(input);
+}
 
 const RECURRING_SHOWN = 200;
 
@@ -85,7 +89,7 @@ export const calls = {
     }),
     (queue, { search, limit, before }) => queue.papers(search, limit, before),
   ),
-  create: write(newJob, (queue, job) => queue.enqueue([job as Parameters<Queue['enqueue']>[0][number]])),
+  create: write(newJobForm, (queue, form) => queue.enqueue([readNewJob(form)])),
   update: write(jobId.extend({ changes: jobChanges }), (queue, { job_id, changes }) =>
     queue.update(job_id, changes),
   ),

@@ -166,7 +166,7 @@ describe('actions', () => {
       await page.getByLabel('Name', { exact: true }).fill('From the form');
       await page.getByLabel('Config (JSON)').fill('{"handler": "hello",');
       await page.getByRole('button', { name: 'Create job' }).click();
-      await page.getByText('The config is not JSON').waitFor();
+      await page.getByText(/"config" is .*JSON/).waitFor();
       await page.getByLabel('Config (JSON)').fill('{"handler": "hello"}');
       await page.getByRole('button', { name: 'Create job' }).click();
       await page.getByRole('heading', { name: 'From the form' }).waitFor();

@@ -185,13 +185,31 @@ describe('calls', () => {
     const response = await post(
       one,
       '/api/call/create',
-      { name: 'x', job_type: 'custom', config: {}, schedule: 'sometimes' },
+      { name: 'x', 'job-type': 'custom', config: '{"handler": "r"}', 'unique-key': 'k', queue: 'no queue' },
       { cookie },
     );
     expect(response.status).toBe(502);
     const text = await response.text();
-    expect(text).toContain('schedule');
+    expect(text).toContain('queue');
     expect(text).not.toContain(project.secretKey);
+  });
+
+  it('check a new job as the command create does', async () => {
+    const one = dashboard();
+    const cookie = await signIn(one);
+    const create = async (form: object) => (await post(one, '/api/call/create', form, { cookie })).json();
+    expect(await create({ name: ' ', 'job-type': 'custom' })).toEqual({
+      error: expect.stringContaining('create needs "name"'),
+    });
+    expect(await create({ name: 'Papers', 'job-type': 'paper_fetch', config: '{"days": 1}' })).toEqual({
+      error: expect.stringContaining('days'),
+    });
+    const papers = await create({ name: 'P', 'job-type': 'paper_fetch', config: '{"keywords": ["x"]}' });
+    const id = enqueueReply.parse(papers).jobs[0]?.job_id;
+    const reply = await (await post(one, '/api/call/job', { job_id: id }, { cookie })).json();
+    // arXiv allows one connection at a time.
+    expect(reply).toMatchObject({ job: { concurrency_key: expect.stringContaining('arxiv') } });
+    await project.sql('delete from cloud_jobs where job_id = $1', [id]);
   });
 
   it('change nothing on a read-only dashboard', async () => {
@@ -209,13 +227,17 @@ describe('calls', () => {
     const cookie = await signIn(one);
     const call = async (name: string, body: unknown) =>
       (await post(one, `/api/call/${name}`, body, { cookie })).json();
-    const created = await call('create', { name: 'Report', job_type: 'custom', config: { handler: 'r' } });
+    const created = await call('create', {
+      name: 'Report',
+      'job-type': 'custom',
+      config: '{ "handler": "r" }',
+    });
     const id = enqueueReply.parse(created).jobs[0]?.job_id;
     expect(await call('update', { job_id: id, changes: { priority: 5 } })).toMatchObject({ changed: true });
     expect(await call('job', { job_id: id })).toMatchObject({
       job: { priority: 5, config: { handler: 'r' } },
     });
-    await call('create', { name: 'Daily', job_type: 'custom', config: {}, schedule: '@daily' });
+    await call('create', { name: 'Daily', 'job-type': 'maintenance', schedule: '@daily' });
     expect(await call('recurring', {})).toMatchObject({
       jobs: [{ name: 'Daily', schedule_words: expect.stringContaining('00:00'), last_outcomes: [] }],
     });
