@@ -1,8 +1,7 @@
 import type { ClaimReply } from '../queue/replies.ts';
 import { createBatchSize } from './batch-size.ts';
-import { MAX_IN_FLIGHT } from './limits.ts';
 
-/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
+/** Ended attempts wait so long for company before they are recorded, unless enough for a request have come together. */
 const FLUSH_MS = 200;
 /** While jobs run and slots are free, the queue is asked again so often. */
 const POLL_MS = 15_000;
@@ -38,6 +37,10 @@ export interface InHand {
 export interface Pace {
   /** A job took so long, and so many bytes of config and result. */
   ended(durationMs: number, bytes: number): void;
+  /** A request was answered after this long. */
+  requested(durationMs: number): void;
+  /** How many requests may be under way. */
+  readonly inFlight: number;
   /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
   stall(): void;
   /** How many jobs to ask for, if the queue were asked now. */
@@ -75,6 +78,10 @@ export function createPace(concurrency: number, lingerMs: number, isWatching = f
     ended: (durationMs, bytes) => {
       stalled = false;
       batchSize.record(durationMs, bytes);
+    },
+    requested: batchSize.answered,
+    get inFlight() {
+      return batchSize.inFlight();
     },
     stall: () => {
       stalled = true;
@@ -118,7 +125,7 @@ export function createPace(concurrency: number, lingerMs: number, isWatching = f
         const again = lingering ? Math.min(askedAt + lingering.pause, dueAt) : Number.POSITIVE_INFINITY;
         return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
       }
-      const low = held < concurrency || held + asked <= batchSize.target() / MAX_IN_FLIGHT;
+      const low = held < concurrency || held + asked <= batchSize.target() * (1 - 1 / batchSize.inFlight());
       return low ? 0 : Number.POSITIVE_INFINITY;
     },
 

@@ -6,7 +6,6 @@ import type { Attempt } from './attempt.ts';
 import { type EndedAttempt, Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { JobRunner } from './job-runner.ts';
-import { MAX_IN_FLIGHT } from './limits.ts';
 import { HostFault, type WorkerDeps, type WorkerOptions } from './options.ts';
 import { createPace, type InHand, type Pace } from './pace.ts';
 import {
@@ -167,7 +166,7 @@ class Worker {
 
   /** In how many milliseconds to send a request; Infinity for not before something happens. */
   #requestDelay(hand: InHand, limit: number): number {
-    if (this.#exchange.requests >= MAX_IN_FLIGHT) return Number.POSITIVE_INFINITY;
+    if (this.#exchange.requests >= this.#pace.inFlight) return Number.POSITIVE_INFINITY;
     if (this.#exchange.handBacks > 0) return 0;
     const now = this.#deps.now();
     const record = this.#pace.recordDelay(hand, now);
@@ -186,8 +185,10 @@ class Worker {
   /** Begins a request; the loop goes on meanwhile. */
   #send(limit: number): void {
     const patience = this.#hasReached ? laterCall(this.#lockMs, this.#options.watch) : FIRST_CALL;
+    const sent = this.#deps.now();
     this.#exchange
       .send(limit, { ...patience, signal: this.#abortRequests.signal })
+      .then(() => this.#pace.requested(this.#deps.now() - sent))
       .catch((error: unknown) => {
         this.#broken ??= { error };
       })

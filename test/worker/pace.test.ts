@@ -15,6 +15,41 @@ const empty = (nextDue: number | null = null): ClaimReply => ({
   next_due_seconds: nextDue,
 });
 
+describe('the pace of a worker with many short jobs', () => {
+  const paceAt = (roundTripMs: number, bytes = 0) => {
+    const pace = createPace(4, 0);
+    for (let n = 0; n < 50; n += 1) pace.ended(0.1, bytes);
+    pace.requested(roundTripMs + 400);
+    pace.requested(roundTripMs);
+    return pace;
+  };
+
+  it.each([
+    [1, 2, 1_000],
+    [30, 3, 667],
+    [100, 6, 334],
+    [3_000, 6, 334],
+  ])('with a round trip of %i ms has %i requests of %i jobs under way', (roundTripMs, inFlight, jobs) => {
+    const pace = paceAt(roundTripMs);
+    expect([pace.inFlight, pace.wanted(NOTHING)]).toEqual([inFlight, jobs]);
+    // What is held and asked for together stays the same.
+    expect(pace.wanted({ ...NOTHING, waiting: 1_000, asked: 1_000 })).toBe(0);
+  });
+
+  it('carries few large jobs in a request, near and far', () => {
+    expect(paceAt(1, 100_000).wanted(NOTHING)).toBe(5);
+    expect(paceAt(100, 100_000).wanted(NOTHING)).toBe(2);
+    expect(paceAt(100, 10_000_000).wanted(NOTHING)).toBe(1);
+  });
+
+  it('holds nothing ahead of long jobs, however far away', () => {
+    const pace = createPace(4, 0);
+    pace.requested(100);
+    pace.ended(60_000, 0);
+    expect(pace.wanted({ ...NOTHING, running: 4 })).toBe(0);
+  });
+});
+
 describe('the pace of a worker that stays', () => {
   it('asks an empty queue at most 240 times an hour in the long run', () => {
     const pace = createPace(4, Number.POSITIVE_INFINITY, true);
