@@ -36,7 +36,7 @@ export async function initialiseCluster(
   dataDir: string,
   { programs, user, password, scratch, watchdog }: InitialiseContext,
 ) {
-  // Made beside its place and moved there when whole: an interrupted first start leaves no half a cluster.
+  // Made beside its place and moved there when whole: so an interrupted first start leaves no incomplete cluster.
   await removeLeftovers(dataDir);
   await mkdir(dirname(dataDir), { recursive: true });
   // Under a name of its own: the initdb of a stack that was killed a moment ago goes on until its watchdog ends it, and
@@ -97,9 +97,8 @@ async function removeLeftovers(dataDir: string): Promise<void> {
 }
 
 /**
- * Removes a `postmaster.pid` whose number now belongs to a program that is not Postgres, or to a dead server that
- * nobody has collected yet. Postgres sorts out a number that nobody has by itself, but takes any process of its own
- * user for a server.
+ * Removes a `postmaster.pid` whose number now belongs to a program that is not Postgres, or to a server that is a zombie.
+ * Postgres itself handles a number without a process, but takes any process of its own user for a server.
  */
 export async function forgetDeadServer(dataDir: string): Promise<void> {
   const file = join(dataDir, 'postmaster.pid');

@@ -4,7 +4,7 @@ import { messageOf } from './message-of.ts';
 
 export const LOOPBACK = '127.0.0.1';
 
-/** A port that was free a moment ago. Somebody else may take it first: whoever binds it must be ready to ask again. */
+/** A port that was free a moment ago. Another process may take it first, so the caller must be ready to ask again. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, LOOPBACK);

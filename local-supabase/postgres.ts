@@ -179,7 +179,7 @@ function serverSettings({ durable = true, maxConnections = 100 }: PostgresOption
     timezone: 'UTC',
     log_timezone: 'UTC',
     synchronous_commit: 'on',
-    // Statements may hold values that are nobody's business; the log is quoted in errors.
+    // Errors quote the log, and statements may hold private values.
     log_min_error_statement: 'panic',
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };

@@ -84,7 +84,7 @@ async function becomesReady(child: Child, port: number, key: string): Promise<st
   while (Date.now() < deadline) {
     if (!child.running) return `it ${await child.exited}`;
     last = await statusOf(port, key);
-    // A stranger on the same port would not take our key, so 200 is our own.
+    // Another server on this port would refuse our key, so a 200 comes from this PostgREST.
     if (last === 'status 200' && child.running) return undefined;
     await delay(15);
   }

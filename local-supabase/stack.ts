@@ -89,7 +89,7 @@ export async function runStack(options: StackOptions, io: StackIo): Promise<numb
   return code;
 }
 
-/** For `act --secret-file` and `set -a; . ./.secrets`; for nobody else's eyes. */
+/** For `act --secret-file` and `set -a; . ./.secrets`; readable by the owner only. */
 async function writeSecrets(file: string, { url, secretKey }: Project): Promise<void> {
   // Absolute, which fails if the working folder is gone. With a relative path, Node's mkdir then never ends.
   const target = resolve(file);

@@ -1,16 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runSql } from '../../local-supabase/database.ts';
-import { openQueue } from '../../src/queue/open-queue.ts';
 import { startTestProject, type TestProject } from '../../test/support/stack.ts';
-import { serveDashboard } from '../server/serve.ts';
+import { browserPath, type Served, serve } from './served.ts';
 
 /** The dashboard in a real Chromium, on a real Postgres and PostgREST. */
 const DATA = readFileSync(new URL('../demo-data.sql', import.meta.url), 'utf8');
@@ -25,17 +22,6 @@ const VIEWS = [
   '/new',
 ];
 
-function browserPath(): string {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next one may be there.
-    }
-  }
-  throw new Error('There is no Chromium here. Install the package chromium.');
-}
-
 let project: TestProject;
 let browser: Browser;
 beforeAll(async () => {
@@ -48,52 +34,13 @@ afterAll(async () => {
   await project?.stop();
 });
 
-interface Served {
-  readonly url: string;
-  readonly base: string;
-  stop(): Promise<void>;
-}
-
-async function serve(readOnly = false): Promise<Served> {
-  const stop = new AbortController();
-  let say: (url: string) => void = () => {};
-  const printed = new Promise<string>((resolve) => {
-    say = resolve;
-  });
-  const ended = serveDashboard({
-    queue: openQueue({ url: project.url, key: project.secretKey }, 'test').queue,
-    readOnly,
-    password: null,
-    userHeader: null,
-    host: '127.0.0.1',
-    port: 0,
-    open: false,
-    pageDir: fileURLToPath(new URL('../built', import.meta.url)),
-    version: 'test',
-    print: (line) => {
-      const url = /http:\S+/.exec(line)?.[0];
-      if (url) say(url);
-    },
-    stop: stop.signal,
-  });
-  const url = await printed;
-  return {
-    url,
-    base: new URL(url).origin,
-    stop: async () => {
-      stop.abort();
-      await ended;
-    },
-  };
-}
-
 let context: BrowserContext;
 let page: Page;
 let served: Served;
 const faults: string[] = [];
 
 async function open(options: Parameters<Browser['newContext']>[0] = {}, readOnly = false): Promise<void> {
-  served = await serve(readOnly);
+  served = await serve(project, readOnly);
   context = await browser.newContext(options);
   page = await context.newPage();
   page.on('pageerror', (error) => faults.push(String(error)));

@@ -3,7 +3,7 @@
 -- This lets EVERYBODY who has the project's public anon (publishable) key read, add, change and delete jobs and
 -- executions. That key is in every web page and app that uses the project, so "everybody" means the internet.
 --
--- A job is an order to a runner that holds your repository's secrets. Whoever can write one decides which of your
+-- A job makes a runner with your repository's secrets do something. Everyone who can write one decides which of your
 -- handlers runs, with which config, and reads what came out. They can also delete all jobs, or fill the database.
 --
 -- The first cloud-jobs schema was open like this, and clients that were built on it with the anon key need it. Better:

@@ -4,7 +4,7 @@
 -- The key is a JWT of role cloud_jobs_enqueue with the claim "cloud_jobs_queues", signed for this project: docs/guides/keys.md
 -- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.
 --
--- Still, a job is an order to a runner that holds your repository's secrets: whoever has such a key decides which of the
+-- Still, a job makes a runner with your repository's secrets do something: everyone with such a key decides which of the
 -- handlers that work these queues runs, and with which config. Keep it on a server, never in a web page or an app.
 --
 -- Running sql/install.sql again shuts such keys out. After an upgrade, run this file again. To take it all back:

@@ -23,7 +23,7 @@ export interface ManyOptions {
   readonly config?: Json;
 }
 
-/** What became of all jobs that match a filter. */
+/** The result for all jobs that match a filter. */
 export interface ManyResult {
   readonly command: 'bulk';
   readonly verb: BulkAction;

@@ -177,7 +177,7 @@ export const create = defineCommand({
     [createdWords(result), ...(warnings ?? []).map((warning) => `Warning: ${warning}`)].join('\n'),
 });
 
-/** What became of the new job, as a sentence. */
+/** The result of creating the job, as a sentence. */
 export function createdWords({
   created,
   replaced,

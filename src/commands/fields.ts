@@ -9,7 +9,7 @@ import { SILENCE_MINUTES } from './liveness.ts';
 /**
  * The fields that commands put their input together from. Every field reads text, because inputs of the action and
  * options of a terminal are text. A message continues a sentence that begins with the input and its value, so it
- * starts with a verb. An input that a message or a description names stands in backticks.
+ * starts with a verb. Messages and descriptions name inputs in backticks.
  */
 
 /** What kind of value a field takes, for `--help` and for action-types.yml. */

@@ -5,14 +5,14 @@ export const SILENCE_MINUTES = 360;
 
 const DAY_SECONDS = 86_400;
 /**
- * A schedule of a public repository is switched off after so long without activity in it.
+ * GitHub switches off the schedules of a public repository after this many days without activity.
  * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
  */
 const SWITCH_OFF_DAYS = 60;
 const WARN_AFTER_DAYS = 45;
 /** Fewer ticks say little about a schedule. */
 const LEAST_TICKS = 4;
-/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
+/** A gap is reported if it is longer than this and this many ticks are missing in it. */
 const LATE_SECONDS = 900;
 const LATE_MISSED = 5;
 

@@ -1,4 +1,4 @@
-/** How a host names inputs to whoever called, and hides what is secret. */
+/** How a host names inputs in its messages, and hides secrets. */
 export interface InputNaming {
   /** How an input is written: `` `run-at` `` for the action, `--run-at` in a terminal. */
   readonly label: (name: string) => string;

@@ -10,7 +10,7 @@ export const pause = setQueue({
     reason: text(500).optional().describe('Why, for the people who see the queue.'),
     minutes: minutes(0, 43_200)
       .optional()
-      .describe('Pause for so many minutes only, up to 43200 (30 days). Default: until resume.'),
+      .describe('Pause only for this many minutes, up to 43200 (30 days). Default: until resume.'),
   }),
   changes: ({ reason = null, minutes: length }) => ({
     reason,

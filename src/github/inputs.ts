@@ -6,7 +6,7 @@ const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECR
 
 /**
  * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
- * kept. The runner passes an empty text for each input of action.yml that nobody set.
+ * kept. The runner passes an empty text for each input of action.yml that is not set.
  * @throws InputError that lists every problem; it never holds the key.
  */
 export function readInputs(env: Readonly<Record<string, string | undefined>>): Call {

@@ -13,7 +13,7 @@ export interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
 
-/** The answer to a call of the function URL that nobody signed. */
+/** The answer to an unsigned call of the function URL. */
 export interface LambdaRefusal {
   readonly statusCode: 401;
   readonly body: string;
@@ -37,7 +37,7 @@ export function createHandler(
       : await runFunction(options, context.getRemainingTimeInMillis() / 1000, process.env);
 }
 
-/** Schedules and other callers inside of AWS send no HTTP request; whoever is authorised by AWS is let in. */
+/** Schedules and other callers inside of AWS send no HTTP request; AWS has authorised them. */
 function isRefused(event: unknown): boolean {
   if (typeof event !== 'object' || event === null || !('requestContext' in event)) return false;
   const { requestContext, headers = {}, body = '', isBase64Encoded = false } = event as UrlEvent;

@@ -117,7 +117,7 @@ async function writeSummary(env: ActionDeps['env'], text: string): Promise<void>
 if (import.meta.main !== false) {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-  // Node's fetch passes a proxy by unless it is told: self-hosted runners may have no other way out.
+  // Node's fetch ignores proxies unless this is set, and self-hosted runners may need one.
   if (process.env.https_proxy || process.env.HTTPS_PROXY) {
     process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
   }

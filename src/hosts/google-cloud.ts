@@ -3,7 +3,7 @@ import { type Headers, isSignedCall, WAKE_SECRET } from './wake-signature.ts';
 
 /**
  * The worker as an HTTP function for `@google-cloud/functions-framework`: each request is one run, answered with its
- * counts. Deploy it without public access, since whoever may call it can make it run; or with CLOUD_JOBS_WAKE_SECRET, and
+ * counts. Deploy it without public access, since everyone who can call it can make it run; or with CLOUD_JOBS_WAKE_SECRET, and
  * it answers only calls that the database signed.
  */
 export type { FunctionOptions, FunctionResult };

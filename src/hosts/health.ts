@@ -17,7 +17,7 @@ export interface HealthOptions {
 }
 
 /**
- * Tells whoever asks over HTTP whether a worker that stays is alive: `GET /healthz` answers 200 or 503. `GET /metrics` has
+ * Reports over HTTP whether a long-running worker is alive: `GET /healthz` answers 200 or 503. `GET /metrics` has
  * the state of the queue.
  */
 export interface Health extends AsyncDisposable {

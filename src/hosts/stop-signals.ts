@@ -32,6 +32,6 @@ export function stopSignals(
     }
   };
   process.on('SIGINT', stopWith('You stopped the worker with Ctrl-C.'));
-  process.on('SIGTERM', stopWith('The worker was told to stop by SIGTERM.'));
+  process.on('SIGTERM', stopWith('SIGTERM asked the worker to stop.'));
   return { stop: stop.signal, drain: drain.signal, stopMessage: () => message };
 }

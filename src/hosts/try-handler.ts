@@ -29,7 +29,7 @@ const tryInput = z.object({
     .prefault('{}')
     .describe('Config of the job, as a JSON object. Its handler need not be named again.'),
   handlers: handlers.describe('Folder with the handlers. Default: .github/cloud-jobs.'),
-  attempt: wholeNumber(1, 101).prefault('1').describe('Number of the attempt that the handler is told.'),
+  attempt: wholeNumber(1, 101).prefault('1').describe('Number of the attempt that the handler gets.'),
   timeoutMinutes: minutes(0, 360).optional().describe('The longest that the attempt may take.'),
 });
 

@@ -52,7 +52,7 @@ export const queueChanges = z.strictObject({
   paused: z.boolean().optional(),
   /** Why it is paused or cools down, for people. */
   reason: z.string().max(500).nullable().optional(),
-  /** Starts no job for so long. */
+  /** How long no job is started. */
   cool_down_seconds: z.number().min(0).nullable().optional(),
   /** Jobs that run at the same time, on all workers together. */
   max_running: z.number().int().min(1).nullable().optional(),

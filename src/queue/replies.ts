@@ -18,7 +18,7 @@ export const versionReply = z.object({
   requires: z.number().int(),
 });
 
-/** What a claim tells a worker that was not known yet. */
+/** What a claim returns to a worker that is new. */
 const arrival = z.object({
   now: instant,
   /** When any other worker of its queues was seen. */
@@ -197,7 +197,7 @@ export const applyReply = z.object({
       job_id: z.string().nullable(),
       name: z.string(),
       queue: z.string(),
-      /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
+      /** `gone`: from this source and not in it any more, left alone unless pruning was asked for. */
       action: z.enum(APPLY_ACTIONS),
       status: z.enum(JOB_STATUSES),
       run_at: instant,

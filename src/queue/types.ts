@@ -29,7 +29,7 @@ export const EXECUTION_STATUSES = ['running', 'success', 'failed'] as const;
  * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
  * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
  * - `cancelled`: somebody cancelled the job; no more retries.
- * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
+ * - `skipped`: occurrences that did not start in time and that `missed` skips; nothing ran.
  * - `expired`: the job was not started before its `expires_at`; nothing ran.
  */
 export const FAILURE_KINDS = [

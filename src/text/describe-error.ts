@@ -1,4 +1,4 @@
-/** Causes told at most: a chain may be long, or lead back into itself. */
+/** The most causes shown: a chain may be long, or circular. */
 const MOST_CAUSES = 5;
 
 /** An error as a person reads it: its message, and what caused it. */

@@ -1,9 +1,9 @@
-/** Where a workflow runs the command, the runner takes `##[name]` for a command wherever it stands in a line. */
+/** In a workflow, the runner takes `##[name]` anywhere in a line for a command. */
 const COMMANDS = /#(?=[\p{M}\p{Default_Ignorable_Code_Point}]*\[)/gu;
 /** What a terminal obeys, or hides, or turns the direction of text with; JSON.stringify escapes those below U+0020 alone. */
 const UNSEEN = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
 
-/** A value as JSON for people and programs: the same value to whoever parses it, and harmless to whoever looks at it. */
+/** A value as JSON for people and programs: it parses to the same value, and is harmless to display. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(UNSEEN, escaped).replace(COMMANDS, escaped);
 }

@@ -1,17 +1,17 @@
 import type { ClaimReply } from '../queue/replies.ts';
 import { createBatchSize } from './batch-size.ts';
 
-/** Ended attempts wait so long for company before they are recorded, unless enough for a request have come together. */
+/** How long a finished attempt may wait to be recorded in a batch, unless enough for a request have come together. */
 const FLUSH_MS = 200;
-/** While jobs run and slots are free, the queue is asked again so often. */
+/** How often the queue is asked while jobs run and slots are free. */
 const POLL_MS = 15_000;
-/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
+/** After "no jobs, but there may be more", the first pause before the next claim. Each pause is twice the last. */
 const MORE_FIRST_MS = 100;
-/** ... for so long in all. What is left then goes to the next run. */
+/** How long such claims are repeated in all. The next run takes what is left then. */
 const MORE_FOR_MS = 5_000;
-/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+/** A lingering worker's first pause before it asks an empty queue again. Each pause is 1.5 times the last. */
 const LINGER_FIRST_MS = 2_000;
-/** ... but at least so often. */
+/** The longest pause of a lingering worker. */
 const LINGER_MOST_MS = 60_000;
 
 /** A worker that stays asks again after half a second, then half as long again each time, but at least every 15 s. */
@@ -20,7 +20,7 @@ const WATCH_MOST_MS = 15_000;
 /** A job that becomes due is asked for this long after its time. */
 const AFTER_DUE_MS = 100;
 
-/** What a worker has in hand, in numbers. */
+/** What a worker is busy with, in numbers. */
 export interface InHand {
   readonly running: number;
   /** Claimed and not started. */
@@ -35,7 +35,7 @@ export interface InHand {
 
 /** When to ask the queue for jobs and how many, and when to record what has ended. Times in milliseconds of one clock. */
 export interface Pace {
-  /** A job took so long, and so many bytes of config and result. */
+  /** Reports a job's duration and the size of its config and result. */
   ended(durationMs: number, bytes: number): void;
   /** A request was answered after this long. */
   requested(durationMs: number): void;
@@ -70,7 +70,7 @@ export function createPace(concurrency: number, lingerMs: number, isWatching = f
   let left = false;
   let askedAt = Number.NEGATIVE_INFINITY;
   let more: { since: number; next: number; pause: number } | null = null;
-  /** When the next job becomes due, as the last claim that got none was told. */
+  /** When the next job becomes due, by the reply of the last claim that got none. */
   let dueAt = Number.POSITIVE_INFINITY;
   let lingering: { readonly until: number; readonly pause: number } | null = null;
 

@@ -236,7 +236,7 @@ class Worker {
     if (this.#stopCause !== null || this.#budgetLeft() > 0) return;
     const isDrained = this.#deps.drain?.aborted === true;
     this.#stopCause = isDrained ? 'signal' : 'time-budget';
-    const why = isDrained ? 'the worker was told to stop' : 'the time budget of the run was over';
+    const why = isDrained ? 'the worker was asked to stop' : 'the time budget of the run was over';
     this.#exchange.handBack(this.#runner.buffer.takeAll(), `Not started: ${why}.`);
   }
 

@@ -297,7 +297,7 @@ describe('a fault fails that job alone, and its process is replaced', () => {
   it.each([
     ['exit', 'crashed', /exit code 3 before the handler returned/],
     ['killed', 'crashed', /killed by SIGKILL/],
-    ['rejects', 'crashed', /nobody handled it: nobody waits/],
+    ['rejects', 'crashed', /was not handled: nobody waits/],
     ['memory', 'crashed', /ran out of memory/],
     ['loop', 'timeout', /timeout of 3 s/],
   ])('%s', async (name, kind, message) => {

@@ -323,10 +323,7 @@ it('a role that was given the rights of one of these is bound as they are', asyn
 });
 
 describe('install.sql again', () => {
-  it('shuts the keys out until the file is run again', {
-    // It tries every function with every key, on two installations.
-    timeout: 90_000,
-  }, async () => {
+  it('shuts the keys out until the file is run again', { timeout: 180_000 }, async () => {
     const upgraded = await startTestProject({ grants: 'legacy' });
     try {
       for (const file of [WORKER_ROLE, ENQUEUE_ROLE]) await asPostgresAlone(upgraded, file);

@@ -1,4 +1,4 @@
-/** GitHub's Markdown from text that nobody has checked, and the few forms of HTML that our pages use. */
+/** GitHub's Markdown from unchecked text, and the few forms of HTML that our pages use. */
 import { visible } from '../../text/disarm.ts';
 
 /** Words longer than this may be broken: three columns of them fit on a phone. */

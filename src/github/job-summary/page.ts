@@ -1,6 +1,5 @@
 import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
-
 import { manyText } from '../../commands/change-many.ts';
 import type { Check } from '../../commands/check.ts';
 import { QUEUE_HEAD, queueCells } from '../../commands/queue-table.ts';
@@ -26,102 +25,92 @@ const ALREADY_THERE = {
  * @param answer without its secrets: once escaped and cut, they would not be found
  */
 export function page(answer: Answer, now: Date): string {
-  return fitPage(sections(answer, now));
+  return fitPage(PAGES[answer.command](answer as never, now));
 }
 
 /** The page of a call that failed. @param message without secrets */
 export const errorPage = (message: string): string =>
   `### cloud-jobs could not do this\n\n${block(message)}\n`;
 
-function sections(answer: Answer, now: Date): Section[] {
-  switch (answer.command) {
-    case 'run':
-      return runPage(answer.report, now, answer.warnings);
-    case 'plan':
-      return [
-        `### ${answer.workers === 0 ? 'Nothing is due' : `${plural(answer.workers, 'worker')} to start`}`,
-        ...warningLines(answer.warnings),
-        {
-          head: ['Queue', 'Due', 'Side by side'],
-          numeric: [1, 2],
-          rows: answer.reply.queues.map((one) => [
-            words(one.queue),
-            String(one.due),
-            String(one.side_by_side),
-          ]),
-        },
-      ];
-    case 'dry-run':
-      return [
-        `### Dry run: ${answer.peek.due_is_minimum ? 'at least ' : ''}${plural(answer.peek.due, 'job')} due`,
-        answer.peek.due > answer.peek.jobs.length
-          ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
-          : 'Nothing was claimed. A run would take them in this order:',
-        jobTable(answer.peek.jobs, now),
-      ];
-    case 'create':
-      return [
-        `### ${answer.created ? 'Created' : answer.replaced ? 'Replaced' : 'Already there'}: ${words(answer.name)}`,
-        `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ALREADY_THERE[answer.replaced ? 'replaced' : 'kept']}`,
-        ...warningLines(answer.warnings ?? []),
-      ];
-    case 'apply':
-      return [
-        `### ${words(applyVerdict(answer), 200)}`,
-        `From <code>${words(answer.source)}</code>.`,
-        {
-          head: ['Key', 'What was done', 'Runs'],
-          rows: applyRows(answer, now).map((row) => [
-            `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
-            `${row.action}${small(words(row.changes.join('; '), 400))}`,
-            row.runs,
-          ]),
-        },
-      ];
-    case 'list': {
-      const { jobs, next } = answer.reply;
-      return [
-        `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
-        jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
-        next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
-      ];
-    }
-    case 'show':
-      return showPage(answer.reply, now);
-    case 'logs':
-      return [
-        `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
-        block(answer.execution.output || '(nothing was printed)', 20_000),
-      ];
-    case 'stats':
-      return [
-        ...statsPage(answer.reply),
-        ...warningLines((answer.unattended ?? []).map((one) => unattendedWords(one, now))),
-      ];
-    case 'verb':
-      return [
-        `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
-        answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
-      ];
-    case 'bulk': {
-      const [line = '', ...refused] = manyText(answer).split('\n');
-      return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
-    }
-    case 'queues':
-      return [
-        `### ${plural(answer.reply.queues.length, 'queue')}`,
-        {
-          head: QUEUE_HEAD,
-          numeric: [1],
-          rows: answer.reply.queues.map((row) => queueCells(row, now).map((cell) => words(cell, 500))),
-        },
-      ];
-    case 'metrics':
-      return ['### Metrics', block(openMetrics(answer.reply), 100_000)];
-    case 'doctor':
-      return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
-  }
-}
+type Pages = {
+  readonly [Name in Answer['command']]: (
+    answer: Extract<Answer, { readonly command: Name }>,
+    now: Date,
+  ) => Section[];
+};
+
+/** What the page shows of each kind of answer. */
+const PAGES: Pages = {
+  run: (answer, now) => runPage(answer.report, now, answer.warnings),
+  plan: (answer) => [
+    `### ${answer.workers === 0 ? 'Nothing is due' : `${plural(answer.workers, 'worker')} to start`}`,
+    ...warningLines(answer.warnings),
+    {
+      head: ['Queue', 'Due', 'Side by side'],
+      numeric: [1, 2],
+      rows: answer.reply.queues.map((one) => [words(one.queue), String(one.due), String(one.side_by_side)]),
+    },
+  ],
+  'dry-run': (answer, now) => [
+    `### Dry run: ${answer.peek.due_is_minimum ? 'at least ' : ''}${plural(answer.peek.due, 'job')} due`,
+    answer.peek.due > answer.peek.jobs.length
+      ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
+      : 'Nothing was claimed. A run would take them in this order:',
+    jobTable(answer.peek.jobs, now),
+  ],
+  create: (answer) => [
+    `### ${answer.created ? 'Created' : answer.replaced ? 'Replaced' : 'Already there'}: ${words(answer.name)}`,
+    `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ALREADY_THERE[answer.replaced ? 'replaced' : 'kept']}`,
+    ...warningLines(answer.warnings ?? []),
+  ],
+  apply: (answer, now) => [
+    `### ${words(applyVerdict(answer), 200)}`,
+    `From <code>${words(answer.source)}</code>.`,
+    {
+      head: ['Key', 'What was done', 'Runs'],
+      rows: applyRows(answer, now).map((row) => [
+        `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
+        `${row.action}${small(words(row.changes.join('; '), 400))}`,
+        row.runs,
+      ]),
+    },
+  ],
+  list(answer, now) {
+    const { jobs, next } = answer.reply;
+    return [
+      `### ${plural(jobs.length, 'job')}${next ? ', and more' : ''}`,
+      jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
+      next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
+    ];
+  },
+  show: (answer, now) => showPage(answer.reply, now),
+  logs: (answer) => [
+    `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
+    block(answer.execution.output || '(nothing was printed)', 20_000),
+  ],
+  stats: (answer, now) => [
+    ...statsPage(answer.reply),
+    ...warningLines((answer.unattended ?? []).map((one) => unattendedWords(one, now))),
+  ],
+  verb: (answer) => [
+    `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
+    answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
+  ],
+  bulk(answer) {
+    const [line = '', ...refused] = manyText(answer).split('\n');
+    return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
+  },
+  queues: (answer, now) => [
+    `### ${plural(answer.reply.queues.length, 'queue')}`,
+    {
+      head: QUEUE_HEAD,
+      numeric: [1],
+      rows: answer.reply.queues.map((row) => queueCells(row, now).map((cell) => words(cell, 500))),
+    },
+  ],
+  metrics: (answer) => ['### Metrics', block(openMetrics(answer.reply), 100_000)],
+  doctor: (answer) => [`### ${verdict(answer.checks)}`, checkRows(answer.checks)],
+};
 
 function changeLine(verb: string, reply: VerbReply): string {
   const state = changedStatus(verb, reply);

@@ -4,8 +4,8 @@ import { jsonFault } from '../../text/json-fault.ts';
 import type { HandlerOutcome } from '../handler.ts';
 
 /**
- * A custom job that cannot be started. `final` tells the two kinds apart: a name that can never be right is
- * discarded, while a file that is missing today may be there after the next deploy, so it is retried.
+ * A custom job that cannot be started. If `final`, its name can never be right, and it is
+ * discarded. Otherwise it is retried: a file that is missing today may be there after the next deploy.
  */
 export class CustomHandlerError extends Error {
   override readonly name = 'CustomHandlerError';

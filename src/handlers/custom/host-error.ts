@@ -46,7 +46,7 @@ export function failureOf(thrown: unknown, kind: Failure['kind'], prefix = ''): 
   return { outcome: 'failure', kind, message: clip(message), ...(hasDetails ? { details } : {}) };
 }
 
-/** One line about an error and its causes (`fetch failed` alone helps nobody); at most three levels deep. */
+/** One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep. */
 function messageOf(thrown: unknown, depth = 0): string {
   if (!(thrown instanceof Error))
     return `a thrown value that is no Error: ${read(() => inspect(thrown, { depth: 2 }))}`;

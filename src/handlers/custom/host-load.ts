@@ -15,7 +15,7 @@ const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }'
 export const lastLoad: { url: string | null; missing: MissingImport | null } = { url: null, missing: null };
 
 /**
- * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed beside it.
+ * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed.
  * An installed one is passed over: this process is what reads the handler, so its own version has to match.
  * @param onBuiltin Called with each built-in module before a handler gets it.
  */

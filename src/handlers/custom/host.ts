@@ -73,7 +73,7 @@ process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) =>
   fault(error, 'An error was thrown outside of the handler’s promise: '),
 );
-process.on('unhandledRejection', (error) => fault(error, 'A promise was rejected and nobody handled it: '));
+process.on('unhandledRejection', (error) => fault(error, 'A rejected promise was not handled: '));
 let untouched: Untouched | null = null;
 installHooks((exports) => untouched?.coverModule(exports));
 
@@ -84,7 +84,7 @@ requests.on('data', (text: string) => {
   unread = lines.pop() ?? '';
   for (const line of lines) take(parse(line) as Request);
 });
-// The worker is gone: nobody will take the result, and nobody else would stop this process.
+// The worker is gone, so nothing takes the result or stops this process.
 requests.on('error', () => exit(0));
 requests.on('close', () => exit(0));
 untouched = new Untouched();
@@ -113,7 +113,7 @@ async function start(request: RunRequest): Promise<void> {
   } catch (error) {
     outcome = failureOf(error, 'error');
   }
-  // A rejection that nobody handles shows itself only when the microtasks have run.
+  // An unhandled rejection is reported only after the microtasks have run.
   await new NativePromise<unknown>((resolve) => immediate(resolve));
   await end(mine, outcome, reusable);
 }

@@ -15,7 +15,7 @@ const MAX_RESULT_BYTES = 16 * 1024 * 1024;
 const PROGRESS_BYTES = 4_096;
 
 export interface JobFiles {
-  /** What tells the handler about its job. */
+  /** The variables that describe the job. */
   readonly env: Readonly<Record<string, string>>;
   /** The job as a line of JSON, for standard input. */
   readonly input: string;

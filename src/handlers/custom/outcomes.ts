@@ -43,8 +43,8 @@ export function readStop(signal: AbortSignal, graceMs: number): Stop {
 /** The outcome of a handler that was stopped before it gave one. */
 export function stoppedOutcome(stop: Stop, how: 'ended' | 'killed' | 'never started'): HandlerOutcome {
   const said = {
-    ended: 'The handler ended when it was told to',
-    killed: `The handler did not end within ${stop.graceMs / 1000} s of being told to and was killed`,
+    ended: 'The handler ended when it was asked to stop',
+    killed: `The handler was killed, since it did not end within ${stop.graceMs / 1000} s of being asked to stop`,
     'never started': 'The handler was not started',
   }[how];
   const kind = stop.abortCause === 'timeout' ? 'timeout' : 'error';

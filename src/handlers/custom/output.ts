@@ -92,7 +92,7 @@ export class Tail {
     if (this.#lines.length > this.#limit) this.#lines.shift();
   }
 
-  /** Cut when they are asked for: a secret may be told by one stream after the other has printed it. */
+  /** Cut when they are read: one stream may print a secret before the other one masks it. */
   get lines(): readonly string[] {
     return this.#lines.map((line) => {
       const safe = this.#redact(line);

@@ -11,7 +11,7 @@ interface ProcessRow {
 
 /**
  * Sends a signal to the process group that a child leads (children are started with `detached`, so each leads
- * one). The runner signals one pid only, so nobody else does this. A group that is gone is no error.
+ * one). The runner signals one pid only. A group that is gone is no error.
  */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   if (process.platform === 'win32') return;
@@ -28,7 +28,7 @@ export const MARK_NAME = 'CLOUD_JOBS_PROCESS';
  * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
  * process in an uninterruptible system call cannot die).
  *
- * On Linux /proc tells who belongs to it: the group, the session (a shell with job control makes new groups in
+ * On Linux /proc shows which processes belong to it: the group, the session (a shell with job control makes new groups in
  * it), the descendants by parent and the mark in the environment. Elsewhere on POSIX it is the group; on Windows
  * `taskkill /T` walks the tree.
  * @param mark The value of `MARK_NAME` in the environment of the child.
@@ -38,7 +38,7 @@ export async function killTree(pid: number, mark: string, waitMs = 2_000): Promi
   const known = new Set<number>();
   const deadline = Date.now() + waitMs;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-    // Before each kill: once a parent is dead, nothing tells whose child a process was.
+    // Before each kill: once a parent is dead, its children can no longer be found.
     const alive = process.platform === 'linux' ? members(pid, mark, known) : groupLives(pid) ? [-pid] : [];
     if (alive.length === 0 || Date.now() > deadline) return;
     signalGroup(pid, 'SIGKILL');
@@ -55,7 +55,7 @@ function members(pid: number, mark: string, known: ReadonlySet<number>): readonl
   const rows = livingProcesses();
   const found = new Set<number>();
   for (const row of rows) {
-    // Not by `pid` itself: the child leads its group, and a number that is free again may be a stranger's.
+    // Not by `pid` itself: the child leads its group, and its pid may meanwhile belong to an unrelated process.
     const belongs = row.group === pid || row.session === pid || known.has(row.pid) || hasMark(row.pid, mark);
     if (belongs) found.add(row.pid);
   }

@@ -4,7 +4,7 @@ import type { AbortCause, HandlerOutcome } from '../handler.ts';
 
 /**
  * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
- * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where it cannot be caught.
  * `run` is a random name of one job run.
  */
 

@@ -1,4 +1,4 @@
-/** What to look for: a phrase, or several. A phrase is clean, so it can stand in double quotes. */
+/** What to look for: a phrase, or several. A phrase is clean, so it can be put in double quotes. */
 export type KeywordExpression =
   | { readonly kind: 'phrase'; readonly phrase: string }
   | { readonly kind: 'all' | 'any'; readonly of: readonly KeywordExpression[] };

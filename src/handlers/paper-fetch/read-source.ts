@@ -37,7 +37,7 @@ export interface SourceReport {
 const SOURCES: Readonly<Record<PaperSource, Source>> = { arxiv, openalex: openAlex, europepmc: europePmc };
 /** Phrases that a run leaves out before it gives up on a query. */
 const MAX_REFUSED_PHRASES = 3;
-/** Sources that give nothing readable for so many entries are not read any further. */
+/** A source is not read any further after this many entries that cannot be read. */
 const MAX_ENTRIES = 30_000;
 /** Totals are this far off without a paper being missing: 170 for 168 at Europe PMC, 401 for 400 at arXiv. */
 const TOTAL_TOLERANCE = 0.02;

@@ -80,12 +80,12 @@ describe('a fault fails that job alone and the process is replaced', () => {
     [
       'a floating rejection',
       'Promise.reject(new Error("nobody waits")); return 1',
-      /rejected and nobody handled it: nobody waits/,
+      /rejected promise was not handled: nobody waits/,
     ],
     [
       'a rejection later',
       'setTimeout(async () => { throw new Error("late") }, 1); await new Promise(() => {})',
-      /nobody handled it: late/,
+      /was not handled: late/,
     ],
     [
       'a throw in a callback',

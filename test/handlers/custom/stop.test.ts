@@ -34,7 +34,7 @@ describe('JavaScript handlers', () => {
         outcome: 'success',
         result: { cause, name: 'StopReason', message: `stopped by the test (${cause})` },
       });
-      // A process whose handler was told to stop runs nothing again.
+      // A process whose handler was asked to stop runs nothing again.
       expect(lives(pid)).toBe(false);
     },
   );
@@ -86,7 +86,7 @@ describe('JavaScript handlers', () => {
       outcome: 'failure',
       kind: 'timeout',
       message:
-        'The handler did not end within 0.3 s of being told to and was killed: stopped by the test (timeout)',
+        'The handler was killed, since it did not end within 0.3 s of being asked to stop: stopped by the test (timeout)',
     });
     expect((await run({ handler: 'next' })).outcome).toMatchObject({ result: 'next' });
   });
@@ -169,7 +169,7 @@ describe('executables', () => {
     expect(outcome).toEqual({
       outcome: 'failure',
       kind: 'error',
-      message: 'The handler ended when it was told to: stopped by the test (cancelled)',
+      message: 'The handler ended when it was asked to stop: stopped by the test (cancelled)',
     });
     expect(isEmpty(scratchDir)).toBe(true);
   });
