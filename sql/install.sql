@@ -192,6 +192,10 @@ alter table public.cloud_jobs
   add column if not exists source text,
   -- The longest that one attempt may take. Null: as long as the worker lives.
   add column if not exists timeout_seconds integer,
+  -- How long the first retry waits, and by how much longer each further one: 1 unless set. Null: the handler or
+  -- cloud_jobs_end_attempts say so.
+  add column if not exists retry_delay_seconds integer,
+  add column if not exists retry_factor double precision,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
   add column if not exists unique_key text,
   -- True once a running job has let the next job of its unique key wait behind it: that one holds the key from then on.
@@ -246,6 +250,10 @@ begin
   end if;
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_concurrency_limit') then
     alter table public.cloud_jobs add constraint cloud_jobs_concurrency_limit check (concurrency_limit between 1 and 1000);
+  end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_retry_policy') then
+    alter table public.cloud_jobs add constraint cloud_jobs_retry_policy check (retry_delay_seconds between 0 and 31536000
+      and retry_factor between 1 and 10 and (retry_factor is null or retry_delay_seconds is not null));
   end if;
 end
 $$;
@@ -1685,7 +1693,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null, "concurrency_limit": 1}';
+    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -1769,6 +1777,8 @@ begin
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
             concurrency_limit = (wanted->>'concurrency_limit')::integer,
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
+            retry_delay_seconds = (wanted->>'retry_delay_seconds')::integer,
+            retry_factor = (wanted->>'retry_factor')::double precision,
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.
@@ -2078,11 +2088,11 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure'];
+    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
     'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
-    'ref', 'depends_on', 'on_parent_failure'];
+    'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
   dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
@@ -2153,6 +2163,7 @@ begin
       when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
         then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
       when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
+      when public.cloud_jobs_retry_fault(i.item) is not null then public.cloud_jobs_retry_fault(i.item)
       when i.item ?| dependent and public.cloud_jobs_dependency_fault(i.item) is not null then public.cloud_jobs_dependency_fault(i.item)
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (
@@ -3095,7 +3106,8 @@ $$;
 -- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at",
 -- "retries_left_out"}. applied is false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
--- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
+-- A retry waits as the job says (retry_delay_seconds), else as the handler asks (delay_seconds), else 30 s, 1 min, 2 min,
+-- ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
 -- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
 --
 -- The occurrence of a recurring job is over with its last attempt, however that ended, or when the next one is due before
@@ -3144,6 +3156,7 @@ begin
   held as materialized (
     select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
       j.missed_grace_seconds, j.scheduled_for, j.run_at, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
+      j.retry_delay_seconds, j.retry_factor,
       case when item.outcome = 'snooze' then public.cloud_jobs_snooze_fault(j.snoozes, j.snoozed_since) end as snooze_fault,
       -- Whether no attempt at this occurrence was lost before.
       item.outcome = 'lost' and not exists (
@@ -3154,6 +3167,7 @@ begin
     from item
     cross join lateral (
       select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
+        c.retry_delay_seconds, c.retry_factor,
         c.scheduled_for, c.run_at, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
@@ -3176,6 +3190,7 @@ begin
         else 'dead'
       end as wanted,
       case when lost_first then now() else now() + make_interval(secs => coalesce(
+        public.cloud_jobs_retry_seconds(retry_delay_seconds, retry_factor, current_retries),
         case when snooze_fault is null then delay_seconds end,
         least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random()))) end as retry_at
     from held
@@ -3427,7 +3442,7 @@ $$;
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
 -- "expires_at" | "expires_in_seconds", "on_conflict",
--- "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
+-- "retry_delay_seconds", "retry_factor", "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
@@ -3493,7 +3508,7 @@ begin
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
       timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds,
-      expires_at, expires_in_seconds, concurrency_limit)
+      expires_at, expires_in_seconds, concurrency_limit, retry_delay_seconds, retry_factor)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
@@ -3507,14 +3522,15 @@ begin
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
       coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900), i.expires_at, i.expires_in_seconds,
-      coalesce(i.concurrency_limit, 1)
+      coalesce(i.concurrency_limit, 1), i.retry_delay_seconds, i.retry_factor
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
-      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer, concurrency_limit integer))
+      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer, concurrency_limit integer,
+      retry_delay_seconds integer, retry_factor double precision))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
         queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds,
-        expires_at, expires_in_seconds, concurrency_limit, ordinal)
+        expires_at, expires_in_seconds, concurrency_limit, retry_delay_seconds, retry_factor, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;
@@ -3669,6 +3685,8 @@ begin
           max_retries = coalesce((item->>'max_retries')::integer, 3), run_at = (item->>'run_at')::timestamptz,
           timeout_seconds = (item->>'timeout_seconds')::integer, expires_at = (item->>'expires_at')::timestamptz,
           expires_in_seconds = (item->>'expires_in_seconds')::integer,
+          retry_delay_seconds = (item->>'retry_delay_seconds')::integer,
+          retry_factor = (item->>'retry_factor')::double precision,
           -- Its attempts so far were at another config.
           occurrence = j.occurrence + (j.last_execution is not null)::integer,
           current_retries = 0, error_message = null, snoozes = 0, snoozed_since = null
@@ -5653,6 +5671,41 @@ begin
 end
 $$;
 
+-- ==== functions/retry-seconds ===================================================================
+
+-- How long the next retry of a job waits by the job's own setting, after so many retries; null without one. Growth ends at
+-- a day.
+create or replace function public.cloud_jobs_retry_seconds(
+  delay_param integer, factor_param double precision, retries_param integer)
+returns double precision
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when delay_param is not null then
+    least(delay_param * power(coalesce(factor_param, 1), least(greatest(coalesce(retries_param, 0), 0), 20)),
+      greatest(delay_param, 86400)) end
+$$;
+
+-- What is wrong with the retry_delay_seconds and retry_factor of a new job; null if nothing is.
+create or replace function public.cloud_jobs_retry_fault(item_param jsonb)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case
+    when jsonb_typeof(item_param->'retry_delay_seconds') <> 'null' and (jsonb_typeof(item_param->'retry_delay_seconds') <> 'number'
+      or item_param->>'retry_delay_seconds' !~ '^\d{1,8}$' or (item_param->>'retry_delay_seconds')::integer > 31536000)
+      then 'has a retry_delay_seconds that is not a whole number from 0 to 31536000'
+    when jsonb_typeof(item_param->'retry_factor') <> 'null' and (jsonb_typeof(item_param->'retry_factor') <> 'number'
+      or (item_param->>'retry_factor')::numeric not between 1 and 10)
+      then 'has a retry_factor that is not a number from 1 to 10'
+    when item_param->>'retry_factor' is not null and item_param->>'retry_delay_seconds' is null
+      then 'has a retry_factor without a retry_delay_seconds'
+  end
+$$;
+
 -- ==== functions/retry-with-dependents ===========================================================
 
 -- Runs a job again as cloud_jobs_retry does, and puts back the jobs that were cancelled because it failed: they wait for it anew.
@@ -5715,6 +5768,7 @@ as $$
     'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
+    'retry_delay_seconds', job.retry_delay_seconds, 'retry_factor', job.retry_factor,
     'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'source', job.source,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'concurrency_limit', job.concurrency_limit,
     'error_message', job.error_message,
@@ -6398,7 +6452,8 @@ $$;
 -- Changes a job that does not run.
 --
 -- changes: {"name", "config", "description", "priority", "run_at", "queue", "max_retries", "timeout_seconds", "schedule",
--- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
+-- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds",
+-- "retry_delay_seconds", "retry_factor"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
 -- schedule moves the job to its next occurrence. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_update(job_id_param text, changes_param jsonb)
 returns jsonb
@@ -6408,7 +6463,7 @@ as $$
 declare
   known constant text[] := array['name', 'config', 'description', 'priority', 'run_at', 'queue', 'max_retries',
     'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds', 'expires_at',
-    'expires_in_seconds'];
+    'expires_in_seconds', 'retry_delay_seconds', 'retry_factor'];
   job public.cloud_jobs;
   changed public.cloud_jobs;
 begin
@@ -6427,7 +6482,8 @@ begin
   end if;
   -- The same checks as for a new job.
   perform public.cloud_jobs_check_items(jsonb_build_array(jsonb_strip_nulls(
-    jsonb_build_object('name', job.name, 'job_type', job.job_type, 'schedule', job.schedule, 'timezone', job.timezone)
+    jsonb_build_object('name', job.name, 'job_type', job.job_type, 'schedule', job.schedule, 'timezone', job.timezone,
+      'retry_delay_seconds', job.retry_delay_seconds)
     || changes_param)));
   changed := jsonb_populate_record(job, changes_param);
   if changed is not distinct from job then
@@ -6439,7 +6495,9 @@ begin
       timeout_seconds = changed.timeout_seconds, schedule = changed.schedule,
       timezone = case when changed.schedule is not null then coalesce(changed.timezone, 'UTC') end,
       missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds,
-      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds
+      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds,
+      retry_delay_seconds = changed.retry_delay_seconds,
+      retry_factor = case when changed.retry_delay_seconds is not null then changed.retry_factor end
     where job_id = job_id_param;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
@@ -6761,13 +6819,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '08e475cea9a36a1e' and earlier->>'server' = server then
+  if earlier->>'tables' = 'fed40fb93e80fe05' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '08e475cea9a36a1e', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'fed40fb93e80fe05', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

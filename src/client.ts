@@ -50,6 +50,10 @@ export interface EnqueueOptions {
   readonly runAt?: Date | string;
   readonly delaySeconds?: number;
   readonly maxRetries?: number;
+  /** Seconds before the first retry; the handler's or the queue's backoff unless given. */
+  readonly retryDelaySeconds?: number;
+  /** By how much longer each further retry waits, 1 to 10; 1 unless given. Only with `retryDelaySeconds`. */
+  readonly retryFactor?: number;
   readonly timeoutSeconds?: number;
   /** No second unfinished job is added with this key, unless `onConflict` says otherwise. */
   readonly uniqueKey?: string;
@@ -216,6 +220,8 @@ function newJob(handler: string, config: JobConfig, options: EnqueueOptions): Ne
     on_conflict: options.onConflict,
     concurrency_key: options.concurrencyKey,
     concurrency_limit: options.concurrencyLimit,
+    retry_delay_seconds: options.retryDelaySeconds,
+    retry_factor: options.retryFactor,
     schedule: options.schedule,
     timezone: options.timezone,
     expires_at: asText(options.expiresAt),

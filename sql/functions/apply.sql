@@ -47,7 +47,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null, "concurrency_limit": 1}';
+    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -131,6 +131,8 @@ begin
             missed = wanted->>'missed', missed_grace_seconds = (wanted->>'missed_grace_seconds')::integer,
             concurrency_limit = (wanted->>'concurrency_limit')::integer,
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
+            retry_delay_seconds = (wanted->>'retry_delay_seconds')::integer,
+            retry_factor = (wanted->>'retry_factor')::double precision,
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.

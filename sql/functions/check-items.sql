@@ -33,11 +33,11 @@ declare
   known constant text[] := array['job_id', 'name', 'job_type', 'config', 'description', 'max_retries', 'priority',
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
-    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure'];
+    'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
   optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
     'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
     'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
-    'ref', 'depends_on', 'on_parent_failure'];
+    'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
   dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
@@ -108,6 +108,7 @@ begin
       when i.item->>'schedule' is not null and i.item->>'expires_at' is not null
         then 'has an expires_at and a schedule: use expires_in_seconds, which counts for each occurrence'
       when (i.item->>'expires_at')::timestamptz <= (i.item->>'run_at')::timestamptz then 'has an expires_at that is not after its run_at'
+      when public.cloud_jobs_retry_fault(i.item) is not null then public.cloud_jobs_retry_fault(i.item)
       when i.item ?| dependent and public.cloud_jobs_dependency_fault(i.item) is not null then public.cloud_jobs_dependency_fault(i.item)
       when i.item->>'schedule' is not null
         then 'has a schedule that ' || (

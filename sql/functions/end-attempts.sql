@@ -35,7 +35,8 @@ $$;
 -- Returns one element for each item, in order: {"execution_id", "applied", "status", "failure_kind", "run_at",
 -- "retries_left_out"}. applied is false if the execution no longer holds the lock. Of two items about one execution the first counts.
 --
--- A retry waits 30 s, 1 min, 2 min, ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
+-- A retry waits as the job says (retry_delay_seconds), else as the handler asks (delay_seconds), else 30 s, 1 min, 2 min,
+-- ... up to 6 h, and up to a fifth more or less. The first retry after a lost lock is
 -- due at once. A snooze beyond the limits of cloud_jobs_snooze_fault is a failure.
 --
 -- The occurrence of a recurring job is over with its last attempt, however that ended, or when the next one is due before
@@ -84,6 +85,7 @@ begin
   held as materialized (
     select item.*, j.current_retries, j.max_retries, j.occurrence, j.schedule, j.timezone, j.missed,
       j.missed_grace_seconds, j.scheduled_for, j.run_at, j.locked_at, j.attempts_left, j.was_cancelled, j.disable_wanted,
+      j.retry_delay_seconds, j.retry_factor,
       case when item.outcome = 'snooze' then public.cloud_jobs_snooze_fault(j.snoozes, j.snoozed_since) end as snooze_fault,
       -- Whether no attempt at this occurrence was lost before.
       item.outcome = 'lost' and not exists (
@@ -94,6 +96,7 @@ begin
     from item
     cross join lateral (
       select c.current_retries, c.max_retries, c.occurrence, c.schedule, c.timezone, c.missed, c.missed_grace_seconds,
+        c.retry_delay_seconds, c.retry_factor,
         c.scheduled_for, c.run_at, c.locked_at, c.snoozes, c.snoozed_since, c.disable_requested_at is not null as disable_wanted,
         coalesce(c.current_retries, 0) < coalesce(c.max_retries, 3) as attempts_left,
         c.cancel_requested_at is not null as was_cancelled
@@ -116,6 +119,7 @@ begin
         else 'dead'
       end as wanted,
       case when lost_first then now() else now() + make_interval(secs => coalesce(
+        public.cloud_jobs_retry_seconds(retry_delay_seconds, retry_factor, current_retries),
         case when snooze_fault is null then delay_seconds end,
         least(21600, 30 * power(2, least(greatest(coalesce(current_retries, 0), 0), 20))) * (0.8 + 0.4 * random()))) end as retry_at
     from held

@@ -96,6 +96,8 @@ begin
           max_retries = coalesce((item->>'max_retries')::integer, 3), run_at = (item->>'run_at')::timestamptz,
           timeout_seconds = (item->>'timeout_seconds')::integer, expires_at = (item->>'expires_at')::timestamptz,
           expires_in_seconds = (item->>'expires_in_seconds')::integer,
+          retry_delay_seconds = (item->>'retry_delay_seconds')::integer,
+          retry_factor = (item->>'retry_factor')::double precision,
           -- Its attempts so far were at another config.
           occurrence = j.occurrence + (j.last_execution is not null)::integer,
           current_retries = 0, error_message = null, snoozes = 0, snoozed_since = null

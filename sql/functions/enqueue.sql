@@ -3,7 +3,7 @@
 -- items: [{"name", "job_type", "config", "description", "max_retries", "priority", "run_at" | "delay_seconds", "queue",
 -- "timeout_seconds", "unique_key", "concurrency_key", "schedule", "timezone", "missed", "missed_grace_seconds",
 -- "expires_at" | "expires_in_seconds", "on_conflict",
--- "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
+-- "retry_delay_seconds", "retry_factor", "concurrency_limit", "job_id", "ref", "depends_on", "on_parent_failure"}].
 -- name and job_type are required; the rest has the defaults of the table. A job that is not started by expires_at, or
 -- within expires_in_seconds of when it is due, fails as expired. A recurring job is first due at the next
 -- occurrence of its schedule, or at run_at if that is given.
@@ -69,7 +69,7 @@ begin
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
       timeout_seconds, unique_key, concurrency_key, schedule, timezone, scheduled_for, missed, missed_grace_seconds,
-      expires_at, expires_in_seconds, concurrency_limit)
+      expires_at, expires_in_seconds, concurrency_limit, retry_delay_seconds, retry_factor)
     select i.job_id, i.name, i.job_type, coalesce(i.config, '{}'::jsonb), coalesce(i.description, ''),
       coalesce(i.max_retries, 3), coalesce(i.priority, 0),
       -- Microseconds keep the order of the batch: ids may be the caller's. A job that is due now stays due now.
@@ -83,14 +83,15 @@ begin
       case when i.schedule is not null then coalesce(i.timezone, 'UTC') end,
       case when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) end,
       coalesce(i.missed, 'once'), coalesce(i.missed_grace_seconds, 900), i.expires_at, i.expires_in_seconds,
-      coalesce(i.concurrency_limit, 1)
+      coalesce(i.concurrency_limit, 1), i.retry_delay_seconds, i.retry_factor
     from rows from (jsonb_to_recordset(items) as (job_id text, name text, job_type text, config jsonb, description text,
       max_retries integer, priority smallint, run_at timestamptz, delay_seconds double precision, queue text,
       timeout_seconds integer, unique_key text, concurrency_key text, schedule text, timezone text, missed text,
-      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer, concurrency_limit integer))
+      missed_grace_seconds integer, expires_at timestamptz, expires_in_seconds integer, concurrency_limit integer,
+      retry_delay_seconds integer, retry_factor double precision))
       with ordinality as i (job_id, name, job_type, config, description, max_retries, priority, run_at, delay_seconds,
         queue, timeout_seconds, unique_key, concurrency_key, schedule, timezone, missed, missed_grace_seconds,
-        expires_at, expires_in_seconds, concurrency_limit, ordinal)
+        expires_at, expires_in_seconds, concurrency_limit, retry_delay_seconds, retry_factor, ordinal)
     -- Two batches with the same keys meet them in the same order, so neither waits for the other in a circle.
     order by coalesce(i.queue, 'default'), i.unique_key, i.ordinal
     on conflict do nothing;

@@ -13,6 +13,7 @@ as $$
     'description', coalesce(job.description, ''), 'max_retries', coalesce(job.max_retries, 3),
     'current_retries', coalesce(job.current_retries, 0), 'occurrence', job.occurrence,
     'timeout_seconds', job.timeout_seconds, 'schedule', job.schedule, 'timezone', job.timezone,
+    'retry_delay_seconds', job.retry_delay_seconds, 'retry_factor', job.retry_factor,
     'missed', job.missed, 'missed_grace_seconds', job.missed_grace_seconds, 'source', job.source,
     'unique_key', job.unique_key, 'concurrency_key', job.concurrency_key, 'concurrency_limit', job.concurrency_limit,
     'error_message', job.error_message,

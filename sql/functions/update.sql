@@ -1,7 +1,8 @@
 -- Changes a job that does not run.
 --
 -- changes: {"name", "config", "description", "priority", "run_at", "queue", "max_retries", "timeout_seconds", "schedule",
--- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
+-- "timezone", "missed", "missed_grace_seconds", "expires_at", "expires_in_seconds",
+-- "retry_delay_seconds", "retry_factor"}, each with the meaning and limits it has in cloud_jobs_enqueue. A new
 -- schedule moves the job to its next occurrence. Locks the job row. A repeat changes nothing.
 create or replace function public.cloud_jobs_update(job_id_param text, changes_param jsonb)
 returns jsonb
@@ -11,7 +12,7 @@ as $$
 declare
   known constant text[] := array['name', 'config', 'description', 'priority', 'run_at', 'queue', 'max_retries',
     'timeout_seconds', 'schedule', 'timezone', 'missed', 'missed_grace_seconds', 'expires_at',
-    'expires_in_seconds'];
+    'expires_in_seconds', 'retry_delay_seconds', 'retry_factor'];
   job public.cloud_jobs;
   changed public.cloud_jobs;
 begin
@@ -30,7 +31,8 @@ begin
   end if;
   -- The same checks as for a new job.
   perform public.cloud_jobs_check_items(jsonb_build_array(jsonb_strip_nulls(
-    jsonb_build_object('name', job.name, 'job_type', job.job_type, 'schedule', job.schedule, 'timezone', job.timezone)
+    jsonb_build_object('name', job.name, 'job_type', job.job_type, 'schedule', job.schedule, 'timezone', job.timezone,
+      'retry_delay_seconds', job.retry_delay_seconds)
     || changes_param)));
   changed := jsonb_populate_record(job, changes_param);
   if changed is not distinct from job then
@@ -42,7 +44,9 @@ begin
       timeout_seconds = changed.timeout_seconds, schedule = changed.schedule,
       timezone = case when changed.schedule is not null then coalesce(changed.timezone, 'UTC') end,
       missed = changed.missed, missed_grace_seconds = changed.missed_grace_seconds,
-      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds
+      expires_at = changed.expires_at, expires_in_seconds = changed.expires_in_seconds,
+      retry_delay_seconds = changed.retry_delay_seconds,
+      retry_factor = case when changed.retry_delay_seconds is not null then changed.retry_factor end
     where job_id = job_id_param;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,

@@ -14,5 +14,9 @@ begin
   if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_concurrency_limit') then
     alter table public.cloud_jobs add constraint cloud_jobs_concurrency_limit check (concurrency_limit between 1 and 1000);
   end if;
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs'::regclass and conname = 'cloud_jobs_retry_policy') then
+    alter table public.cloud_jobs add constraint cloud_jobs_retry_policy check (retry_delay_seconds between 0 and 31536000
+      and retry_factor between 1 and 10 and (retry_factor is null or retry_delay_seconds is not null));
+  end if;
 end
 $$;

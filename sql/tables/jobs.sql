@@ -55,6 +55,10 @@ alter table public.cloud_jobs
   add column if not exists source text,
   -- The longest that one attempt may take. Null: as long as the worker lives.
   add column if not exists timeout_seconds integer,
+  -- How long the first retry waits, and by how much longer each further one: 1 unless set. Null: the handler or
+  -- cloud_jobs_end_attempts say so.
+  add column if not exists retry_delay_seconds integer,
+  add column if not exists retry_factor double precision,
   -- Names one unfinished job in its queue: enqueuing the same key again returns that job.
   add column if not exists unique_key text,
   -- True once a running job has let the next job of its unique key wait behind it: that one holds the key from then on.

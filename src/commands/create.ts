@@ -8,6 +8,7 @@ import { defineCommand } from './command.ts';
 import { keyFromConfig } from './config-key.ts';
 import {
   config,
+  decimal,
   given,
   handlersToCheck,
   jobId,
@@ -20,7 +21,7 @@ import {
   text,
   wholeNumber,
 } from './fields.ts';
-import { instantSchema, runAtSchema, spanSchema } from './run-at.ts';
+import { instantSchema, retryDelaySchema, runAtSchema, spanSchema } from './run-at.ts';
 import { UNATTENDED_ADVICE, unattendedWords } from './unattended.ts';
 
 export const createInput = z
@@ -34,6 +35,16 @@ export const createInput = z
     maxRetries: wholeNumber(0, 100)
       .optional()
       .describe('Attempts after the first one that fails, 0 to 100. Default: 3.'),
+    retryDelay: retryDelaySchema()
+      .optional()
+      .describe(
+        'How long the first retry waits, as a time span (30s, 5m). The handler says so unless given, else 30 s and twice as long each time, up to 6 h.',
+      ),
+    retryFactor: decimal(1, 10)
+      .optional()
+      .describe(
+        'By how much longer each further retry waits, up to a day: 1 (with `retry-delay`, all wait as long; the default) to 10.',
+      ),
     priority: wholeNumber(-100, 100).prefault('0').describe('-100 to 100; smaller runs first.'),
     runAt: runAtSchema()
       .optional()
@@ -109,6 +120,8 @@ export const createInput = z
       fail('`on-conflict` is about the `unique-key`. Give that too.');
     if (schedule !== undefined && (input.onConflict ?? 'keep') !== 'keep')
       fail('A recurring job goes only with `on-conflict` keep.');
+    if (input.retryFactor !== undefined && input.retryDelay === undefined)
+      fail('`retry-factor` goes with `retry-delay`. Give that too.');
     if (input.concurrencyLimit !== undefined && input.concurrencyKey === undefined)
       fail('`concurrency-limit` is for jobs with a `concurrency-key`. Give that too.');
     if (input.onParentFailure !== undefined && input.dependsOn === undefined)
@@ -205,6 +218,8 @@ export function newJob(input: CreateInput): NewJob {
     priority: input.priority,
     queue: input.queue,
     max_retries: input.maxRetries,
+    retry_delay_seconds: input.retryDelay,
+    retry_factor: input.retryFactor,
     run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
     delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
     unique_key: input.uniqueKey && keyFromConfig(input.uniqueKey, input.config),

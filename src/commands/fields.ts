@@ -52,6 +52,10 @@ const number = (type: 'integer' | 'float', rule: string, min: number, max: numbe
 export const wholeNumber = (min: number, max: number) =>
   number('integer', `must be a whole number from ${min} to ${max}`, min, max);
 
+/** A number with or without a fraction. */
+export const decimal = (min: number, max: number) =>
+  number('float', `must be a number from ${min} to ${max}`, min, max);
+
 /** Minutes, fractions allowed. */
 export const minutes = (min: number, max: number) =>
   number(

@@ -6,6 +6,7 @@ export type RunAt = { readonly delaySeconds: number } | { readonly instant: stri
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 /** What the database takes as a delay: ten years. */
 const LONGEST = 315_576_000;
+const LONGEST_RETRY_DELAY = 31_536_000;
 const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
 const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
 const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
@@ -70,6 +71,14 @@ export const spanSchema = () =>
       code: 'custom',
       message: 'must be a time span of at least 1 s, such as 90m or 2h 30m',
     });
+    return z.NEVER;
+  });
+
+/** A time span of up to a year, which may be 0 s. */
+export const retryDelaySchema = () =>
+  runAtSchema().transform((at, context): number => {
+    if ('delaySeconds' in at && at.delaySeconds <= LONGEST_RETRY_DELAY) return at.delaySeconds;
+    context.addIssue({ code: 'custom', message: 'must be a time span of at most a year, such as 30s or 5m' });
     return z.NEVER;
   });
 

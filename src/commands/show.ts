@@ -105,7 +105,7 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
         : '',
     ],
     ['Cancel', job.cancel_requested_at ? `requested ${moment(job.cancel_requested_at, now)}` : ''],
-    ['Attempts', `${job.current_retries} of ${job.max_retries} retries used`],
+    ['Attempts', `${job.current_retries} of ${job.max_retries} retries used${retryWords(job)}`],
     ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],
     ['Schedule', scheduleWords(job)],
     ['Next', next.map((at) => moment(at, now)).join(', ')],
@@ -122,6 +122,12 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
 
 const concurrencyWords = ({ concurrency_key: key, concurrency_limit: limit }: Job): string =>
   key === null ? '' : (limit ?? 1) === 1 ? key : `${key}, up to ${limit} at a time`;
+
+function retryWords({ retry_delay_seconds: delay, retry_factor: factor }: Job): string {
+  if (delay === null || delay === undefined) return '';
+  const grows = (factor ?? 1) > 1 ? `, each ${factor} times as long as the one before, up to a day` : '';
+  return `; a retry waits ${duration(delay)}${grows}`;
+}
 
 const scheduleWords = (job: Job): string =>
   job.schedule === null

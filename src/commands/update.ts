@@ -6,7 +6,7 @@ import { createInput } from './create.ts';
 import { config, given, jobId, queueName, secondsOf, text, wholeNumber } from './fields.ts';
 import type { RunAt } from './run-at.ts';
 
-const { runAt, timeoutMinutes, schedule, timezone } = createInput.shape;
+const { retryDelay, retryFactor, runAt, timeoutMinutes, schedule, timezone } = createInput.shape;
 
 const updateInput = z
   .object({
@@ -20,6 +20,8 @@ const updateInput = z
     ),
     queue: queueName().optional().describe('Move the job to this queue.'),
     maxRetries: wholeNumber(0, 100).optional().describe('New number of retries, 0 to 100.'),
+    retryDelay: retryDelay.describe('How long the first retry waits, as a time span (30s, 5m).'),
+    retryFactor: retryFactor.describe('By how much longer each further retry waits, 1 to 10.'),
     timeoutMinutes: timeoutMinutes.describe('The longest that one attempt may take.'),
     schedule: schedule.describe(
       'New schedule: a cron expression of five fields, or @hourly, @daily, @weekly, @monthly, @yearly. Moves the job to its next occurrence.',
@@ -46,6 +48,8 @@ export const update = defineCommand({
       run_at: input.runAt && instantOf(input.runAt, now),
       queue: input.queue,
       max_retries: input.maxRetries,
+      retry_delay_seconds: input.retryDelay,
+      retry_factor: input.retryFactor,
       timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
       schedule: input.schedule,
       timezone: input.timezone,

@@ -41,6 +41,8 @@ export const jobChanges = z.strictObject({
   run_at: z.iso.datetime({ offset: true }).optional(),
   queue: z.string().optional(),
   max_retries: z.number().int().optional(),
+  retry_delay_seconds: z.number().int().optional(),
+  retry_factor: z.number().optional(),
   timeout_seconds: z.number().int().optional(),
   schedule: z.string().optional(),
   timezone: z.string().optional(),

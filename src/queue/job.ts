@@ -93,6 +93,8 @@ export const jobRow = z.object({
   unique_key: z.string().nullable(),
   concurrency_key: z.string().nullable(),
   concurrency_limit: z.number().nullish(),
+  retry_delay_seconds: z.number().nullish(),
+  retry_factor: z.number().nullish(),
   error_message: z.string().nullable(),
   created_at: instant.nullable(),
   last_execution: instant.nullable(),

@@ -12,6 +12,10 @@ export interface NewJob {
   readonly config?: Json;
   readonly description?: string;
   readonly max_retries?: number;
+  /** Before the first retry; by `retry_factor` longer before each further one. The handler's or the queue's unless given. */
+  readonly retry_delay_seconds?: number;
+  /** 1 to 10; 1 unless given. Only with `retry_delay_seconds`. */
+  readonly retry_factor?: number;
   readonly priority?: number;
   /** ISO 8601 with zone. Not together with `delay_seconds`. */
   readonly run_at?: string;

@@ -36,7 +36,15 @@ describe('client.enqueue', () => {
     const { jobId, created } = await client.enqueue(
       report,
       { city: 'Bonn' },
-      { queue: 'reports', priority: 5, maxRetries: 1, delaySeconds: 60, uniqueKey: 'bonn' },
+      {
+        queue: 'reports',
+        priority: 5,
+        maxRetries: 1,
+        retryDelaySeconds: 90,
+        retryFactor: 2,
+        delaySeconds: 60,
+        uniqueKey: 'bonn',
+      },
     );
     expect(created).toBe(true);
     expect(await client.get(jobId)).toMatchObject({
@@ -47,6 +55,8 @@ describe('client.enqueue', () => {
       queue: 'reports',
       priority: 5,
       max_retries: 1,
+      retry_delay_seconds: 90,
+      retry_factor: 2,
       unique_key: 'bonn',
       status: 'waiting',
       due: false,

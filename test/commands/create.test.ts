@@ -38,6 +38,33 @@ describe('a key made from the config', () => {
   });
 });
 
+describe('the delay of retries', () => {
+  it.each([
+    [{ retryDelay: '30s' }, { retry_delay_seconds: 30 }],
+    [
+      { retryDelay: '5m', retryFactor: '1.5' },
+      { retry_delay_seconds: 300, retry_factor: 1.5 },
+    ],
+    [
+      { retryDelay: 'now', retryFactor: '10' },
+      { retry_delay_seconds: 0, retry_factor: 10 },
+    ],
+    [{ retryDelay: '365d' }, { retry_delay_seconds: 31_536_000 }],
+  ])('is read: %j', (given, expected) => {
+    expect(job(given)).toMatchObject(expected);
+  });
+
+  it.each([
+    [{ retryDelay: '366d' }, 'must be a time span of at most a year'],
+    [{ retryDelay: '2099-01-01T00:00:00Z' }, 'must be a time span of at most a year'],
+    [{ retryDelay: '5m', retryFactor: '0.5' }, 'must be a number from 1 to 10'],
+    [{ retryDelay: '5m', retryFactor: '11' }, 'must be a number from 1 to 10'],
+    [{ retryFactor: '2' }, '`retry-factor` goes with `retry-delay`'],
+  ])('is refused: %j', (given, reason) => {
+    expect(() => job(given)).toThrow(reason);
+  });
+});
+
 describe('inputs of create that go together', () => {
   it.each([
     [{ concurrencyLimit: '2' }, '`concurrency-limit` is for jobs with a `concurrency-key`'],

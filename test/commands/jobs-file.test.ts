@@ -129,9 +129,12 @@ describe('a whole number', () => {
 
   it('is taken for other inputs too', () => {
     const { jobs, problems } = read(
-      'jobs:\n  a: {job-type: maintenance, schedule: "@daily", priority: -5, max-retries: 2}\n',
+      'jobs:\n  a: {job-type: maintenance, schedule: "@daily", priority: -5, max-retries: 2, retry-delay: 90s, retry-factor: 2}\n',
     );
     expect(problems).toEqual([]);
-    expect(jobs[0]?.job).toMatchObject({ priority: -5, max_retries: 2 });
+    expect(jobs[0]?.job).toMatchObject({
+      ...{ priority: -5, max_retries: 2 },
+      ...{ retry_delay_seconds: 90, retry_factor: 2 },
+    });
   });
 });

@@ -275,11 +275,23 @@ it('updates a job that does not run, and lists what recurs', async () => {
   await run('create', '--name', 'once', '--job-type', 'maintenance');
   const listed = await run('list', '--recurring', '--json');
   expect(JSON.parse(listed.out).jobs.map(({ name }: { name: string }) => name)).toEqual(['x']);
-  const changes = ['--priority', '-5', '--schedule', '0 9 * * *', '--timezone', 'Europe/Berlin'];
+  const changes = [
+    '--retry-delay',
+    '5m',
+    '--retry-factor',
+    '2',
+    '--priority',
+    '-5',
+    '--schedule',
+    '0 9 * * *',
+    '--timezone',
+    'Europe/Berlin',
+  ];
   expect(await run('update', id, ...changes)).toMatchObject({ code: 0, out: `Updated: ${id} is waiting.\n` });
   expect((await run('update', id, '--run-at', 'in 2h')).code).toBe(0);
   const shown = (await run('show', id)).out;
   expect(shown).toContain('priority -5');
+  expect(shown).toContain('a retry waits 5 min, each 2 times as long as the one before, up to a day');
   expect(shown).toContain('At 09:00 (Europe/Berlin)');
   expect(shown).toMatch(/Due: in (2 h|1 h 59 min) /);
   expect((await run('update', id)).err).toContain('update needs something to change, such as --config');
