@@ -63,6 +63,12 @@ export interface JobContext {
    * @throws TypeError when a value has the wrong type.
    */
   progress(done: number, total?: number, note?: string): void;
+  /**
+   * `context.pauseQueue({ minutes: 15, reason: 'HTTP 429' })`: when this attempt ends, however it ends, no more jobs of its
+   * queue start for so long, on any worker. Jobs that run go on. Does not end the job: snooze it as well to run it again.
+   * @throws RangeError unless `minutes` is above 0 and at most 43,200 (30 days).
+   */
+  pauseQueue(options: { readonly minutes: number; readonly reason?: string }): void;
   /** Masks `value` in everything that this job prints or returns from now on. Empty text is ignored. */
   secret(value: string): void;
   /**

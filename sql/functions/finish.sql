@@ -2,7 +2,7 @@
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 -- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
--- "output"}]. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+-- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 --
 -- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}.
 --
@@ -54,6 +54,9 @@ begin
       'At most 256 KiB of result, 64 KiB each of error, error_details and output, 16 KiB of progress.');
   end if;
 
+  if items_param @? '$[*].pause_queue' then
+    perform public.cloud_jobs_cool_down(instance_id_param, items_param);
+  end if;
   if not exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
     begin
       if public.cloud_jobs_end_successes(instance_id_param, items_param) < jsonb_array_length(items_param) then

@@ -18,10 +18,18 @@ export interface HandlerContext {
   readonly log: JobLog;
   /** Lands in the execution row with the next heartbeat and in the job summary. */
   progress(progress: Progress): void;
+  /** Starts no more jobs of this job's queue for a while, once the attempt has ended. */
+  pauseQueue(pause: QueuePause): void;
   /** Masks `value` in everything that is printed, summarised or stored from now on. */
   secret(value: string): void;
   /** Takes the secrets that are known so far out of a text: for what has to be cut before it is handed on. */
   redact(text: string): string;
+}
+
+/** What a handler asks for its queue, when the other side wants to be left alone. */
+export interface QueuePause {
+  readonly seconds: number;
+  readonly reason: string;
 }
 
 /** Why a handler is being stopped before it ended by itself. */

@@ -68,6 +68,8 @@ export interface FinishItem {
   readonly duration_seconds?: number;
   readonly progress?: Progress;
   readonly output?: string;
+  /** Lets the queue of the job cool down. */
+  readonly pause_queue?: { readonly seconds: number; readonly reason: string };
 }
 
 export interface ListFilter {

@@ -1,4 +1,4 @@
-import { AbortReason, type Handler, type HandlerOutcome } from '../handlers/handler.ts';
+import { AbortReason, type Handler, type HandlerOutcome, type QueuePause } from '../handlers/handler.ts';
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
@@ -40,6 +40,7 @@ export class Attempt {
   #reason: AbortReason | null = null;
   #progress: Progress | null = null;
   #isProgressNew = false;
+  #pauseQueue: QueuePause | null = null;
   readonly #warnings: string[] = [];
 
   constructor(job: ClaimedJob, deps: AttemptDeps) {
@@ -79,6 +80,7 @@ export class Attempt {
       abortMessage: this.#reason?.message ?? null,
       durationSeconds: (this.#deps.now() - this.#started) / 1000,
       progress: this.#progress,
+      pauseQueue: this.#pauseQueue,
       warnings: this.#warnings,
       output: this.#tail(),
     };
@@ -119,6 +121,10 @@ export class Attempt {
         progress: (value) => {
           this.#progress = value;
           this.#isProgressNew = true;
+        },
+        pauseQueue: (pause) => {
+          // The longest counts.
+          if (pause.seconds > (this.#pauseQueue?.seconds ?? 0)) this.#pauseQueue = pause;
         },
         secret: (value) => this.#mask(value),
         redact: this.#deps.redact,

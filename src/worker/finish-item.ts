@@ -1,4 +1,4 @@
-import type { AbortCause, HandlerOutcome } from '../handlers/handler.ts';
+import type { AbortCause, HandlerOutcome, QueuePause } from '../handlers/handler.ts';
 import type { Progress } from '../queue/job.ts';
 import type { FinishItem } from '../queue/requests.ts';
 import type { Json } from '../queue/types.ts';
@@ -23,6 +23,8 @@ export interface Ending {
   readonly abortMessage: string | null;
   readonly durationSeconds: number;
   readonly progress: Progress | null;
+  /** What the handler asked for its queue. */
+  readonly pauseQueue: QueuePause | null;
   /** The first warnings of the handler, without secrets. */
   readonly warnings: readonly string[];
   /** The last part of what the job printed. */
@@ -117,6 +119,14 @@ function sharedPart(ending: Ending, deps: FinishDeps): Omit<FinishItem, 'outcome
     execution_id: ending.executionId,
     duration_seconds: ending.durationSeconds,
     ...(ending.progress ? { progress: storableProgress(ending.progress, deps.redact) } : {}),
+    ...(ending.pauseQueue
+      ? {
+          pause_queue: {
+            seconds: ending.pauseQueue.seconds,
+            reason: storable(ending.pauseQueue.reason, MAX_NOTE_BYTES, deps.redact),
+          },
+        }
+      : {}),
     ...(ending.output ? { output: storable(ending.output, MAX_TEXT_BYTES, deps.redact) } : {}),
   };
 }

@@ -68,6 +68,52 @@ it('a cool-down ends by itself', async () => {
   expect((await q.claim('w')).jobs).toHaveLength(1);
 });
 
+describe('pause_queue of a finished attempt', () => {
+  const pause = (seconds: number, reason = 'HTTP 429') => ({ pause_queue: { seconds, reason } });
+  const until = async (queue: string) => Date.parse((await lineOf(queue))?.cool_down_until ?? '');
+
+  it('lets the queue cool down before the next claim of the same call', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(3));
+    const job = await q.take('w');
+    const { claim } = await q.finish(
+      'w',
+      [{ execution_id: job.execution_id, outcome: 'success', ...pause(600) }],
+      { limit: 5 },
+    );
+    expect(claim?.jobs).toEqual([]);
+    expect(await lineOf(q.queue)).toMatchObject({ reason: 'HTTP 429', paused: false });
+  });
+
+  it('does not start anew with a repeat, and a shorter one changes nothing', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(2));
+    const [one, two] = (await q.claim('w', 2)).jobs;
+    const item = { execution_id: one?.execution_id, outcome: 'success', ...pause(600) };
+    await q.finish('w', [item]);
+    const first = await until(q.queue);
+    await project.sql(`update cloud_jobs_queues set cool_down_until = null where queue = $1`, [q.queue]);
+    await q.finish('w', [item]);
+    expect((await lineOf(q.queue))?.cool_down_until).toBeNull();
+    await set(q.queue, { cool_down_seconds: 3600, reason: 'by hand' });
+    await q.finish('w', [{ execution_id: two?.execution_id, outcome: 'failure', ...pause(60) }]);
+    expect(await lineOf(q.queue)).toMatchObject({ reason: 'by hand' });
+    expect(await until(q.queue)).toBeGreaterThan(first);
+  });
+
+  it('is refused for a worker that does not hold the job, and if it makes no sense', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(1));
+    const job = await q.take('w');
+    const item = { execution_id: job.execution_id, outcome: 'success' };
+    await q.finish('other', [{ ...item, ...pause(600) }]);
+    expect((await lineOf(q.queue))?.cool_down_until).toBeNull();
+    for (const seconds of [0, -1, 2_592_001, 'x' as unknown as number])
+      await expect(q.finish('w', [{ ...item, ...pause(seconds) }])).rejects.toMatchObject({ status: 400 });
+    expect((await q.job(job.job_id)).status).toBe('locked');
+  });
+});
+
 describe('max_running', () => {
   it('counts the jobs of all workers, and frees a place when one ends', async () => {
     const q = queueOf(project);

@@ -28,6 +28,43 @@ function nested(levels: number): Json {
   return value;
 }
 
+describe('a handler that pauses its queue', () => {
+  const settings = async (queue: string) => {
+    const [row] = await project.sql<{ seconds: number; reason: string }>(
+      `select extract(epoch from cool_down_until - now())::float8 as seconds, reason from cloud_jobs_queues where queue = $1`,
+      [queue],
+    );
+    return row;
+  };
+
+  it('stops what is not started yet, for the longest time asked for', async () => {
+    const q = queueOf(project);
+    await q.add(...Array.from({ length: 12 }, () => ({})));
+    const { handler, contexts } = noted(async (context) => {
+      context.pauseQueue({ seconds: 60, reason: 'short' });
+      context.pauseQueue({ seconds: 600, reason: 'HTTP 429 hunter2' });
+      context.pauseQueue({ seconds: 5, reason: 'shorter' });
+      return done;
+    });
+    await workerOn(q.queue, handler, { concurrency: 1 }).report;
+    expect(contexts.length).toBeLessThan(12);
+    const row = await settings(q.queue);
+    expect(row?.reason).toBe('HTTP 429 ***');
+    expect(row?.seconds).toBeGreaterThan(500);
+    expect((await q.claim('other', 5)).jobs).toEqual([]);
+  });
+
+  it('does so however the attempt ends', async () => {
+    const q = queueOf(project);
+    await q.addOne();
+    await workerOn(q.queue, async (context) => {
+      context.pauseQueue({ seconds: 600, reason: 'down' });
+      throw new Error('boom');
+    }).report;
+    expect((await settings(q.queue))?.reason).toBe('down');
+  });
+});
+
 describe('the end of an attempt', () => {
   it.each<[string, Handler, object]>([
     ['success', async () => done, { status: 'success' }],

@@ -145,6 +145,7 @@ export class CustomHandlers {
 const SILENT: Omit<RunContext, 'signal'> = {
   log: { line() {}, warning() {} },
   progress() {},
+  pauseQueue() {},
   secret() {},
   redact: (text) => text,
 };

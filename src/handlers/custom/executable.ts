@@ -59,6 +59,7 @@ export async function runExecutable(
       binary: command.binary,
       resultPath: files.resultPath,
       redact: context.redact,
+      pauseQueue: context.pauseQueue,
       complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
     });
   } finally {

@@ -2,9 +2,9 @@ import { format } from 'node:util';
 import type { Discard, JobContext, Snooze } from '../../index.ts';
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import { storableText } from '../../text/storable.ts';
-import type { HandlerOutcome } from '../handler.ts';
+import type { HandlerOutcome, QueuePause } from '../handler.ts';
 import { asJson } from './json.ts';
-import { warningLine } from './protocol.ts';
+import { MAX_PAUSE_SECONDS, warningLine } from './protocol.ts';
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
 const MAX_TEXT = 262_144;
@@ -22,6 +22,7 @@ export interface ContextOptions {
   readonly signal: AbortSignal;
   sendProgress(progress: Progress): void;
   sendSecret(value: string): void;
+  sendQueuePause(pause: QueuePause): void;
 }
 
 export interface RunningContext {
@@ -76,6 +77,8 @@ export function createContext(options: ContextOptions): RunningContext {
         );
       }
     },
+    pauseQueue: (given: { readonly minutes: number; readonly reason?: string }) =>
+      options.sendQueuePause(queuePause(given)),
     snooze: (given: { readonly minutes: number; readonly reason?: string }) =>
       ending(snoozeOutcome(given), 'snooze') as Snooze,
     discard: (reason: string) => {
@@ -116,6 +119,18 @@ function snoozeOutcome(given: { readonly minutes: number; readonly reason?: stri
   const seconds = Math.max(1, Math.round(minutes * 60));
   const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'the handler asked to run later';
   return { outcome: 'snooze', seconds, reason: clean(why) };
+}
+
+function queuePause(given: { readonly minutes: number; readonly reason?: string }): QueuePause {
+  const { minutes, reason } = Object(given) as { readonly minutes: unknown; readonly reason: unknown };
+  const most = MAX_PAUSE_SECONDS / 60;
+  if (typeof minutes !== 'number' || !(minutes > 0 && minutes <= most)) {
+    throw new RangeError(
+      `context.pauseQueue takes { minutes } above 0 and at most ${most} (30 days), not ${String(minutes)}.`,
+    );
+  }
+  const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'a handler asked for it';
+  return { seconds: Math.max(1, Math.round(minutes * 60)), reason: clean(why) };
 }
 
 function asProgress(done: unknown, total: unknown, note: unknown): Progress {

@@ -154,6 +154,7 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
     signal: controller.signal,
     sendProgress: (progress) => report(run, { type: 'progress', progress }),
     sendSecret: (value) => report(run, { type: 'secret', value }),
+    sendQueuePause: (pause) => report(run, { type: 'pause-queue', pause }),
   });
   try {
     return running.outcomeOf(await handler.run(config.value, running.context));

@@ -21,7 +21,10 @@ export interface ModuleChildOptions {
 }
 
 /** What a run may do to the outside. */
-export type RunContext = Pick<HandlerContext, 'signal' | 'log' | 'progress' | 'secret' | 'redact'>;
+export type RunContext = Pick<
+  HandlerContext,
+  'signal' | 'log' | 'progress' | 'pauseQueue' | 'secret' | 'redact'
+>;
 
 export interface RunEnd {
   readonly outcome: HandlerOutcome;
@@ -145,6 +148,7 @@ export class ModuleChild {
     this.#reports.begin(run.request.run, (report) => {
       if (report.type === 'progress') context.progress(report.progress);
       else if (report.type === 'secret') secret(report.value);
+      else if (report.type === 'pause-queue') context.pauseQueue(report.pause);
       else {
         run.end ??= report;
         this.#process.changes.notify();

@@ -2,9 +2,9 @@
 import { constants } from 'node:os';
 import type { Json } from '../../queue/types.ts';
 import { messageOf } from '../../text/describe-error.ts';
-import { type AbortCause, AbortReason, type HandlerOutcome } from '../handler.ts';
+import { type AbortCause, AbortReason, type HandlerOutcome, type QueuePause } from '../handler.ts';
 import { readResult } from './job-files.ts';
-import { NO_REPORT_EXIT_CODE, REPORT_FD } from './protocol.ts';
+import { MAX_PAUSE_SECONDS, NO_REPORT_EXIT_CODE, REPORT_FD } from './protocol.ts';
 
 /** How long a handler that is asked to stop may take, in milliseconds. */
 export const GRACE_MS = 5_000;
@@ -81,6 +81,7 @@ export interface ExecutableEnd extends ProcessEnd {
   readonly binary: boolean;
   readonly resultPath: string;
   readonly redact: (text: string) => string;
+  pauseQueue(pause: QueuePause): void;
   /** Prints a note in the job's output about something that is not worth failing for. */
   complain(line: string): void;
 }
@@ -114,7 +115,11 @@ async function snoozeOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
   } catch (error) {
     end.complain(messageOf(error));
   }
-  const { snooze_minutes: minutes, reason } = Object(written) as Record<string, unknown>;
+  const {
+    snooze_minutes: minutes,
+    pause_queue_minutes: pause,
+    reason,
+  } = Object(written) as Record<string, unknown>;
   let asked = DEFAULT_SNOOZE_MINUTES;
   if (typeof minutes === 'number' && minutes > 0 && minutes <= MAX_SNOOZE_MINUTES) asked = minutes;
   else if (minutes !== undefined) {
@@ -123,12 +128,17 @@ async function snoozeOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
         `taking ${DEFAULT_SNOOZE_MINUTES}.`,
     );
   }
-  const why = typeof reason === 'string' && reason.trim() !== '' ? reason : end.errors.at(-1);
-  return {
-    outcome: 'snooze',
-    seconds: Math.max(1, Math.round(asked * 60)),
-    reason: why ?? `the handler "${end.name}" ended with exit code ${SNOOZE_EXIT_CODE}`,
-  };
+  const said = typeof reason === 'string' && reason.trim() !== '' ? reason : end.errors.at(-1);
+  const why = said ?? `the handler "${end.name}" ended with exit code ${SNOOZE_EXIT_CODE}`;
+  if (typeof pause === 'number' && pause > 0 && pause * 60 <= MAX_PAUSE_SECONDS) {
+    end.pauseQueue({ seconds: Math.max(1, Math.round(pause * 60)), reason: why });
+  } else if (pause !== undefined) {
+    end.complain(
+      `pause_queue_minutes must be a number above 0 and at most ${MAX_PAUSE_SECONDS / 60}, not ${JSON.stringify(pause)}; ` +
+        'the queue goes on.',
+    );
+  }
+  return { outcome: 'snooze', seconds: Math.max(1, Math.round(asked * 60)), reason: why };
 }
 
 function hint(code: number, binary: boolean): string {

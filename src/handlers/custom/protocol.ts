@@ -1,6 +1,6 @@
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import type { Json } from '../../queue/types.ts';
-import type { AbortCause, HandlerOutcome } from '../handler.ts';
+import type { AbortCause, HandlerOutcome, QueuePause } from '../handler.ts';
 
 /**
  * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
@@ -41,12 +41,16 @@ export type Request = RunRequest | AbortRequest;
 export type Report =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'secret'; readonly value: string }
+  | { readonly type: 'pause-queue'; readonly pause: QueuePause }
   | {
       readonly type: 'end';
       readonly outcome: HandlerOutcome;
       /** Who may use the process again. `handler`: only the same handler, whose modules changed it when they loaded. */
       readonly reuse: 'any' | 'handler' | 'none';
     };
+
+/** What the database takes as a pause of a queue: 30 days. */
+export const MAX_PAUSE_SECONDS = 2_592_000;
 
 /** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
 const MARK = '\u001e';

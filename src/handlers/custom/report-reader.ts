@@ -3,7 +3,7 @@ import { progress } from '../../queue/job.ts';
 import type { Json } from '../../queue/types.ts';
 import { isTooDeep } from '../../text/json-fault.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { type Report, reportStart } from './protocol.ts';
+import { MAX_PAUSE_SECONDS, type Report, reportStart } from './protocol.ts';
 
 /** The most bytes of one report: results of any size that the queue takes or spills, and a bound for the memory of the worker. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -25,6 +25,10 @@ const outcome: z.ZodType<HandlerOutcome> = z.discriminatedUnion('outcome', [
 const report: z.ZodType<Report> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), progress }),
   z.object({ type: z.literal('secret'), value: z.string() }),
+  z.object({
+    type: z.literal('pause-queue'),
+    pause: z.object({ seconds: z.number().min(1).max(MAX_PAUSE_SECONDS), reason: z.string() }),
+  }),
   z.object({ type: z.literal('end'), outcome, reuse: z.enum(['any', 'handler', 'none']) }),
 ]);
 

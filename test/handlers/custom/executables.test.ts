@@ -200,6 +200,27 @@ describe('how it ends', () => {
     });
   });
 
+  test('75 with pause_queue_minutes lets the queue cool down', async () => {
+    const result = '{"snooze_minutes": 1, "pause_queue_minutes": 10, "reason": "HTTP 429"}';
+    const { run } = openHandlers(sh(`echo '${result}' > "$CLOUD_JOBS_RESULT"; exit 75`));
+    const { outcome, pauses, lines } = await run({ handler: 'it' });
+    expect(outcome).toEqual({ outcome: 'snooze', seconds: 60, reason: 'HTTP 429' });
+    expect(pauses).toEqual([{ seconds: 600, reason: 'HTTP 429' }]);
+    expect(lines).toEqual([]);
+  });
+
+  test.each(['0', '-5', '1e9', '"10"', 'null'])(
+    '75 with pause_queue_minutes %s goes on and says so',
+    async (minutes) => {
+      const { run } = openHandlers(
+        sh(`echo '{"pause_queue_minutes": ${minutes}}' > "$CLOUD_JOBS_RESULT"; exit 75`),
+      );
+      const { pauses, lines } = await run({ handler: 'it' });
+      expect(pauses).toEqual([]);
+      expect(lines).toEqual([expect.stringMatching(/pause_queue_minutes must be a number above 0/)]);
+    },
+  );
+
   test('75 with minutes that make no sense takes the default and says so', async () => {
     const { run } = openHandlers(sh(`echo '{"snooze_minutes": -1}' > "$CLOUD_JOBS_RESULT"; exit 75`));
     const { outcome, lines } = await run({ handler: 'it' });

@@ -8,6 +8,7 @@ import {
   AbortReason,
   type HandlerContext,
   type HandlerOutcome,
+  type QueuePause,
 } from '../../../src/handlers/handler.ts';
 import type { ClaimedJob, Progress } from '../../../src/queue/job.ts';
 import type { Json } from '../../../src/queue/types.ts';
@@ -43,6 +44,7 @@ export interface Run {
   readonly lines: readonly string[];
   readonly progress: readonly Progress[];
   readonly secrets: readonly string[];
+  readonly pauses: readonly QueuePause[];
 }
 
 export interface Running {
@@ -107,6 +109,7 @@ export function openHandlers(
     const lines: string[] = [];
     const progress: Progress[] = [];
     const secrets: string[] = [];
+    const pauses: QueuePause[] = [];
     const context: HandlerContext = {
       job: { ...JOB, ...job, config },
       config,
@@ -117,6 +120,7 @@ export function openHandlers(
         warning: (text) => lines.push(`warning ${text}`),
       },
       progress: (value) => progress.push(value),
+      pauseQueue: (pause) => pauses.push(pause),
       secret: (value) => {
         secrets.push(value);
         lines.push(`secret ${value}`);
@@ -127,7 +131,7 @@ export function openHandlers(
       lines,
       progress,
       abort: (cause) => controller.abort(new AbortReason(cause, `stopped by the test (${cause})`)),
-      ended: handlers.handler(context).then((outcome) => ({ outcome, lines, progress, secrets })),
+      ended: handlers.handler(context).then((outcome) => ({ outcome, lines, progress, secrets, pauses })),
     };
   };
   const run = (config: Json, job?: Partial<ClaimedJob>): Promise<Run> => start(config, job).ended;

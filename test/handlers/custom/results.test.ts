@@ -112,7 +112,25 @@ describe('snooze and discard', () => {
     expect((await run({ handler: 'it' })).outcome).toEqual({ outcome: 'discard', reason: 'no such account' });
   });
 
+  test('pauseQueue asks for a pause of the queue and does not end the job', async () => {
+    const { run } = openHandlers(
+      body(`context.pauseQueue({ minutes: 15, reason: 'HTTP 429' });
+            context.pauseQueue({ minutes: 0.001 });
+            return { sent: 1 };`),
+    );
+    const { outcome, pauses } = await run({ handler: 'it' });
+    expect(outcome).toEqual({ outcome: 'success', result: { sent: 1 } });
+    expect(pauses).toEqual([
+      { seconds: 900, reason: 'HTTP 429' },
+      { seconds: 1, reason: 'a handler asked for it' },
+    ]);
+  });
+
   test.each([
+    ['context.pauseQueue({ minutes: 0 })', /pauseQueue takes \{ minutes \} above 0 and at most 43200/],
+    ['context.pauseQueue({ minutes: "5" })', /pauseQueue takes/],
+    ['context.pauseQueue({ minutes: 43201 })', /30 days/],
+    ['context.pauseQueue()', /pauseQueue takes/],
     ['return context.snooze({ minutes: 0 })', /snooze takes \{ minutes \}/],
     ['return context.snooze({ minutes: "5" })', /snooze takes/],
     ['return context.snooze({ minutes: 1e9 })', /a year/],

@@ -113,6 +113,7 @@ export function testContext(
       signal: controller.signal,
       log: { line: (text) => lines.push(text), warning: (text) => warnings.push(text) },
       progress: (value) => progress.push(value),
+      pauseQueue() {},
       secret: (value) => secrets.push(value),
       redact: (text) => text,
     },
