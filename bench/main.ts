@@ -14,14 +14,26 @@ import { parseArgs } from 'node:util';
 import { claim } from './benches/claim.ts';
 import { custom } from './benches/custom.ts';
 import { dashboard } from './benches/dashboard.ts';
+import { distance } from './benches/distance.ts';
 import { drain } from './benches/drain.ts';
 import { enqueue } from './benches/enqueue.ts';
 import { history } from './benches/history.ts';
 import { scale } from './benches/scale.ts';
+import { storage } from './benches/storage.ts';
 import { type Bench, tableRow } from './lib/bench.ts';
 import { type BenchStack, startBenchStack } from './lib/stack.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { drain, enqueue, claim, scale, history, custom, dashboard };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  drain,
+  distance,
+  storage,
+  enqueue,
+  claim,
+  scale,
+  history,
+  custom,
+  dashboard,
+};
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 const { values, positionals } = parseArgs({

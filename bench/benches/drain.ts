@@ -1,20 +1,15 @@
 import type { Bench } from '../lib/bench.ts';
-import { drainGraphile, drainOurs, drainPgBoss, drainRow, perSecond } from '../lib/drains.ts';
+import {
+  drainGraphile,
+  drainOurs,
+  drainPgBoss,
+  drainRow,
+  GRAPHILE_FASTEST,
+  PGBOSS_FASTEST,
+  perSecond,
+} from '../lib/drains.ts';
 import { interleave, ratios } from '../lib/stats.ts';
 
-/** The fastest settings that graphile-worker documents. */
-const GRAPHILE_FASTEST = {
-  concurrentJobs: 24,
-  maxPoolSize: 25,
-  localQueue: { size: 500 },
-  completeJobBatchDelay: 0,
-};
-const PGBOSS_FASTEST = {
-  batchSize: 500,
-  localConcurrency: 4,
-  burstWhenBatchFull: true,
-  pollingIntervalSeconds: 0.5,
-};
 const OURS = 'cloud-jobs, defaults (concurrency 4)';
 const GRAPHILE = 'graphile-worker, defaults (concurrency 10)';
 const GRAPHILE_FAST = 'graphile-worker, localQueue 500, concurrency 24, batched completion';

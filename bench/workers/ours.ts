@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { v7 as uuid7 } from 'uuid';
 import { createGitHubLog } from '../../src/github/annotations.ts';
@@ -18,6 +19,8 @@ export interface OurOptions {
   readonly name: string;
   /** Runs bench/handlers/noop.mjs in a process of its own, as a user's handler. */
   readonly isolated: boolean;
+  /** How long a handler takes inside the worker's process. */
+  readonly jobMs: number;
 }
 
 await inChild<OurOptions>(async (options) => {
@@ -27,7 +30,10 @@ await inChild<OurOptions>(async (options) => {
   const { queue, requests } = openQueue(options, 'bench');
   await queue.checkSchema();
   const before = requests();
-  const handler: Handler = async () => ({ outcome: 'success', result: null });
+  const handler: Handler = async () => {
+    if (options.jobMs > 0) await delay(options.jobMs);
+    return { outcome: 'success', result: null };
+  };
   const custom = new CustomHandlers({
     folder: fileURLToPath(new URL('../handlers', import.meta.url)),
     hostScript: new URL('../../src/handlers/custom/host.ts', import.meta.url),
