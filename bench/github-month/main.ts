@@ -107,7 +107,7 @@ try {
 console.log(`Seed ${seed}; recurring jobs at ${SCHEDULE}, and ${ADDED_A_DAY} others a day at any moment.`);
 const shares = Object.entries(SHARES).map(([name, share]) => `${name} ${Math.round(share * 100)} %`);
 if (regimes.includes('mixed')) {
-  console.log(`\n${days} days, mixed: ${shares.join(', ')}, which nobody measured.\n`);
+  console.log(`\n${days} days, mixed: ${shares.join(', ')}, an assumption.\n`);
   console.log(wholeTable(results));
 }
 if (regimes.some((regime) => regime !== 'mixed')) {

@@ -19,7 +19,7 @@ export default async function linkCheck(config, context) {
       }
       if (!response.ok) broken.push({ url, problem: `HTTP ${response.status}` });
     } catch (error) {
-      // Told to stop: give up, and do not take it for a broken link.
+      // Asked to stop: give up, and do not count it as a broken link.
       context.signal.throwIfAborted();
       broken.push({ url, problem: String(error instanceof Error ? (error.cause ?? error) : error) });
     }

@@ -97,7 +97,7 @@ describe('doctor sees what opens the tables, and install.sql closes it', () => {
     expect(await checked('Writing')).toBeUndefined();
   });
 
-  it('a key that may do nothing is told so', async () => {
+  it('says that a key may do nothing', async () => {
     expect(await checked('Connection', project.anonKey)).toMatchObject({ state: 'bad' });
   });
 });
@@ -204,7 +204,7 @@ describe('doctor names views and functions that lead to the tables', () => {
       'drop view inner_view cascade',
     ],
     [
-      'a view of a view with the rights of whoever asks',
+      'a view of a view with the rights of its reader',
       'create view counts as select * from job_statistics; grant select on counts to anon',
       'warning',
       'anon may select through the view public.counts',
@@ -226,7 +226,7 @@ describe('doctor names views and functions that lead to the tables', () => {
 
   it.each([
     [
-      'a view with the rights of whoever asks',
+      'a view with the rights of its reader',
       'create view v with (security_invoker = true) as select * from cloud_jobs; grant all on v to anon',
       'drop view v',
     ],

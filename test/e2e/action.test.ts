@@ -221,7 +221,7 @@ it('every verb says that there is no job with an id, with exit code 1', async ()
   }
 });
 
-describe('what is wrong is told, with exit code 1 and without the key', () => {
+describe('a mistake is reported with exit code 1 and without the key', () => {
   const wrong: [string, () => Record<string, string>, RegExp][] = [
     ['missing url', () => ({ 'supabase-url': '' }), /supabase-url.*empty.*SUPABASE_URL/s],
     ['missing key', () => ({ 'supabase-key': '' }), /supabase-key.*empty/s],
@@ -269,9 +269,9 @@ describe('what is wrong is told, with exit code 1 and without the key', () => {
     expect(result.code).toBe(1);
     expect(result.seconds).toBeLessThan(10);
     const key = given['supabase-key'] || project.secretKey;
-    // The runner is told to hide the key, and that is the only place where it may stand.
-    const told = `${result.log.replace(/^::add-mask::.*$/gm, '')}${result.summary}${JSON.stringify(result.outputs)}`;
-    expect(told).not.toContain(key);
+    // The only place with the key is the command that makes the runner hide it.
+    const output = `${result.log.replace(/^::add-mask::.*$/gm, '')}${result.summary}${JSON.stringify(result.outputs)}`;
+    expect(output).not.toContain(key);
   });
 
   it('schema missing', async () => {

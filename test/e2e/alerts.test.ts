@@ -45,7 +45,7 @@ const add = (good: boolean) =>
     JSON.stringify({ handler: 'flaky', good }),
   ]);
 
-it('a run reports its failed job as an issue and to a webhook, and the next that it succeeded', async () => {
+it('reports a failed job to an issue and a webhook, then its success', async () => {
   await add(false);
   const failed = await run(alert());
   expect(failed.code).toBe(1);
@@ -63,7 +63,7 @@ it('a run reports its failed job as an issue and to a webhook, and the next that
   for (const secret of [SECRET, '/hook']) expect(failed.shown + passed.shown).not.toContain(secret);
 });
 
-it('a run without the input sends nothing, and asks the database for nothing more', async () => {
+it('sends nothing without the input, and no extra request', async () => {
   const before = github.requests.length;
   const { code, shown } = await run({ queues: 'other' });
   expect(code).toBe(0);

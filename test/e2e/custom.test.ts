@@ -11,7 +11,7 @@ const PYTHON_SECRET = 'the-password-of-python';
 const SLEEPERS = `
   import { spawn } from 'node:child_process';
   import { writeFileSync } from 'node:fs';
-  /** Starts two processes, one of them in a session of its own, and tells their numbers and ours. */
+  /** Starts two processes, one of them in a session of its own, and prints their pids and ours. */
   export function startTree(file) {
     const pids = [false, true].map((detached) => spawn('sleep', ['1000'], { detached, stdio: 'ignore' }).pid);
     writeFileSync(file, [process.pid, ...pids].join(' '));
@@ -97,7 +97,7 @@ with open(os.environ["CLOUD_JOBS_RESULT"], "w") as result:
 let project: TestProject;
 let workspace: Workspace;
 let ran: StepResult;
-/** Of each tree of processes those that lived when its job had ended. */
+/** The processes of each tree that were alive when its job had ended. */
 let alive: Readonly<Record<string, readonly number[]>>;
 const connection = () => ({ 'supabase-url': project.url, 'supabase-key': project.secretKey });
 const inside = () => ({ GITHUB_WORKSPACE: workspace.folder });
@@ -239,7 +239,7 @@ describe('what a handler says', () => {
     });
   });
 
-  it('the summary says how far a job came that failed, and not of one that succeeded', () => {
+  it('the summary shows the progress of failed jobs only', () => {
     expect(ran.summary).toContain('reached 1 of 2: with &#42;&#42;&#42;');
     expect(ran.summary).not.toContain('rows read');
   });
@@ -282,12 +282,12 @@ describe('what a handler says', () => {
     const rows = await project.sql('select to_jsonb(e) as row from cloud_job_executions e');
     const jobs = await project.sql('select status, error_message from cloud_jobs');
     const log = ran.log.replace(/^::add-mask::.*$/gm, '');
-    const told = [log, ran.summary, JSON.stringify([ran.outputs, rows, jobs])].join('\n');
+    const everything = [log, ran.summary, JSON.stringify([ran.outputs, rows, jobs])].join('\n');
     for (const secret of [SECRET, PYTHON_SECRET]) {
-      // The runner was told as well, for whatever else the workflow prints.
+      // The runner masks it too, in whatever else the workflow prints.
       expect(ran.log).toContain(`::add-mask::${secret}\n`);
       for (const form of [secret, Buffer.from(`x${secret}`).toString('base64').slice(4, -4)]) {
-        expect(told).not.toContain(form);
+        expect(everything).not.toContain(form);
       }
     }
   });
@@ -398,7 +398,7 @@ describe('names', () => {
     ['missing', /There is no handler "missing" in the folder .*Handlers there: /],
     ['twice', /"twice" is ambiguous: it can mean twice\.mjs or twice\.py/],
     ['link', /is a link that leads out of the handlers folder/],
-  ])('%s is told, and tried again after the next deploy', async (handler, message) => {
+  ])('%s is reported, and retried after the next deploy', async (handler, message) => {
     expect(await outcome(`name ${handler}`)).toMatchObject({
       job: 'waiting',
       retries: 1,

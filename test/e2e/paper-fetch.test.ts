@@ -51,7 +51,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   partly: throttled(429),
 };
 /** These end after so many requests of the job. */
-const MENDS: Readonly<Record<string, number>> = { emptyOnce: 1 };
+const RECOVERS_AFTER: Readonly<Record<string, number>> = { emptyOnce: 1 };
 
 let project: TestProject;
 let arxiv: ArxivServer;
@@ -66,8 +66,8 @@ const requestsOf = (scene: string): ArxivRequest[] =>
 
 function faultFor(request: ArxivRequest): Fault | undefined {
   const scene = sceneOf(request.query);
-  const mends = MENDS[scene];
-  if (mends !== undefined) return requestsOf(scene).length <= mends ? emptyPage(2000) : undefined;
+  const failures = RECOVERS_AFTER[scene];
+  if (failures !== undefined) return requestsOf(scene).length <= failures ? emptyPage(2000) : undefined;
   return FAULTS[scene];
 }
 
@@ -122,7 +122,7 @@ beforeAll(async () => {
   });
   await add('whole', { max_papers: 2000, mailto: 'me@example.org' });
   ran = await run();
-  for (const scene of [...Object.keys(FAULTS), ...Object.keys(MENDS)]) {
+  for (const scene of [...Object.keys(FAULTS), ...Object.keys(RECOVERS_AFTER)]) {
     await add(scene, scene === 'partly' ? { sources: 'arxiv,openalex,europepmc' } : {});
   }
   await add('known', { max_papers: 20 });

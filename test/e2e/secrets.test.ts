@@ -88,9 +88,9 @@ async function run(
   );
   return { ...step, rows: JSON.stringify(rows) };
 }
-/** What of the secret can be seen where nobody should see any of it. */
+/** The parts of the secret that can be seen where none may be. */
 function seen({ log, summary, outputs, rows }: StepResult & { rows: string }, secret = SECRET): string[] {
-  // The runner takes the value of add-mask out of the log; it is how it is told.
+  // The runner removes the value of add-mask itself from the log.
   const places = {
     log: log.replaceAll(/^::add-mask::.*$/gm, ''),
     summary: summary ?? '',
@@ -171,7 +171,7 @@ it('hides a numeric secret as a number too, and no other number', async () => {
   expect(step.rows).toContain('"result":{"others":[1,987654],"account":"***"}');
 });
 
-it('one that is too short to be hidden is told', async () => {
+it('warns about one that is too short to be hidden', async () => {
   const step = await run([{ handler: 'short' }]);
   expect(step.log).toContain('context.secret hides values of 6 characters and more');
 });

@@ -59,7 +59,7 @@ describe('the summary of a run', () => {
     expect(summary).toMatch(
       /last 6 ticks of the schedule .* every 2 h 20 min on average, the longest gap was 6 h 40 min; it asks for one every 5 min/,
     );
-    // Nothing that a run could mend: no annotation on each of them.
+    // A run cannot fix this, so it gets no annotation.
     expect(log).not.toContain('::warning');
     expect(log).toContain('(1 requests)');
     const rows = await project.sql(
@@ -121,7 +121,7 @@ describe('keepalive', () => {
     ],
     ['wrong', { status: 401, body: { message: 'Bad credentials' } }, /HTTP 401: Bad credentials/],
     ['down', { status: 502, body: '<html>' }, /HTTP 502/],
-  ])('%s: is a warning and fails no run; nobody sees the token', async (_, fault, words) => {
+  ])('%s: is a warning without the token, and fails no run', async (_, fault, words) => {
     github.faults.push(fault);
     const { code, log, summary } = await step({ keepalive: 'true', ...token() });
     expect(code).toBe(0);
@@ -144,10 +144,10 @@ describe('doctor', () => {
     github.repository = { private: false, pushed_at: daysAgo(62) };
     const [workflow] = github.workflows;
     if (workflow) workflow.state = 'disabled_inactivity';
-    const { code, ...told } = await step({ command: 'doctor', ...token() });
+    const { code, ...output } = await step({ command: 'doctor', ...token() });
     expect(code).toBe(0);
     // Where a long word may be parted is of no interest here.
-    const summary = told.summary.replaceAll('<wbr>', '');
+    const summary = output.summary.replaceAll('<wbr>', '');
     expect(summary).toMatch(/⚠️&nbsp;Workers \| No worker has been seen for 11 h 40 min/);
     expect(summary).toMatch(/⚠️&nbsp;Ticks \| octo\/consumer: The last 4 ticks/);
     expect(summary).toMatch(/⚠️&nbsp;60 days \| Nothing has been pushed .* 62 days/);
@@ -157,7 +157,7 @@ describe('doctor', () => {
     if (workflow) workflow.state = 'active';
   });
 
-  it('says that nobody ever came although a job is due', async () => {
+  it('says that no worker ever came although a job is due', async () => {
     await project.sql(
       `insert into cloud_jobs (name, job_type, run_at) values ('j', 'custom', now() - interval '7 hours')`,
     );

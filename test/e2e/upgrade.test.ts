@@ -119,7 +119,7 @@ it('lets old workers go on during install.sql, without loss or repetition', {
   // There were jobs left for the old workers, and they do them.
   expect(upgraded).toBeLessThan(570);
   await until(() => done('previous') > upgraded + 30);
-  // The Data API has heard of it: until then a worker of today is told to run install.sql.
+  // The Data API has reloaded its schema; until then a current worker asks to run install.sql.
   await project.reloadSchema();
   // Pasted again, while a worker of today has come beside them.
   const today = start('today', { 'instance-id': 'today', 'linger-minutes': '5' });

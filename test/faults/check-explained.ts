@@ -57,9 +57,9 @@ export function checkExplained(evidence: Evidence, say: Say): void {
 }
 
 const words = (execution: ExecutionRow, behaviour: string, worker: WorkerRecord): string =>
-  `job ${execution.job_id} (${behaviour}) ended ${execution.failure_kind} on ${execution.instance_id} ${JSON.stringify({ ...told(worker), started: execution.started, finished: execution.finished })}: ${execution.error_message?.slice(0, 150)}`;
+  `job ${execution.job_id} (${behaviour}) ended ${execution.failure_kind} on ${execution.instance_id} ${JSON.stringify({ ...facts(worker), started: execution.started, finished: execution.finished })}: ${execution.error_message?.slice(0, 150)}`;
 
-const told = ({ killed, cancelled, pauses, childKills, fullDisk, gaveUp, leftBehind }: WorkerRecord) => ({
+const facts = ({ killed, cancelled, pauses, childKills, fullDisk, gaveUp, leftBehind }: WorkerRecord) => ({
   killed,
   cancelled,
   pauses,

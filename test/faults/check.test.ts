@@ -252,13 +252,13 @@ const planted: readonly (readonly [string, Partial<Evidence>, RegExp])[] = [
     /did not get to the end: e-a/,
   ],
   [
-    'a handler that nobody claimed',
+    'a handler of an unclaimed job',
     { ledger: [...GOOD.ledger, line('start', 'x')] },
     /e-x, which is not known/,
   ],
   ['a lost attempt of a healthy worker', withLost, /not explained: job a .* ended lost/],
   [
-    'an error that nobody planned',
+    'an error outside of the plan',
     { executions: [execution('e-a', 'a', { failure_kind: 'error' }), execution('e-b', 'b')] },
     /ended error on w/,
   ],
@@ -310,7 +310,7 @@ const planted: readonly (readonly [string, Partial<Evidence>, RegExp])[] = [
     /job a was given up after 0 tries, with 1 retries/,
   ],
   [
-    'a job handed back by a worker that nobody stopped',
+    'a job handed back by a worker that was not stopped',
     {
       executions: [
         execution('e-a', 'a', { failure_kind: 'released', error_message: 'The worker' }),
@@ -329,7 +329,7 @@ const planted: readonly (readonly [string, Partial<Evidence>, RegExp])[] = [
     },
     /handed back as not started, but it was: e-a/,
   ],
-  ['a worker that nobody started', { workers: new Map() }, /unknown worker w/],
+  ['a worker that was never started', { workers: new Map() }, /unknown worker w/],
 ];
 
 it.each(planted)('finds %s', (_what, change, words) => {

@@ -93,7 +93,7 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     {
       fn: 'cloud_jobs_claim',
       call: async ({ queue }) => {
-        // What the database knew of workers before this one is told once.
+        // Earlier workers are reported only once.
         const { worker, ...reply } = await queue.claim('w', claim(1, 3));
         return reply;
       },

@@ -250,7 +250,7 @@ function countHandicaps({ jobs, executions }: Evidence, fleet: Fleet, { count }:
     if (failure_kind === 'timeout' && behaviour === 'hang') count('handler that never yields');
     if (failure_kind === 'crashed' && behaviour === 'oom') count('memory exhausted');
     if (failure_kind === 'crashed' && behaviour === 'exit') count('handler that ends its process');
-    if (behaviour === 'reject' && failure_kind !== null) count('handler that throws where nobody looks');
+    if (behaviour === 'reject' && failure_kind !== null) count('handler that rejects without a listener');
     if (FULL_DISK.test(error_message ?? '')) count('disk full for a result');
   }
   for (const { wrongClock } of fleet.all.values()) if (wrongClock) count("worker's clock wrong by hours");

@@ -14,7 +14,7 @@ export type ReplyFate = { readonly kind: 'lose' } | { readonly kind: 'hold'; rea
 
 export interface Wire {
   readonly url: string;
-  /** Makes this fault from now on; `undefined` mends the wire (half-open connections stay dead). */
+  /** Makes this fault from now on; `undefined` repairs the wire (half-open connections stay dead). */
   setFault(fault: WireFault | undefined): Promise<void>;
   /** SQL functions whose call is under way: sent, not answered. */
   calling(): readonly string[];
@@ -24,7 +24,7 @@ export interface Wire {
 /** Told when the call of a SQL function has been sent on; says what becomes of its reply. */
 export type CallListener = (fn: string) => ReplyFate | undefined;
 
-/** A wire between one client and `upstreamPort` on this machine: it can break below HTTP, and tells what is called. */
+/** A wire between one client and `upstreamPort` on this machine: it can break below HTTP, and reports the calls. */
 export async function startWire(upstreamPort: number, onCall: CallListener = () => undefined): Promise<Wire> {
   const sockets = new Set<Socket>();
   const calls = new Map<Socket, string>();

@@ -340,7 +340,7 @@ describe('ignored inputs', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('white space around the key is taken off, and told', () => {
+  test('removes white space around the key with a warning', () => {
     const { connection, warnings } = readInputs(env({ 'supabase-key': `${KEY}\n` }));
     expect(connection.key).toBe(KEY);
     expect(warnings).toEqual([expect.stringContaining('white space')]);

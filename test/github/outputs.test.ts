@@ -51,7 +51,7 @@ test('secrets are hidden, in keys too', () => {
   expect(JSON.stringify(values)).not.toContain('hunter2222');
 });
 
-test('too many executions are cut from the end, and told', () => {
+test('cuts too many executions from the end with a warning', () => {
   const executions = Array.from({ length: 5000 }, (_, n) =>
     execution({ jobId: `job-${n}`, outcome: 'failed', error: `"é\n`.repeat(500) }),
   );
@@ -66,7 +66,7 @@ test('too many executions are cut from the end, and told', () => {
   expect(warnings[0]).toContain(`only the first ${kept.length} of 5000`);
 });
 
-test('a single item that is too large leaves an empty list, told as well', () => {
+test('empties a list whose only item is too large, with a warning', () => {
   const { values, warnings } = encodeOutputs(
     { jobs: ['x'.repeat(OUTPUT_LIMIT)], stats: 'y'.repeat(OUTPUT_LIMIT) },
     same,

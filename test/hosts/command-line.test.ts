@@ -115,7 +115,7 @@ it('puts schedules in words, with the next three times and delays', async () => 
   await project.sql('delete from cloud_jobs where job_id = $1', [id]);
 });
 
-it('plans workers, and tells of a silence and of calls that woke nobody', async () => {
+it('plans workers, and reports silence and calls without effect', async () => {
   await project.sql('truncate cloud_jobs, cloud_job_workers cascade');
   await project.sql(`select cloud_jobs_create('j', 'maintenance') from generate_series(1, 3)`);
   expect((await run('plan', '--jobs-per-worker', '2')).out).toMatch(
@@ -136,7 +136,7 @@ it('plans workers, and tells of a silence and of calls that woke nobody', async 
   expect((await run('doctor')).out).toMatch(/warn {2}Wake on work: octo\/consumer/);
 });
 
-it('tells what is wrong, with exit code 1', async () => {
+it('reports mistakes with exit code 1', async () => {
   const wrong = await run('create', '--name', 'x', '--job-type', 'papers');
   expect(wrong.code).toBe(1);
   expect(wrong.err).toMatch(/--job-type.*paper_fetch/s);

@@ -24,7 +24,7 @@ const run = (crash: string): string =>
 describe('a worker whose process would end', () => {
   it.each([
     ['by an error in a callback', "setImmediate(() => { throw new Error('boom'); });"],
-    ['by a promise that nobody handles', "Promise.reject(new Error('boom'));"],
+    ['by an unhandled rejection', "Promise.reject(new Error('boom'));"],
     [
       'by an event without a listener',
       "import('node:events').then(({ EventEmitter }) => new EventEmitter().emit('error', new Error('boom')));",

@@ -112,7 +112,7 @@ describe('a function URL of AWS Lambda', () => {
     expect(await call({ requestContext: { http }, headers: signed(body, ''), body })).toEqual(refused);
   });
 
-  it('lets schedules in, and whoever AWS has authorised', async () => {
+  it('accepts schedules and callers that AWS has authorised', async () => {
     expect(await call({ source: 'aws.scheduler' })).toMatchObject({ claimed: 0 });
     expect(await call({ requestContext: { http, authorizer: { iam: {} } } })).toMatchObject({ claimed: 0 });
   });

@@ -91,7 +91,7 @@ describe('try', () => {
     expect(python.code).toBe(1);
   });
 
-  it('tells a snooze from a discard', async () => {
+  it('distinguishes a snooze from a discard', async () => {
     expect(await run('later')).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^Outcome: snooze, due again in 5 min; .*[\s\S]*Reason: throttled/),

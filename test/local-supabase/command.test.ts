@@ -67,7 +67,7 @@ describe('in the foreground', () => {
     await expectNothingLeft(family, line.url);
   });
 
-  it('takes a second signal while it stops for the same wish', async () => {
+  it('ignores a second signal while it stops', async () => {
     const command = start(['--no-install']);
     const { url } = await command.ready;
     const family = await familyOf(command.pid);

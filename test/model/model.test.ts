@@ -40,7 +40,7 @@ describe('without one guard the search finds the harm', () => {
 
   it('without any way on, a job that is stuck is found', () => {
     const world = firstWorld(1, 1, 1, 1);
-    // No worker will ever look at it: its lock never expires and nobody holds it.
+    // No worker will ever look at it: its lock never expires, and no worker holds it.
     Object.assign(world.queue.jobs[0] ?? {}, { status: 'locked', holder: 99, lockUntil: 0 });
     world.queue.executions.set(99, { job: 0, worker: 7, request: 98, status: 'running', kind: null });
     expect(search(world, ALL_GUARDS).wrong?.what).toBe('a job can never be done with from here');

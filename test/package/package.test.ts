@@ -43,7 +43,7 @@ const checker = (name: string, ...args: string[]) => {
     env,
     encoding: 'utf8',
   });
-  return { status, told: `${stdout}${stderr}` };
+  return { status, output: `${stdout}${stderr}` };
 };
 
 let packed: Workspace;
@@ -75,15 +75,15 @@ afterAll(async () => {
 
 describe('the packed package', () => {
   it('has nothing to say against it, asked publint', () => {
-    const { status, told } = checker('publint', '--strict', tarball);
-    expect(told).toMatch(/All good/);
+    const { status, output } = checker('publint', '--strict', tarball);
+    expect(output).toMatch(/All good/);
     expect(status).toBe(0);
   });
 
   it('has types that resolve in every ES module, says arethetypeswrong', () => {
-    const { status, told } = checker('attw', '--profile', 'esm-only', '--no-color', tarball);
-    expect(told.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
-    expect(status, told).toBe(0);
+    const { status, output } = checker('attw', '--profile', 'esm-only', '--no-color', tarball);
+    expect(output.match(/node16 \(from ESM\): 🟢 \(ESM\)/g)).toHaveLength(4);
+    expect(status, output).toBe(0);
   });
 
   it('has what it needs and nothing of the action or the tests', () => {

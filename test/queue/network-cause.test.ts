@@ -23,7 +23,7 @@ it.each([
   ['ERR_TLS_CERT_ALTNAME_INVALID', /for another host name/],
   ['EPROTO', /TLS failed/],
   ['ERR_SSL_WRONG_VERSION_NUMBER', /TLS failed/],
-])('%s is told in words', (code, words) => {
+])('%s is put in words', (code, words) => {
   expect(networkCause('db.example', said(code))).toMatch(words);
 });
 

@@ -156,7 +156,7 @@ describe('a recurring job written by plain SQL', () => {
 });
 
 describe('an execution of a recurring job', () => {
-  it('tells the occurrence that it stands for, in every attempt at it', async () => {
+  it('gives every attempt the occurrence that it is for', async () => {
     const { job_id } = await insert('schedule', "'@hourly'");
     await project.setClock(NOON + 63 * MINUTE);
     const first = await claim();

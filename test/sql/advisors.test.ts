@@ -12,7 +12,7 @@ const API_ROLES = `unnest(array['anon', 'authenticated']) as role`;
  * What Supabase's database advisors look for (the number is theirs: database-linter in its docs), and rules of our own.
  * Each query gives the offenders. Left out are those about other things than a schema: 0012 (sign-ins), 0022 (versions of
  * extensions), 0025 (storage); and 0005 (unused index) and 0020 (bloat), which need a history: test/sql/flat-cost.test.ts
- * shows which index serves the claim. 0008, a hint that a table without a policy lets nobody in, is about what is meant
+ * shows which index serves the claim. 0008 hints that a table without a policy lets nobody in, which is intended
  * here: a test of its own says which tables.
  */
 const RULES: readonly (readonly [rule: string, offenders: string])[] = [

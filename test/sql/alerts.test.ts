@@ -48,7 +48,7 @@ function watched() {
 }
 
 describe('the outbox', () => {
-  it('stays empty while nobody wants alerts', async () => {
+  it('stays empty without a subscription to alerts', async () => {
     const { fail, outbox } = watched();
     await fail('a');
     expect(await outbox()).toEqual([]);
@@ -134,7 +134,7 @@ describe('taking alerts', () => {
     ]);
   });
 
-  it('hands the same to the same worker again, and nothing to another until the lease has passed', async () => {
+  it('hands an alert to one worker until its lease has passed', async () => {
     const { channel, take, fail } = watched();
     await take();
     await fail('a');
@@ -200,7 +200,7 @@ describe('taking alerts', () => {
     expect(await sendAll(hold)).toMatchObject([{ action: 'recovered' }]);
   });
 
-  it('refuses a queue that the key may not use, and arguments that cannot be used', async () => {
+  it('refuses a queue outside of the key, and unusable arguments', async () => {
     const { take } = watched();
     for (const more of [
       { instance_id_param: '' },

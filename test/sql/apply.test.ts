@@ -35,7 +35,7 @@ it('a config is kept as it is, nulls and all', async () => {
 });
 
 describe('a job that runs', () => {
-  it('and that a person disabled: the wish outlives a change of the file', async () => {
+  it('and keeps a job disabled that a person disabled', async () => {
     const [job] = (await apply(item('a'))).jobs;
     await due();
     const { execution_id } = await queue().take('w');
@@ -121,7 +121,7 @@ describe('a job of another source', () => {
     ]);
   });
 
-  it('is free if nobody owns it', async () => {
+  it('is free if no source owns it', async () => {
     await queue().addOne({ unique_key: 'a', schedule: '@daily' });
     await from(SOURCE);
     expect(await project.sql('select distinct source from cloud_jobs')).toEqual([{ source: SOURCE }]);

@@ -82,7 +82,7 @@ describe('enqueue > depends_on', () => {
     expect(claim?.jobs.map(({ job_id }) => job_id)).toEqual([job.b]);
   });
 
-  it('releases children in the order of their ids, and not before their own time', async () => {
+  it('releases children in the order of their ids, at their own time', async () => {
     const g = graph();
     const [, ...children] = await g.add(
       { ref: 'a' },
@@ -164,7 +164,7 @@ describe('enqueue > depends_on', () => {
       [{ ref: 'a' }, { depends_on: ['a'], on_parent_failure: 'retry' }],
       /on_parent_failure that is not/,
     ],
-    ['nobody with a policy', [{ on_parent_failure: 'run' }], /on_parent_failure without depends_on/],
+    ['a policy without dependencies', [{ on_parent_failure: 'run' }], /on_parent_failure without depends_on/],
     [
       'two jobs of one ref',
       [{ ref: 'a' }, { ref: 'a' }, { depends_on: ['a'] }],
@@ -267,7 +267,7 @@ describe('a parent that fails', () => {
     expect(await g.run()).toBe(job.b);
   });
 
-  it('cancels a thousand generations in one call, and the rest with the next claim', async () => {
+  it('cancels a thousand generations in a call, the rest with a claim', async () => {
     const g = graph();
     const names = Array.from({ length: 1200 }, (_, n) => `n${n}`);
     const items = names.map((name, n) => ({
@@ -302,7 +302,7 @@ describe('a job that waits for parents', () => {
     expect(await g.due()).toEqual([job.b]);
   });
 
-  it('waits on when it is disabled and enabled again, and starts when its parents are done', async () => {
+  it('still waits for its parents after it was disabled and enabled', async () => {
     const g = graph();
     const job = await g.chart({ a: [], b: ['a'] });
     await g.verb('disable', job.b ?? '');

@@ -115,7 +115,7 @@ export async function callEverything(project: TestProject, key: string, everyWay
   return answers;
 }
 
-/** What the description of the API, at its root, tells a key of: tables and functions as `callEverything` calls them. */
+/** What the description of the API, at its root, lists for a key: tables and functions, named as `callEverything` names them. */
 export async function listedTo(project: TestProject, key: string): Promise<string[]> {
   const reply = await fetch(`${project.url}/rest/v1/`, { headers: headersOf(project, key) });
   const { paths = {} } = (await reply.json()) as { readonly paths?: Readonly<Record<string, unknown>> };
@@ -124,7 +124,7 @@ export async function listedTo(project: TestProject, key: string): Promise<strin
     .map((path) => (path.startsWith('/rpc/') ? `call ${path.slice(5)}` : `read ${path.slice(1)}`));
 }
 
-/** A role that a project may have for other ends. The cluster keeps it; two files may make it at the same moment. */
+/** A role that a project may have for other purposes. The cluster keeps it; two files may make it at the same moment. */
 export const OTHER_ROLE = 'some_other_app';
 
 /** Roles belong to the whole cluster, which other test files change at the same time. */
@@ -197,7 +197,7 @@ export async function expectClosed(project: TestProject, exceptFor: RegExp = /^$
   const allowed = (role: string) => (role === 'anon' || role === 'authenticated' ? exceptFor : /^$/);
   const seen = new Set<string>();
   for (const { role, key } of await callersWithoutRights(project)) {
-    // Another key of the same role comes as far by the same ways.
+    // Another key of the same role reaches the same.
     const open = await openTo(project, key, !seen.has(role));
     seen.add(role);
     expect(

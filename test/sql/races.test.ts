@@ -425,7 +425,7 @@ describe('a finish and', () => {
 });
 
 describe('a heartbeat and', () => {
-  it('an expiry that is under way: the worker is told to stop', async () => {
+  it('an expiry under way: the worker learns to stop', async () => {
     const job_id = await queue().addOne();
     const { execution_id } = await queue().take('w');
     await queue().expire(job_id);
@@ -498,7 +498,7 @@ describe('two batches with the same unique key at once', () => {
     expect(await project.sql('select from cloud_jobs')).toHaveLength(3);
   });
 
-  it('the same job id at once: one job, and both are told that it is theirs', async () => {
+  it('the same job id at once: adds one job, and reports it to both', async () => {
     const job_id = randomUUID();
     const [a, b] = await whileOpen(
       (one) => enqueue(one, { job_id }),

@@ -277,7 +277,7 @@ describe('an enqueue key', () => {
     });
   });
 
-  it('is told what is wrong with a job, as any caller', async () => {
+  it('gets the same messages about a wrong job as any caller', async () => {
     await expect(add(enqueuer('default'), { name: '', job_type: 'custom' })).rejects.toThrow('has no name');
   });
 });

@@ -494,7 +494,7 @@ describe('when GitHub does not do it', () => {
     expect(github.requests).toHaveLength(1);
   });
 
-  it('without a token it asks nobody and says so', async () => {
+  it('calls nothing without a token, and says so', async () => {
     await project.sql('truncate vault.secrets');
     await add('due');
     await minute();

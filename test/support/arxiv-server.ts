@@ -75,7 +75,7 @@ export const errorFeed =
   (_request, response) =>
     sendFeed(response, status, renderErrorFeed(message, new Date()));
 
-/** A feed without entries that still tells of `total` papers. */
+/** A feed without entries that still counts `total` papers. */
 export const emptyPage =
   (total: number): Fault =>
   (request, response) =>

@@ -3,7 +3,7 @@ import { type Postgres, startPostgres } from '../../local-supabase/postgres.ts';
 import { prepareDatabase, readInstallSql } from '../../local-supabase/project.ts';
 import type { GrantRegime } from '../../local-supabase/roles.ts';
 
-/** What the test files are told about the one Postgres of the run. */
+/** What the test files get to know about the one Postgres of the run. */
 export interface TestStack {
   readonly adminUrl: string;
   /** Why `sql/install.sql` could not be applied; only tests that need it fail by that. */

@@ -93,7 +93,7 @@ export async function familyOf(pid: number): Promise<number[]> {
   return family;
 }
 
-/** Those of `pids` that are still running. A dead process that nobody has collected does not count. */
+/** Those of `pids` that are still running. A zombie does not count. */
 export async function stillRunning(pids: readonly number[]): Promise<number[]> {
   return (await processes()).filter(({ pid, zombie }) => !zombie && pids.includes(pid)).map(({ pid }) => pid);
 }

@@ -16,7 +16,7 @@ describe('format', () => {
     [200_000, '2 days'],
   ])('%d s is %s', (seconds, wanted) => expect(duration(seconds)).toBe(wanted));
 
-  it('tells moments from now', () => {
+  it('puts moments relative to now', () => {
     expect(moment('2026-01-31T12:04:00+00:00', NOW)).toBe('in 4 min (12:04 UTC)');
     expect(moment('2026-01-31T10:00:00+01:00', NOW)).toBe('3 h ago (09:00 UTC)');
     expect(moment('2026-02-01T12:00:00Z', NOW)).toBe('in 24 h (2026-02-01 12:00 UTC)');

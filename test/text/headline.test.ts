@@ -43,7 +43,7 @@ describe('headline of an error', () => {
       "thread 'main' panicked at src/main.rs:4:5:\nnote: run with RUST_BACKTRACE=1",
       "thread 'main' panicked at src/main.rs:4:5:",
     ],
-  ])('of a program is the line that tells most: %j', (printed, wanted) => {
+  ])('of a program is the most informative line: %j', (printed, wanted) => {
     expect(headline(ended(printed))).toBe(wanted);
   });
 

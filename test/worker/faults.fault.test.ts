@@ -103,7 +103,7 @@ describe('a worker that is stopped', () => {
     });
     try {
       const { report, stop } = workerOn(q.queue, async () => done);
-      await until(async () => finishes > 0, 'the end to be told');
+      await until(async () => finishes > 0, 'the end to be reported');
       stop();
       await new Promise((resolve) => setTimeout(resolve, 1_700));
       stopped = true;

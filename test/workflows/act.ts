@@ -28,7 +28,7 @@ export interface RunOptions {
   readonly fork?: boolean;
 }
 
-/** An event as GitHub tells it to a workflow. */
+/** An event as GitHub passes it to a workflow. */
 export type Event =
   | { readonly name: 'schedule' }
   | { readonly name: 'repository_dispatch'; readonly action: string }

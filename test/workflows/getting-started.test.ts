@@ -39,7 +39,7 @@ function terminal(script: string, cwd: string, detached = false): ChildProcess {
   });
 }
 
-async function told(child: ChildProcess): Promise<{ code: number | null; text: string }> {
+async function output(child: ChildProcess): Promise<{ code: number | null; text: string }> {
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (data: string) => {
@@ -76,7 +76,7 @@ it('shows the workflow of the README and the handler of its own first part', () 
 
 it('its commands, as they stand, run a job of a new repository', { timeout: 600_000 }, async () => {
   stack = terminal(stackCommands, clone.folder, true);
-  const stackEnd = told(stack);
+  const stackEnd = output(stack);
   const secrets = join(home, 'my-app/.secrets');
   await Promise.race([
     expect.poll(() => existsSync(secrets), { timeout: 300_000, interval: 250 }).toBe(true),
@@ -85,7 +85,7 @@ it('its commands, as they stand, run a job of a new repository', { timeout: 600_
     }),
   ]);
 
-  const { code, text } = await told(terminal(commands.join('\n'), home));
+  const { code, text } = await output(terminal(commands.join('\n'), home));
 
   expect(code, text).toBe(0);
   expect(text).toContain('Hello world, this is attempt 1');

@@ -1,4 +1,4 @@
-// Takes `seconds` by the clock of the simulated month: whoever moves that clock answers when they are over.
+// Takes `seconds` by the clock of the simulated month: the server that moves that clock answers when they are over.
 export default async ({ seconds, clock }, { job, signal }) => {
   const reply = await fetch(clock, {
     method: 'POST',

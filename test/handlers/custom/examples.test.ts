@@ -68,7 +68,7 @@ describe('TypeScript: rate-alert', () => {
     expect(lines).toEqual(['warning 1 EUR is 1.25 USD, above 1.2']);
   });
 
-  test('discards an unknown currency, throws what a retry may mend', async () => {
+  test('discards an unknown currency, and throws what a retry may fix', async () => {
     const api = await serve({ '/down': [503, ''] });
     expect((await open().run({ ...config, api })).outcome).toEqual({
       outcome: 'discard',

@@ -308,7 +308,7 @@ describe('progress and output', () => {
     ]);
   });
 
-  test('a line that is no progress is told once', async () => {
+  test('reports a line that is no progress once', async () => {
     const folder = folderOf(
       sh(`echo soon >> "$CLOUD_JOBS_PROGRESS"
         while [ ! -e "$(dirname "$0")/go" ]; do sleep 0.02; done
@@ -348,7 +348,7 @@ describe('progress and output', () => {
     );
     const { lines, secrets } = await run({ handler: 'it' });
     expect(secrets).toEqual(['hush']);
-    // Other commands of the runner are passed on as text: whoever prints the log disarms them.
+    // Other commands of the runner are passed on as text, and disarmed where the log is printed.
     expect(lines).toEqual(['secret hush', 'out now hush', 'out ::set-output name=a::b']);
   });
 

@@ -160,7 +160,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Whether a process lives; a zombie that nobody has reaped yet does not. */
+/** Whether a process is alive; a zombie is not. */
 export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);

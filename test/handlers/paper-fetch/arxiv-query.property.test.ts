@@ -103,7 +103,7 @@ describe('arxivSearchQuery', () => {
 
 describe('rewrittenQuery', () => {
   const title = (text: string) => `arXiv Query: search_query=${text}&id_list=&start=0&max_results=10`;
-  it('tells a rewritten field', () => {
+  it('recognises a rewritten field', () => {
     expect(rewrittenQuery('badfield:xyz', title('all:badfield:xyz'))).toBe('all:badfield:xyz');
   });
   it.each([

@@ -101,7 +101,7 @@ describe('readArxivFeed', () => {
     expect(papersOf(feedOf([], 0))).toMatchObject({ papers: [], totalResults: 0 });
   });
 
-  it('tells an error feed from papers', () => {
+  it('distinguishes an error feed from papers', () => {
     expect(readArxivFeed(renderErrorFeed('start must be an integer', now))).toEqual({
       kind: 'error',
       message: 'start must be an integer',

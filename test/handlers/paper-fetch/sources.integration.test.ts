@@ -86,7 +86,7 @@ describe('OpenAlex', () => {
     ]);
   });
 
-  it('needs a key: without one the job is discarded and told what to set', async () => {
+  it('discards a job without a key, and names the variable to set', async () => {
     const { outcome, openAlex } = await runOnce({ config, deps: { openAlexKey: '' } });
     expect(outcome).toMatchObject({ outcome: 'discard' });
     expect(outcome.outcome === 'discard' && outcome.reason).toMatch(

@@ -29,7 +29,7 @@ ${page.papers.map(renderEntry).join('\n')}
 `;
 }
 
-/** What arXiv sends in place of papers when it refuses a request: a feed with one entry that tells why. */
+/** What arXiv sends in place of papers when it refuses a request: a feed with one entry that gives the reason. */
 export function renderErrorFeed(message: string, now: Date): string {
   return `${HEAD}
   <id>https://arxiv.org/api/stand-in-error</id>

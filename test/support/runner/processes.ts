@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export const TRACKING_NAME = 'RUNNER_TRACKING_ID';
 
 /**
- * The living processes of a step: those that carry its tracking id. Only Linux tells the environment of a process by
+ * The living processes of a step: those that carry its tracking id. Only Linux shows the environment of a process by
  * file; elsewhere none is found.
  */
 export function trackedProcesses(trackingId: string): number[] {

@@ -150,7 +150,7 @@ export function sqlReference(catalog: Catalog, comments: Comments): string {
     ]),
     '## Tables',
     '',
-    'Row level security is on and has no policy: nobody but the owner and `service_role` sees a row. Write to them by the',
+    'Row level security is on and has no policy: only the owner and `service_role` see a row. Write to them by the',
     'functions; a plain `insert into cloud_jobs (name, job_type, config)` works as well.',
     '',
     ...TABLES.flatMap((table) => tablePart(table, catalog, comments)),
