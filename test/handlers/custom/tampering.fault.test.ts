@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/queue/types.ts';
-import { openHandlers } from './harness.ts';
+import { lives, openHandlers } from './harness.ts';
 
 const FILES = {
   'pid.mjs': 'export default () => process.pid;',
@@ -80,16 +80,12 @@ describe('handler that tampers with its process', () => {
     ['output that is ended', 'process.stdout.end()'],
     ['many open files', 'for (let i = 0; i < 100; i++) fs.openSync("/dev/null")'],
     ['a server that listens', 'await new Promise((resolve) => net.createServer().listen(0, resolve))'],
-    [
-      'memory',
-      'globalThis.keep = Buffer.alloc(600 * 1024 * 1024, 1); delete globalThis.keep; import.meta.keep = 1',
-    ],
   ])('%s: its result counts and no other job meets it', async (name, body) => {
     const { run } = open(body);
     const first = await pidOf(run);
     expect((await run({ handler: 'it' })).outcome).toEqual({ outcome: 'success', result: 'done' });
     // Corked output is let go, which leaves nothing behind.
-    if (name !== 'output that is corked' && name !== 'memory') expect(await pidOf(run)).not.toBe(first);
+    if (name !== 'output that is corked') expect(await pidOf(run)).not.toBe(first);
     await expectNextIsWell(run);
   });
 
@@ -200,5 +196,35 @@ describe('context.secret', () => {
     expect(outcome).toMatchObject({ outcome: 'success' });
     expect(secrets).toHaveLength(20_000);
     expect(new Set(secrets).size).toBe(20_000);
+  });
+});
+
+describe('handler that keeps memory', () => {
+  const keep = (what: string) => `const kept = [];
+    export default ({ mb }) => { if (mb > 0) kept.push(${what}); return { pid: process.pid, kept: kept.length }; };`;
+
+  it.each([
+    [
+      'objects of more than half its heap',
+      'Array.from({ length: mb * 128 }, (_, n) => new Array(1024).fill(n))',
+      350,
+      { memoryMb: 400 },
+    ],
+    ['buffers of more than 512 MiB', 'Buffer.alloc(mb * 1024 * 1024, 1)', 560, {}],
+  ])('%s: its process ends, and the next job has a new one', async (_, what, mb, options) => {
+    const { run } = openHandlers({ 'keep.mjs': keep(what) }, options);
+    const job = async (size: number) => {
+      const { outcome } = await run({ handler: 'keep', mb: size });
+      if (outcome.outcome !== 'success') throw new Error(JSON.stringify(outcome));
+      return outcome.result as { pid: number; kept: number };
+    };
+    const first = await job(0);
+    // A little is fine.
+    expect(await job(1)).toEqual({ pid: first.pid, kept: 1 });
+    expect(await job(mb)).toEqual({ pid: first.pid, kept: 2 });
+    const next = await job(0);
+    expect(next.pid).not.toBe(first.pid);
+    expect(next.kept).toBe(0);
+    await expect.poll(() => lives(first.pid), { timeout: 20_000 }).toBe(false);
   });
 });
