@@ -10,6 +10,7 @@ const TABLES = [
   'jobs',
   'job-checks',
   'dependencies',
+  'steps',
   'executions',
   'indexes',
   'workers',

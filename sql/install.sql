@@ -378,6 +378,80 @@ create or replace trigger cloud_jobs_parents_ended
   when (current_setting('cloud_jobs.parents', true) = 'ended')
   execute function public.cloud_jobs_parents_ended();
 
+-- ==== tables/steps ==============================================================================
+
+-- Durable steps of handlers: named parts of an attempt whose results outlive it, and the events that handlers wait for.
+--
+-- A step belongs to one occurrence of a job. A later attempt at that occurrence gets the result and does not run the step again.
+create table if not exists public.cloud_job_steps (
+  job_id           text not null references public.cloud_jobs (job_id) on delete cascade,
+  occurrence       integer not null,
+  name             text not null check (length(name) between 1 and 200),
+  -- step: a function that ran. sleep: a pause. event: what the handler waits for; an approval is one.
+  kind             text not null default 'step' check (kind in ('step', 'sleep', 'event')),
+  -- The order in which the steps of the occurrence began.
+  position         integer not null,
+  -- The attempt that stored it.
+  execution_id     text,
+  result           jsonb,
+  started_at       timestamptz not null default now(),
+  -- Null while a sleep or the wait for an event goes on.
+  finished_at      timestamptz,
+  duration_seconds real,
+  -- When a sleep ends, or when the wait for an event is given up.
+  until            timestamptz,
+  -- For people: what an approval is about.
+  details          jsonb,
+  primary key (job_id, occurrence, name)
+);
+alter table public.cloud_job_steps enable row level security;
+
+-- Events that were sent to jobs. One that comes before the job waits for it is kept for it.
+create table if not exists public.cloud_job_signals (
+  job_id    text not null references public.cloud_jobs (job_id) on delete cascade,
+  name      text not null check (length(name) between 1 and 200),
+  -- Names the event: sent twice, it counts once.
+  signal_id text not null check (length(signal_id) between 1 and 200),
+  payload   jsonb,
+  sent_at   timestamptz not null default now(),
+  -- The occurrence of the job that took the event. Null: none yet.
+  taken_by  integer,
+  primary key (job_id, name, signal_id)
+);
+alter table public.cloud_job_signals enable row level security;
+
+alter table public.cloud_jobs
+  -- True if the job has rows in cloud_job_steps.
+  add column if not exists has_steps boolean;
+
+-- Makes a job due now that ends its attempt to wait for an event, if the event came in the meantime.
+create or replace function public.cloud_jobs_wait_for_event()
+returns trigger
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  if exists (
+    select from public.cloud_job_steps s
+    join public.cloud_job_signals e on e.job_id = s.job_id and e.name = s.name and e.taken_by is null
+    where s.job_id = new.job_id and s.occurrence = new.occurrence and s.kind = 'event' and s.finished_at is null)
+  then
+    new.run_at := now();
+  end if;
+  return new;
+end
+$$;
+
+create or replace trigger cloud_jobs_wait_for_event
+  before update of status on public.cloud_jobs
+  for each row
+  when (new.has_steps and old.status = 'locked' and new.status = 'waiting' and new.run_at > now()
+    -- A retry has its backoff.
+    and new.current_retries is not distinct from old.current_retries)
+  execute function public.cloud_jobs_wait_for_event();
+
 -- ==== tables/executions =========================================================================
 
 -- The executions: one row for each attempt at a job, written when the attempt ends or by its first heartbeat.
@@ -2360,7 +2434,8 @@ begin
       -- A plain write may store infinity, which clients cannot read. A row of the first schema may have no created_at.
       greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
         as scheduled_for,
-      j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents, greatest(least(j.run_at, latest), earliest) as run_at,
+      j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents,
+      coalesce(j.has_steps, false) as has_steps, greatest(least(j.run_at, latest), earliest) as run_at,
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
@@ -2948,7 +3023,7 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'papers', 'cloud_jobs_paper_queries',
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_job_steps', 'cloud_job_signals', 'papers', 'cloud_jobs_paper_queries',
         'cloud_jobs_alert_channels', 'cloud_jobs_alert_outbox', 'cloud_jobs_alert_subjects',
         'job_statistics')
   ),
@@ -5657,6 +5732,7 @@ $$;
 -- ==== functions/retry ===========================================================================
 
 -- Runs a finished job again: it is waiting and due now, with retries, error and timestamps reset.
+-- A failed job keeps the results of its finished steps; one that succeeded begins anew.
 --
 -- A waiting job becomes due now. Locks the job row. A repeat changes nothing while the job is due.
 create or replace function public.cloud_jobs_retry(job_id_param text)
@@ -5704,6 +5780,9 @@ begin
       last_execution = null, cancel_requested_at = null, key_passed = false,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
+    if job.has_steps and job.status = 'failed' then
+      perform public.cloud_jobs_keep_steps(job_id_param, job.occurrence);
+    end if;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
       'A job with the same unique key was enqueued at this moment.');
@@ -6012,7 +6091,7 @@ $$;
 
 -- One job with its config and its newest executions.
 --
--- Reply: {"v", "now", "job", "executions", "family"}. family: see cloud_jobs_family; null if the job depends on none and none on it. job is null if there is none with this id. Changes nothing.
+-- Reply: {"v", "now", "job", "executions", "family", "steps"}. steps: those of the current occurrence, or null. family: see cloud_jobs_family; null if the job depends on none and none on it. job is null if there is none with this id. Changes nothing.
 create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
 returns jsonb
 language sql
@@ -6022,6 +6101,8 @@ as $$
   select jsonb_build_object('v', 1, 'now', now(),
     'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
       from public.cloud_jobs j where j.job_id = job_id_param),
+    'steps', (select public.cloud_jobs_steps(j.job_id, j.occurrence) from public.cloud_jobs j
+      where j.job_id = job_id_param and j.has_steps),
     'family', (select public.cloud_jobs_family(j.job_id) from public.cloud_jobs j
       where j.job_id = job_id_param and (j.has_parents or j.has_children)),
     'executions', coalesce((
@@ -6048,6 +6129,64 @@ as $$
         order by started_at desc
         limit least(greatest(coalesce(limit_param, 10), 1), 200)
       ) e), '[]'::jsonb))
+$$;
+
+-- ==== functions/signal ==========================================================================
+
+-- Sends an event to a job: select cloud_jobs_signal('the job id', 'paid', '{"amount": 12}').
+--
+-- job: a job id, or the unique key of an unfinished job. name: what the handler waits for. A job that waits for it is due now; one
+-- that does not wait yet gets the event when it does. signal_id names the event: sent twice with the same id, it counts once.
+-- Without one, each call is an event of its own.
+--
+-- Reply: {"v", "job_id", "status", "applied", "changed", "reason"}. Locks the job row. At most 1,000 events of a name, and 64 KiB each.
+create or replace function public.cloud_jobs_signal(
+  job_param text, name_param text, payload_param jsonb default null, signal_id_param text default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  waiting boolean;
+begin
+  perform public.cloud_jobs_check_step(name_param, null);
+  if octet_length(payload_param::text) > 65536 or length(signal_id_param) > 200 or signal_id_param = '' then
+    perform public.cloud_jobs_refuse(413, 'The event is too large, or its id is empty or longer than 200 characters.', 'At most 64 KiB of payload.');
+  end if;
+  select * into job from public.cloud_jobs j where j.job_id = job_param for update;
+  if not found then
+    begin
+      select * into strict job from public.cloud_jobs j
+      where j.unique_key = job_param and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null for update;
+    exception
+      when no_data_found then
+        return public.cloud_jobs_answer(job_param, null, false, false, 'There is no job with this id, and no unfinished one with this unique key.');
+      when too_many_rows then
+        return public.cloud_jobs_answer(job_param, null, false, false, 'Jobs of several queues have this unique key. Name the job by its id.');
+    end;
+  end if;
+  if job.status in ('success', 'failed') and job.finished_at is not null then
+    return public.cloud_jobs_answer(job.job_id, job.status, false, false, 'It has finished, so it waits for nothing.');
+  end if;
+  if (select count(*) from public.cloud_job_signals e where e.job_id = job.job_id and e.name = name_param) >= 1000 then
+    perform public.cloud_jobs_refuse(413, format('The job has 1000 events of the name %s already.', to_json(left(name_param, 80))), 'Send no more.');
+  end if;
+  insert into public.cloud_job_signals (job_id, name, signal_id, payload, sent_at)
+  values (job.job_id, name_param, coalesce(signal_id_param, public.cloud_jobs_new_id()), payload_param, clock_timestamp())
+  on conflict do nothing;
+  if not found then
+    return public.cloud_jobs_answer(job.job_id, job.status, true, false, 'This event was sent before.');
+  end if;
+  waiting := exists (
+    select from public.cloud_job_steps s
+    where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param and s.kind = 'event' and s.finished_at is null);
+  if waiting and job.status = 'waiting' and job.run_at > now() then
+    update public.cloud_jobs set run_at = now() where job_id = job.job_id;
+  end if;
+  return public.cloud_jobs_answer(job.job_id, job.status, true, true, case
+    when waiting then null else 'It does not wait for this event yet: it gets it when it does.' end);
+end
 $$;
 
 -- ==== functions/skip-missed =====================================================================
@@ -6264,6 +6403,240 @@ as $$
         'p95_seconds', percentile_cont(0.95) within group (order by duration_seconds) filter (where status = 'success'))
       from recent))
   from job
+$$;
+
+-- ==== functions/step ============================================================================
+
+-- Refuses a call about a step whose name or result cannot be stored.
+create or replace function public.cloud_jobs_check_step(name_param text, result_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if coalesce(btrim(name_param), '') = '' or length(name_param) > 200 then
+    perform public.cloud_jobs_refuse(400, 'The name of a step is empty or longer than 200 characters.', 'Give each step a short name.');
+  elsif octet_length(result_param::text) > 262144 then
+    perform public.cloud_jobs_refuse(413, format('The result of the step %s is too large.', to_json(left(name_param, 80))),
+      'At most 256 KiB. Store it elsewhere, and return where.');
+  end if;
+end
+$$;
+
+-- Locks the job of a running attempt and returns it; no row if the execution no longer holds the lock.
+create or replace function public.cloud_jobs_hold(instance_id_param text, job_id_param text, execution_id_param text)
+returns setof public.cloud_jobs
+language sql
+set search_path = ''
+as $$
+  select j.* from public.cloud_jobs j
+  where j.job_id = job_id_param and j.status = 'locked' and j.locked_execution_id = execution_id_param
+    and j.locked_by = instance_id_param
+  for update
+$$;
+
+-- Stores the result of a step of a running attempt.
+--
+-- Reply: {"v", "held", "result"}. held is false if the execution no longer holds the lock: nothing is stored, and the handler must
+-- stop. result is what is stored now; a step that is stored already keeps its result, so a repeat changes nothing. At most
+-- 1,000 steps in an occurrence. Locks the job row.
+create or replace function public.cloud_jobs_step(
+  instance_id_param text, job_id_param text, execution_id_param text, name_param text, result_param jsonb default null,
+  duration_seconds_param double precision default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  stored jsonb;
+begin
+  perform public.cloud_jobs_check_step(name_param, result_param);
+  select * into job from public.cloud_jobs_hold(instance_id_param, job_id_param, execution_id_param);
+  if not found then
+    return '{"v": 1, "held": false, "result": null}';
+  end if;
+  insert into public.cloud_job_steps (job_id, occurrence, name, position, execution_id, result, started_at, finished_at, duration_seconds)
+  values (job.job_id, job.occurrence, name_param, public.cloud_jobs_next_step(job.job_id, job.occurrence), execution_id_param, result_param,
+    clock_timestamp() - make_interval(secs => greatest(coalesce(duration_seconds_param, 0), 0)), clock_timestamp(), duration_seconds_param)
+  on conflict (job_id, occurrence, name) do nothing;
+  update public.cloud_jobs set has_steps = true where job_id = job.job_id and has_steps is not true;
+  select s.result into stored from public.cloud_job_steps s
+  where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param;
+  return jsonb_build_object('v', 1, 'held', true, 'result', stored);
+end
+$$;
+
+-- The position of a new step.
+create or replace function public.cloud_jobs_next_step(job_id_param text, occurrence_param integer)
+returns integer
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  place constant integer := (
+    select coalesce(max(s.position), 0) + 1 from public.cloud_job_steps s
+    where s.job_id = job_id_param and s.occurrence = occurrence_param);
+begin
+  if place > 1000 then
+    perform public.cloud_jobs_refuse(413, 'The job has 1000 steps already.', 'Let one step do more, or split the job.');
+  end if;
+  return place;
+end
+$$;
+
+-- Begins or continues a sleep, or the wait for an event, of a running attempt.
+--
+-- kind: sleep or event. seconds: how long to sleep, or to wait at most; it counts from the first call. details: for people.
+--
+-- Reply: {"v", "held", "done", "result", "wait_seconds"}. If done, result is the event, or null if none came in time; a sleep has the
+-- result null. Otherwise the attempt has to end by a release with this delay: the job is due when the sleep is over, and when
+-- the event comes. Events count once each, in the order in which they came. Locks the job row; a repeat changes nothing.
+create or replace function public.cloud_jobs_wait(
+  instance_id_param text, job_id_param text, execution_id_param text, name_param text, kind_param text,
+  seconds_param double precision, details_param jsonb default null)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  step public.cloud_job_steps;
+  event public.cloud_job_signals;
+begin
+  perform public.cloud_jobs_check_step(name_param, details_param);
+  if coalesce(kind_param, '') not in ('sleep', 'event') or seconds_param is null or seconds_param not between 0 and 31536000 then
+    perform public.cloud_jobs_refuse(400, format('The wait %s cannot be used.', to_json(left(name_param, 80))),
+      'kind_param is sleep or event, and seconds_param a number from 0 to 31536000 (a year).');
+  end if;
+  select * into job from public.cloud_jobs_hold(instance_id_param, job_id_param, execution_id_param);
+  if not found then
+    return '{"v": 1, "held": false, "done": false, "result": null, "wait_seconds": 0}';
+  end if;
+  insert into public.cloud_job_steps (job_id, occurrence, name, kind, position, execution_id, until, details)
+  values (job.job_id, job.occurrence, name_param, kind_param, public.cloud_jobs_next_step(job.job_id, job.occurrence), execution_id_param,
+    now() + make_interval(secs => seconds_param), details_param)
+  on conflict (job_id, occurrence, name) do nothing;
+  update public.cloud_jobs set has_steps = true where job_id = job.job_id and has_steps is not true;
+  select * into step from public.cloud_job_steps s
+  where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param;
+  if step.kind <> kind_param then
+    perform public.cloud_jobs_refuse(409, format('The name %s is that of another step of this job, of kind %s.', to_json(left(name_param, 80)), step.kind),
+      'Give each step a name of its own.');
+  end if;
+  if step.finished_at is null and kind_param = 'event' then
+    select * into event from public.cloud_job_signals e
+    where e.job_id = job.job_id and e.name = name_param and e.taken_by is null
+    order by e.sent_at, e.signal_id limit 1;
+    if found then
+      update public.cloud_job_signals e set taken_by = job.occurrence
+      where e.job_id = event.job_id and e.name = event.name and e.signal_id = event.signal_id;
+      step.result := event.payload;
+      step.finished_at := now();
+    end if;
+  end if;
+  if step.finished_at is null and step.until <= now() then
+    step.finished_at := now();
+  end if;
+  if step.finished_at is not null then
+    update public.cloud_job_steps s set result = step.result, finished_at = step.finished_at,
+      duration_seconds = extract(epoch from step.finished_at - step.started_at)
+    where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param and s.finished_at is null;
+  end if;
+  return jsonb_build_object('v', 1, 'held', true, 'done', step.finished_at is not null, 'result', step.result,
+    'wait_seconds', greatest(extract(epoch from step.until - now()), 0));
+end
+$$;
+
+-- What a handler may need of the past when an attempt starts: its finished steps, and the results of the jobs that it depends on.
+--
+-- Reply: {"v", "held", "steps": [{"name", "kind", "result"}], "parents": [...]}; parents: see
+-- cloud_jobs_parent_results. Fenced like every call of a worker. Changes nothing.
+create or replace function public.cloud_jobs_recall(instance_id_param text, job_id_param text, execution_id_param text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce((
+    select jsonb_build_object('v', 1, 'held', true,
+      'steps', (
+        select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'kind', s.kind, 'result', s.result) order by s.position), '[]')
+        from public.cloud_job_steps s
+        where s.job_id = j.job_id and s.occurrence = j.occurrence and s.finished_at is not null),
+      'parents', case when j.has_parents then public.cloud_jobs_parent_results(j.job_id) else '[]' end)
+    from public.cloud_jobs j
+    where j.job_id = job_id_param and j.status = 'locked' and j.locked_execution_id = execution_id_param
+      and j.locked_by = instance_id_param),
+    '{"v": 1, "held": false, "steps": [], "parents": []}')
+$$;
+
+-- Keeps the steps of an occurrence for the next one: all, or those before the step named. Finished ones only.
+create or replace function public.cloud_jobs_keep_steps(
+  job_id_param text, occurrence_param integer, before_param text default null)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.cloud_job_steps (job_id, occurrence, name, kind, position, execution_id, result, started_at, finished_at,
+    duration_seconds, until, details)
+  select s.job_id, j.occurrence, s.name, s.kind, s.position, s.execution_id, s.result, s.started_at, s.finished_at,
+    s.duration_seconds, s.until, s.details
+  from public.cloud_job_steps s
+  join public.cloud_jobs j on j.job_id = s.job_id
+  where s.job_id = job_id_param and s.occurrence = occurrence_param and s.finished_at is not null
+    and (before_param is null or s.position < (
+      select b.position from public.cloud_job_steps b
+      where b.job_id = job_id_param and b.occurrence = occurrence_param and b.name = before_param))
+  on conflict do nothing
+$$;
+
+-- Runs a job again from one of its steps: that step and those after it are forgotten, the results of those before it are kept.
+--
+-- For a job that has finished, or that waits for a retry. The answer is that of cloud_jobs_retry. Locks the job row.
+create or replace function public.cloud_jobs_retry_from_step(job_id_param text, step_param text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.cloud_jobs;
+  place integer;
+  answer jsonb;
+begin
+  select * into job from public.cloud_jobs j where j.job_id = job_id_param for update;
+  select s.position into place from public.cloud_job_steps s
+  where s.job_id = job_id_param and s.occurrence = job.occurrence and s.name = step_param;
+  if place is null then
+    return public.cloud_jobs_answer(job_id_param, job.status, false, false, case
+      when job.job_id is null then 'There is no job with this id.'
+      else format('Its last run has no step %s.', to_json(left(step_param, 80))) end);
+  end if;
+  answer := public.cloud_jobs_retry(job_id_param);
+  if (answer->>'applied')::boolean then
+    -- A waiting job goes on with the same occurrence, a finished one begins the next, for which the retry may have kept steps.
+    perform public.cloud_jobs_keep_steps(job_id_param, job.occurrence, step_param);
+    delete from public.cloud_job_steps s
+    using public.cloud_jobs j
+    where j.job_id = job_id_param and s.job_id = j.job_id and s.occurrence = j.occurrence and s.position >= place;
+  end if;
+  return answer;
+end
+$$;
+
+-- The steps of the current occurrence of a job, for cloud_jobs_show.
+create or replace function public.cloud_jobs_steps(job_id_param text, occurrence_param integer)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'kind', s.kind, 'started_at', s.started_at,
+    'finished_at', s.finished_at, 'duration_seconds', s.duration_seconds, 'until', s.until, 'details', s.details,
+    'result', case when octet_length(s.result::text) <= 2000 then s.result end) order by s.position), '[]')
+  from public.cloud_job_steps s
+  where s.job_id = job_id_param and s.occurrence = occurrence_param
 $$;
 
 -- ==== functions/time-zones ======================================================================
@@ -6822,7 +7195,7 @@ begin
     select format('table public.%I', c.relname) as name, c.relkind
     from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_jobs_schema', 'job_statistics',
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_job_steps', 'cloud_job_signals', 'cloud_jobs_schema', 'job_statistics',
         'cloud_jobs_alert_channels', 'cloud_jobs_alert_outbox', 'cloud_jobs_alert_subjects')
   loop
     execute format('revoke all on %s from public, anon, authenticated', object.name);
@@ -6860,13 +7233,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'fed40fb93e80fe05' and earlier->>'server' = server then
+  if earlier->>'tables' = '34277e4d06ee3a78' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'fed40fb93e80fe05', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '34277e4d06ee3a78', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -78,6 +78,66 @@ export interface JobContext {
   snooze(options: { readonly minutes: number; readonly reason?: string }): Snooze;
   /** `return context.discard('the account is closed')`: fail now, whatever retries are left. */
   discard(reason: string): Discard;
+  /** The jobs that this one depends on, by ref (or by id, if they have none), with what they returned. */
+  readonly parents: Readonly<Record<string, ParentResult>>;
+  /**
+   * Runs a function once for all attempts: what it returns is stored before the handler goes on, and a later attempt gets
+   * that without running it again. If the attempt ends while it runs, it runs again.
+   * @param name Its own in this job, up to 200 characters.
+   * @throws Error when the name was used before in this attempt, or the result cannot be stored (JSON, up to 256 KiB).
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a step.
+  step<Result extends JsonValue | undefined | void>(
+    name: string,
+    run: () => Result | Promise<Result>,
+  ): Promise<Result>;
+  /** Ends the attempt, and goes on here after that time. Nothing runs meanwhile, and no retry is spent. */
+  sleep(name: string, length: SleepLength): Promise<void>;
+  /**
+   * Waits for an event (`cloud_jobs_signal`) without running meanwhile. An event that came before is not lost.
+   * @returns The payload of the event; null if none came within `timeoutDays`, 7 unless given.
+   */
+  waitFor(name: string, options?: { readonly timeoutDays?: number }): Promise<JsonValue>;
+  /** Waits until a person approves or rejects: the commands `approve` and `reject`, or the dashboard. */
+  approval(options: ApprovalRequest): Promise<Approval>;
+}
+
+/** How long a sleep takes; what is given is added up. At most a year. */
+export interface SleepLength {
+  readonly seconds?: number;
+  readonly minutes?: number;
+  readonly hours?: number;
+  readonly days?: number;
+}
+
+/** A job that this one depends on. */
+export interface ParentResult {
+  readonly jobId: string;
+  /** Null if the job was deleted, and so is its status. */
+  readonly name: string | null;
+  readonly status: 'waiting' | 'locked' | 'success' | 'failed' | 'disabled' | null;
+  /** What its handler returned; null if it did not succeed. */
+  readonly result: JsonValue;
+}
+
+export interface ApprovalRequest {
+  /** What is to be decided, in a few words. */
+  readonly title: string;
+  /** More about it, such as a link or figures. */
+  readonly details?: JsonValue;
+  /** Needed if a job asks more than once; `approval` unless given. */
+  readonly name?: string;
+  /** 7 unless given. */
+  readonly timeoutDays?: number;
+}
+
+export interface Approval {
+  readonly approved: boolean;
+  /** The login of the person, or the name of the user in a terminal. */
+  readonly by: string | null;
+  readonly note: string | null;
+  /** Nobody decided in time. */
+  readonly timedOut: boolean;
 }
 
 /** A closed set: JSON (nothing is `null`), a snooze or a discard. Anything else is an error that names it. */

@@ -10,7 +10,7 @@ as $$
       c.relname::text as name
     from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'papers', 'cloud_jobs_paper_queries',
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_job_steps', 'cloud_job_signals', 'papers', 'cloud_jobs_paper_queries',
         'cloud_jobs_alert_channels', 'cloud_jobs_alert_outbox', 'cloud_jobs_alert_subjects',
         'job_statistics')
   ),

@@ -1,4 +1,5 @@
 -- Runs a finished job again: it is waiting and due now, with retries, error and timestamps reset.
+-- A failed job keeps the results of its finished steps; one that succeeded begins anew.
 --
 -- A waiting job becomes due now. Locks the job row. A repeat changes nothing while the job is due.
 create or replace function public.cloud_jobs_retry(job_id_param text)
@@ -46,6 +47,9 @@ begin
       last_execution = null, cancel_requested_at = null, key_passed = false,
       locked_at = null, locked_by = null, lock_expires_at = null, locked_execution_id = null
     where job_id = job_id_param;
+    if job.has_steps and job.status = 'failed' then
+      perform public.cloud_jobs_keep_steps(job_id_param, job.occurrence);
+    end if;
   exception when unique_violation then
     return public.cloud_jobs_answer(job_id_param, job.status, false, false,
       'A job with the same unique key was enqueued at this moment.');

@@ -1,6 +1,6 @@
 -- One job with its config and its newest executions.
 --
--- Reply: {"v", "now", "job", "executions", "family"}. family: see cloud_jobs_family; null if the job depends on none and none on it. job is null if there is none with this id. Changes nothing.
+-- Reply: {"v", "now", "job", "executions", "family", "steps"}. steps: those of the current occurrence, or null. family: see cloud_jobs_family; null if the job depends on none and none on it. job is null if there is none with this id. Changes nothing.
 create or replace function public.cloud_jobs_show(job_id_param text, limit_param integer default 10)
 returns jsonb
 language sql
@@ -10,6 +10,8 @@ as $$
   select jsonb_build_object('v', 1, 'now', now(),
     'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
       from public.cloud_jobs j where j.job_id = job_id_param),
+    'steps', (select public.cloud_jobs_steps(j.job_id, j.occurrence) from public.cloud_jobs j
+      where j.job_id = job_id_param and j.has_steps),
     'family', (select public.cloud_jobs_family(j.job_id) from public.cloud_jobs j
       where j.job_id = job_id_param and (j.has_parents or j.has_children)),
     'executions', coalesce((

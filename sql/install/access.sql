@@ -10,7 +10,7 @@ begin
     select format('table public.%I', c.relname) as name, c.relkind
     from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_jobs_schema', 'job_statistics',
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_workers', 'cloud_jobs_queues', 'cloud_job_dependencies', 'cloud_job_steps', 'cloud_job_signals', 'cloud_jobs_schema', 'job_statistics',
         'cloud_jobs_alert_channels', 'cloud_jobs_alert_outbox', 'cloud_jobs_alert_subjects')
   loop
     execute format('revoke all on %s from public, anon, authenticated', object.name);

@@ -53,6 +53,9 @@ alter function public.cloud_jobs_finish security definer;
 alter function public.cloud_jobs_peek security definer;
 alter function public.cloud_jobs_alert_take security definer;
 alter function public.cloud_jobs_alert_done security definer;
+alter function public.cloud_jobs_step security definer;
+alter function public.cloud_jobs_wait security definer;
+alter function public.cloud_jobs_recall security definer;
 grant execute on function
   public.cloud_jobs_version,
   public.cloud_jobs_claim,
@@ -61,7 +64,10 @@ grant execute on function
   public.cloud_jobs_release,
   public.cloud_jobs_peek,
   public.cloud_jobs_alert_take,
-  public.cloud_jobs_alert_done
+  public.cloud_jobs_alert_done,
+  public.cloud_jobs_step,
+  public.cloud_jobs_wait,
+  public.cloud_jobs_recall
 to cloud_jobs_worker;
 
 notify pgrst, 'reload schema';

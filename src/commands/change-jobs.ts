@@ -6,7 +6,7 @@ import { changedStatus } from '../text/job-words.ts';
 import { CommandError } from './answer.ts';
 import { changeMany, type ManyResult, manyJson, manyText } from './change-many.ts';
 import { type Command, type CommandContext, defineCommand } from './command.ts';
-import { config, given, jobId, list, wholeNumber, yesOrNo } from './fields.ts';
+import { config, given, jobId, list, text, wholeNumber, yesOrNo } from './fields.ts';
 import { filterFields, filterOf } from './job-filter.ts';
 
 /** The commands that do one thing to jobs, which are named by their ids or selected by a filter. */
@@ -31,6 +31,11 @@ const retryFields = {
   withConfig: config()
     .optional()
     .describe('With a filter: a JSON object that is merged into the config of each job.'),
+  fromStep: text(200)
+    .optional()
+    .describe(
+      'With `job-id`: forget this step of the job and those after it, and keep the results of those before it.',
+    ),
   withDependents: yesOrNo()
     .prefault('false')
     .describe('With `job-id`: put back the jobs that were cancelled because this one failed, too.'),
@@ -46,6 +51,8 @@ const changeInput = (verb: JobVerb): ChangeSchema => {
     const hasFilter = Object.keys(filterOf(input, new Date())).length > 0;
     if (ids === undefined && !hasFilter)
       context.addIssue(`${verb} needs \`job-id\`, or a filter such as \`status\`, \`queue\` or \`name\`.`);
+    if (input.fromStep !== undefined && (ids?.length !== 1 || input.withDependents))
+      context.addIssue('`from-step` goes with one `job-id`, and without `with-dependents`.');
     if (ids === undefined) {
       if (input.withDependents)
         context.addIssue('`with-dependents` goes with `job-id`, and not with a filter.');
@@ -65,7 +72,7 @@ const changeInput = (verb: JobVerb): ChangeSchema => {
 
 export interface ChangeResult {
   readonly command: 'verb';
-  readonly verb: JobVerb | 'update';
+  readonly verb: JobVerb | 'update' | 'signal' | 'approve' | 'reject';
   /** One for each job, in the order given. */
   readonly replies: readonly VerbReply[];
 }
@@ -81,8 +88,7 @@ export const changeJobs = <Verb extends JobVerb>(
     input: changeInput(verb),
     positional: 'jobId',
     run: async (input, context): Promise<ChangeResult | ManyResult> => {
-      if (input.jobId !== undefined)
-        return await changeByIds(verb, input.jobId, input.withDependents, context);
+      if (input.jobId !== undefined) return await changeByIds(verb, input.jobId, input, context);
       const { dryRun, limit, perMinute, withConfig } = input;
       const options = { dryRun, ...given({ limit, perMinute, config: withConfig }) };
       return await changeMany(verb, filterOf(input, context.now()), options, context);
@@ -107,14 +113,17 @@ export const changeJobs = <Verb extends JobVerb>(
 async function changeByIds(
   verb: JobVerb,
   ids: readonly string[],
-  withDependents: boolean | undefined,
+  { withDependents, fromStep }: z.output<ChangeSchema>,
   { queue }: CommandContext,
 ): Promise<ChangeResult> {
   const replies: VerbReply[] = [];
   // An id that does not exist is found out before anything is changed.
   for (const id of ids) if (!(await queue.show(id, 1)).job) throw noJob(id);
-  for (const id of ids)
-    replies.push(withDependents ? await queue.retryWithDependents(id) : await queue.verb(verb, id));
+  for (const id of ids) {
+    if (fromStep !== undefined) replies.push(await queue.retryFromStep(id, fromStep));
+    else if (withDependents) replies.push(await queue.retryWithDependents(id));
+    else replies.push(await queue.verb(verb, id));
+  }
   return { command: 'verb', verb, replies };
 }
 

@@ -59,6 +59,8 @@ export interface CommandContext {
   readonly github: (token: string | undefined) => GitHub | null;
   /** The run that calls; null for a person at a terminal. */
   readonly planner: Planner | null;
+  /** Who calls: the login on GitHub, or the user of the terminal; null if it is not known. */
+  readonly person: string | null;
   /** Makes what `run` needs; the caller disposes of it. */
   readonly openWorker: (input: RunInput) => OpenedWorker;
 }

@@ -18,6 +18,7 @@ import { resume } from './resume.ts';
 import { retry } from './retry.ts';
 import { run } from './run.ts';
 import { show } from './show.ts';
+import { approve, reject, signal } from './signal.ts';
 import { stats } from './stats.ts';
 import { update } from './update.ts';
 
@@ -37,6 +38,9 @@ export const COMMANDS: readonly Command[] = [
   enable,
   disable,
   deleteJobs,
+  signal,
+  approve,
+  reject,
   queues,
   pause,
   resume,
@@ -75,6 +79,8 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   throttle: 'limit',
   depth: 'queues',
   prometheus: 'metrics',
+  send: 'signal',
+  deny: 'reject',
   remove: 'delete',
   rm: 'delete',
   change: 'update',

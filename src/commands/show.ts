@@ -5,6 +5,7 @@ import { comingOccurrences, lateWords, missedWords } from '../schedule/coming.ts
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { familyLines } from '../text/family.ts';
 import { duration, moment, progressInWords } from '../text/format.ts';
+import { stepLines } from '../text/steps.ts';
 import { textTable } from '../text/table.ts';
 import { CommandError } from './answer.ts';
 import { noJob } from './change-jobs.ts';
@@ -56,7 +57,7 @@ async function newestOfName(name: string, queue: CommandContext['queue']): Promi
 
 const RESULT_CHARS = 200;
 
-function showText({ job, executions, family }: ShowReply, now: Date, width: number): string {
+function showText({ job, executions, family, steps }: ShowReply, now: Date, width: number): string {
   if (!job) return 'There is no such job.';
   const history = textTable(
     ['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'],
@@ -72,6 +73,7 @@ function showText({ job, executions, family }: ShowReply, now: Date, width: numb
   return [
     ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
     ...familyLines(family),
+    ...stepLines(steps, now),
     '',
     executions.length > 0 ? history : 'It has not run yet.',
   ].join('\n');

@@ -1,4 +1,5 @@
 import type { ClaimedJob, Progress } from '../queue/job.ts';
+import type { RecallReply, Wait } from '../queue/step-replies.ts';
 import type { FailureKind, Json } from '../queue/types.ts';
 
 /**
@@ -24,6 +25,27 @@ export interface HandlerContext {
   secret(value: string): void;
   /** Takes the secrets that are known so far out of a text: for what has to be cut before it is handed on. */
   redact(text: string): string;
+  readonly memory: JobMemory;
+}
+
+/** What a job keeps from one attempt to the next: its finished steps, and what the jobs before it returned. */
+export interface JobMemory {
+  readonly steps: RecallReply['steps'];
+  readonly parents: RecallReply['parents'];
+  /** Whether the job should end its attempt before the next step, because the time budget of the run is over. */
+  mustPause(): boolean;
+  /** Stores the result of a step, and returns what is stored. */
+  save(name: string, result: Json, seconds: number): Promise<Json>;
+  /** Begins or continues a sleep, or the wait for an event. */
+  wait(wait: Wait): Promise<WaitAnswer>;
+}
+
+export interface WaitAnswer {
+  readonly done: boolean;
+  /** The event; null if none came in time. */
+  readonly result: Json;
+  /** How long the pause still takes, if it is not done. */
+  readonly waitSeconds: number;
 }
 
 /** What a handler asks for its queue, when the other side wants to be left alone. */
@@ -57,6 +79,8 @@ export type HandlerOutcome =
     }
   /** Run again later without spending a retry (a throttled API). */
   | { readonly outcome: 'snooze'; readonly seconds: number; readonly reason: string; readonly details?: Json }
+  /** Goes on in a later attempt, without spending a retry: a sleep, the wait for an event, or the end of the run. */
+  | { readonly outcome: 'pause'; readonly seconds: number; readonly reason: string }
   /** Fail now, whatever retries are left. */
   | { readonly outcome: 'discard'; readonly reason: string; readonly details?: Json };
 

@@ -71,3 +71,5 @@ function typeNamed(type: string): JobType {
     throw new Error(`There is no job type ${JSON.stringify(type)}. Use ${JOB_TYPE_NAMES.join(', ')}.`);
   return found;
 }
+
+export { LocalMemory } from './local-memory.ts';

@@ -76,6 +76,7 @@ export async function createContext(host: Host, connection: Connection): Promise
     warn: (message) => log.warning(message),
     progress: (message) => log.info(message),
     github: (token) => openGitHub(token ?? null, env),
+    person: env.GITHUB_ACTOR || env.USER || env.USERNAME || null,
     planner: place.runUrl === null ? null : place,
     openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
   };

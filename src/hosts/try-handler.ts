@@ -7,7 +7,7 @@ import { config, handlers, minutes, secondsOf, wholeNumber } from '../commands/f
 import { type InputNaming, inputName, labelled } from '../commands/naming.ts';
 import { InputError, readFields } from '../commands/read-fields.ts';
 import { AbortReason } from '../handlers/handler.ts';
-import { openHandlersFolder } from '../handlers/index.ts';
+import { LocalMemory, openHandlersFolder } from '../handlers/index.ts';
 import type { ClaimedJob } from '../queue/job.ts';
 import type { FinishItem } from '../queue/requests.ts';
 import type { Json } from '../queue/types.ts';
@@ -100,6 +100,7 @@ async function tryHandler(
     output: new JobOutput(`Output of ${handler}`, log),
     secret: redactor.add,
     redact: redactor.redact,
+    recall: async () => new LocalMemory(),
     now: () => performance.now(),
   });
   const stop = host.stop();
@@ -177,7 +178,9 @@ function outcomeWords({ outcome, failure_kind: kind, delay_seconds: delay }: Tri
     case 'snooze':
       return `snooze, due again in ${duration(delay ?? 0)}; no retry is spent`;
     case 'release':
-      return 'release, handed back for another worker; no retry is spent';
+      return delay === undefined
+        ? 'release, handed back for another worker; no retry is spent'
+        : `pause, goes on in ${duration(delay)} at the latest; no retry is spent`;
     case 'discard':
       return 'discard, failed for good whatever retries are left';
     case 'failure': {

@@ -50,6 +50,8 @@ export const claimedJob = z.object({
   concurrency_key: z.string().nullable(),
   /** It was enqueued with `depends_on`. */
   has_parents: z.boolean().optional(),
+  /** An earlier attempt stored steps. */
+  has_steps: z.boolean().optional(),
   /** When the job became due, by the database's clock (ISO 8601). */
   run_at: instant,
   created_at: instant,

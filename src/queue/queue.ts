@@ -25,6 +25,8 @@ import {
 } from './report-replies.ts';
 import type { ClaimRequest, FinishItem, JobVerb, ListFilter, NewJob, Planner } from './requests.ts';
 import type { Patience, Rpc } from './rpc.ts';
+import { type Fence, recallReply, stepReply, type Wait, waitReply } from './step-replies.ts';
+import type { Json } from './types.ts';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
 export type Queue = ReturnType<typeof createQueue>;
@@ -39,11 +41,62 @@ export function createQueue(rpc: Rpc, newId: () => string) {
     /** Checks that the schema is there, in a version that this code can use. */
     checkSchema: (patience?: Patience) => checkSchema(rpc, patience),
     ...workerCalls(call),
+    ...stepCalls(call),
     ...jobCalls(call, newId),
     ...controlCalls(call),
     ...reportCalls(call),
   };
 }
+
+/** The calls about durable steps. */
+const stepCalls = (call: Rpc) => ({
+  /** What a running attempt may need of the past: finished steps, and the results of the jobs that it depends on. */
+  recall: (fence: Fence, patience?: Patience) =>
+    call('cloud_jobs_recall', fenceParams(fence), recallReply, patience),
+  /** Stores the result of a step. Returns what is stored, which an earlier try may have done. */
+  step: (fence: Fence, name: string, result: Json, seconds: number, patience?: Patience) =>
+    call(
+      'cloud_jobs_step',
+      {
+        ...fenceParams(fence),
+        name_param: name,
+        result_param: result,
+        duration_seconds_param: seconds,
+      },
+      stepReply,
+      patience,
+    ),
+  /** Begins or continues a sleep, or the wait for an event. */
+  wait: (fence: Fence, { name, kind, seconds, details = null }: Wait, patience?: Patience) =>
+    call(
+      'cloud_jobs_wait',
+      {
+        ...fenceParams(fence),
+        name_param: name,
+        kind_param: kind,
+        seconds_param: seconds,
+        details_param: details,
+      },
+      waitReply,
+      patience,
+    ),
+  /** @param job a job id, or the unique key of an unfinished job */
+  signal: (job: string, name: string, payload: Json, signalId: string) =>
+    call(
+      'cloud_jobs_signal',
+      { job_param: job, name_param: name, payload_param: payload, signal_id_param: signalId },
+      verbReply,
+    ),
+  /** Runs a job again, with the results of the steps before the one named. */
+  retryFromStep: (jobId: string, step: string) =>
+    call('cloud_jobs_retry_from_step', { job_id_param: jobId, step_param: step }, verbReply),
+});
+
+const fenceParams = ({ instanceId, jobId, executionId }: Fence) => ({
+  instance_id_param: instanceId,
+  job_id_param: jobId,
+  execution_id_param: executionId,
+});
 
 const workerCalls = (call: Rpc) => ({
   claim: (instanceId: string, request: ClaimRequest, patience?: Patience) =>

@@ -121,6 +121,22 @@ const relative = z.object({
   on_failure: z.enum(ON_PARENT_FAILURE),
 });
 
+export const stepRow = z.object({
+  name: z.string(),
+  kind: z.enum(['step', 'sleep', 'event']),
+  started_at: instant,
+  /** Null while a sleep or the wait for an event goes on. */
+  finished_at: instant.nullable(),
+  duration_seconds: z.number().nullable(),
+  /** When a sleep ends, or the wait for an event is given up. */
+  until: instant.nullable(),
+  /** What an approval is about. */
+  details: json,
+  /** Null too if it is long. */
+  result: json,
+});
+export type StepRow = z.infer<typeof stepRow>;
+
 export const showReply = z.object({
   v: z.literal(1),
   now: instant,
@@ -134,6 +150,8 @@ export const showReply = z.object({
       child_count: z.number(),
     })
     .nullish(),
+  /** The steps of the current occurrence; null if it has none. */
+  steps: z.array(stepRow).nullish(),
   executions: z.array(executionRow),
 });
 export type ShowReply = z.infer<typeof showReply>;

@@ -1,4 +1,10 @@
-import { AbortReason, type Handler, type HandlerOutcome, type QueuePause } from '../handlers/handler.ts';
+import {
+  AbortReason,
+  type Handler,
+  type HandlerOutcome,
+  type JobMemory,
+  type QueuePause,
+} from '../handlers/handler.ts';
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
@@ -13,6 +19,12 @@ export interface AttemptDeps {
   /** Masks a value from now on. Returns false if it is too long to be hidden. */
   readonly secret: (value: string) => boolean;
   readonly redact: (text: string) => string;
+  /** Reads what the job keeps from earlier attempts. `stop` ends the attempt if its lock turns out to be lost. */
+  readonly recall: (
+    job: ClaimedJob,
+    signal: AbortSignal,
+    stop: (reason: AbortReason) => void,
+  ) => Promise<JobMemory>;
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number;
 }
@@ -22,6 +34,7 @@ const ABANDON_AFTER_MS = 30_000;
 /** How many warnings of one job the summary shows. */
 const MAX_WARNINGS = 10;
 const MAX_WARNING_BYTES = 2_000;
+const RECALL_AGAIN_SECONDS = 30;
 /** setTimeout fires at once for a longer delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -112,6 +125,8 @@ export class Attempt {
       const config = readConfig(job.config);
       const fault = jsonFault(config);
       if (fault !== null) return { outcome: 'discard', reason: `The config of the job ${fault}.` };
+      const memory = await this.#recall();
+      if ('outcome' in memory) return memory;
       return await this.#deps.handler({
         job,
         config,
@@ -128,9 +143,20 @@ export class Attempt {
         },
         secret: (value) => this.#mask(value),
         redact: this.#deps.redact,
+        memory,
       });
     } catch (error) {
       return { outcome: 'failure', kind: 'error', message: describeError(error) };
+    }
+  }
+
+  /** An attempt that cannot read what there is to know has not begun, and spends no retry. */
+  async #recall(): Promise<JobMemory | HandlerOutcome> {
+    try {
+      return await this.#deps.recall(this.job, this.#controller.signal, (reason) => this.stop(reason));
+    } catch (error) {
+      const reason = `The steps of the job could not be read: ${describeError(error)}`;
+      return { outcome: 'pause', seconds: RECALL_AGAIN_SECONDS, reason };
     }
   }
 

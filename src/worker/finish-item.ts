@@ -153,6 +153,8 @@ function outcomePart(
     case null:
       break;
   }
+  if (outcome.outcome === 'pause')
+    return { outcome: 'release', delay_seconds: outcome.seconds, error: text(outcome.reason) };
   const details = detailsPart(outcome.details, deps);
   switch (outcome.outcome) {
     case 'snooze':

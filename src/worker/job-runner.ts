@@ -1,13 +1,20 @@
 import { AbortReason, type Handler } from '../handlers/handler.ts';
 import type { ClaimedJob } from '../queue/job.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, type AttemptDeps } from './attempt.ts';
 import type { EndedAttempt } from './exchange.ts';
 import { finishItem } from './finish-item.ts';
 import { JobBuffer } from './job-buffer.ts';
+import { AttemptMemory } from './memory.ts';
 import type { WorkerDeps } from './options.ts';
 
 export interface JobRunnerDeps
-  extends Pick<WorkerDeps, 'handlers' | 'openOutput' | 'secret' | 'redact' | 'redactJson' | 'spill' | 'now'> {
+  extends Pick<
+    WorkerDeps,
+    'handlers' | 'openOutput' | 'secret' | 'redact' | 'redactJson' | 'spill' | 'now' | 'queue'
+  > {
+  readonly instanceId: string;
+  /** Whether the time budget of the run is over. */
+  readonly isOver: () => boolean;
   readonly concurrency: number;
   readonly onEnded: (ended: EndedAttempt) => void;
 }
@@ -67,7 +74,9 @@ export class JobRunner {
   #start(job: ClaimedJob): void {
     const { handlers, openOutput, secret, redact, now, onEnded } = this.#deps;
     const handler = handlers[job.job_type] ?? noHandler;
-    const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
+    const recall: AttemptDeps['recall'] = (claimed, signal, stop) =>
+      new AttemptMemory(claimed, this.#deps, signal, stop).recall();
+    const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, recall, now });
     this.#running.set(job.execution_id, attempt);
     void attempt.ended.then(async (ending) => {
       const finished = await finishItem(ending, this.#deps);

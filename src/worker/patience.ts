@@ -16,6 +16,9 @@ const WATCH_CALL: Patience = {
 export const laterCall = (lockMs: number, isWatching = false): Patience =>
   isWatching ? WATCH_CALL : { networkMs: lockMs, serverMs: lockMs, doubtMs: Math.min(lockMs, 60_000) };
 
+/** A step that is done is worth waiting for: the handler goes on when its result is stored. */
+export const STEP_CALL: Patience = { networkMs: 300_000, serverMs: 300_000, doubtMs: 60_000 };
+
 /** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
 export const SHUTDOWN_REQUEST_MS = 1_500;
 /** handlers this long from the signal on, */

@@ -68,6 +68,8 @@ class Worker {
     this.#runner = new JobRunner({
       ...deps,
       concurrency: options.concurrency,
+      instanceId: options.instanceId,
+      isOver: () => this.#budgetLeft() <= 0 || this.#stopCause === 'time-budget',
       onEnded: (ended) => this.#takeEnded(ended),
     });
     this.#exchange = new Exchange(options, {

@@ -330,7 +330,7 @@ describe('ignored inputs', () => {
       '`max-retries` is only used by create and update; it is ignored by list.',
     ]);
     expect(readInputs(env({ 'job-id': 'x' })).warnings).toEqual([
-      '`job-id` is only used by show, logs, update, cancel, retry, enable, disable and delete; it is ignored by run.',
+      '`job-id` is only used by show, logs, update, cancel, retry, enable, disable, delete, signal, approve and reject; it is ignored by run.',
     ]);
   });
 

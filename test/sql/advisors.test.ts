@@ -144,6 +144,8 @@ const RULES: readonly (readonly [rule: string, offenders: string])[] = [
 const TABLE_NAMES = [
   'cloud_job_dependencies',
   'cloud_job_executions',
+  'cloud_job_signals',
+  'cloud_job_steps',
   'cloud_job_workers',
   'cloud_jobs',
   'cloud_jobs_alert_channels',

@@ -19,9 +19,12 @@ const WORKER_CALLS = calls(
   'claim',
   'finish',
   'peek',
+  'recall',
   'release',
   'renew',
+  'step',
   'version',
+  'wait',
 );
 const ENQUEUE_CALLS = calls('create', 'enqueue', 'version');
 
@@ -74,7 +77,18 @@ describe('what the roles may do', () => {
       `select proname as name from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1`,
     );
     expect(definers.map(({ name }) => `call ${name}`)).toEqual(
-      calls('alert_done', 'alert_take', 'claim', 'enqueue', 'finish', 'peek', 'renew'),
+      calls(
+        'alert_done',
+        'alert_take',
+        'claim',
+        'enqueue',
+        'finish',
+        'peek',
+        'recall',
+        'renew',
+        'step',
+        'wait',
+      ),
     );
     const open = await project.sql(
       `select p.proname from pg_proc p cross join unnest(array['anon', 'authenticated', 'public']) role

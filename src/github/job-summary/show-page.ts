@@ -7,6 +7,7 @@ import { familyLines } from '../../text/family.ts';
 import { clockTime, duration, moment, progressInWords } from '../../text/format.ts';
 import { headline } from '../../text/headline.ts';
 import { executionStatus, jobStatus } from '../../text/job-words.ts';
+import { stepLines } from '../../text/steps.ts';
 import type { Section } from './fit.ts';
 import { jobTable } from './job-table.ts';
 import { block, details, link, small, words } from './markdown.ts';
@@ -16,7 +17,7 @@ type Job = NonNullable<ShowReply['job']>;
 /** Executions whose output is shown. */
 const OUTPUTS = 3;
 
-export function showPage({ job, executions, family }: ShowReply, now: Date): Section[] {
+export function showPage({ job, executions, family, steps }: ShowReply, now: Date): Section[] {
   if (!job) return ['### There is no such job'];
   const { icon, words: status } = jobStatus(job);
   return [
@@ -25,6 +26,7 @@ export function showPage({ job, executions, family }: ShowReply, now: Date): Sec
     facts(job, now),
     jobTable([job], now),
     lastError(job),
+    steps ? block(stepLines(steps, now).join('\n')) : '',
     family ? block(familyLines(family).join('\n')) : '',
     executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
     executions.length === 0

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import type { Json } from '../../queue/types.ts';
 import { AbortReason, type Handler, type HandlerContext, type HandlerOutcome } from '../handler.ts';
+import { LocalMemory } from '../local-memory.ts';
 import { type CustomConfig, CustomHandlerError, readCustomConfig } from './config.ts';
 import { runExecutable } from './executable.ts';
 import { FolderVersion } from './folder.ts';
@@ -126,7 +127,9 @@ export class CustomHandlers {
     if (context.signal.aborted) return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
     if (located.kind === 'module') {
       const job = { ...context.job, config: context.config };
-      return this.#pool.run(requestFor(located, rest, job, context.idempotencyKey), context);
+      const { steps, parents } = context.memory;
+      const request = requestFor(located, rest, job, context.idempotencyKey, { steps, parents });
+      return this.#pool.run(request, context);
     }
     const signal = AbortSignal.any([context.signal, this.#closing.signal]);
     const { scratchDir } = this.#options;
@@ -148,6 +151,7 @@ const SILENT: Omit<RunContext, 'signal'> = {
   pauseQueue() {},
   secret() {},
   redact: (text) => text,
+  memory: new LocalMemory(),
 };
 
 function requestFor(
@@ -155,9 +159,19 @@ function requestFor(
   config: CustomConfig['rest'],
   job: RunRequest['job'],
   idempotencyKey: string,
+  memory: RunRequest['memory'] = { steps: [], parents: [] },
 ): RunRequest {
   const type = job === null ? 'check' : 'run';
-  return { type, run: randomUUID(), url: pathToFileURL(path).href, name, config, job, idempotencyKey };
+  return {
+    type,
+    run: randomUUID(),
+    url: pathToFileURL(path).href,
+    name,
+    config,
+    job,
+    idempotencyKey,
+    memory,
+  };
 }
 
 /**

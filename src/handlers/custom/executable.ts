@@ -7,6 +7,7 @@ import { JobProcess, OUTPUT_MISSING } from './job-process.ts';
 import type { LocatedHandler } from './locate.ts';
 import { exitOutcome } from './outcomes.ts';
 import { LineSplitter, printLine, Tail } from './output.ts';
+import { StepsFile } from './steps-file.ts';
 
 /** Lines of stderr that an error keeps. */
 const ERROR_LINES = 10;
@@ -34,11 +35,20 @@ export async function runExecutable(
 ): Promise<HandlerOutcome> {
   const command = await commandFor(handler, options.env);
   const job = { ...context.job, config: context.config };
-  const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey);
+  const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey, context.memory);
   const progress = new ProgressFile(files.progressPath, context.progress, (line) =>
     context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'),
   );
-  const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
+  const steps = new StepsFile({
+    path: files.stepsPath,
+    memory: context.memory,
+    redact: context.redact,
+    complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
+  });
+  const poll = setInterval(() => {
+    void progress.read(false);
+    void steps.read(false);
+  }, PROGRESS_POLL_MS);
   const errors = new Tail(ERROR_LINES, context.redact);
   try {
     const child = start(command, options, files, context, errors);
@@ -49,6 +59,7 @@ export async function runExecutable(
     if (!child.hasExited) await child.kill();
     if (child.hasExited) await child.changes.until(() => child.end !== null);
     await progress.read(true);
+    await steps.read(true);
     const end = child.end ?? { code: null, signal: 'SIGKILL' };
     if (end.error !== undefined) return startFailure(handler, command, end.error);
     if (stopped !== null && end.code !== 0) return stopped;

@@ -3,6 +3,7 @@ import type { Discard, JobContext, Snooze } from '../../index.ts';
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome, QueuePause } from '../handler.ts';
+import { createSteps, type StepsOptions } from './host-steps.ts';
 import { asJson } from './json.ts';
 import { MAX_PAUSE_SECONDS, warningLine } from './protocol.ts';
 
@@ -23,6 +24,7 @@ export interface ContextOptions {
   sendProgress(progress: Progress): void;
   sendSecret(value: string): void;
   sendQueuePause(pause: QueuePause): void;
+  readonly steps: StepsOptions;
 }
 
 export interface RunningContext {
@@ -57,6 +59,7 @@ export function createContext(options: ContextOptions): RunningContext {
     attempt: options.job.attempt,
     idempotencyKey: options.idempotencyKey,
     signal: options.signal,
+    ...createSteps(options.steps),
     log: Object.freeze({
       info: (...values: readonly unknown[]) => void process.stdout.write(`${format(...values)}\n`),
       warn: (...values: readonly unknown[]) => void process.stderr.write(warningLine(format(...values))),

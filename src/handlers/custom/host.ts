@@ -21,9 +21,12 @@ import {
 import { Untouched } from './host-untouched.ts';
 import {
   type AbortRequest,
+  type Answer,
+  type AnswerRequest,
   encodeMark,
   NO_REPORT_EXIT_CODE,
   type OutputMark,
+  type Question,
   REPORT_FD,
   REQUEST_FD,
   type Report,
@@ -59,6 +62,9 @@ const outputs = [process.stdout, process.stderr] as const;
 const home = { cwd: process.cwd(), env: { ...process.env } };
 const owner = new AsyncLocalStorage<string>();
 let current: Current | null = null;
+/** What the handler asked and the worker has not answered. */
+const questions = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
+let lastQuestion = 0;
 /** The only handler that may still run here, because it added to the globals when it was loaded. */
 let reservedFor: string | null = null;
 
@@ -91,6 +97,7 @@ untouched = new Untouched();
 
 function take(request: Request): void {
   if (request.type === 'abort') abort(request);
+  else if (request.type === 'answer') answered(request);
   else void start(request);
 }
 
@@ -155,6 +162,12 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
     sendProgress: (progress) => report(run, { type: 'progress', progress }),
     sendSecret: (value) => report(run, { type: 'secret', value }),
     sendQueuePause: (pause) => report(run, { type: 'pause-queue', pause }),
+    steps: {
+      memory: request.memory,
+      ask: (question) => ask(run, question),
+      // Its code waits for a promise that never settles, so the process is not used again.
+      end: (outcome) => void end(mine, outcome, false),
+    },
   });
   try {
     return running.outcomeOf(await handler.run(config.value, running.context));
@@ -223,6 +236,23 @@ function fault(error: unknown, prefix: string): void {
     2,
     `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`,
   );
+}
+
+/** Asks the worker. The promise settles when it answers. */
+function ask(run: string, question: Question): Promise<Answer> {
+  lastQuestion += 1;
+  const id = lastQuestion;
+  return new NativePromise((resolve, reject) => {
+    questions.set(id, { resolve, reject });
+    report(run, { type: 'ask', id, question });
+  });
+}
+
+function answered({ run, id, answer, error }: AnswerRequest): void {
+  const question = questions.get(id);
+  questions.delete(id);
+  if (answer === null) owner.run(run, () => question?.reject(new Error(error)));
+  else owner.run(run, () => question?.resolve(answer));
 }
 
 function abort(request: AbortRequest): void {

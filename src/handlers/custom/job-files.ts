@@ -5,6 +5,7 @@ import { type ClaimedJob, type Progress, progress } from '../../queue/job.ts';
 import type { Json } from '../../queue/types.ts';
 import { codeOf } from '../../text/describe-error.ts';
 import { storableText } from '../../text/storable.ts';
+import type { JobMemory } from '../handler.ts';
 import { asJson } from './json.ts';
 
 /** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
@@ -21,6 +22,7 @@ export interface JobFiles {
   readonly input: string;
   readonly resultPath: string;
   readonly progressPath: string;
+  readonly stepsPath: string;
   remove(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function createJobFiles(
   scratchDir: string,
   job: ClaimedJob,
   idempotencyKey: string,
+  memory: Pick<JobMemory, 'steps' | 'parents'>,
 ): Promise<JobFiles> {
   await mkdir(scratchDir, { recursive: true });
   const folder = await mkdtemp(join(scratchDir, 'job-'));
@@ -36,13 +39,15 @@ export async function createJobFiles(
     job: join(folder, 'job.json'),
     result: join(folder, 'result.json'),
     progress: join(folder, 'progress'),
+    steps: join(folder, 'steps'),
   };
-  const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey });
+  const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey, ...pastOf(memory) });
   // With a line end: the shell's `read` fails on a line without one.
   const input = `${json}\n`;
   await writeFile(paths.job, input, { mode: 0o600 });
   // It is there from the start, so that ">>" and a check for the file both work.
   await writeFile(paths.progress, '', { mode: 0o600 });
+  await writeFile(paths.steps, '', { mode: 0o600 });
   const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
   return {
     env: {
@@ -50,6 +55,7 @@ export async function createJobFiles(
       CLOUD_JOBS_JOB_FILE: paths.job,
       CLOUD_JOBS_RESULT: paths.result,
       CLOUD_JOBS_PROGRESS: paths.progress,
+      CLOUD_JOBS_STEPS: paths.steps,
       CLOUD_JOBS_JOB_ID: job.job_id,
       CLOUD_JOBS_ATTEMPT: String(job.attempt),
       CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
@@ -57,8 +63,19 @@ export async function createJobFiles(
     input,
     resultPath: paths.result,
     progressPath: paths.progress,
+    stepsPath: paths.steps,
     // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => {}),
+  };
+}
+
+/** The finished steps and the parents of a job, by name and ref; nothing if it has none. */
+function pastOf({ steps, parents }: Pick<JobMemory, 'steps' | 'parents'>) {
+  return {
+    ...(steps.length > 0 && { steps: Object.fromEntries(steps.map(({ name, result }) => [name, result])) }),
+    ...(parents.length > 0 && {
+      parents: Object.fromEntries(parents.map(({ ref, ...parent }) => [ref, parent])),
+    }),
   };
 }
 

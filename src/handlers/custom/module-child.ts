@@ -1,10 +1,19 @@
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { HandlerContext, HandlerOutcome, JobLogStream } from '../handler.ts';
+import { describeError } from '../../text/describe-error.ts';
+import type { HandlerContext, HandlerOutcome, JobLogStream, JobMemory } from '../handler.ts';
 import { afterReports, JobProcess, OUTPUT_MISSING } from './job-process.ts';
 import { crashOutcome } from './outcomes.ts';
 import { MarkedOutput, printLine, Tail } from './output.ts';
-import { REPORT_FD, REQUEST_FD, type Report, type Request, type RunRequest } from './protocol.ts';
+import {
+  type Answer,
+  type Question,
+  REPORT_FD,
+  REQUEST_FD,
+  type Report,
+  type Request,
+  type RunRequest,
+} from './protocol.ts';
 import { ReportReader } from './report-reader.ts';
 
 /** Lines of stderr that may explain a crash. */
@@ -23,7 +32,7 @@ export interface ModuleChildOptions {
 /** What a run may do to the outside. */
 export type RunContext = Pick<
   HandlerContext,
-  'signal' | 'log' | 'progress' | 'pauseQueue' | 'secret' | 'redact'
+  'signal' | 'log' | 'progress' | 'pauseQueue' | 'secret' | 'redact' | 'memory'
 >;
 
 export interface RunEnd {
@@ -149,6 +158,7 @@ export class ModuleChild {
       if (report.type === 'progress') context.progress(report.progress);
       else if (report.type === 'secret') secret(report.value);
       else if (report.type === 'pause-queue') context.pauseQueue(report.pause);
+      else if (report.type === 'ask') void this.#answer(run, report.id, report.question);
       else {
         run.end ??= report;
         this.#process.changes.notify();
@@ -163,6 +173,16 @@ export class ModuleChild {
         },
         end: () => this.#endStream(stream),
       });
+    }
+  }
+
+  /** Answers a question of the handler about its steps. */
+  async #answer({ request, context }: Run, id: number, question: Question): Promise<void> {
+    const reply = { type: 'answer', run: request.run, id } as const;
+    try {
+      this.#send({ ...reply, answer: await answerOf(question, context.memory), error: '' });
+    } catch (error) {
+      this.#send({ ...reply, answer: null, error: describeError(error) });
     }
   }
 
@@ -195,5 +215,20 @@ export class ModuleChild {
         for (const name of STREAMS) this.#streams[name].flush();
       },
     });
+  }
+}
+
+const NOTHING: Answer = { pause: false, done: true, result: null, waitSeconds: 0 };
+
+async function answerOf(question: Question, memory: JobMemory): Promise<Answer> {
+  switch (question.what) {
+    case 'begin':
+      return { ...NOTHING, pause: memory.mustPause() };
+    case 'save':
+      return { ...NOTHING, result: await memory.save(question.name, question.result, question.seconds) };
+    case 'wait': {
+      const { what: _what, ...wait } = question;
+      return { ...NOTHING, ...(await memory.wait(wait)) };
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
+import type { Wait } from '../../queue/step-replies.ts';
 import type { Json } from '../../queue/types.ts';
-import type { AbortCause, HandlerOutcome, QueuePause } from '../handler.ts';
+import type { AbortCause, HandlerOutcome, JobMemory, QueuePause, WaitAnswer } from '../handler.ts';
 
 /**
  * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
@@ -27,6 +28,30 @@ export interface RunRequest {
   /** null for `check`. */
   readonly job: ClaimedJob | null;
   readonly idempotencyKey: string;
+  readonly memory: Remembered;
+}
+
+/** What the handler may need of the past. */
+export type Remembered = Pick<JobMemory, 'steps' | 'parents'>;
+
+/** What a handler asks the worker about its steps. */
+export type Question =
+  | { readonly what: 'begin'; readonly name: string }
+  | { readonly what: 'save'; readonly name: string; readonly result: Json; readonly seconds: number }
+  | ({ readonly what: 'wait' } & Wait);
+
+export interface Answer extends WaitAnswer {
+  /** The answer to `begin`: end the attempt in place of beginning the step. */
+  readonly pause: boolean;
+}
+
+export interface AnswerRequest {
+  readonly type: 'answer';
+  readonly run: string;
+  readonly id: number;
+  /** Null if there is an error. */
+  readonly answer: Answer | null;
+  readonly error: string;
 }
 
 export interface AbortRequest {
@@ -36,12 +61,13 @@ export interface AbortRequest {
   readonly message: string;
 }
 
-export type Request = RunRequest | AbortRequest;
+export type Request = RunRequest | AbortRequest | AnswerRequest;
 
 export type Report =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'secret'; readonly value: string }
   | { readonly type: 'pause-queue'; readonly pause: QueuePause }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   | {
       readonly type: 'end';
       readonly outcome: HandlerOutcome;

@@ -3,7 +3,7 @@ import { progress } from '../../queue/job.ts';
 import type { Json } from '../../queue/types.ts';
 import { isTooDeep } from '../../text/json-fault.ts';
 import type { HandlerOutcome } from '../handler.ts';
-import { MAX_PAUSE_SECONDS, type Report, reportStart } from './protocol.ts';
+import { MAX_PAUSE_SECONDS, type Question, type Report, reportStart } from './protocol.ts';
 
 /** The most bytes of one report: results of any size that the queue takes or spills, and a bound for the memory of the worker. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -20,7 +20,20 @@ const outcome: z.ZodType<HandlerOutcome> = z.discriminatedUnion('outcome', [
     retryInSeconds: z.number().nonnegative().exactOptional(),
   }),
   z.object({ outcome: z.literal('snooze'), seconds: z.number().positive(), reason: z.string(), details }),
+  z.object({ outcome: z.literal('pause'), seconds: z.number().nonnegative(), reason: z.string() }),
   z.object({ outcome: z.literal('discard'), reason: z.string(), details }),
+]);
+const name = z.string();
+const question: z.ZodType<Question> = z.discriminatedUnion('what', [
+  z.object({ what: z.literal('begin'), name }),
+  z.object({ what: z.literal('save'), name, result: json, seconds: z.number().nonnegative() }),
+  z.object({
+    what: z.literal('wait'),
+    name,
+    kind: z.enum(['sleep', 'event']),
+    seconds: z.number().nonnegative(),
+    details,
+  }),
 ]);
 const report: z.ZodType<Report> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), progress }),
@@ -29,6 +42,7 @@ const report: z.ZodType<Report> = z.discriminatedUnion('type', [
     type: z.literal('pause-queue'),
     pause: z.object({ seconds: z.number().min(1).max(MAX_PAUSE_SECONDS), reason: z.string() }),
   }),
+  z.object({ type: z.literal('ask'), id: z.number(), question }),
   z.object({ type: z.literal('end'), outcome, reuse: z.enum(['any', 'handler', 'none']) }),
 ]);
 

@@ -10,6 +10,7 @@ import {
   type HandlerOutcome,
   type QueuePause,
 } from '../../../src/handlers/handler.ts';
+import { LocalMemory } from '../../../src/handlers/local-memory.ts';
 import type { ClaimedJob, Progress } from '../../../src/queue/job.ts';
 import type { Json } from '../../../src/queue/types.ts';
 
@@ -125,6 +126,7 @@ export function openHandlers(
         secrets.push(value);
         lines.push(`secret ${value}`);
       },
+      memory: new LocalMemory(),
       redact: (text) => secrets.reduce((safe, secret) => safe.replaceAll(secret, '***'), text),
     };
     return {

@@ -254,7 +254,7 @@ describe('a worker that ends without stopping its handlers', () => {
       const { handler } = new CustomHandlers(${JSON.stringify(options)});
       const config = { handler: 'wait', file: ${JSON.stringify(file)} };
       void handler({ job: {}, config, idempotencyKey: '', signal: new AbortController().signal,
-        log: { line: console.log }, progress() {}, secret() {} });
+        log: { line: console.log }, progress() {}, secret() {}, memory: { steps: [], parents: [] } });
       setInterval(() => { if (${how === 'exit'} && existsSync(config.file) && readFileSync(config.file, 'utf8') !== '') process.exit(0); }, 5);
     `;
     const worker = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });

@@ -1,4 +1,5 @@
 import type { HandlerContext, HandlerOutcome } from '../../../src/handlers/handler.ts';
+import { LocalMemory } from '../../../src/handlers/local-memory.ts';
 import type { PaperFetchDeps } from '../../../src/handlers/paper-fetch/deps.ts';
 import { createPaperStore, type PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
 import type { ClaimedJob, Progress } from '../../../src/queue/job.ts';
@@ -116,6 +117,7 @@ export function testContext(
       pauseQueue() {},
       secret: (value) => secrets.push(value),
       redact: (text) => text,
+      memory: new LocalMemory(),
     },
   };
 }

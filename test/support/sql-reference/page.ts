@@ -36,7 +36,7 @@ select jsonb_build_object(
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
     where c.relnamespace = 'public'::regnamespace
-      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_dependencies', 'cloud_job_workers', 'job_statistics', 'papers'))
+      and c.relname in ('cloud_jobs', 'cloud_job_executions', 'cloud_job_dependencies', 'cloud_job_steps', 'cloud_job_signals', 'cloud_job_workers', 'job_statistics', 'papers'))
 ) as catalog`;
 
 /** The functions that others call, by what they are for. The rest are parts of these. */
@@ -53,6 +53,8 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
       'cloud_jobs_cancel',
       'cloud_jobs_retry',
       'cloud_jobs_retry_with_dependents',
+      'cloud_jobs_retry_from_step',
+      'cloud_jobs_signal',
       'cloud_jobs_disable',
       'cloud_jobs_enable',
       'cloud_jobs_delete',
@@ -98,6 +100,9 @@ const CHAPTERS: readonly (readonly [title: string, about: string, names: readonl
       'cloud_jobs_plan',
       'cloud_jobs_alert_take',
       'cloud_jobs_alert_done',
+      'cloud_jobs_recall',
+      'cloud_jobs_step',
+      'cloud_jobs_wait',
     ],
   ],
   ['Schedules', '', ['cloud_jobs_next_occurrence', 'cloud_jobs_occurrences', 'cloud_jobs_check_schedule']],
@@ -113,6 +118,8 @@ const TABLES = [
   'cloud_jobs',
   'cloud_job_executions',
   'cloud_job_dependencies',
+  'cloud_job_steps',
+  'cloud_job_signals',
   'cloud_job_workers',
   'job_statistics',
   'papers',
