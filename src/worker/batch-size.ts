@@ -1,32 +1,15 @@
 import { BATCH_BYTES, BATCHES_HELD, MAX_BATCH } from './limits.ts';
 
-/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
+/** How much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const AHEAD_MS = 500;
 /** Weight of the newest job in the moving averages. */
 const WEIGHT = 0.2;
 /** About what a job is in a reply beside its config. */
 const JOB_BYTES = 512;
-/** A worker has one request more under way for each of these in the round trip to its database, ... */
+/** A worker has one more request under way for each of these in the round trip to its database. */
 const ROUND_TRIP_MS = 25;
-/** ... up to this many, beside its heartbeat. */
+/** The most requests under way, besides the heartbeat. */
 const MOST_IN_FLIGHT = 6;
-
-export interface BatchSize {
-  /** How many jobs to hold, running and waiting together. */
-  target(): number;
-  /** How many jobs one request may carry. */
-  most(): number;
-  /** How many requests may be under way: two, or more if the database is far away. */
-  inFlight(): number;
-  /**
-   * A job has ended.
-   * @param durationMs how long it took
-   * @param bytes of its config and its result
-   */
-  record(durationMs: number, bytes: number): void;
-  /** A request was answered after this long. The fastest one shows how far away the database is. */
-  answered(durationMs: number): void;
-}
 
 /**
  * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
@@ -34,32 +17,53 @@ export interface BatchSize {
  * batches, and so do those from a database far away, of which more are under way: what a worker holds in memory stays
  * the same.
  */
-export function createBatchSize(concurrency: number): BatchSize {
-  let duration: number | null = null;
-  let size = 0;
-  let roundTrip = Number.POSITIVE_INFINITY;
-  const moved = (average: number | null, value: number): number =>
-    average === null ? value : average * (1 - WEIGHT) + value * WEIGHT;
-  const batch = (): number => Math.max(1, Math.min(Math.floor(BATCH_BYTES / (JOB_BYTES + size)), MAX_BATCH));
-  const inFlight = (): number => {
-    const far = Number.isFinite(roundTrip) ? Math.floor(roundTrip / ROUND_TRIP_MS) : 0;
+export class BatchSize {
+  readonly #concurrency: number;
+  /** Moving averages over the jobs that ended; null before the first. */
+  #average: { readonly durationMs: number; readonly bytes: number } | null = null;
+  #roundTripMs = Number.POSITIVE_INFINITY;
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  /** How many requests may be under way: two, or more if the database is far away. */
+  get inFlight(): number {
+    const far = Number.isFinite(this.#roundTripMs) ? Math.floor(this.#roundTripMs / ROUND_TRIP_MS) : 0;
     return Math.min(BATCHES_HELD + far, MOST_IN_FLIGHT);
-  };
-  return {
-    inFlight,
-    most: () => Math.ceil((batch() * BATCHES_HELD) / inFlight()),
-    target: () => {
-      const slots = Math.min(concurrency, MAX_BATCH);
-      if (duration === null) return slots;
-      const ahead = Math.floor((concurrency * AHEAD_MS) / Math.max(duration, 0.1));
-      return Math.max(slots, Math.min(ahead, batch() * BATCHES_HELD));
-    },
-    record: (durationMs, bytes) => {
-      size = moved(duration === null ? null : size, bytes);
-      duration = moved(duration, durationMs);
-    },
-    answered: (durationMs) => {
-      roundTrip = Math.min(roundTrip, durationMs);
-    },
-  };
+  }
+
+  /** How many jobs one request may carry. */
+  get most(): number {
+    return Math.ceil((this.#batch * BATCHES_HELD) / this.inFlight);
+  }
+
+  /** How many jobs to hold, running and waiting together. */
+  get target(): number {
+    const slots = Math.min(this.#concurrency, MAX_BATCH);
+    if (this.#average === null) return slots;
+    const ahead = Math.floor((this.#concurrency * AHEAD_MS) / Math.max(this.#average.durationMs, 0.1));
+    return Math.max(slots, Math.min(ahead, this.#batch * BATCHES_HELD));
+  }
+
+  /**
+   * A job has ended.
+   * @param durationMs how long it took
+   * @param bytes of its config and its result
+   */
+  record(durationMs: number, bytes: number): void {
+    const old = this.#average ?? { durationMs, bytes };
+    const moved = (average: number, value: number): number => average * (1 - WEIGHT) + value * WEIGHT;
+    this.#average = { durationMs: moved(old.durationMs, durationMs), bytes: moved(old.bytes, bytes) };
+  }
+
+  /** A request was answered after this long. The fastest one shows how far away the database is. */
+  answered(durationMs: number): void {
+    this.#roundTripMs = Math.min(this.#roundTripMs, durationMs);
+  }
+
+  get #batch(): number {
+    const jobs = Math.floor(BATCH_BYTES / (JOB_BYTES + (this.#average?.bytes ?? 0)));
+    return Math.max(1, Math.min(jobs, MAX_BATCH));
+  }
 }

@@ -1,5 +1,5 @@
 import type { ClaimReply } from '../queue/replies.ts';
-import { createBatchSize } from './batch-size.ts';
+import { BatchSize } from './batch-size.ts';
 
 /** How long a finished attempt may wait to be recorded in a batch, unless enough for a request have come together. */
 const FLUSH_MS = 200;
@@ -34,109 +34,122 @@ export interface InHand {
 }
 
 /** When to ask the queue for jobs and how many, and when to record what has ended. Times in milliseconds of one clock. */
-export interface Pace {
-  /** Reports a job's duration and the size of its config and result. */
-  ended(durationMs: number, bytes: number): void;
-  /** A request was answered after this long. */
-  requested(durationMs: number): void;
-  /** How many requests may be under way. */
-  readonly inFlight: number;
-  /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
-  stall(): void;
-  /** How many jobs to ask for, if the queue were asked now. */
-  wanted(hand: InHand): number;
-  /** A claim was answered. `held` counts the jobs in hand with those of the reply. */
-  answered(claim: ClaimReply, limit: number, held: number, now: number): void;
-  /** In how long to ask for jobs alone, without anything to record: 0 for now, Infinity for not before something happens. */
-  claimDelay(hand: InHand, now: number): number;
-  /** In how long to record what has ended. */
-  recordDelay(hand: InHand, now: number): number;
-  /** Due jobs may be left, though the last claims got none. */
-  readonly mayBeLeft: boolean;
-}
-
-/**
- * @param concurrency jobs that run at the same time
- * @param lingerMs how long to go on asking an empty queue; 0 for not at all
- * @param isWatching asks an empty queue without an end, and more often
- */
-export function createPace(concurrency: number, lingerMs: number, isWatching = false): Pace {
-  const [first, most] = isWatching ? [WATCH_FIRST_MS, WATCH_MOST_MS] : [LINGER_FIRST_MS, LINGER_MOST_MS];
-  const batchSize = createBatchSize(concurrency);
-  let stalled = false;
-  let nothingDue = false;
+export class Pace {
+  readonly #concurrency: number;
+  readonly #lingerMs: number;
+  readonly #isWatching: boolean;
+  readonly #batchSize: BatchSize;
+  #isStalled = false;
+  /** The last claim found the end of the queue. */
+  #isNothingDue = false;
   /** The last claim got all that it asked for: there is likely more. */
-  let plenty = false;
-  let left = false;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let more: { since: number; next: number; pause: number } | null = null;
+  #isPlenty = false;
+  #mayBeLeft = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  /** Set while claims get nothing although there may be more. */
+  #more: { readonly since: number; readonly next: number; readonly pause: number } | null = null;
   /** When the next job becomes due, by the reply of the last claim that got none. */
-  let dueAt = Number.POSITIVE_INFINITY;
-  let lingering: { readonly until: number; readonly pause: number } | null = null;
+  #dueAt = Number.POSITIVE_INFINITY;
+  /** Set while an empty queue is asked again. */
+  #lingering: { readonly until: number; readonly pause: number } | null = null;
 
-  return {
-    ended: (durationMs, bytes) => {
-      stalled = false;
-      batchSize.record(durationMs, bytes);
-    },
-    requested: batchSize.answered,
-    get inFlight() {
-      return batchSize.inFlight();
-    },
-    stall: () => {
-      stalled = true;
-    },
+  /**
+   * @param concurrency jobs that run at the same time
+   * @param lingerMs how long to go on asking an empty queue; 0 for not at all
+   * @param isWatching asks an empty queue without an end, and more often
+   */
+  constructor(concurrency: number, lingerMs: number, isWatching = false) {
+    this.#concurrency = concurrency;
+    this.#lingerMs = lingerMs;
+    this.#isWatching = isWatching;
+    this.#batchSize = new BatchSize(concurrency);
+  }
 
-    wanted: ({ running, waiting, asked }) => {
-      const target = stalled ? concurrency : batchSize.target();
-      return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
-    },
+  /** How many requests may be under way. */
+  get inFlight(): number {
+    return this.#batchSize.inFlight;
+  }
 
-    answered(claim, limit, held, now) {
-      askedAt = now;
-      plenty = claim.jobs.length === limit;
-      left = claim.more || claim.behind;
-      // Such work brings the jobs that are left nearer, so it pays to ask again at once.
-      const advanced = claim.expired + claim.set_aside > 0;
-      if (claim.jobs.length > 0 || !claim.more || advanced) {
-        more = null;
-        nothingDue = claim.jobs.length < limit && !claim.more;
-      } else if (more && now - more.since > MORE_FOR_MS) {
-        more = null;
-        nothingDue = true;
-      } else {
-        const pause = more ? more.pause * 2 : MORE_FIRST_MS;
-        more = { since: more?.since ?? now, pause, next: now + pause };
-      }
-      if (!nothingDue || held > 0) lingering = null;
-      else if (lingering) lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
-      else lingering = { until: isWatching ? Number.POSITIVE_INFINITY : now + lingerMs, pause: first };
-      const due = claim.next_due_seconds;
-      dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
-    },
+  /** Due jobs may be left, though the last claims got none. */
+  get mayBeLeft(): boolean {
+    return this.#mayBeLeft;
+  }
 
-    claimDelay({ running, waiting, asked }, now) {
-      const held = running + waiting;
-      // A second request beside one that has not been answered pays only where there is plenty.
-      if (asked > 0 && !plenty) return Number.POSITIVE_INFINITY;
-      if (more) return more.next - now;
-      if (nothingDue && held > 0) return Math.min(askedAt + POLL_MS, dueAt) - now;
-      if (nothingDue) {
-        const again = lingering ? Math.min(askedAt + lingering.pause, dueAt) : Number.POSITIVE_INFINITY;
-        return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
-      }
-      const low = held < concurrency || held + asked <= batchSize.target() * (1 - 1 / batchSize.inFlight());
-      return low ? 0 : Number.POSITIVE_INFINITY;
-    },
+  /** Reports a job's duration and the size of its config and result. */
+  ended(durationMs: number, bytes: number): void {
+    this.#isStalled = false;
+    this.#batchSize.record(durationMs, bytes);
+  }
 
-    recordDelay({ running, waiting, ended, oldestEnded }, now) {
-      if (ended === 0) return Number.POSITIVE_INFINITY;
-      if (ended >= batchSize.most() / 2) return 0;
-      return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
-    },
+  /** A request was answered after this long. */
+  requested(durationMs: number): void {
+    this.#batchSize.answered(durationMs);
+  }
 
-    get mayBeLeft() {
-      return left;
-    },
-  };
+  /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
+  stall(): void {
+    this.#isStalled = true;
+  }
+
+  /** How many jobs to ask for, if the queue were asked now. */
+  wanted({ running, waiting, asked }: InHand): number {
+    const target = this.#isStalled ? this.#concurrency : this.#batchSize.target;
+    return Math.max(0, Math.min(target - running - waiting - asked, this.#batchSize.most));
+  }
+
+  /** A claim was answered. `held` counts the jobs in hand with those of the reply. */
+  answered(claim: ClaimReply, limit: number, held: number, now: number): void {
+    this.#askedAt = now;
+    this.#isPlenty = claim.jobs.length === limit;
+    this.#mayBeLeft = claim.more || claim.behind;
+    // Such work brings the jobs that are left nearer, so it pays to ask again at once.
+    const hasAdvanced = claim.expired + claim.set_aside > 0;
+    const more = this.#more;
+    if (claim.jobs.length > 0 || !claim.more || hasAdvanced) {
+      this.#more = null;
+      this.#isNothingDue = claim.jobs.length < limit && !claim.more;
+    } else if (more && now - more.since > MORE_FOR_MS) {
+      this.#more = null;
+      this.#isNothingDue = true;
+    } else {
+      const pause = more ? more.pause * 2 : MORE_FIRST_MS;
+      this.#more = { since: more?.since ?? now, pause, next: now + pause };
+    }
+    this.#lingering = this.#isNothingDue && held === 0 ? this.#linger(now) : null;
+    const due = claim.next_due_seconds;
+    this.#dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** In how long to ask for jobs alone, without anything to record: 0 for now, Infinity for not before something happens. */
+  claimDelay({ running, waiting, asked }: InHand, now: number): number {
+    const held = running + waiting;
+    // A second request beside one that has not been answered pays only where there is plenty.
+    if (asked > 0 && !this.#isPlenty) return Number.POSITIVE_INFINITY;
+    if (this.#more) return this.#more.next - now;
+    if (this.#isNothingDue && held > 0) return Math.min(this.#askedAt + POLL_MS, this.#dueAt) - now;
+    if (this.#isNothingDue) {
+      if (this.#lingering === null) return Number.POSITIVE_INFINITY;
+      const again = Math.min(this.#askedAt + this.#lingering.pause, this.#dueAt);
+      return again <= this.#lingering.until ? again - now : Number.POSITIVE_INFINITY;
+    }
+    const { target, inFlight } = this.#batchSize;
+    const isLow = held < this.#concurrency || held + asked <= target * (1 - 1 / inFlight);
+    return isLow ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  /** In how long to record what has ended. */
+  recordDelay({ running, waiting, ended, oldestEnded }: InHand, now: number): number {
+    if (ended === 0) return Number.POSITIVE_INFINITY;
+    if (ended >= this.#batchSize.most / 2) return 0;
+    return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
+  }
+
+  #linger(now: number): { readonly until: number; readonly pause: number } {
+    const [first, most] = this.#isWatching
+      ? [WATCH_FIRST_MS, WATCH_MOST_MS]
+      : [LINGER_FIRST_MS, LINGER_MOST_MS];
+    const lingering = this.#lingering;
+    if (lingering) return { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
+    return { until: this.#isWatching ? Number.POSITIVE_INFINITY : now + this.#lingerMs, pause: first };
+  }
 }

@@ -7,7 +7,7 @@ import { type EndedAttempt, Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { JobRunner } from './job-runner.ts';
 import { HostFault, type WorkerDeps, type WorkerOptions } from './options.ts';
-import { createPace, type InHand, type Pace } from './pace.ts';
+import { type InHand, Pace } from './pace.ts';
 import {
   FIRST_CALL,
   laterCall,
@@ -64,7 +64,7 @@ class Worker {
     this.#started = deps.now();
     this.#lockMs = options.lockSeconds * 1000;
     this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
-    this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000, options.watch);
+    this.#pace = new Pace(options.concurrency, options.lingerSeconds * 1000, options.watch);
     this.#runner = new JobRunner({
       ...deps,
       concurrency: options.concurrency,
@@ -136,7 +136,6 @@ class Worker {
       this.#endBudget();
       this.#handBackStale();
       this.#runner.startJobs();
-
       const hand = this.#inHand();
       const limit = this.#wanted(hand);
       const delay = this.#requestDelay(hand, limit);
@@ -272,8 +271,8 @@ class Worker {
 
   async #finalReport(failure: string | null): Promise<RunReport> {
     const { maxJobs, instanceId } = this.#options;
-    const atEnd = maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty';
-    const stopCause = this.#stopCause ?? atEnd;
+    const isAtLimit = maxJobs !== null && this.#claimed >= maxJobs;
+    const stopCause = this.#stopCause ?? (isAtLimit ? 'max-jobs' : 'empty');
     return {
       instanceId,
       executions: this.#tally.executions,

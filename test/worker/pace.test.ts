@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimReply } from '../../src/queue/replies.ts';
-import { createPace } from '../../src/worker/pace.ts';
+import { Pace } from '../../src/worker/pace.ts';
 
 const NOTHING = { running: 0, waiting: 0, asked: 0, ended: 0, oldestEnded: Number.POSITIVE_INFINITY };
 const empty = (nextDue: number | null = null): ClaimReply => ({
@@ -17,7 +17,7 @@ const empty = (nextDue: number | null = null): ClaimReply => ({
 
 describe('the pace of a worker with many short jobs', () => {
   const paceAt = (roundTripMs: number, bytes = 0) => {
-    const pace = createPace(4, 0);
+    const pace = new Pace(4, 0);
     for (let n = 0; n < 50; n += 1) pace.ended(0.1, bytes);
     pace.requested(roundTripMs + 400);
     pace.requested(roundTripMs);
@@ -43,7 +43,7 @@ describe('the pace of a worker with many short jobs', () => {
   });
 
   it('holds nothing ahead of long jobs, however far away', () => {
-    const pace = createPace(4, 0);
+    const pace = new Pace(4, 0);
     pace.requested(100);
     pace.ended(60_000, 0);
     expect(pace.wanted({ ...NOTHING, running: 4 })).toBe(0);
@@ -52,7 +52,7 @@ describe('the pace of a worker with many short jobs', () => {
 
 describe('the pace of a worker that stays', () => {
   it('asks an empty queue at most 240 times an hour in the long run', () => {
-    const pace = createPace(4, Number.POSITIVE_INFINITY, true);
+    const pace = new Pace(4, Number.POSITIVE_INFINITY, true);
     const asked: number[] = [];
     for (let now = 0; now < 7_200_000; ) {
       asked.push(now);
@@ -64,7 +64,7 @@ describe('the pace of a worker that stays', () => {
   });
 
   it('asks when the next job becomes due', () => {
-    const pace = createPace(4, Number.POSITIVE_INFINITY, true);
+    const pace = new Pace(4, Number.POSITIVE_INFINITY, true);
     for (let now = 0; now < 600_000; now += 15_000) pace.answered(empty(), 4, 0, now);
     pace.answered(empty(3.5), 4, 0, 600_000);
     expect(pace.claimDelay(NOTHING, 600_000)).toBe(3_600);
@@ -73,7 +73,7 @@ describe('the pace of a worker that stays', () => {
   });
 
   it('ends without watching when the queue is empty', () => {
-    const pace = createPace(4, 0);
+    const pace = new Pace(4, 0);
     pace.answered(empty(3), 4, 0, 0);
     expect(pace.claimDelay(NOTHING, 0)).toBe(Number.POSITIVE_INFINITY);
   });
