@@ -6,6 +6,7 @@ export const SEARCHES = [
   'test/faults/**/*.test.ts',
   'test/**/*.property.test.ts',
   'test/sql/stress.test.ts',
+  'test/sql/bulk-stress.test.ts',
   'test/e2e/hostile.test.ts',
 ];
 

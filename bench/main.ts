@@ -18,6 +18,7 @@ import { distance } from './benches/distance.ts';
 import { drain } from './benches/drain.ts';
 import { enqueue } from './benches/enqueue.ts';
 import { history } from './benches/history.ts';
+import { limits } from './benches/limits.ts';
 import { scale } from './benches/scale.ts';
 import { storage } from './benches/storage.ts';
 import { type Bench, tableRow } from './lib/bench.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   storage,
   enqueue,
   claim,
+  limits,
   scale,
   history,
   custom,

@@ -2621,7 +2621,7 @@ begin
   select distinct on (j.queue) j.queue,
     now() + make_interval(secs => (item->'pause_queue'->>'seconds')::double precision), left(item->'pause_queue'->>'reason', 500)
   from jsonb_array_elements(items_param) as item
-  join public.cloud_jobs j on j.locked_execution_id = item->>'execution_id' and j.locked_by = instance_id_param and j.status = 'locked'
+  join public.cloud_jobs j on j.locked_execution_id collate "C" = item->>'execution_id' and j.locked_by = instance_id_param and j.status = 'locked'
   where item ? 'pause_queue'
   order by j.queue, (item->'pause_queue'->>'seconds')::double precision desc
   on conflict (queue) do update set cool_down_until = excluded.cool_down_until, updated_at = now(),
@@ -5354,8 +5354,10 @@ as $$
 declare
   most_expired constant integer := 500;
   settings public.cloud_jobs_queues;
-  free text[] := queues_param;
+  free text[];
   room bigint;
+  slot bigint;
+  starts integer[];
   part record;
 begin
   picked := '{}';
@@ -5367,24 +5369,35 @@ begin
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)
       and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null)
+      -- A limited queue without a job that could be claimed costs no more than this look.
+      and (exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'waiting' and not j.blocked)
+        or exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'failed' and j.finished_at is null))
     order by s.queue
     for update
   loop
-    free := array_remove(free, settings.queue);
+    exit when cardinality(picked) >= limit_param;
     room := least(public.cloud_jobs_queue_room(settings), limit_param - cardinality(picked));
     continue when room = 0;
     part := public.cloud_jobs_pick(array[settings.queue], job_types_param, room::integer, picked);
     picked := picked || part.picked;
     set_aside := set_aside + part.set_aside;
     if settings.rate_limit is not null and cardinality(part.picked) > 0 then
-      update public.cloud_jobs_queues s set rate_slot = slot.now,
-        rate_starts = array[slot.starts[1] + cardinality(part.picked)] || slot.starts[2:]
-      from (select public.cloud_jobs_rate_slot(settings) as now,
-        public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings)) as starts) slot
-      where s.queue = settings.queue;
+      slot := public.cloud_jobs_rate_slot(settings);
+      starts := public.cloud_jobs_recent_starts(settings, slot);
+      starts[1] := starts[1] + cardinality(part.picked);
+      update public.cloud_jobs_queues s set rate_slot = slot, rate_starts = starts where s.queue = settings.queue;
     end if;
   end loop;
-  if cardinality(free) > 0 and cardinality(picked) < limit_param then
+  if cardinality(picked) < limit_param then
+    free := array(
+      select q.queue from unnest(queues_param) with ordinality as q (queue, position)
+      where not exists (
+        select from public.cloud_jobs_queues s
+        where s.queue = q.queue
+          and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null))
+      order by q.position);
+  end if;
+  if cardinality(free) > 0 then
     part := public.cloud_jobs_pick(free, job_types_param, limit_param - cardinality(picked), picked);
     picked := picked || part.picked;
     set_aside := set_aside + part.set_aside;
@@ -5486,18 +5499,18 @@ $$;
 -- ==== functions/queue-room ======================================================================
 
 -- The starts of a queue within its rate period, by tenths of a period, moved on to now. Newest first.
+--
+-- Eleven slots: the newest is not full yet, so the oldest still counts in part. In PL/pgSQL, like cloud_jobs_rate_slot, because
+-- a function in SQL would be planned at every call.
 create or replace function public.cloud_jobs_recent_starts(settings public.cloud_jobs_queues, slot_param bigint)
 returns integer[]
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  -- Eleven slots: the newest is not full yet, so the oldest still counts in part.
-  select array(
-    select case when age - (slot_param - settings.rate_slot) >= 0
-      then coalesce(settings.rate_starts[age - (slot_param - settings.rate_slot) + 1], 0) else 0 end
-    from generate_series(0, 10) as age
-    order by age)
+begin
+  return (array_fill(0, array[least(slot_param - settings.rate_slot, 11)::integer]) || settings.rate_starts || array_fill(0, '{11}'))[1:11];
+end
 $$;
 
 -- How many jobs of a queue may be started now, for its pause, its cool-down, its max_running and its rate: 0 or more, or null
@@ -5534,11 +5547,13 @@ $$;
 -- The number of the current tenth of a queue's rate period. A transaction that began before another's is not earlier here.
 create or replace function public.cloud_jobs_rate_slot(settings public.cloud_jobs_queues)
 returns bigint
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot)
+begin
+  return greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot);
+end
 $$;
 
 -- The queues of a list in which a job may be started now. Changes nothing.

@@ -25,7 +25,7 @@ begin
   select distinct on (j.queue) j.queue,
     now() + make_interval(secs => (item->'pause_queue'->>'seconds')::double precision), left(item->'pause_queue'->>'reason', 500)
   from jsonb_array_elements(items_param) as item
-  join public.cloud_jobs j on j.locked_execution_id = item->>'execution_id' and j.locked_by = instance_id_param and j.status = 'locked'
+  join public.cloud_jobs j on j.locked_execution_id collate "C" = item->>'execution_id' and j.locked_by = instance_id_param and j.status = 'locked'
   where item ? 'pause_queue'
   order by j.queue, (item->'pause_queue'->>'seconds')::double precision desc
   on conflict (queue) do update set cool_down_until = excluded.cool_down_until, updated_at = now(),

@@ -13,8 +13,10 @@ as $$
 declare
   most_expired constant integer := 500;
   settings public.cloud_jobs_queues;
-  free text[] := queues_param;
+  free text[];
   room bigint;
+  slot bigint;
+  starts integer[];
   part record;
 begin
   picked := '{}';
@@ -26,24 +28,35 @@ begin
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)
       and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null)
+      -- A limited queue without a job that could be claimed costs no more than this look.
+      and (exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'waiting' and not j.blocked)
+        or exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'failed' and j.finished_at is null))
     order by s.queue
     for update
   loop
-    free := array_remove(free, settings.queue);
+    exit when cardinality(picked) >= limit_param;
     room := least(public.cloud_jobs_queue_room(settings), limit_param - cardinality(picked));
     continue when room = 0;
     part := public.cloud_jobs_pick(array[settings.queue], job_types_param, room::integer, picked);
     picked := picked || part.picked;
     set_aside := set_aside + part.set_aside;
     if settings.rate_limit is not null and cardinality(part.picked) > 0 then
-      update public.cloud_jobs_queues s set rate_slot = slot.now,
-        rate_starts = array[slot.starts[1] + cardinality(part.picked)] || slot.starts[2:]
-      from (select public.cloud_jobs_rate_slot(settings) as now,
-        public.cloud_jobs_recent_starts(settings, public.cloud_jobs_rate_slot(settings)) as starts) slot
-      where s.queue = settings.queue;
+      slot := public.cloud_jobs_rate_slot(settings);
+      starts := public.cloud_jobs_recent_starts(settings, slot);
+      starts[1] := starts[1] + cardinality(part.picked);
+      update public.cloud_jobs_queues s set rate_slot = slot, rate_starts = starts where s.queue = settings.queue;
     end if;
   end loop;
-  if cardinality(free) > 0 and cardinality(picked) < limit_param then
+  if cardinality(picked) < limit_param then
+    free := array(
+      select q.queue from unnest(queues_param) with ordinality as q (queue, position)
+      where not exists (
+        select from public.cloud_jobs_queues s
+        where s.queue = q.queue
+          and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null))
+      order by q.position);
+  end if;
+  if cardinality(free) > 0 then
     part := public.cloud_jobs_pick(free, job_types_param, limit_param - cardinality(picked), picked);
     picked := picked || part.picked;
     set_aside := set_aside + part.set_aside;

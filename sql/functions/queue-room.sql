@@ -1,16 +1,16 @@
 -- The starts of a queue within its rate period, by tenths of a period, moved on to now. Newest first.
+--
+-- Eleven slots: the newest is not full yet, so the oldest still counts in part. In PL/pgSQL, like cloud_jobs_rate_slot, because
+-- a function in SQL would be planned at every call.
 create or replace function public.cloud_jobs_recent_starts(settings public.cloud_jobs_queues, slot_param bigint)
 returns integer[]
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  -- Eleven slots: the newest is not full yet, so the oldest still counts in part.
-  select array(
-    select case when age - (slot_param - settings.rate_slot) >= 0
-      then coalesce(settings.rate_starts[age - (slot_param - settings.rate_slot) + 1], 0) else 0 end
-    from generate_series(0, 10) as age
-    order by age)
+begin
+  return (array_fill(0, array[least(slot_param - settings.rate_slot, 11)::integer]) || settings.rate_starts || array_fill(0, '{11}'))[1:11];
+end
 $$;
 
 -- How many jobs of a queue may be started now, for its pause, its cool-down, its max_running and its rate: 0 or more, or null
@@ -47,11 +47,13 @@ $$;
 -- The number of the current tenth of a queue's rate period. A transaction that began before another's is not earlier here.
 create or replace function public.cloud_jobs_rate_slot(settings public.cloud_jobs_queues)
 returns bigint
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot)
+begin
+  return greatest(floor(extract(epoch from now()) * 10 / settings.rate_period_seconds)::bigint, settings.rate_slot);
+end
 $$;
 
 -- The queues of a list in which a job may be started now. Changes nothing.

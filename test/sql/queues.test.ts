@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queuesReply } from '../../src/queue/control-replies.ts';
 import { backlogReply } from '../../src/queue/replies.ts';
+import { startClockProject } from '../support/clock.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { call, onConnections, queueOf } from './support.ts';
 
@@ -126,7 +127,7 @@ describe('max_running', () => {
     expect((await q.claim('two', 10)).jobs).toHaveLength(1);
   });
 
-  it('is never exceeded by eight workers at once', async () => {
+  it('is never exceeded by eight workers whose replies are lost', async () => {
     const q = queueOf(project);
     await q.add(...jobs(200));
     await set(q.queue, { max_running: 5 });
@@ -136,10 +137,11 @@ describe('max_running', () => {
         clients.map(async (client, index) => {
           const worker = `w${index}`;
           for (let turn = 0; turn < 15; turn += 1) {
-            const { rows } = await client.query('select cloud_jobs_claim($1, 3, $2) as reply', [
-              worker,
-              [q.queue],
-            ]);
+            const claim = 'select cloud_jobs_claim($1, 3, $2, request_id_param => $3) as reply';
+            const request = [worker, [q.queue], randomUUID()];
+            await client.query(claim, request);
+            // The reply was lost: the same request again.
+            const { rows } = await client.query(claim, request);
             const { rows: count } = await client.query(
               `select count(*)::integer as n from cloud_jobs where queue = $1 and status = 'locked'`,
               [q.queue],
@@ -194,6 +196,40 @@ describe('rate_limit', () => {
     // And it is used: most of what the limit allows was started.
     expect(starts.length).toBeGreaterThan(120);
   });
+});
+
+it('a rate holds over a day of a clock that is set by hand, and is used up', {
+  timeout: 120_000,
+}, async () => {
+  const clocked = await startClockProject();
+  try {
+    const [limit, minute, day] = [12, 60_000, 1440];
+    const start = Date.parse('2026-11-27T00:00:00Z');
+    await clocked.setClock(start);
+    await clocked.sql(
+      `insert into cloud_jobs (name, job_type) select 'j', 'custom' from generate_series(1, 500)`,
+    );
+    await clocked.sql(
+      `select cloud_jobs_set_queue('default', '{"rate_limit": 12, "rate_period_seconds": 3600}')`,
+    );
+    const starts: number[] = [];
+    // Uneven steps, and now and then two hours in which no worker comes.
+    for (let at = 0; at < day; at += 1 + ((at * 7) % 5) + (at % 401 === 0 ? 120 : 0)) {
+      await clocked.setClock(start + at * minute);
+      const request = ['w', ['default'], randomUUID()];
+      const claim = 'select cloud_jobs_claim($1, 7, $2, request_id_param => $3) as reply';
+      await clocked.sql(claim, request);
+      const [row] = await clocked.sql<{ reply: { jobs: unknown[] } }>(claim, request);
+      for (const _ of row?.reply.jobs ?? []) starts.push(at);
+    }
+    const most = Math.max(
+      ...starts.map((at) => starts.filter((other) => other >= at && other < at + 60).length),
+    );
+    expect(most).toBe(limit);
+    expect(starts.length).toBeGreaterThan(limit * 18);
+  } finally {
+    await clocked.stop();
+  }
 });
 
 it('default_timeout holds for jobs without a timeout of their own', async () => {
