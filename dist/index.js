@@ -1935,7 +1935,7 @@ const errors_1 = __nccwpck_require__(3981);
 const fetch_1 = __nccwpck_require__(2356);
 const helpers_1 = __nccwpck_require__(601);
 const local_storage_1 = __nccwpck_require__(1735);
-const locks_1 = __nccwpck_require__(8932);
+const locks_1 = __nccwpck_require__(6551);
 const polyfills_1 = __nccwpck_require__(512);
 const version_1 = __nccwpck_require__(1920);
 const base64url_1 = __nccwpck_require__(2996);
@@ -7941,7 +7941,7 @@ const AuthClient_1 = tslib_1.__importDefault(__nccwpck_require__(2495));
 exports.AuthClient = AuthClient_1.default;
 tslib_1.__exportStar(__nccwpck_require__(3737), exports);
 tslib_1.__exportStar(__nccwpck_require__(3981), exports);
-var locks_1 = __nccwpck_require__(8932);
+var locks_1 = __nccwpck_require__(6551);
 Object.defineProperty(exports, "navigatorLock", ({ enumerable: true, get: function () { return locks_1.navigatorLock; } }));
 Object.defineProperty(exports, "NavigatorLockAcquireTimeoutError", ({ enumerable: true, get: function () { return locks_1.NavigatorLockAcquireTimeoutError; } }));
 Object.defineProperty(exports, "lockInternals", ({ enumerable: true, get: function () { return locks_1.internals; } }));
@@ -9420,7 +9420,7 @@ function memoryLocalStorageAdapter(store = {}) {
 
 /***/ }),
 
-/***/ 8932:
+/***/ 6551:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -56404,7 +56404,7 @@ async function changeMany(verb, filter, { dryRun, limit = Number.POSITIVE_INFINI
         const reply = await queue.bulk(verb, filter, options).catch((cause) => {
             if (changed === 0)
                 throw cause;
-            throw new _answer_js__WEBPACK_IMPORTED_MODULE_0__/* .CommandError */ .Q(`${verb} ended early, with ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(changed, 'job')} done. Run it again to go on. ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .U)(cause)}`);
+            throw new _answer_js__WEBPACK_IMPORTED_MODULE_0__/* .CommandError */ .Q(`${verb} ended early, with ${(0,_text_format_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(changed, 'job')} done. Run it again to go on. ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .Uc)(cause)}`);
         });
         matched += reply.matched;
         changed += reply.changed;
@@ -56436,6 +56436,2121 @@ const manyJson = ({ dryRun, matched, changed, refused }) => ({
     changed,
     refused,
 });
+
+
+/***/ }),
+
+/***/ 7081:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  y: () => (/* binding */ GitHubError),
+  o: () => (/* binding */ openGitHub)
+});
+
+;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
+function getUserAgent() {
+  if (typeof navigator === "object" && "userAgent" in navigator) {
+    return navigator.userAgent;
+  }
+
+  if (typeof process === "object" && process.version !== undefined) {
+    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
+      process.arch
+    })`;
+  }
+
+  return "<environment undetectable>";
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
+// @ts-check
+
+function register(state, name, method, options) {
+  if (typeof method !== "function") {
+    throw new Error("method for before hook must be a function");
+  }
+
+  if (!options) {
+    options = {};
+  }
+
+  if (Array.isArray(name)) {
+    return name.reverse().reduce((callback, name) => {
+      return register.bind(null, state, name, callback, options);
+    }, method)();
+  }
+
+  return Promise.resolve().then(() => {
+    if (!state.registry[name]) {
+      return method(options);
+    }
+
+    return state.registry[name].reduce((method, registered) => {
+      return registered.hook.bind(null, method, options);
+    }, method)();
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
+// @ts-check
+
+function addHook(state, kind, name, hook) {
+  const orig = hook;
+  if (!state.registry[name]) {
+    state.registry[name] = [];
+  }
+
+  if (kind === "before") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(orig.bind(null, options))
+        .then(method.bind(null, options));
+    };
+  }
+
+  if (kind === "after") {
+    hook = (method, options) => {
+      let result;
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .then((result_) => {
+          result = result_;
+          return orig(result, options);
+        })
+        .then(() => {
+          return result;
+        });
+    };
+  }
+
+  if (kind === "error") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .catch((error) => {
+          return orig(error, options);
+        });
+    };
+  }
+
+  state.registry[name].push({
+    hook: hook,
+    orig: orig,
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
+// @ts-check
+
+function removeHook(state, name, method) {
+  if (!state.registry[name]) {
+    return;
+  }
+
+  const index = state.registry[name]
+    .map((registered) => {
+      return registered.orig;
+    })
+    .indexOf(method);
+
+  if (index === -1) {
+    return;
+  }
+
+  state.registry[name].splice(index, 1);
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
+// @ts-check
+
+
+
+
+
+// bind with array of arguments: https://stackoverflow.com/a/21792913
+const bind = Function.bind;
+const bindable = bind.bind(bind);
+
+function bindApi(hook, state, name) {
+  const removeHookRef = bindable(removeHook, null).apply(
+    null,
+    name ? [state, name] : [state]
+  );
+  hook.api = { remove: removeHookRef };
+  hook.remove = removeHookRef;
+  ["before", "error", "after", "wrap"].forEach((kind) => {
+    const args = name ? [state, kind, name] : [state, kind];
+    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
+  });
+}
+
+function Singular() {
+  const singularHookName = Symbol("Singular");
+  const singularHookState = {
+    registry: {},
+  };
+  const singularHook = register.bind(null, singularHookState, singularHookName);
+  bindApi(singularHook, singularHookState, singularHookName);
+  return singularHook;
+}
+
+function Collection() {
+  const state = {
+    registry: {},
+  };
+
+  const hook = register.bind(null, state);
+  bindApi(hook, state);
+
+  return hook;
+}
+
+/* harmony default export */ const before_after_hook = ({ Singular, Collection });
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var VERSION = "0.0.0-development";
+
+// pkg/dist-src/defaults.js
+var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
+var DEFAULTS = {
+  method: "GET",
+  baseUrl: "https://api.github.com",
+  headers: {
+    accept: "application/vnd.github.v3+json",
+    "user-agent": userAgent
+  },
+  mediaType: {
+    format: ""
+  }
+};
+
+// pkg/dist-src/util/lowercase-keys.js
+function lowercaseKeys(object) {
+  if (!object) {
+    return {};
+  }
+  return Object.keys(object).reduce((newObj, key) => {
+    newObj[key.toLowerCase()] = object[key];
+    return newObj;
+  }, {});
+}
+
+// pkg/dist-src/util/is-plain-object.js
+function isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/util/merge-deep.js
+function mergeDeep(defaults, options) {
+  const result = Object.assign({}, defaults);
+  Object.keys(options).forEach((key) => {
+    if (isPlainObject(options[key])) {
+      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
+      else result[key] = mergeDeep(defaults[key], options[key]);
+    } else {
+      Object.assign(result, { [key]: options[key] });
+    }
+  });
+  return result;
+}
+
+// pkg/dist-src/util/remove-undefined-properties.js
+function removeUndefinedProperties(obj) {
+  for (const key in obj) {
+    if (obj[key] === void 0) {
+      delete obj[key];
+    }
+  }
+  return obj;
+}
+
+// pkg/dist-src/merge.js
+function merge(defaults, route, options) {
+  if (typeof route === "string") {
+    let [method, url] = route.split(" ");
+    options = Object.assign(url ? { method, url } : { url: method }, options);
+  } else {
+    options = Object.assign({}, route);
+  }
+  options.headers = lowercaseKeys(options.headers);
+  removeUndefinedProperties(options);
+  removeUndefinedProperties(options.headers);
+  const mergedOptions = mergeDeep(defaults || {}, options);
+  if (options.url === "/graphql") {
+    if (defaults && defaults.mediaType.previews?.length) {
+      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
+        (preview) => !mergedOptions.mediaType.previews.includes(preview)
+      ).concat(mergedOptions.mediaType.previews);
+    }
+    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
+  }
+  return mergedOptions;
+}
+
+// pkg/dist-src/util/add-query-parameters.js
+function addQueryParameters(url, parameters) {
+  const separator = /\?/.test(url) ? "&" : "?";
+  const names = Object.keys(parameters);
+  if (names.length === 0) {
+    return url;
+  }
+  return url + separator + names.map((name) => {
+    if (name === "q") {
+      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
+    }
+    return `${name}=${encodeURIComponent(parameters[name])}`;
+  }).join("&");
+}
+
+// pkg/dist-src/util/extract-url-variable-names.js
+var urlVariableRegex = /\{[^{}}]+\}/g;
+function removeNonChars(variableName) {
+  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
+}
+function extractUrlVariableNames(url) {
+  const matches = url.match(urlVariableRegex);
+  if (!matches) {
+    return [];
+  }
+  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
+}
+
+// pkg/dist-src/util/omit.js
+function omit(object, keysToOmit) {
+  const result = { __proto__: null };
+  for (const key of Object.keys(object)) {
+    if (keysToOmit.indexOf(key) === -1) {
+      result[key] = object[key];
+    }
+  }
+  return result;
+}
+
+// pkg/dist-src/util/url-template.js
+function encodeReserved(str) {
+  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
+    if (!/%[0-9A-Fa-f]/.test(part)) {
+      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
+    }
+    return part;
+  }).join("");
+}
+function encodeUnreserved(str) {
+  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
+    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
+  });
+}
+function encodeValue(operator, value, key) {
+  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
+  if (key) {
+    return encodeUnreserved(key) + "=" + value;
+  } else {
+    return value;
+  }
+}
+function isDefined(value) {
+  return value !== void 0 && value !== null;
+}
+function isKeyOperator(operator) {
+  return operator === ";" || operator === "&" || operator === "?";
+}
+function getValues(context, operator, key, modifier) {
+  var value = context[key], result = [];
+  if (isDefined(value) && value !== "") {
+    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+      value = value.toString();
+      if (modifier && modifier !== "*") {
+        value = value.substring(0, parseInt(modifier, 10));
+      }
+      result.push(
+        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
+      );
+    } else {
+      if (modifier === "*") {
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            result.push(
+              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
+            );
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              result.push(encodeValue(operator, value[k], k));
+            }
+          });
+        }
+      } else {
+        const tmp = [];
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            tmp.push(encodeValue(operator, value2));
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              tmp.push(encodeUnreserved(k));
+              tmp.push(encodeValue(operator, value[k].toString()));
+            }
+          });
+        }
+        if (isKeyOperator(operator)) {
+          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
+        } else if (tmp.length !== 0) {
+          result.push(tmp.join(","));
+        }
+      }
+    }
+  } else {
+    if (operator === ";") {
+      if (isDefined(value)) {
+        result.push(encodeUnreserved(key));
+      }
+    } else if (value === "" && (operator === "&" || operator === "?")) {
+      result.push(encodeUnreserved(key) + "=");
+    } else if (value === "") {
+      result.push("");
+    }
+  }
+  return result;
+}
+function parseUrl(template) {
+  return {
+    expand: expand.bind(null, template)
+  };
+}
+function expand(template, context) {
+  var operators = ["+", "#", ".", "/", ";", "?", "&"];
+  template = template.replace(
+    /\{([^\{\}]+)\}|([^\{\}]+)/g,
+    function(_, expression, literal) {
+      if (expression) {
+        let operator = "";
+        const values = [];
+        if (operators.indexOf(expression.charAt(0)) !== -1) {
+          operator = expression.charAt(0);
+          expression = expression.substr(1);
+        }
+        expression.split(/,/g).forEach(function(variable) {
+          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
+          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
+        });
+        if (operator && operator !== "+") {
+          var separator = ",";
+          if (operator === "?") {
+            separator = "&";
+          } else if (operator !== "#") {
+            separator = operator;
+          }
+          return (values.length !== 0 ? operator : "") + values.join(separator);
+        } else {
+          return values.join(",");
+        }
+      } else {
+        return encodeReserved(literal);
+      }
+    }
+  );
+  if (template === "/") {
+    return template;
+  } else {
+    return template.replace(/\/$/, "");
+  }
+}
+
+// pkg/dist-src/parse.js
+function parse(options) {
+  let method = options.method.toUpperCase();
+  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
+  let headers = Object.assign({}, options.headers);
+  let body;
+  let parameters = omit(options, [
+    "method",
+    "baseUrl",
+    "url",
+    "headers",
+    "request",
+    "mediaType"
+  ]);
+  const urlVariableNames = extractUrlVariableNames(url);
+  url = parseUrl(url).expand(parameters);
+  if (!/^http/.test(url)) {
+    url = options.baseUrl + url;
+  }
+  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
+  const remainingParameters = omit(parameters, omittedParameters);
+  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
+  if (!isBinaryRequest) {
+    if (options.mediaType.format) {
+      headers.accept = headers.accept.split(/,/).map(
+        (format) => format.replace(
+          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
+          `application/vnd$1$2.${options.mediaType.format}`
+        )
+      ).join(",");
+    }
+    if (url.endsWith("/graphql")) {
+      if (options.mediaType.previews?.length) {
+        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
+        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
+          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
+          return `application/vnd.github.${preview}-preview${format}`;
+        }).join(",");
+      }
+    }
+  }
+  if (["GET", "HEAD"].includes(method)) {
+    url = addQueryParameters(url, remainingParameters);
+  } else {
+    if ("data" in remainingParameters) {
+      body = remainingParameters.data;
+    } else {
+      if (Object.keys(remainingParameters).length) {
+        body = remainingParameters;
+      }
+    }
+  }
+  if (!headers["content-type"] && typeof body !== "undefined") {
+    headers["content-type"] = "application/json; charset=utf-8";
+  }
+  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
+    body = "";
+  }
+  return Object.assign(
+    { method, url, headers },
+    typeof body !== "undefined" ? { body } : null,
+    options.request ? { request: options.request } : null
+  );
+}
+
+// pkg/dist-src/endpoint-with-defaults.js
+function endpointWithDefaults(defaults, route, options) {
+  return parse(merge(defaults, route, options));
+}
+
+// pkg/dist-src/with-defaults.js
+function withDefaults(oldDefaults, newDefaults) {
+  const DEFAULTS2 = merge(oldDefaults, newDefaults);
+  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
+  return Object.assign(endpoint2, {
+    DEFAULTS: DEFAULTS2,
+    defaults: withDefaults.bind(null, DEFAULTS2),
+    merge: merge.bind(null, DEFAULTS2),
+    parse
+  });
+}
+
+// pkg/dist-src/index.js
+var endpoint = withDefaults(null, DEFAULTS);
+
+
+;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
+/*!
+ * content-type
+ * Copyright(c) 2015 Douglas Christopher Wilson
+ * MIT Licensed
+ */
+const SP = 32; // " "
+const HTAB = 9; // "\t"
+const SEMI = 59; // ";"
+const EQ = 61; // "="
+const DQUOTE = 34; // '"'
+const BSLASH = 92; // "\\"
+const COMMA = 44; // ","
+const LOWER_CASE = 1;
+const OWS = 2;
+const SEMI_FLAG = 4;
+const COMMA_FLAG = 8;
+const TOKEN_FLAG = 16;
+const NON_ASCII = 0xff00;
+const CASE_FLAGS = LOWER_CASE | NON_ASCII;
+/**
+ * Character flags used to normalize HTTP field values while scanning.
+ * Out-of-range reads intentionally coerce to zero in bitwise expressions.
+ */
+const CHAR_MAP = new Uint8Array(0x100);
+CHAR_MAP[HTAB] |= OWS;
+CHAR_MAP[SP] |= OWS;
+CHAR_MAP[SEMI] |= SEMI_FLAG;
+CHAR_MAP[COMMA] |= COMMA_FLAG;
+for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
+    CHAR_MAP[code] |= LOWER_CASE;
+}
+for (const char of "!#$%&'*+-.^_`|~") {
+    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
+}
+for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
+    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
+}
+for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+/**
+ * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
+ */
+const NullObject = /* @__PURE__ */ (() => {
+    const C = function () { };
+    C.prototype = Object.create(null);
+    return C;
+})();
+/**
+ * Validate a type string against RFC 9110.
+ */
+function isTypeValid(type, start = 0, end = type.length) {
+    let hasSlash = false;
+    for (let index = start; index < end; index++) {
+        const code = type.charCodeAt(index);
+        if (code === 47 /* / */) {
+            if (hasSlash || index === start || index >= end - 1)
+                return false;
+            hasSlash = true;
+        }
+        else if (!isTokenCode(code)) {
+            return false;
+        }
+    }
+    return hasSlash;
+}
+/**
+ * Validate a token against RFC 9110.
+ */
+function isTokenValid(token, start = 0, end = token.length) {
+    if (start >= end)
+        return false;
+    for (let index = start; index < end; index++) {
+        if (!isTokenCode(token.charCodeAt(index)))
+            return false;
+    }
+    return true;
+}
+/**
+ * Check whether a character code belongs to the token production in RFC 9110.
+ */
+function isTokenCode(code) {
+    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
+}
+/**
+ * Serialize a parameter value.
+ */
+function parameterValue(str) {
+    const len = str.length;
+    if (len === 0)
+        return '""';
+    let index = 0;
+    while (index < len && isTokenCode(str.charCodeAt(index)))
+        index++;
+    if (index === len)
+        return str;
+    let result = '"';
+    let start = 0;
+    while (index < len) {
+        const code = str.charCodeAt(index);
+        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
+            throw new TypeError(`Invalid parameter value: ${str}`);
+        }
+        if (code === 34 /* " */ || code === 92 /* \\ */) {
+            result += `${str.slice(start, index)}\\`;
+            start = index;
+        }
+        index++;
+    }
+    return `${result}${str.slice(start)}"`;
+}
+/**
+ * Format an object into a `Content-Type` header.
+ */
+function format(obj) {
+    const { type, parameters } = obj;
+    if (!type || !isTypeValid(type)) {
+        throw new TypeError(`Invalid type: ${type}`);
+    }
+    let result = type;
+    if (parameters) {
+        for (const param of Object.keys(parameters)) {
+            if (!isTokenValid(param)) {
+                throw new TypeError(`Invalid parameter name: ${param}`);
+            }
+            result += `; ${param}=${parameterValue(parameters[param])}`;
+        }
+    }
+    return result;
+}
+/**
+ * Parse a `Content-Type` header.
+ */
+function dist_parse(header, options) {
+    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
+    const len = header.length;
+    let valueStart = options?.start ?? 0;
+    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
+        valueStart++;
+    }
+    let index = valueStart;
+    let typeFlags = 0;
+    let whitespace = -1;
+    let stop = options?.parameters === false ? COMMA_FLAG : 0;
+    while (index < len) {
+        const code = header.charCodeAt(index);
+        const flags = CHAR_MAP[code];
+        if ((flags & stopFlags) !== 0) {
+            stop |= flags & COMMA_FLAG;
+            break;
+        }
+        if ((flags & OWS) !== 0) {
+            if (whitespace === -1)
+                whitespace = index;
+        }
+        else {
+            whitespace = -1;
+        }
+        typeFlags |= (code & NON_ASCII) | flags;
+        index++;
+    }
+    const valueEnd = whitespace === -1 ? index : whitespace;
+    const value = header.slice(valueStart, valueEnd);
+    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+    if (index === len || stop !== 0) {
+        return { type, index, parameters: new NullObject() };
+    }
+    return parseParameters(header, type, index, len, stopFlags);
+}
+/**
+ * Parses the parameters of a `Content-Type` header starting at the given index.
+ */
+function parseParameters(header, type, index, len, stopFlags) {
+    const parameters = new NullObject();
+    parameter: while (index < len) {
+        index++; // Skip over ;
+        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+            index++;
+        }
+        const keyStart = index;
+        let keyFlags = 0;
+        let keyWhitespace = -1;
+        while (index < len) {
+            const code = header.charCodeAt(index);
+            const flags = CHAR_MAP[code];
+            if ((flags & stopFlags) !== 0) {
+                if ((flags & COMMA_FLAG) !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if (code === EQ) {
+                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
+                const value = header.slice(keyStart, keyEnd);
+                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+                index++;
+                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+                    index++;
+                }
+                if (index < len && header.charCodeAt(index) === DQUOTE) {
+                    const quotedStart = ++index;
+                    let escaped = false;
+                    while (index < len) {
+                        const code = header.charCodeAt(index);
+                        if (code === DQUOTE) {
+                            if (parameters[key] === undefined) {
+                                parameters[key] = escaped
+                                    ? unescapeQuotedPairs(header, quotedStart, index)
+                                    : header.slice(quotedStart, index);
+                            }
+                            index++;
+                            let stop = 0;
+                            // Discard characters between quote and delimiter.
+                            while (index < len) {
+                                const code = header.charCodeAt(index);
+                                const flags = CHAR_MAP[code];
+                                if ((flags & stopFlags) !== 0) {
+                                    stop = flags & COMMA_FLAG;
+                                    break;
+                                }
+                                index++;
+                            }
+                            if (stop !== 0)
+                                break parameter;
+                            continue parameter;
+                        }
+                        if (code === BSLASH && index + 1 < len) {
+                            escaped = true;
+                            index += 2;
+                            continue;
+                        }
+                        index++;
+                    }
+                    continue parameter;
+                }
+                const valueStart = index;
+                let stop = 0;
+                let valueWhitespace = -1;
+                while (index < len) {
+                    const code = header.charCodeAt(index);
+                    const flags = CHAR_MAP[code];
+                    if ((flags & stopFlags) !== 0) {
+                        stop = flags & COMMA_FLAG;
+                        break;
+                    }
+                    if ((flags & OWS) !== 0) {
+                        if (valueWhitespace === -1)
+                            valueWhitespace = index;
+                    }
+                    else {
+                        valueWhitespace = -1;
+                    }
+                    index++;
+                }
+                if (parameters[key] === undefined) {
+                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
+                    parameters[key] = header.slice(valueStart, valueEnd);
+                }
+                if (stop !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if ((flags & OWS) !== 0) {
+                if (keyWhitespace === -1)
+                    keyWhitespace = index;
+            }
+            else {
+                keyWhitespace = -1;
+            }
+            keyFlags |= (code & NON_ASCII) | flags;
+            index++;
+        }
+    }
+    return { type, index, parameters };
+}
+/**
+ * Remove backslashes from quoted pairs in a known-terminated quoted string body.
+ */
+function unescapeQuotedPairs(str, start, end) {
+    let result = "";
+    for (let index = start; index < end; index++) {
+        if (str.charCodeAt(index) === BSLASH) {
+            result += str.slice(start, index);
+            start = ++index;
+        }
+    }
+    return result + str.slice(start, end);
+}
+//# sourceMappingURL=index.js.map
+;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
+const intRegex = /^-?\d+$/;
+const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
+const originalStringify = JSON.stringify;
+const originalParse = JSON.parse;
+const customFormat = /^-?\d+n$/;
+
+const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
+const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
+
+/**
+ * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
+ * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
+ */
+
+/**
+ * Checks if a value is unstringifiable according to native JSON.stringify rules.
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is undefined, a function, or a symbol.
+ */
+const isUnstringifiable = (val) =>
+  val === undefined || typeof val === "function" || typeof val === "symbol";
+
+/**
+ * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is a RawJSON instance.
+ */
+const isRawJSON = (val) =>
+  val !== null &&
+  typeof val === "object" &&
+  val.constructor &&
+  val.constructor.name === "RawJSON";
+
+/**
+ * Iteratively converts a JS value to a JSON string.
+ * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
+ * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
+ *
+ * @param {any} rootValue The value to stringify.
+ * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
+ * @param {string | number} [spaceParam] Indentation for pretty-printing.
+ * @returns {string | undefined} The generated JSON string.
+ */
+const stringifyIteratively = (rootValue, replacer, spaceParam) => {
+  let space = "";
+
+  if (typeof spaceParam === "number") {
+    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
+  } else if (typeof spaceParam === "string") {
+    space = spaceParam.slice(0, 10);
+  }
+
+  const isFunctionReplacer = typeof replacer === "function";
+  const propertyList = Array.isArray(replacer)
+    ? new Set(replacer.map(String))
+    : null;
+
+  /**
+   * Prepares a value for stringification by resolving toJSON, handling BigInts,
+   * applying custom replacers, and unwrapping primitive objects.
+   *
+   * @param {object|Array} parent The parent object or array holding the value.
+   * @param {string} key The key associated with the value.
+   * @param {any} val The raw value to process.
+   * @returns {any} The processed value ready for stringification.
+   */
+  const prepareVal = (parent, key, val) => {
+    const isObject = val !== null && typeof val === "object";
+    const hasToJSON = isObject && typeof val.toJSON === "function";
+
+    if (hasToJSON) {
+      val = val.toJSON(key);
+    }
+
+    const isNoise = typeof val === "string" && noiseValue.test(val);
+
+    if (isNoise) return val + "n";
+
+    const isBigInt = typeof val === "bigint";
+
+    if (isBigInt) {
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return JSON.rawJSON(val.toString());
+
+      return val.toString() + "n";
+    }
+
+    if (isFunctionReplacer) {
+      val = replacer.call(parent, key, val);
+    }
+
+    const isPostReplacerObject = val !== null && typeof val === "object";
+
+    if (isPostReplacerObject) {
+      const isPrimitiveWrapper =
+        val instanceof Number ||
+        val instanceof String ||
+        val instanceof Boolean;
+
+      if (isPrimitiveWrapper) {
+        val = val.valueOf();
+      }
+    }
+
+    return val;
+  };
+
+  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
+
+  if (isUnstringifiable(rootProcessed)) {
+    return undefined;
+  }
+
+  const isRootPrimitive =
+    rootProcessed === null || typeof rootProcessed !== "object";
+  const isRootNativeRawJSON = isRawJSON(rootProcessed);
+
+  if (isRootPrimitive || isRootNativeRawJSON) {
+    return originalStringify(rootProcessed);
+  }
+
+  const chunks = [];
+  let level = 0;
+
+  const stack = [
+    {
+      parent: { "": rootProcessed },
+      key: "",
+      val: rootProcessed,
+      isArray: Array.isArray(rootProcessed),
+      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
+      index: 0,
+      first: true,
+    },
+  ];
+
+  const visited = new WeakSet([rootProcessed]);
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (node.index === 0) {
+      chunks.push(node.isArray ? "[" : "{");
+      level++;
+    }
+
+    let isDone = false;
+
+    if (node.isArray) {
+      if (node.index < node.val.length) {
+        if (!node.first) chunks.push(",");
+
+        if (space) chunks.push("\n" + space.repeat(level));
+
+        const childRaw = node.val[node.index];
+        const childVal = prepareVal(node.val, String(node.index), childRaw);
+
+        if (isUnstringifiable(childVal)) {
+          chunks.push("null");
+          node.first = false;
+          node.index++;
+        } else {
+          const isComplexObject =
+            childVal !== null && typeof childVal === "object";
+          const isNativeRaw = isRawJSON(childVal);
+
+          if (isComplexObject && !isNativeRaw) {
+            if (visited.has(childVal)) {
+              throw new TypeError("Converting circular structure to JSON");
+            }
+
+            visited.add(childVal);
+
+            stack.push({
+              parent: node.val,
+              key: String(node.index),
+              val: childVal,
+              isArray: Array.isArray(childVal),
+              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+              index: 0,
+              first: true,
+            });
+
+            node.first = false;
+            node.index++;
+          } else {
+            chunks.push(originalStringify(childVal));
+            node.first = false;
+            node.index++;
+          }
+        }
+      } else {
+        isDone = true;
+      }
+    } else {
+      while (node.index < node.keys.length) {
+        const k = node.keys[node.index++];
+
+        const isFilteredOutByArray = propertyList && !propertyList.has(k);
+
+        if (isFilteredOutByArray) continue;
+
+        const childRaw = node.val[k];
+        const childVal = prepareVal(node.val, k, childRaw);
+
+        if (isUnstringifiable(childVal)) continue;
+
+        if (!node.first) chunks.push(",");
+
+        if (space) {
+          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
+        } else {
+          chunks.push(originalStringify(k) + ":");
+        }
+
+        const isComplexObject =
+          childVal !== null && typeof childVal === "object";
+        const isNativeRaw = isRawJSON(childVal);
+
+        if (isComplexObject && !isNativeRaw) {
+          if (visited.has(childVal)) {
+            throw new TypeError("Converting circular structure to JSON");
+          }
+
+          visited.add(childVal);
+
+          stack.push({
+            parent: node.val,
+            key: k,
+            val: childVal,
+            isArray: Array.isArray(childVal),
+            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+            index: 0,
+            first: true,
+          });
+
+          node.first = false;
+
+          break; // Stop current loop level to process the newly pushed stack node
+        } else {
+          chunks.push(originalStringify(childVal));
+          node.first = false;
+        }
+      }
+
+      const isNodeFullyProcessed =
+        node.index >= node.keys.length && stack[stack.length - 1] === node;
+
+      if (isNodeFullyProcessed) {
+        isDone = true;
+      }
+    }
+
+    if (isDone) {
+      level--;
+
+      if (!node.first && space) chunks.push("\n" + space.repeat(level));
+
+      chunks.push(node.isArray ? "]" : "}");
+      visited.delete(node.val);
+      stack.pop();
+    }
+  }
+
+  return chunks.join("");
+};
+
+/**
+ * Converts a JavaScript value to a JSON string.
+ *
+ * Supports serialization of BigInt values using two strategies:
+ * 1. Custom format "123n" → "123" (universal fallback)
+ * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
+ *
+ * All other values are serialized exactly like native JSON.stringify().
+ *
+ * @param {*} value The value to convert to a JSON string.
+ * @param {Replacer | Array<string | number> | null} [replacer]
+ * A function that alters the behavior of the stringification process,
+ * or an array of strings/numbers to indicate properties to exclude.
+ * @param {string | number} [space]
+ * A string or number to specify indentation or pretty-printing.
+ * @returns {string} The JSON string representation.
+ */
+const JSONStringify = (value, replacer, space) => {
+  try {
+    const supportsRawJSON = "rawJSON" in JSON;
+
+    if (supportsRawJSON) {
+      return originalStringify(
+        value,
+        (key, val) => {
+          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
+
+          const hasFunctionReplacer = typeof replacer === "function";
+
+          if (hasFunctionReplacer) return replacer(key, val);
+
+          const isKeyInArrayReplacer =
+            Array.isArray(replacer) && replacer.includes(key);
+
+          if (isKeyInArrayReplacer) return val;
+
+          return val;
+        },
+        space,
+      );
+    }
+
+    if (!value) return originalStringify(value, replacer, space);
+
+    const convertedToCustomJSON = originalStringify(
+      value,
+      (key, val) => {
+        const isNoise = typeof val === "string" && noiseValue.test(val);
+
+        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+        if (typeof val === "bigint") return val.toString() + "n";
+
+        const hasFunctionReplacer = typeof replacer === "function";
+
+        if (hasFunctionReplacer) return replacer(key, val);
+
+        const isKeyInArrayReplacer =
+          Array.isArray(replacer) && replacer.includes(key);
+
+        if (isKeyInArrayReplacer) return val;
+
+        return val;
+      },
+      space,
+    );
+
+    const processedJSON = convertedToCustomJSON.replace(
+      bigIntsStringify,
+      "$1$2$3",
+    ); // Delete one "n" off the end of every BigInt value
+
+    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
+
+    return denoisedJSON;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const convertedJSON = stringifyIteratively(value, replacer, space);
+
+      if (convertedJSON === undefined) return undefined;
+
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return convertedJSON;
+
+      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
+
+      return processedJSON.replace(noiseStringify, "$1$2$3");
+    }
+
+    throw error;
+  }
+};
+
+const featureCache = new Map();
+
+/**
+ * Detects if the current JSON.parse implementation supports the context.source feature.
+ *
+ * Uses toString() fingerprinting to cache results and automatically detect runtime
+ * replacements of JSON.parse (polyfills, mocks, etc.).
+ *
+ * @returns {boolean} true if context.source is supported, false otherwise.
+ */
+const isContextSourceSupported = () => {
+  const parseFingerprint = JSON.parse.toString();
+
+  if (featureCache.has(parseFingerprint)) {
+    return featureCache.get(parseFingerprint);
+  }
+
+  try {
+    const result = JSON.parse(
+      "1",
+      (_, __, context) => !!context?.source && context.source === "1",
+    );
+    featureCache.set(parseFingerprint, result);
+
+    return result;
+  } catch {
+    featureCache.set(parseFingerprint, false);
+
+    return false;
+  }
+};
+
+/**
+ * Reviver function that converts custom-format BigInt strings back to BigInt values.
+ * Also handles "noise" strings that accidentally match the BigInt format.
+ *
+ * @param {string | number | undefined} key The object key.
+ * @param {*} value The value being parsed.
+ * @param {object} [context] Parse context (if supported by JSON.parse).
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The transformed value.
+ */
+const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
+  const isCustomFormatBigInt =
+    typeof value === "string" && customFormat.test(value);
+
+  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
+
+  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
+  if (isNoiseValue) return value.slice(0, -1);
+
+  const hasUserReviver = typeof userReviver === "function";
+
+  if (!hasUserReviver) return value;
+
+  return userReviver(key, value, context);
+};
+
+/**
+ * Fast JSON.parse implementation (~2x faster than classic fallback).
+ * Uses JSON.parse's context.source feature to detect integers and convert
+ * large numbers directly to BigInt without string manipulation.
+ *
+ * Does not support legacy custom format from v1 of this library.
+ *
+ * @param {string} text JSON string to parse.
+ * @param {Reviver} [reviver] Transform function to apply to each value.
+ * @returns {any} Parsed JavaScript value.
+ */
+const JSONParseV2 = (text, reviver) => {
+  return JSON.parse(text, (key, value, context) => {
+    const isNumber = typeof value === "number";
+    const isOutOfBounds =
+      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
+    const isBigNumber = isNumber && isOutOfBounds;
+    const isInt = context && intRegex.test(context.source);
+    const isBigInt = isBigNumber && isInt;
+
+    if (isBigInt) return BigInt(context.source);
+
+    const hasCustomReviver = typeof reviver === "function";
+
+    if (!hasCustomReviver) return value;
+
+    return reviver(key, value, context);
+  });
+};
+
+const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
+const MAX_DIGITS = MAX_INT.length;
+const stringsOrLargeNumbers =
+  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
+const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
+
+/**
+ * Iteratively traverses the parsed object bottom-up (post-order),
+ * emulating the native JSON.parse reviver behavior.
+ * This avoids Call Stack overflows (RangeError) on deeply nested structures.
+ *
+ * @param {any} parsed The natively parsed JSON object.
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The fully processed object.
+ */
+const applyReviverIteratively = (parsed, userReviver) => {
+  const rootHolder = { "": parsed };
+  const stack = [{ parent: rootHolder, key: "", visited: false }];
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (!node.visited) {
+      node.visited = true;
+
+      const value = node.parent[node.key];
+      const isComplexObject = value !== null && typeof value === "object";
+
+      if (isComplexObject) {
+        const keys = Object.keys(value);
+
+        for (let i = keys.length - 1; i >= 0; i--) {
+          stack.push({ parent: value, key: keys[i], visited: false });
+        }
+      }
+    } else {
+      const { parent, key } = node;
+      let value = parent[key];
+
+      if (typeof value === "string") {
+        const isCustomFormatBigInt = customFormat.test(value);
+
+        if (isCustomFormatBigInt) {
+          value = BigInt(value.slice(0, -1));
+        } else {
+          const isNoise = noiseValue.test(value);
+
+          if (isNoise) value = value.slice(0, -1);
+        }
+      }
+
+      const hasUserReviver = typeof userReviver === "function";
+
+      if (hasUserReviver) {
+        value = userReviver.call(parent, key, value);
+      }
+
+      const isDeleted = value === undefined;
+
+      if (isDeleted) {
+        delete parent[key];
+      } else {
+        parent[key] = value;
+      }
+
+      stack.pop();
+    }
+  }
+
+  return rootHolder[""];
+};
+
+/**
+ * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
+ *
+ * @param {string} text The raw JSON string.
+ * @returns {string} The serialized string with marked BigInts.
+ */
+const serializeBigInts = (text) => {
+  return text.replace(
+    stringsOrLargeNumbers,
+    (match, digits, fractional, exponential) => {
+      const isString = match[0] === '"';
+      const isNoise = isString && noiseValueWithQuotes.test(match);
+
+      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+      const hasFractionalOrExponential = fractional || exponential;
+
+      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
+      const isLessThanMaxSafeInt =
+        digits &&
+        (digits.length < MAX_DIGITS ||
+          (digits.length === MAX_DIGITS && digits <= MAX_INT));
+
+      const isStandardValue =
+        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
+
+      if (isStandardValue) return match;
+
+      return '"' + match + 'n"';
+    },
+  );
+};
+
+/**
+ * Converts a JSON string into a JavaScript value.
+ *
+ * Supports parsing of large integers using two strategies:
+ * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
+ * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
+ *
+ * All other JSON values are parsed exactly like native JSON.parse().
+ *
+ * @param {string} text A valid JSON string.
+ * @param {Reviver} [reviver]
+ * A function that transforms the results. This function is called for each member
+ * of the object. If a member contains nested objects, the nested objects are
+ * transformed before the parent object is.
+ * @returns {any} The parsed JavaScript value.
+ * @throws {SyntaxError} If text is not valid JSON.
+ */
+const JSONParse = (text, reviver) => {
+  if (!text) return originalParse(text, reviver);
+
+  try {
+    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
+
+    // Find and mark big numbers with "n"
+    const serializedData = serializeBigInts(text);
+
+    return originalParse(serializedData, (key, value, context) =>
+      convertMarkedBigIntsReviver(key, value, context, reviver),
+    );
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const serializedData = serializeBigInts(text);
+      const parsed = originalParse(serializedData);
+
+      return applyReviverIteratively(parsed, reviver);
+    }
+
+    throw error;
+  }
+};
+
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
+class RequestError extends Error {
+  name;
+  /**
+   * http status code
+   */
+  status;
+  /**
+   * Request options that lead to the error.
+   */
+  request;
+  /**
+   * Response object if a response was received
+   */
+  response;
+  constructor(message, statusCode, options) {
+    super(message, { cause: options.cause });
+    this.name = "HttpError";
+    this.status = Number.parseInt(statusCode);
+    if (Number.isNaN(this.status)) {
+      this.status = 0;
+    }
+    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
+    if ("response" in options) {
+      this.response = options.response;
+    }
+    const requestCopy = Object.assign({}, options.request);
+    if (options.request.headers.authorization) {
+      requestCopy.headers = Object.assign({}, options.request.headers, {
+        authorization: options.request.headers.authorization.replace(
+          /(?<! ) .*$/,
+          " [REDACTED]"
+        )
+      });
+    }
+    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
+    this.request = requestCopy;
+  }
+}
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var dist_bundle_VERSION = "10.0.16";
+
+// pkg/dist-src/defaults.js
+var defaults_default = {
+  headers: {
+    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
+  }
+};
+
+// pkg/dist-src/fetch-wrapper.js
+
+
+
+// pkg/dist-src/is-plain-object.js
+function dist_bundle_isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/fetch-wrapper.js
+
+var noop = () => "";
+async function fetchWrapper(requestOptions) {
+  const fetch = requestOptions.request?.fetch || globalThis.fetch;
+  if (!fetch) {
+    throw new Error(
+      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
+    );
+  }
+  const log = requestOptions.request?.log || console;
+  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
+  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
+  const requestHeaders = Object.fromEntries(
+    Object.entries(requestOptions.headers).map(([name, value]) => [
+      name,
+      String(value)
+    ])
+  );
+  let fetchResponse;
+  try {
+    fetchResponse = await fetch(requestOptions.url, {
+      method: requestOptions.method,
+      body,
+      redirect: requestOptions.request?.redirect,
+      headers: requestHeaders,
+      signal: requestOptions.request?.signal,
+      // duplex must be set if request.body is ReadableStream or Async Iterables.
+      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
+      ...requestOptions.body && { duplex: "half" }
+    });
+  } catch (error) {
+    let message = "Unknown Error";
+    if (error instanceof Error) {
+      if (error.name === "AbortError") {
+        error.status = 500;
+        throw error;
+      }
+      message = error.message;
+      if (error.name === "TypeError" && "cause" in error) {
+        if (error.cause instanceof Error) {
+          message = error.cause.message;
+        } else if (typeof error.cause === "string") {
+          message = error.cause;
+        }
+      }
+    }
+    const requestError = new RequestError(message, 500, {
+      request: requestOptions
+    });
+    requestError.cause = error;
+    throw requestError;
+  }
+  const status = fetchResponse.status;
+  const url = fetchResponse.url;
+  const responseHeaders = {};
+  for (const [key, value] of fetchResponse.headers) {
+    responseHeaders[key] = value;
+  }
+  const octokitResponse = {
+    url,
+    status,
+    headers: responseHeaders,
+    data: ""
+  };
+  if ("deprecation" in responseHeaders) {
+    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
+    const deprecationLink = matches && matches.pop();
+    log.warn(
+      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
+    );
+  }
+  if (status === 204 || status === 205) {
+    return octokitResponse;
+  }
+  if (requestOptions.method === "HEAD") {
+    if (status < 400) {
+      return octokitResponse;
+    }
+    throw new RequestError(fetchResponse.statusText, status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status === 304) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError("Not modified", status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status >= 400) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
+  return octokitResponse;
+}
+async function getResponseData(response) {
+  const contentType = response.headers.get("content-type");
+  if (!contentType) {
+    return response.text().catch(noop);
+  }
+  const mimetype = dist_parse(contentType);
+  if (isJSONResponse(mimetype)) {
+    let text = "";
+    try {
+      text = await response.text();
+      return JSONParse(text);
+    } catch (err) {
+      return text;
+    }
+  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
+  // (RFC 2046) and must never be decoded as text, even when the response
+  // carries a (misleading) `charset=utf-8` parameter — see #751.
+  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
+    return response.text().catch(noop);
+  } else {
+    return response.arrayBuffer().catch(
+      /* v8 ignore next -- @preserve */
+      () => new ArrayBuffer(0)
+    );
+  }
+}
+function isJSONResponse(mimetype) {
+  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
+}
+function toErrorMessage(data) {
+  if (typeof data === "string") {
+    return data;
+  }
+  if (data instanceof ArrayBuffer) {
+    return "Unknown error";
+  }
+  if (typeof data === "object" && data !== null && "message" in data) {
+    const objectData = data;
+    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
+    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
+  }
+  return `Unknown error: ${JSON.stringify(data)}`;
+}
+
+// pkg/dist-src/with-defaults.js
+function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
+  const endpoint2 = oldEndpoint.defaults(newDefaults);
+  const newApi = function(route, parameters) {
+    const endpointOptions = endpoint2.merge(route, parameters);
+    if (!endpointOptions.request || !endpointOptions.request.hook) {
+      return fetchWrapper(endpoint2.parse(endpointOptions));
+    }
+    const request2 = (route2, parameters2) => {
+      return fetchWrapper(
+        endpoint2.parse(endpoint2.merge(route2, parameters2))
+      );
+    };
+    Object.assign(request2, {
+      endpoint: endpoint2,
+      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+    });
+    return endpointOptions.request.hook(request2, endpointOptions);
+  };
+  return Object.assign(newApi, {
+    endpoint: endpoint2,
+    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+  });
+}
+
+// pkg/dist-src/index.js
+var request = dist_bundle_withDefaults(endpoint, defaults_default);
+
+/* v8 ignore next -- @preserve */
+/* v8 ignore else -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+
+// pkg/dist-src/version.js
+var graphql_dist_bundle_VERSION = "0.0.0-development";
+
+// pkg/dist-src/with-defaults.js
+
+
+// pkg/dist-src/graphql.js
+
+
+// pkg/dist-src/error.js
+function _buildMessageForResponseErrors(data) {
+  return `Request failed due to following response errors:
+` + data.errors.map((e) => ` - ${e.message}`).join("\n");
+}
+var GraphqlResponseError = class extends Error {
+  constructor(request2, headers, response) {
+    super(_buildMessageForResponseErrors(response));
+    this.request = request2;
+    this.headers = headers;
+    this.response = response;
+    this.errors = response.errors;
+    this.data = response.data;
+    if (Error.captureStackTrace) {
+      Error.captureStackTrace(this, this.constructor);
+    }
+  }
+  request;
+  headers;
+  response;
+  name = "GraphqlResponseError";
+  errors;
+  data;
+};
+
+// pkg/dist-src/graphql.js
+var NON_VARIABLE_OPTIONS = [
+  "method",
+  "baseUrl",
+  "url",
+  "headers",
+  "request",
+  "query",
+  "mediaType",
+  "operationName"
+];
+var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
+var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
+function graphql(request2, query, options) {
+  if (options) {
+    if (typeof query === "string" && "query" in options) {
+      return Promise.reject(
+        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
+      );
+    }
+    for (const key in options) {
+      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
+      return Promise.reject(
+        new Error(
+          `[@octokit/graphql] "${key}" cannot be used as variable name`
+        )
+      );
+    }
+  }
+  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
+  const requestOptions = Object.keys(
+    parsedOptions
+  ).reduce((result, key) => {
+    if (NON_VARIABLE_OPTIONS.includes(key)) {
+      result[key] = parsedOptions[key];
+      return result;
+    }
+    if (!result.variables) {
+      result.variables = {};
+    }
+    result.variables[key] = parsedOptions[key];
+    return result;
+  }, {});
+  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
+  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
+    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
+  }
+  return request2(requestOptions).then((response) => {
+    if (response.data.errors) {
+      const headers = {};
+      for (const key of Object.keys(response.headers)) {
+        headers[key] = response.headers[key];
+      }
+      throw new GraphqlResponseError(
+        requestOptions,
+        headers,
+        response.data
+      );
+    }
+    return response.data.data;
+  });
+}
+
+// pkg/dist-src/with-defaults.js
+function graphql_dist_bundle_withDefaults(request2, newDefaults) {
+  const newRequest = request2.defaults(newDefaults);
+  const newApi = (query, options) => {
+    return graphql(newRequest, query, options);
+  };
+  return Object.assign(newApi, {
+    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
+    endpoint: newRequest.endpoint
+  });
+}
+
+// pkg/dist-src/index.js
+var graphql2 = graphql_dist_bundle_withDefaults(request, {
+  headers: {
+    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
+  },
+  method: "POST",
+  url: "/graphql"
+});
+function withCustomRequest(customRequest) {
+  return graphql_dist_bundle_withDefaults(customRequest, {
+    method: "POST",
+    url: "/graphql"
+  });
+}
+
+/* v8 ignore if -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
+// pkg/dist-src/is-jwt.js
+var b64url = "(?:[a-zA-Z0-9_-]+)";
+var sep = "\\.";
+var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
+var isJWT = jwtRE.test.bind(jwtRE);
+
+// pkg/dist-src/auth.js
+async function auth(token) {
+  const isApp = isJWT(token);
+  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
+  const isUserToServer = token.startsWith("ghu_");
+  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
+  return {
+    type: "token",
+    token,
+    tokenType
+  };
+}
+
+// pkg/dist-src/with-authorization-prefix.js
+function withAuthorizationPrefix(token) {
+  if (token.split(/\./).length === 3) {
+    return `bearer ${token}`;
+  }
+  return `token ${token}`;
+}
+
+// pkg/dist-src/hook.js
+async function hook(token, request, route, parameters) {
+  const endpoint = request.endpoint.merge(
+    route,
+    parameters
+  );
+  endpoint.headers.authorization = withAuthorizationPrefix(token);
+  return request(endpoint);
+}
+
+// pkg/dist-src/index.js
+var createTokenAuth = function createTokenAuth2(token) {
+  if (!token) {
+    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
+  }
+  if (typeof token !== "string") {
+    throw new Error(
+      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
+    );
+  }
+  token = token.replace(/^(token|bearer) +/i, "");
+  return Object.assign(auth.bind(null, token), {
+    hook: hook.bind(null, token)
+  });
+};
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
+const version_VERSION = "7.0.8";
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
+
+
+
+
+
+
+const dist_src_noop = () => {
+};
+const consoleWarn = console.warn.bind(console);
+const consoleError = console.error.bind(console);
+function createLogger(logger = {}) {
+  if (typeof logger.debug !== "function") {
+    logger.debug = dist_src_noop;
+  }
+  if (typeof logger.info !== "function") {
+    logger.info = dist_src_noop;
+  }
+  if (typeof logger.warn !== "function") {
+    logger.warn = consoleWarn;
+  }
+  if (typeof logger.error !== "function") {
+    logger.error = consoleError;
+  }
+  return logger;
+}
+const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
+class Octokit {
+  static VERSION = version_VERSION;
+  static defaults(defaults) {
+    const OctokitWithDefaults = class extends this {
+      constructor(...args) {
+        const options = args[0] || {};
+        if (typeof defaults === "function") {
+          super(defaults(options));
+          return;
+        }
+        super(
+          Object.assign(
+            {},
+            defaults,
+            options,
+            options.userAgent && defaults.userAgent ? {
+              userAgent: `${options.userAgent} ${defaults.userAgent}`
+            } : null
+          )
+        );
+      }
+    };
+    return OctokitWithDefaults;
+  }
+  static plugins = [];
+  /**
+   * Attach a plugin (or many) to your Octokit instance.
+   *
+   * @example
+   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
+   */
+  static plugin(...newPlugins) {
+    const currentPlugins = this.plugins;
+    const NewOctokit = class extends this {
+      static plugins = currentPlugins.concat(
+        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
+      );
+    };
+    return NewOctokit;
+  }
+  constructor(options = {}) {
+    const hook = new before_after_hook.Collection();
+    const requestDefaults = {
+      baseUrl: request.endpoint.DEFAULTS.baseUrl,
+      headers: {},
+      request: Object.assign({}, options.request, {
+        // @ts-ignore internal usage only, no need to type
+        hook: hook.bind(null, "request")
+      }),
+      mediaType: {
+        previews: [],
+        format: ""
+      }
+    };
+    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
+    if (options.baseUrl) {
+      requestDefaults.baseUrl = options.baseUrl;
+    }
+    if (options.previews) {
+      requestDefaults.mediaType.previews = options.previews;
+    }
+    if (options.timeZone) {
+      requestDefaults.headers["time-zone"] = options.timeZone;
+    }
+    this.request = request.defaults(requestDefaults);
+    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
+    this.log = createLogger(options.log);
+    this.hook = hook;
+    if (!options.authStrategy) {
+      if (!options.auth) {
+        this.auth = async () => ({
+          type: "unauthenticated"
+        });
+      } else {
+        const auth = createTokenAuth(options.auth);
+        hook.wrap("request", auth.hook);
+        this.auth = auth;
+      }
+    } else {
+      const { authStrategy, ...otherOptions } = options;
+      const auth = authStrategy(
+        Object.assign(
+          {
+            request: this.request,
+            log: this.log,
+            // we pass the current octokit instance as well as its constructor options
+            // to allow for authentication strategies that return a new octokit instance
+            // that shares the same internal state as the current one. The original
+            // requirement for this was the "event-octokit" authentication strategy
+            // of https://github.com/probot/octokit-auth-probot.
+            octokit: this,
+            octokitOptions: otherOptions
+          },
+          options.auth
+        )
+      );
+      hook.wrap("request", auth.hook);
+      this.auth = auth;
+    }
+    const classConstructor = this.constructor;
+    for (let i = 0; i < classConstructor.plugins.length; ++i) {
+      Object.assign(this, classConstructor.plugins[i](this, options));
+    }
+  }
+  // assigned during constructor
+  request;
+  graphql;
+  log;
+  hook;
+  // TODO: type `octokit.auth` based on passed options.authStrategy
+  auth;
+}
+
+
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
+var schemas = __nccwpck_require__(749);
+// EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
+var coerce = __nccwpck_require__(9567);
+;// CONCATENATED MODULE: ./lib/src/commands/github-repository.js
+/**
+ * The GitHub repository whose schedules start the workers, over GitHub's REST API. `run` and `doctor` ask it, from a
+ * workflow and from a terminal.
+ */
+
+
+/** GitHub refused, or could not be reached. The message says why and what to do, and never holds the token. */
+class GitHubError extends Error {
+    name = 'GitHubError';
+    /** Of GitHub's answer; null if there was none. */
+    status;
+    /** How long GitHub wants to be left alone; null if it does not say. */
+    retrySeconds;
+    constructor(message, { status = null, retrySeconds = null, ...options } = {}) {
+        super(message, options);
+        this.status = status;
+        this.retrySeconds = retrySeconds;
+    }
+}
+const TIMEOUT_MS = 10_000;
+const aboutReply = schemas/* object */.Ikc({ private: schemas/* boolean */.zMY(), pushed_at: schemas/* string */.YjP().nullish() });
+const workflowsReply = schemas/* object */.Ikc({ workflows: schemas/* array */.YOg(schemas/* object */.Ikc({ path: schemas/* string */.YjP(), state: schemas/* string */.YjP() })) });
+const refusal = schemas/* object */.Ikc({ status: schemas/* int */.Whr(), response: schemas/* unknown */.L5J() });
+const refusalReply = schemas/* object */.Ikc({ data: schemas/* object */.Ikc({ message: schemas/* string */.YjP() }) });
+/** Opens the repository that `GITHUB_REPOSITORY` names. Returns null without it or without a token. */
+function openGitHub(token, env) {
+    const [owner, repo] = env.GITHUB_REPOSITORY?.split('/') ?? [];
+    if (token === null || !owner || !repo)
+        return null;
+    const octokit = new Octokit({
+        auth: token,
+        baseUrl: env.GITHUB_API_URL || 'https://api.github.com',
+        userAgent: 'cloud-jobs',
+    });
+    const options = () => ({
+        owner,
+        repo,
+        headers: { 'x-github-api-version': '2022-11-28' },
+        request: { signal: AbortSignal.timeout(TIMEOUT_MS) },
+    });
+    return {
+        repository: `${owner}/${repo}`,
+        workflowFile: workflowFileOf(env),
+        about: async () => {
+            const reply = await ask(octokit.request('GET /repos/{owner}/{repo}', options()), '`metadata: read`', aboutReply);
+            return { isPrivate: reply.private, pushedAt: reply.pushed_at ?? null };
+        },
+        workflows: async () => {
+            const asked = octokit.request('GET /repos/{owner}/{repo}/actions/workflows', {
+                ...options(),
+                per_page: 100,
+            });
+            return (await ask(asked, '`permissions: actions: read`', workflowsReply)).workflows;
+        },
+        enable: async (file) => {
+            const asked = octokit.request('PUT /repos/{owner}/{repo}/actions/workflows/{workflow_id}/enable', {
+                ...options(),
+                workflow_id: file,
+            });
+            await ask(asked, '`permissions: actions: write`', schemas/* unknown */.L5J());
+        },
+        request: (route, parameters, needs, reply) => ask(octokit.request(route, { ...options(), ...parameters }), needs, reply),
+    };
+}
+async function ask(asked, needs, schema) {
+    let data;
+    try {
+        ({ data } = await asked);
+    }
+    catch (error) {
+        throw new GitHubError(...messageOf(error, needs));
+    }
+    const reply = schema.safeParse(data);
+    if (reply.success)
+        return reply.data;
+    throw new GitHubError('GitHub’s API answered in a form that is not known.', { cause: reply.error });
+}
+function messageOf(error, needs) {
+    const refused = refusal.safeParse(error);
+    // Octokit gives a request that failed the status 500 and no response.
+    if (!refused.success || refused.data.response === undefined)
+        return ['GitHub’s API did not answer.', { cause: error }];
+    const { status, response } = refused.data;
+    const reply = refusalReply.safeParse(response);
+    const said = reply.success ? `: ${firstLine(reply.data.data.message)}` : '';
+    const retrySeconds = waitOf(response);
+    const what = retrySeconds === null ? advice(status, needs) : 'It limits the requests of this token.';
+    return [`GitHub answered HTTP ${status}${said}. ${what}`, { status, retrySeconds }];
+}
+const limits = schemas/* object */.Ikc({
+    headers: schemas/* object */.Ikc({
+        'retry-after': coerce/* number */.ai().positive().optional(),
+        'x-ratelimit-remaining': schemas/* string */.YjP().optional(),
+        'x-ratelimit-reset': coerce/* number */.ai().optional(),
+    }),
+});
+const LONGEST_WAIT_SECONDS = 3600;
+/** How long GitHub wants to be left alone, if the limit of requests is reached; null otherwise. */
+function waitOf(response) {
+    const reply = limits.safeParse(response);
+    if (!reply.success)
+        return null;
+    const { 'retry-after': after, 'x-ratelimit-remaining': left, 'x-ratelimit-reset': reset, } = reply.data.headers;
+    const wait = after ?? (left === '0' && reset !== undefined ? reset - Date.now() / 1000 : null);
+    return wait === null ? null : Math.min(Math.max(Math.ceil(wait), 1), LONGEST_WAIT_SECONDS);
+}
+const firstLine = (text) => (text.split('\n')[0] ?? '').slice(0, 200).replace(/\.$/, '');
+function advice(status, needs) {
+    if (status === 401)
+        return 'The token is wrong or has expired.';
+    if (status === 403 || status === 404)
+        return `The token may not do this: the job needs ${needs}.`;
+    return 'Nothing needs to be done if it passes.';
+}
+/** The file name of the running workflow, by which GitHub's API knows it; null when it is not known. */
+function workflowFileOf(env) {
+    return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
+}
 
 
 /***/ }),
@@ -56531,7 +58646,13 @@ class InputError extends Error {
 /** The names of the inputs of a command, without those that every command takes. */
 const inputNames = (command) => Object.keys(command.input.shape).map(_naming_js__WEBPACK_IMPORTED_MODULE_0__/* .inputName */ .yu);
 /** Never shown, not even if they are wrong. */
-const SECRETS = new Set(['supabase-key', 'supabase-publishable-key', 'github-token']);
+const SECRETS = new Set([
+    'supabase-key',
+    'supabase-publishable-key',
+    'github-token',
+    'alert-webhook-url',
+    'alert-webhook-secret',
+]);
 /**
  * The input of a command from the texts that were given.
  * @returns what is wrong as well; the input is then not to be used
@@ -56767,6 +58888,7 @@ function outputsOf(answer) {
             return { 'job-id': answer.jobId, executions: [answer.execution] };
         case 'stats':
         case 'queues':
+        case 'metrics':
             return { stats: answer.reply };
         case 'verb':
             return { 'job-id': answer.replies.map(({ job_id: id }) => id).join(',') };
@@ -56780,7 +58902,7 @@ function outputsOf(answer) {
 
 /***/ }),
 
-/***/ 1729:
+/***/ 8932:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -56791,30 +58913,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
 var schemas = __nccwpck_require__(749);
-// EXTERNAL MODULE: ./lib/src/text/edit-distance.js
-var edit_distance = __nccwpck_require__(8480);
-;// CONCATENATED MODULE: ./lib/src/text/nearest.js
-
-/**
- * The one of `words` that was probably meant: at most a third of its letters are inserted, deleted, replaced or
- * swapped. Case, `_` and `-` do not count. @returns null if none is that near
- */
-function nearest(word, words) {
-    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
-    const wanted = plain(word).slice(0, 60);
-    let best = null;
-    let bestDistance = Number.POSITIVE_INFINITY;
-    for (const candidate of words) {
-        const target = plain(candidate);
-        const gap = (0,edit_distance/* editDistance */.Y)(wanted, target);
-        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
-            best = candidate;
-            bestDistance = gap;
-        }
-    }
-    return best;
-}
-
+// EXTERNAL MODULE: ./lib/src/text/nearest.js
+var nearest = __nccwpck_require__(9318);
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/core.js
 var core = __nccwpck_require__(8532);
 // EXTERNAL MODULE: external "node:net"
@@ -56979,8 +59079,8 @@ const defineCommand = (command) => command;
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/core/registries.js
 var registries = __nccwpck_require__(9396);
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var handlers = __nccwpck_require__(2639);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 147 modules
+var handlers = __nccwpck_require__(1262);
 // EXTERNAL MODULE: ./lib/src/text/json-fault.js
 var json_fault = __nccwpck_require__(1685);
 ;// CONCATENATED MODULE: ./lib/src/text/json-place.js
@@ -57032,14 +59132,14 @@ var format = __nccwpck_require__(4185);
 const SILENCE_MINUTES = 360;
 const DAY_SECONDS = 86_400;
 /**
- * A schedule of a public repository is switched off after so long without activity in it.
+ * GitHub switches off the schedules of a public repository after this many days without activity.
  * Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
  */
 const SWITCH_OFF_DAYS = 60;
 const WARN_AFTER_DAYS = 45;
 /** Fewer ticks say little about a schedule. */
 const LEAST_TICKS = 4;
-/** A gap is worth a word when it is longer than this and so many ticks were left out in it. */
+/** A gap is reported if it is longer than this and this many ticks are missing in it. */
 const LATE_SECONDS = 900;
 const LATE_MISSED = 5;
 /**
@@ -57115,6 +59215,8 @@ const number = (type, rule, min, max) => schemas/* string */.YjP()
     .pipe(schemas/* number */.aig().min(min, rule).max(max, rule))
     .register(fieldKinds, { type });
 const wholeNumber = (min, max) => number('integer', `must be a whole number from ${min} to ${max}`, min, max);
+/** A number with or without a fraction. */
+const decimal = (min, max) => number('float', `must be a number from ${min} to ${max}`, min, max);
 /** Minutes, fractions allowed. */
 const minutes = (min, max) => number('float', `must be a number of minutes ${min === 0 ? 'above 0 and up' : `from ${min}`} to ${max}, such as 0.5 or 10`, min === 0 ? Number.MIN_VALUE : min, max);
 /** What another field takes, or the word none, which reads as null. */
@@ -57138,7 +59240,7 @@ const oneOf = (words) => schemas/* string */.YjP()
     const found = words.find((word) => word === wanted.toLowerCase());
     if (found !== undefined)
         return found;
-    const near = nearest(wanted, words);
+    const near = (0,nearest/* nearest */.p)(wanted, words);
     const hint = near === null ? '' : `. Did you mean ${near}?`;
     context.addIssue({ code: 'custom', message: `is not one of ${words.join(', ')}${hint}` });
     return core/* NEVER */.tm;
@@ -57186,7 +59288,7 @@ const config = () => schemas/* string */.YjP()
         const kind = parsed === null ? 'null' : Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`;
         return fail(`must be a JSON object, such as {"days_back": 7}; it is ${kind}`);
     }
-    const fault = (0,json_fault/* jsonFault */.xC)(parsed);
+    const fault = (0,json_fault/* jsonTextFault */.Y9)(value);
     if (fault !== null)
         return fail(fault);
     if (Buffer.byteLength(JSON.stringify(parsed)) > CONFIG_LIMIT)
@@ -57208,6 +59310,10 @@ const fields_handlers = fields_text(4096).optional();
 /** For commands that run no job. */
 const handlersToCheck = fields_handlers.describe('Folder with handlers, to check the configs of custom jobs whose handlers are there. Default: .github/cloud-jobs.');
 const githubToken = matching(/^[\x21-\x7e]{1,500}$/, 'must be one word without spaces').optional();
+/** An address that is itself a secret, as those of Slack are. */
+const webhookUrl = matching(/^https?:\/\/\S{1,2000}$/, 'must be an address such as https://example.com/hook')
+    .refine((value) => URL.canParse(value), 'must be an address such as https://example.com/hook')
+    .optional();
 const silenceMinutes = minutes(1, 525_600)
     .prefault(String(SILENCE_MINUTES))
     .describe('Warn when no worker had been seen for this long.');
@@ -57219,6 +59325,7 @@ var types = __nccwpck_require__(9491);
 // EXTERNAL MODULE: ./lib/src/schedule/next-occurrence.js + 1 modules
 var next_occurrence = __nccwpck_require__(6073);
 ;// CONCATENATED MODULE: ./lib/src/schedule/schedule-fault.js
+
 
 const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly'];
 /**
@@ -57256,7 +59363,7 @@ function expressionFault(expression, timezone) {
         return next ? null : 'it is never due: no such day comes in the next years';
     }
     catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = (0,describe_error/* messageOf */.bD)(error);
         return `it is not valid: ${reason.replace(/^CronPattern: /, '')}`;
     }
 }
@@ -57281,11 +59388,31 @@ function isTimezone(name) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/src/commands/config-key.js
+const PLACEHOLDER = /\{config\.([^{}]*)\}/g;
+/**
+ * A key with values of the config in it: `customer:{config.customer_id}` becomes `customer:42`.
+ * @throws Error that names the placeholder which the config does not fill
+ */
+function keyFromConfig(key, config) {
+    return key.replace(PLACEHOLDER, (placeholder, path) => {
+        const value = path
+            .split('.')
+            .reduce((inner, name) => (isObject(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined), config);
+        if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+            return String(value);
+        const what = value === undefined ? 'is not in the config' : 'is not a text, a number or true or false';
+        throw new Error(`The key ${JSON.stringify(key)} cannot be made: ${placeholder} ${what}.`);
+    });
+}
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 ;// CONCATENATED MODULE: ./lib/src/commands/run-at.js
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 /** What the database takes as a delay: ten years. */
 const LONGEST = 315_576_000;
+const LONGEST_RETRY_DELAY = 31_536_000;
 const SPAN = /^(?:in\s+|\+)?((?:\d+(?:\.\d+)?\s*[a-z]+[\s,]*)+)$/i;
 const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)/gi;
 const UNIT = /^(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?|(w)(?:eeks?)?)$/i;
@@ -57327,6 +59454,33 @@ const runAtSchema = () => schemas/* string */.YjP().transform((text, context) =>
     }
     return { instant: instant.toISOString() };
 });
+/** An instant in ISO 8601 with its zone. */
+const instantSchema = () => runAtSchema().transform((at, context) => {
+    if ('instant' in at)
+        return at.instant;
+    context.addIssue({
+        code: 'custom',
+        message: 'must be a time with its zone, such as 2026-03-01T08:00:00Z',
+    });
+    return core/* NEVER */.tm;
+});
+/** A time span in whole seconds: `90m`, `2h 30m`, `1 day`. */
+const spanSchema = () => runAtSchema().transform((at, context) => {
+    if ('delaySeconds' in at && at.delaySeconds >= 1)
+        return at.delaySeconds;
+    context.addIssue({
+        code: 'custom',
+        message: 'must be a time span of at least 1 s, such as 90m or 2h 30m',
+    });
+    return core/* NEVER */.tm;
+});
+/** A time span of up to a year, which may be 0 s. */
+const retryDelaySchema = () => runAtSchema().transform((at, context) => {
+    if ('delaySeconds' in at && at.delaySeconds <= LONGEST_RETRY_DELAY)
+        return at.delaySeconds;
+    context.addIssue({ code: 'custom', message: 'must be a time span of at most a year, such as 30s or 5m' });
+    return core/* NEVER */.tm;
+});
 function spanSeconds(span) {
     let seconds = 0;
     for (const [, amount = '', unit = ''] of span.matchAll(PART)) {
@@ -57353,6 +59507,7 @@ var commands_unattended = __nccwpck_require__(8515);
 
 
 
+
 const createInput = schemas/* object */.Ikc({
     name: fields_text(500).describe('Name of the job, such as "Nightly report".'),
     jobType: jobType().describe(`Type of the job: ${handlers/* JOB_TYPE_NAMES */.e9.join(', ')}.`),
@@ -57363,6 +59518,12 @@ const createInput = schemas/* object */.Ikc({
     maxRetries: wholeNumber(0, 100)
         .optional()
         .describe('Attempts after the first one that fails, 0 to 100. Default: 3.'),
+    retryDelay: retryDelaySchema()
+        .optional()
+        .describe('How long the first retry waits, as a time span (30s, 5m). The handler says so unless given, else 30 s and twice as long each time, up to 6 h.'),
+    retryFactor: decimal(1, 10)
+        .optional()
+        .describe('By how much longer each further retry waits, up to a day: 1 (with `retry-delay`, all wait as long; the default) to 10.'),
     priority: wholeNumber(-100, 100).prefault('0').describe('-100 to 100; smaller runs first.'),
     runAt: runAtSchema()
         .optional()
@@ -57370,10 +59531,16 @@ const createInput = schemas/* object */.Ikc({
     queue: queueName().prefault('default').describe('Queue of the job.'),
     uniqueKey: fields_text(500)
         .optional()
-        .describe('Names one unfinished job of its queue; creating the same key again adds nothing.'),
+        .describe('Names one unfinished job of its queue; creating the same key again adds nothing unless `on-conflict` says otherwise.'),
+    onConflict: oneOf(types/* ON_CONFLICT */.fi)
+        .optional()
+        .describe('What happens if there is such a job: keep (nothing is added; the default), replace (if it waits, it takes the new config and due time), next (nothing if it waits). With replace and next, if it runs, one more waits behind it.'),
     concurrencyKey: fields_text(500)
         .optional()
-        .describe('At most one job with the same key runs at a time, over all workers and queues.'),
+        .describe('At most `concurrency-limit` jobs with the same key run at a time, over all workers and queues. May hold values of the config, such as customer:{config.customer_id}; so may `unique-key`.'),
+    concurrencyLimit: wholeNumber(1, 1000)
+        .optional()
+        .describe('Jobs with the same `concurrency-key` that run at a time, 1 to 1000. Default: 1.'),
     timeoutMinutes: minutes(0, 360)
         .optional()
         .describe('The longest that one attempt may take. Default: no limit of its own.'),
@@ -57389,11 +59556,39 @@ const createInput = schemas/* object */.Ikc({
     missedGraceMinutes: minutes(0, 525_600)
         .optional()
         .describe('How late an occurrence may start with missed: skip. Default: 15.'),
+    expiresAt: instantSchema()
+        .optional()
+        .describe('If the job has not started by this time (2026-12-24T18:00:00Z), it fails as expired. Default: it waits for ever.'),
+    expiresIn: spanSchema()
+        .optional()
+        .describe('The same as a time span (30m, 2h), counted from when the job is due, and for a recurring job from each occurrence.'),
+    dependsOn: list(jobId(), 1000)
+        .optional()
+        .describe('Ids of jobs, separated by commas: the new job starts when all of them have succeeded.'),
+    onParentFailure: oneOf(types/* ON_PARENT_FAILURE */.QR)
+        .optional()
+        .describe('What becomes of the job if one that it depends on fails for good or is deleted: cancel (the default), run (it starts all the same), wait (until that one was retried and succeeds).'),
     handlers: handlersToCheck,
 })
     .superRefine((input, context) => {
     const { schedule, timezone = 'UTC', missed, missedGraceMinutes: grace } = input;
     const fail = (message, ...path) => context.addIssue({ code: 'custom', message, path });
+    if (input.expiresAt !== undefined && input.expiresIn !== undefined)
+        fail('create takes `expires-at` or `expires-in`, not both.');
+    if (input.expiresAt !== undefined && schedule !== undefined)
+        fail('A recurring job takes `expires-in`, which counts for each occurrence, and not `expires-at`.');
+    if (input.onConflict !== undefined && input.uniqueKey === undefined)
+        fail('`on-conflict` is about the `unique-key`. Give that too.');
+    if (schedule !== undefined && (input.onConflict ?? 'keep') !== 'keep')
+        fail('A recurring job goes only with `on-conflict` keep.');
+    if (input.retryFactor !== undefined && input.retryDelay === undefined)
+        fail('`retry-factor` goes with `retry-delay`. Give that too.');
+    if (input.concurrencyLimit !== undefined && input.concurrencyKey === undefined)
+        fail('`concurrency-limit` is for jobs with a `concurrency-key`. Give that too.');
+    if (input.onParentFailure !== undefined && input.dependsOn === undefined)
+        fail('`on-parent-failure` is about the jobs in `depends-on`. Give that too.');
+    if (schedule !== undefined && input.dependsOn !== undefined)
+        fail('A recurring job cannot depend on others. Give `schedule` or `depends-on`, not both.');
     if (schedule === undefined) {
         for (const [name, value] of [
             ['timezone', input.timezone],
@@ -57428,16 +59623,31 @@ const create = defineCommand({
         const warnings = unattended
             .filter(({ job_type: type }) => type === input.jobType)
             .map((one) => `${(0,commands_unattended/* unattendedWords */.Y)(one, now())} ${commands_unattended/* UNATTENDED_ADVICE */.c}`);
-        return { command: 'create', jobId: added.job_id, name: input.name, created: added.created, warnings };
+        return {
+            command: 'create',
+            jobId: added.job_id,
+            name: input.name,
+            created: added.created,
+            replaced: added.replaced,
+            warnings,
+        };
     },
-    json: ({ jobId, created, warnings }) => ({ job_id: jobId, created, warnings: warnings ?? [] }),
-    text: ({ created, name, jobId, warnings }) => [
-        created
-            ? `Created ${name}: ${jobId}`
-            : `Nothing added: the unfinished job ${jobId} has the same unique key.`,
-        ...(warnings ?? []).map((warning) => `Warning: ${warning}`),
-    ].join('\n'),
+    json: ({ jobId, created, replaced = false, warnings }) => ({
+        job_id: jobId,
+        created,
+        replaced,
+        warnings: warnings ?? [],
+    }),
+    text: ({ warnings, ...result }) => [createdWords(result), ...(warnings ?? []).map((warning) => `Warning: ${warning}`)].join('\n'),
 });
+/** The result of creating the job, as a sentence. */
+function createdWords({ created, replaced, name, jobId, }) {
+    if (created)
+        return `Created ${name}: ${jobId}`;
+    if (replaced)
+        return `Replaced: the waiting job ${jobId} with the same unique key took the new config and due time.`;
+    return `Nothing added: the unfinished job ${jobId} has the same unique key.`;
+}
 /**
  * The job that the input describes.
  * @throws Error that says what is wrong with the config, so that a typo is reported before the job runs
@@ -57453,10 +59663,20 @@ function newJob(input) {
         priority: input.priority,
         queue: input.queue,
         max_retries: input.maxRetries,
+        retry_delay_seconds: input.retryDelay,
+        retry_factor: input.retryFactor,
         run_at: runAt && 'instant' in runAt ? runAt.instant : undefined,
         delay_seconds: runAt && 'delaySeconds' in runAt ? runAt.delaySeconds : undefined,
-        unique_key: input.uniqueKey,
-        concurrency_key: input.concurrencyKey ?? keyOfType ?? undefined,
+        unique_key: input.uniqueKey && keyFromConfig(input.uniqueKey, input.config),
+        on_conflict: input.onConflict,
+        depends_on: input.dependsOn,
+        on_parent_failure: input.onParentFailure,
+        concurrency_key: input.concurrencyKey
+            ? keyFromConfig(input.concurrencyKey, input.config)
+            : (keyOfType ?? undefined),
+        concurrency_limit: input.concurrencyLimit,
+        expires_at: input.expiresAt,
+        expires_in_seconds: input.expiresIn,
         timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
         ...(schedule !== undefined && {
             schedule,
@@ -57624,7 +59844,7 @@ function decode(bytes) {
 
 
 /** Inputs of `create` that a job in the file does not have: its key is the unique key, and all of them recur. */
-const NOT_OF_A_JOB = ['unique-key', 'run-at', 'handlers'];
+const NOT_OF_A_JOB = ['unique-key', 'on-conflict', 'run-at', 'expires-at', 'handlers'];
 const keysOfAJob = () => (0,read_fields/* inputNames */.vj)(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
 /**
@@ -57674,7 +59894,7 @@ function readJob(key, value, redact, problems) {
         const unfit = name === 'config' ? (0,json_fault/* jsonFault */.xC)(given) : null;
         const text = unfit === null ? asText(name, given) : null;
         if (!keys.includes(name)) {
-            const near = nearest(name, keys);
+            const near = (0,nearest/* nearest */.p)(name, keys);
             const hint = near === null ? `Known are: ${keys.join(', ')}` : `Did you mean ${near}?`;
             problems.push(`"${name}" is not known here. ${hint}`);
         }
@@ -57705,7 +59925,7 @@ function readJob(key, value, redact, problems) {
         return newJob(read.input);
     }
     catch (error) {
-        problems.push((0,describe_error/* describeError */.U)(error));
+        problems.push((0,describe_error/* describeError */.Uc)(error));
         return null;
     }
 }
@@ -57841,6 +60061,7 @@ const instantBefore = (at, now) => 'instant' in at ? at.instant : new Date(now.g
 
 
 
+
 /** The commands that do one thing to jobs, which are named by their ids or selected by a filter. */
 const changeFields = {
     jobId: list(jobId(), 1000)
@@ -57859,6 +60080,12 @@ const retryFields = {
     withConfig: config()
         .optional()
         .describe('With a filter: a JSON object that is merged into the config of each job.'),
+    fromStep: fields_text(200)
+        .optional()
+        .describe('With `job-id`: forget this step of the job and those after it, and keep the results of those before it.'),
+    withDependents: yesOrNo()
+        .prefault('false')
+        .describe('With `job-id`: put back the jobs that were cancelled because this one failed, too.'),
 };
 const changeInput = (verb) => {
     const schema = schemas/* object */.Ikc({ ...changeFields, ...(verb === 'retry' && retryFields) });
@@ -57867,8 +60094,13 @@ const changeInput = (verb) => {
         const hasFilter = Object.keys(filterOf(input, new Date())).length > 0;
         if (ids === undefined && !hasFilter)
             context.addIssue(`${verb} needs \`job-id\`, or a filter such as \`status\`, \`queue\` or \`name\`.`);
-        if (ids === undefined)
+        if (input.fromStep !== undefined && (ids?.length !== 1 || input.withDependents))
+            context.addIssue('`from-step` goes with one `job-id`, and without `with-dependents`.');
+        if (ids === undefined) {
+            if (input.withDependents)
+                context.addIssue('`with-dependents` goes with `job-id`, and not with a filter.');
             return;
+        }
         if (hasFilter)
             context.addIssue(`${verb} takes \`job-id\` or a filter, not both.`);
         const forFilter = {
@@ -57889,7 +60121,7 @@ const changeJobs = (verb, about) => defineCommand({
     positional: 'jobId',
     run: async (input, context) => {
         if (input.jobId !== undefined)
-            return await changeByIds(verb, input.jobId, context);
+            return await changeByIds(verb, input.jobId, input, context);
         const { dryRun, limit, perMinute, withConfig } = input;
         const options = { dryRun, ...given({ limit, perMinute, config: withConfig }) };
         return await (0,change_many/* changeMany */.w0)(verb, filterOf(input, context.now()), options, context);
@@ -57909,20 +60141,27 @@ const changeJobs = (verb, about) => defineCommand({
         return isDone ? 0 : 1;
     },
 });
-async function changeByIds(verb, ids, { queue }) {
+async function changeByIds(verb, ids, { withDependents, fromStep }, { queue }) {
     const replies = [];
     // An id that does not exist is found out before anything is changed.
     for (const id of ids)
         if (!(await queue.show(id, 1)).job)
             throw noJob(id);
-    for (const id of ids)
-        replies.push(await queue.verb(verb, id));
+    for (const id of ids) {
+        if (fromStep !== undefined)
+            replies.push(await queue.retryFromStep(id, fromStep));
+        else if (withDependents)
+            replies.push(await queue.retryWithDependents(id));
+        else
+            replies.push(await queue.verb(verb, id));
+    }
     return { command: 'verb', verb, replies };
 }
 function changeText(verb, reply) {
     const { words, reason } = (0,job_words/* changedStatus */.tU)(verb, reply);
-    return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}`;
+    return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}${dependentsWords(reply)}`;
 }
+const dependentsWords = ({ dependents }) => dependents === undefined ? '' : ` ${(0,format/* plural */.LS)(dependents, 'job')} that depend on it wait again.`;
 const noJob = (id) => new answer/* CommandError */.Q(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);
 
 ;// CONCATENATED MODULE: ./lib/src/commands/cancel.js
@@ -58030,7 +60269,7 @@ const IN_VAIN = 2;
 function workerChecks(facts, silenceSeconds) {
     const checks = [];
     const { last_seen_at: seen, schedules } = facts.workers;
-    const advice = 'See the Actions page of the repository: whether its workflow is enabled, on the default branch, and what its last runs say.';
+    const advice = 'On GitHub, see the Actions page: whether the workflow is enabled, on the default branch, and what its last runs say. Elsewhere, see the log of the host.';
     const silent = seen === null ? null : (Date.parse(facts.now) - Date.parse(seen)) / 1000;
     if (silent === null && (facts.oldest_due_seconds ?? 0) > silenceSeconds) {
         const late = (0,format/* duration */.p0)(facts.oldest_due_seconds ?? 0);
@@ -58051,6 +60290,8 @@ function workerChecks(facts, silenceSeconds) {
     }
     return checks;
 }
+/** Whether wake calls a function, and not a repository. */
+const isUrl = (target) => /^https?:\/\//.test(target);
 /** What sql/optional/wake.sql did; nothing where it is not installed. */
 function wakeChecks(wake, now) {
     if (wake === null)
@@ -58064,13 +60305,13 @@ function wakeChecks(wake, now) {
     if (wake.watched.length === 0) {
         checks.push(warning(name, 'It is installed and watches no queue.', "select cloud_jobs_wake.watch('default', 'OWNER/REPOSITORY');"));
     }
-    for (const { queue, repository, errors, in_vain: inVain, last_error: error, next_call_at: next, } of wake.watched) {
+    for (const { queue, target, errors, in_vain: inVain, last_error: error, next_call_at: next, } of wake.watched) {
         const again = `Asked again ${(0,format/* moment */.n$)(next, now) || 'when a job is due'}.`;
         if (errors > 0) {
-            checks.push(warning(name, `${repository} (queue ${queue}): ${error ?? 'a call failed'}`, `${(0,format/* plural */.LS)(errors, 'error')} in a row. ${again}`));
+            checks.push(warning(name, `${target} (queue ${queue}): ${error ?? 'a call failed'}`, `${(0,format/* plural */.LS)(errors, 'error')} in a row. ${again}`));
         }
         else if (inVain >= IN_VAIN) {
-            checks.push(warning(name, `${repository} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`, `Its workflow needs \`on: repository_dispatch: types: [cloud-jobs]\` on the default branch, and must take this queue and its job types. ${again}`));
+            checks.push(warning(name, `${target} (queue ${queue}) was asked ${inVain + 1} times, and no worker took a job.`, `${isUrl(target) ? 'See the log of the function: it' : 'Its workflow needs `on: repository_dispatch: types: [cloud-jobs]` on the default branch, and'} must take this queue and its job types. ${again}`));
         }
     }
     if (checks.length > 0)
@@ -58089,7 +60330,7 @@ async function gitHubChecks(github, now) {
             : good('60 days', `${github.repository} is in no danger of having its schedules switched off.`));
     }
     catch (error) {
-        checks.push(warning('60 days', `Not known: ${(0,describe_error/* describeError */.U)(error)}`, 'Give doctor a token that can read the repository.'));
+        checks.push(warning('60 days', `Not known: ${(0,describe_error/* describeError */.Uc)(error)}`, 'Give doctor a token that can read the repository.'));
     }
     try {
         const off = (await github.workflows()).filter(({ state }) => state !== 'active' && state !== 'deleted');
@@ -58101,13 +60342,19 @@ async function gitHubChecks(github, now) {
                 .join(', ')}.`, 'Enable it on the Actions page, or with gh workflow enable.'));
     }
     catch (error) {
-        checks.push(warning('Workflows', `Not known: ${(0,describe_error/* describeError */.U)(error)}`, 'Give doctor a token with `actions: read`.'));
+        checks.push(warning('Workflows', `Not known: ${(0,describe_error/* describeError */.Uc)(error)}`, 'Give doctor a token with `actions: read`.'));
     }
     return checks;
 }
 
+// EXTERNAL MODULE: ./lib/src/worker/limits.js
+var limits = __nccwpck_require__(9721);
 ;// CONCATENATED MODULE: ./lib/src/commands/snoozed.js
 
+
+const DAY_MS = 86_400_000;
+/** Jobs that the summary names. */
+const NAMED = 10;
 const snoozedWords = ({ name, queue, snoozes, snoozed_since: since }, now) => `${name} (queue ${queue}) has snoozed ${(0,format/* plural */.LS)(snoozes, 'time')} in a row, first ${(0,format/* moment */.n$)(since, now)}.`;
 const snoozedAdvice = ({ job_id: id }) => `See why: show ${id}.`;
 /** What the summary of a run says about the jobs that snoozed in it. Asks only if there are any; never throws. */
@@ -58116,10 +60363,16 @@ async function snoozeWarnings(report, { queue, now, warn }) {
     if (ids.length === 0)
         return [];
     try {
-        const { snoozed_for_a_day: jobs } = await queue.doctor();
-        return jobs
-            .filter((job) => ids.includes(job.job_id))
-            .map((job) => `${snoozedWords(job, now())} ${snoozedAdvice(job)}`);
+        const { jobs } = await queue.search({ job_ids: ids.slice(0, limits/* MAX_BATCH */.uX) }, limits/* MAX_BATCH */.uX);
+        const old = jobs
+            .filter(({ snoozed_since: since }) => since && now().getTime() - Date.parse(since) >= DAY_MS)
+            .map((job) => ({ ...job, snoozes: job.snoozes ?? 0, snoozed_since: job.snoozed_since ?? '' }));
+        return [
+            ...old.slice(0, NAMED).map((job) => `${snoozedWords(job, now())} ${snoozedAdvice(job)}`),
+            ...(old.length > NAMED
+                ? [`${(0,format/* plural */.LS)(old.length - NAMED, 'other job')} of this run: snoozed for a day or more.`]
+                : []),
+        ];
     }
     catch {
         warn('It is not known since when the jobs snooze that snoozed in this run.');
@@ -58156,7 +60409,7 @@ const doctor = defineCommand({
 });
 /** The clock of this machine matters only to messages; but one that is this wrong breaks TLS and the times in logs. */
 const CLOCK_SECONDS = 60;
-const NAMED = 8;
+const doctor_NAMED = 8;
 /**
  * Looks at everything that has to be right. Never throws: what cannot be looked at is a finding.
  * @param silenceSeconds longer without a worker is worth a warning
@@ -58169,7 +60422,7 @@ async function examine(queue, now, silenceSeconds, github) {
         checks.push(good('URL and key', 'The project answers and accepts the key.'), good('Schema', `Version ${schema}, which this release can use.`));
     }
     catch (error) {
-        return [bad('Connection', (0,describe_error/* describeError */.U)(error), 'Fix this first: the other checks need it.')];
+        return [bad('Connection', (0,describe_error/* describeError */.Uc)(error), 'Fix this first: the other checks need it.')];
     }
     // Each part is asked for alone: in a broken schema some of them still answer.
     const parts = [
@@ -58190,7 +60443,7 @@ async function examine(queue, now, silenceSeconds, github) {
         async () => (github ? await gitHubChecks(github, now()) : []),
     ];
     for (const part of parts) {
-        const found = await part().catch((error) => [bad('Schema', (0,describe_error/* describeError */.U)(error), '')]);
+        const found = await part().catch((error) => [bad('Schema', (0,describe_error/* describeError */.Uc)(error), '')]);
         checks.push(...found);
     }
     // An error that several parts met is named once.
@@ -58208,7 +60461,7 @@ function inspectChecks({ differences, reached_through: ways }) {
     else {
         const repairs = differences.flatMap(({ repair }) => (repair === null ? [] : [`${repair};`]));
         const first = repairs.length < differences.length ? 'Run sql/install.sql again. ' : '';
-        checks.push(bad(name, `${some(differences.map(({ thing, state }) => `${thing} is ${state}`))}.`, `${first}${repairs.length > 0 ? `Run in the SQL Editor: ${repairs.slice(0, NAMED).join(' ')}` : ''}`.trim()));
+        checks.push(bad(name, `${some(differences.map(({ thing, state }) => `${thing} is ${state}`))}.`, `${first}${repairs.length > 0 ? `Run in the SQL Editor: ${repairs.slice(0, doctor_NAMED).join(' ')}` : ''}`.trim()));
     }
     if (ways.length > 0) {
         const writes = ways.some((way) => /may .*(insert|update|delete).* through the view/.test(way));
@@ -58254,7 +60507,7 @@ function clockCheck(now, theirs) {
 function unattendedChecks(found, now) {
     return found.map((one) => warning('Unattended jobs', (0,commands_unattended/* unattendedWords */.Y)(one, now), commands_unattended/* UNATTENDED_ADVICE */.c));
 }
-const some = (names) => names.slice(0, NAMED).join('; ') + (names.length > NAMED ? `; and ${names.length - NAMED} more` : '');
+const some = (names) => names.slice(0, doctor_NAMED).join('; ') + (names.length > doctor_NAMED ? `; and ${names.length - doctor_NAMED} more` : '');
 
 ;// CONCATENATED MODULE: ./lib/src/commands/enable.js
 
@@ -58340,6 +60593,7 @@ var in_words = __nccwpck_require__(2603);
 
 
 
+
 const ERROR_CHARS = 160;
 /** Jobs as a table of text. @param coming with the occurrences of schedules after the next one */
 function jobTable(rows, now, width, coming = false) {
@@ -58355,16 +60609,18 @@ function jobTable(rows, now, width, coming = false) {
 function statusWords(job, now) {
     if (job.blocked)
         return 'waiting, blocked by its concurrency key';
+    if (job.waits_for_parents && job.status === 'waiting')
+        return 'waiting for the jobs that it depends on';
     if (job.status === 'locked') {
         if (job.lock_expired)
             return 'running, lock expired';
         if (job.cancel_requested_at)
-            return 'being cancelled';
+            return job_words/* CANCELLING */.PK;
         const since = (now.getTime() - Date.parse(job.locked_at ?? '')) / 1000;
         const running = Number.isNaN(since) ? 'running' : `running for ${(0,format/* duration */.p0)(Math.max(0, since))}`;
         return job.disable_requested_at ? `${running}, then disabled` : running;
     }
-    return job.status;
+    return job.expired ? 'expired' : job.status;
 }
 /** The first line of the last error: a job that succeeded since has none. */
 function errorOf({ error_message: error }) {
@@ -58447,6 +60703,25 @@ const logs = defineCommand({
     text: ({ execution }, now) => `Attempt ${execution.attempt}, started ${(0,format/* moment */.n$)(execution.started_at, now)}: ${execution.failure_kind ?? execution.status}\n${execution.output || '(nothing was printed)'}`,
 });
 
+// EXTERNAL MODULE: ./lib/src/text/open-metrics.js
+var open_metrics = __nccwpck_require__(6206);
+;// CONCATENATED MODULE: ./lib/src/commands/metrics.js
+
+
+
+const metrics = defineCommand({
+    name: 'metrics',
+    about: 'Print the state of the queue for Prometheus, as OpenMetrics text.',
+    input: schemas/* object */.Ikc({}),
+    run: async (_, { queue }) => ({
+        command: 'metrics',
+        reply: await queue.metrics(),
+    }),
+    json: ({ reply }) => reply,
+    // The host ends the text with a line break of its own.
+    text: ({ reply }) => (0,open_metrics/* openMetrics */.E)(reply).trimEnd(),
+});
+
 ;// CONCATENATED MODULE: ./lib/src/commands/pause.js
 
 
@@ -58459,7 +60734,7 @@ const pause = setQueue({
         reason: fields_text(500).optional().describe('Why, for the people who see the queue.'),
         minutes: minutes(0, 43_200)
             .optional()
-            .describe('Pause for so many minutes only, up to 43200 (30 days). Default: until resume.'),
+            .describe('Pause only for this many minutes, up to 43200 (30 days). Default: until resume.'),
     }),
     changes: ({ reason = null, minutes: length }) => ({
         reason,
@@ -58552,7 +60827,7 @@ async function gitHubWarnings(github, keepalive, deps) {
         return near ? [`${near} ${SWITCH_OFF_ADVICE}`] : [];
     }
     catch (error) {
-        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${(0,describe_error/* describeError */.U)(error)}`);
+        deps.warn(`${keepalive ? 'The workflow was not kept alive' : 'The 60 days of the workflow are not known'}: ${(0,describe_error/* describeError */.Uc)(error)}`);
         return [];
     }
 }
@@ -58678,8 +60953,6 @@ function digitsOf(value) {
 var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./lib/src/text/storable.js
 var storable = __nccwpck_require__(5620);
-// EXTERNAL MODULE: ./lib/src/worker/limits.js
-var limits = __nccwpck_require__(9721);
 ;// CONCATENATED MODULE: ./lib/src/worker/finish-item.js
 
 
@@ -58704,7 +60977,7 @@ async function finishItem(ending, deps) {
         const outcome = {
             outcome: 'failure',
             kind: 'error',
-            message: `${what}: ${(0,describe_error/* describeError */.U)(error)}`,
+            message: `${what}: ${(0,describe_error/* describeError */.Uc)(error)}`,
         };
         return notSuccess({ ...ending, abortCause: null, progress: null }, outcome, deps);
     }
@@ -58746,6 +61019,14 @@ function sharedPart(ending, deps) {
         execution_id: ending.executionId,
         duration_seconds: ending.durationSeconds,
         ...(ending.progress ? { progress: storableProgress(ending.progress, deps.redact) } : {}),
+        ...(ending.pauseQueue
+            ? {
+                pause_queue: {
+                    seconds: ending.pauseQueue.seconds,
+                    reason: finish_item_storable(ending.pauseQueue.reason, limits/* MAX_NOTE_BYTES */.uv, deps.redact),
+                },
+            }
+            : {}),
         ...(ending.output ? { output: finish_item_storable(ending.output, limits/* MAX_TEXT_BYTES */.$D, deps.redact) } : {}),
     };
 }
@@ -58767,6 +61048,8 @@ function outcomePart({ abortCause, abortMessage }, outcome, deps) {
         case null:
             break;
     }
+    if (outcome.outcome === 'pause')
+        return { outcome: 'release', delay_seconds: outcome.seconds, error: text(outcome.reason) };
     const details = detailsPart(outcome.details, deps);
     switch (outcome.outcome) {
         case 'snooze':
@@ -58994,7 +61277,7 @@ class Exchange {
             const what = left > 0
                 ? `${left} jobs could not be recorded or handed back`
                 : 'Jobs that a claim may have taken could not be handed back';
-            this.#deps.warn(`${what} (${(0,describe_error/* describeError */.U)(error)}) Their locks expire within ${this.#options.lockSeconds} s, and they are tried again then.`);
+            this.#deps.warn(`${what} (${(0,describe_error/* describeError */.Uc)(error)}) Their locks expire within ${this.#options.lockSeconds} s, and they are tried again then.`);
         }
     }
     /**
@@ -59004,7 +61287,7 @@ class Exchange {
     async giveUp(error, patience) {
         if (!(error instanceof errors/* QueueError */.W) || error.code === 'unreachable')
             return;
-        await this.#settleUnansweredClaims((0,describe_error/* describeError */.U)(error), patience);
+        await this.#settleUnansweredClaims((0,describe_error/* describeError */.Uc)(error), patience);
         if (this.#handBack.length > 0)
             await this.send(0, patience).catch(() => { });
     }
@@ -59158,7 +61441,7 @@ class Heartbeat {
         if (leftMs > this.#lockMs / 3)
             return;
         const outlook = leftMs > 0 ? `They hold for another ${Math.round(leftMs / 1000)} s.` : 'They have expired.';
-        this.#deps.warn(`The locks could not be renewed: ${(0,describe_error/* describeError */.U)(error)} ${outlook}`);
+        this.#deps.warn(`The locks could not be renewed: ${(0,describe_error/* describeError */.Uc)(error)} ${outlook}`);
     }
 }
 
@@ -59172,6 +61455,7 @@ const ABANDON_AFTER_MS = 30_000;
 /** How many warnings of one job the summary shows. */
 const MAX_WARNINGS = 10;
 const MAX_WARNING_BYTES = 2_000;
+const RECALL_AGAIN_SECONDS = 30;
 /** setTimeout fires at once for a longer delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** One running attempt: starts the handler, stops it when its timeout is over, keeps its newest progress. */
@@ -59188,6 +61472,7 @@ class Attempt {
     #reason = null;
     #progress = null;
     #isProgressNew = false;
+    #pauseQueue = null;
     #warnings = [];
     constructor(job, deps) {
         this.job = job;
@@ -59224,6 +61509,7 @@ class Attempt {
             abortMessage: this.#reason?.message ?? null,
             durationSeconds: (this.#deps.now() - this.#started) / 1000,
             progress: this.#progress,
+            pauseQueue: this.#pauseQueue,
             warnings: this.#warnings,
             output: this.#tail(),
         };
@@ -59244,7 +61530,7 @@ class Attempt {
             return this.output.tail();
         }
         catch (error) {
-            return `The output could not be kept: ${(0,describe_error/* describeError */.U)(error)}`;
+            return `The output could not be kept: ${(0,describe_error/* describeError */.Uc)(error)}`;
         }
     }
     async #handle() {
@@ -59254,6 +61540,9 @@ class Attempt {
             const fault = (0,json_fault/* jsonFault */.xC)(config);
             if (fault !== null)
                 return { outcome: 'discard', reason: `The config of the job ${fault}.` };
+            const memory = await this.#recall();
+            if ('outcome' in memory)
+                return memory;
             return await this.#deps.handler({
                 job,
                 config,
@@ -59264,12 +61553,28 @@ class Attempt {
                     this.#progress = value;
                     this.#isProgressNew = true;
                 },
+                pauseQueue: (pause) => {
+                    // The longest counts.
+                    if (pause.seconds > (this.#pauseQueue?.seconds ?? 0))
+                        this.#pauseQueue = pause;
+                },
                 secret: (value) => this.#mask(value),
                 redact: this.#deps.redact,
+                memory,
             });
         }
         catch (error) {
-            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.U)(error) };
+            return { outcome: 'failure', kind: 'error', message: (0,describe_error/* describeError */.Uc)(error) };
+        }
+    }
+    /** An attempt that cannot read what there is to know has not begun, and spends no retry. */
+    async #recall() {
+        try {
+            return await this.#deps.recall(this.job, this.#controller.signal, (reason) => this.stop(reason));
+        }
+        catch (error) {
+            const reason = `The steps of the job could not be read: ${(0,describe_error/* describeError */.Uc)(error)}`;
+            return { outcome: 'pause', seconds: RECALL_AGAIN_SECONDS, reason };
         }
     }
     #startTimeout() {
@@ -59330,7 +61635,93 @@ class JobBuffer {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/src/worker/patience.js
+/** How long the requests of a worker are repeated, and how long its shutdown may take. */
+/** The first call shows whether URL and key are right, and a person may be waiting for that. */
+const FIRST_CALL = { networkMs: 8_000, serverMs: 60_000, doubtMs: 5_000 };
+/** Outlasts every fault; locks that run out meanwhile stop their handlers. */
+const WATCH_CALL = {
+    networkMs: Number.POSITIVE_INFINITY,
+    serverMs: Number.POSITIVE_INFINITY,
+    doubtMs: 3_600_000,
+};
+/** URL and key have been right once, so that a wrong answer is a fault that passes. */
+const laterCall = (lockMs, isWatching = false) => isWatching ? WATCH_CALL : { networkMs: lockMs, serverMs: lockMs, doubtMs: Math.min(lockMs, 60_000) };
+/** A step that is done is worth waiting for: the handler goes on when its result is stored. */
+const STEP_CALL = { networkMs: 300_000, serverMs: 300_000, doubtMs: 60_000 };
+/** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
+const SHUTDOWN_REQUEST_MS = 1_500;
+/** handlers this long from the signal on, */
+const SHUTDOWN_HANDLERS_MS = 4_000;
+/** and each of the last calls this long after that. */
+const SHUTDOWN_CALL = {
+    requestMs: 2_000,
+    networkMs: 2_000,
+    serverMs: 2_000,
+    doubtMs: 2_000,
+};
+
+;// CONCATENATED MODULE: ./lib/src/worker/memory.js
+
+
+
+const LOST = 'The job belongs to another worker by now: nothing of this attempt is stored.';
+/** What one attempt knows of those before it, and stores for those after it. Fenced by its execution. */
+class AttemptMemory {
+    #job;
+    #deps;
+    #fence;
+    #patience;
+    #stop;
+    #recalled = { steps: [], parents: [] };
+    /**
+     * @param signal aborts when the attempt is stopped
+     * @param stop ends the attempt if its lock turns out to be lost
+     */
+    constructor(job, deps, signal, stop) {
+        this.#job = job;
+        this.#deps = deps;
+        this.#fence = { instanceId: deps.instanceId, jobId: job.job_id, executionId: job.execution_id };
+        this.#patience = { ...STEP_CALL, signal };
+        this.#stop = stop;
+    }
+    get steps() {
+        return this.#recalled.steps;
+    }
+    get parents() {
+        return this.#recalled.parents;
+    }
+    /** Reads what there is to know. A job without parents and steps costs no request. */
+    async recall() {
+        if (!this.#job.has_parents && !this.#job.has_steps)
+            return this;
+        this.#recalled = this.#held(await this.#deps.queue.recall(this.#fence, this.#patience));
+        return this;
+    }
+    mustPause() {
+        return this.#deps.isOver();
+    }
+    async save(name, result, seconds) {
+        const stored = (0,storable/* storableJson */.r$)(this.#deps.redactJson(result));
+        return this.#held(await this.#deps.queue.step(this.#fence, name, stored, seconds, this.#patience)).result;
+    }
+    async wait(wait) {
+        const details = (0,storable/* storableJson */.r$)(this.#deps.redactJson(wait.details ?? null));
+        const reply = this.#held(await this.#deps.queue.wait(this.#fence, { ...wait, details }, this.#patience));
+        return { done: reply.done, result: reply.result, waitSeconds: reply.wait_seconds };
+    }
+    /** @throws AbortReason if the lock is lost, which stops the attempt */
+    #held(reply) {
+        if (reply.held)
+            return reply;
+        const reason = new handler/* AbortReason */.X('lost', LOST);
+        this.#stop(reason);
+        throw reason;
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/worker/job-runner.js
+
 
 
 
@@ -59383,7 +61774,8 @@ class JobRunner {
     #start(job) {
         const { handlers, openOutput, secret, redact, now, onEnded } = this.#deps;
         const handler = handlers[job.job_type] ?? noHandler;
-        const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, now });
+        const recall = (claimed, signal, stop) => new AttemptMemory(claimed, this.#deps, signal, stop).recall();
+        const attempt = new Attempt(job, { handler, output: openOutput(job), secret, redact, recall, now });
         this.#running.set(job.execution_id, attempt);
         void attempt.ended.then(async (ending) => {
             const finished = await finishItem(ending, this.#deps);
@@ -59399,170 +61791,206 @@ class JobRunner {
 var options = __nccwpck_require__(9163);
 ;// CONCATENATED MODULE: ./lib/src/worker/batch-size.js
 
-/** So much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
+/** How much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const batch_size_AHEAD_MS = 500;
 /** Weight of the newest job in the moving averages. */
 const WEIGHT = 0.2;
 /** About what a job is in a reply beside its config. */
 const JOB_BYTES = 512;
+/** A worker has one more request under way for each of these in the round trip to its database. */
+const ROUND_TRIP_MS = 25;
+/** The most requests under way, besides the heartbeat. */
+const MOST_IN_FLIGHT = 6;
 /**
  * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
  * calls; stays at the slots for long ones, which other workers should get. Jobs with much to carry go in smaller
- * batches: what a worker holds in memory stays the same.
+ * batches, and so do those from a database far away, of which more are under way: what a worker holds in memory stays
+ * the same.
  */
-function createBatchSize(concurrency) {
-    let duration = null;
-    let size = 0;
-    const moved = (average, value) => average === null ? value : average * (1 - WEIGHT) + value * WEIGHT;
-    const most = () => Math.max(1, Math.min(Math.floor(limits/* BATCH_BYTES */.Fv / (JOB_BYTES + size)), limits/* MAX_BATCH */.uX));
-    return {
-        most,
-        target: () => {
-            const slots = Math.min(concurrency, limits/* MAX_BATCH */.uX);
-            if (duration === null)
-                return slots;
-            const ahead = Math.floor((concurrency * batch_size_AHEAD_MS) / Math.max(duration, 0.1));
-            return Math.max(slots, Math.min(ahead, most() * limits/* MAX_IN_FLIGHT */.uK));
-        },
-        record: (durationMs, bytes) => {
-            size = moved(duration === null ? null : size, bytes);
-            duration = moved(duration, durationMs);
-        },
-    };
+class BatchSize {
+    #concurrency;
+    /** Moving averages over the jobs that ended; null before the first. */
+    #average = null;
+    #roundTripMs = Number.POSITIVE_INFINITY;
+    constructor(concurrency) {
+        this.#concurrency = concurrency;
+    }
+    /** How many requests may be under way: two, or more if the database is far away. */
+    get inFlight() {
+        const far = Number.isFinite(this.#roundTripMs) ? Math.floor(this.#roundTripMs / ROUND_TRIP_MS) : 0;
+        return Math.min(limits/* BATCHES_HELD */.F$ + far, MOST_IN_FLIGHT);
+    }
+    /** How many jobs one request may carry. */
+    get most() {
+        return Math.ceil((this.#batch * limits/* BATCHES_HELD */.F$) / this.inFlight);
+    }
+    /** How many jobs to hold, running and waiting together. */
+    get target() {
+        const slots = Math.min(this.#concurrency, limits/* MAX_BATCH */.uX);
+        if (this.#average === null)
+            return slots;
+        const ahead = Math.floor((this.#concurrency * batch_size_AHEAD_MS) / Math.max(this.#average.durationMs, 0.1));
+        return Math.max(slots, Math.min(ahead, this.#batch * limits/* BATCHES_HELD */.F$));
+    }
+    /**
+     * A job has ended.
+     * @param durationMs how long it took
+     * @param bytes of its config and its result
+     */
+    record(durationMs, bytes) {
+        const old = this.#average ?? { durationMs, bytes };
+        const moved = (average, value) => average * (1 - WEIGHT) + value * WEIGHT;
+        this.#average = { durationMs: moved(old.durationMs, durationMs), bytes: moved(old.bytes, bytes) };
+    }
+    /** A request was answered after this long. The fastest one shows how far away the database is. */
+    answered(durationMs) {
+        this.#roundTripMs = Math.min(this.#roundTripMs, durationMs);
+    }
+    get #batch() {
+        const jobs = Math.floor(limits/* BATCH_BYTES */.Fv / (JOB_BYTES + (this.#average?.bytes ?? 0)));
+        return Math.max(1, Math.min(jobs, limits/* MAX_BATCH */.uX));
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/worker/pace.js
 
-
-/** Ended attempts wait so long for company before they are recorded, unless half a batch has come together. */
+/** How long a finished attempt may wait to be recorded in a batch, unless enough for a request have come together. */
 const FLUSH_MS = 200;
-/** While jobs run and slots are free, the queue is asked again so often. */
+/** How often the queue is asked while jobs run and slots are free. */
 const POLL_MS = 15_000;
-/** "Nothing for you, but there may be more": ask again after this long, then twice as long, and so on ... */
+/** After "no jobs, but there may be more", the first pause before the next claim. Each pause is twice the last. */
 const MORE_FIRST_MS = 100;
-/** ... for so long in all. What is left then goes to the next run. */
+/** How long such claims are repeated in all. The next run takes what is left then. */
 const MORE_FOR_MS = 5_000;
-/** A worker that lingers asks an empty queue again after this long, then half as long again each time, ... */
+/** A lingering worker's first pause before it asks an empty queue again. Each pause is 1.5 times the last. */
 const LINGER_FIRST_MS = 2_000;
-/** ... but at least so often. */
+/** The longest pause of a lingering worker. */
 const LINGER_MOST_MS = 60_000;
 /** A worker that stays asks again after half a second, then half as long again each time, but at least every 15 s. */
 const WATCH_FIRST_MS = 500;
 const WATCH_MOST_MS = 15_000;
 /** A job that becomes due is asked for this long after its time. */
 const AFTER_DUE_MS = 100;
-/**
- * @param concurrency jobs that run at the same time
- * @param lingerMs how long to go on asking an empty queue; 0 for not at all
- * @param isWatching asks an empty queue without an end, and more often
- */
-function createPace(concurrency, lingerMs, isWatching = false) {
-    const [first, most] = isWatching ? [WATCH_FIRST_MS, WATCH_MOST_MS] : [LINGER_FIRST_MS, LINGER_MOST_MS];
-    const batchSize = createBatchSize(concurrency);
-    let stalled = false;
-    let nothingDue = false;
+/** When to ask the queue for jobs and how many, and when to record what has ended. Times in milliseconds of one clock. */
+class Pace {
+    #concurrency;
+    #lingerMs;
+    #isWatching;
+    #batchSize;
+    #isStalled = false;
+    /** The last claim found the end of the queue. */
+    #isNothingDue = false;
     /** The last claim got all that it asked for: there is likely more. */
-    let plenty = false;
-    let left = false;
-    let askedAt = Number.NEGATIVE_INFINITY;
-    let more = null;
-    /** When the next job becomes due, as the last claim that got none was told. */
-    let dueAt = Number.POSITIVE_INFINITY;
-    let lingering = null;
-    return {
-        ended: (durationMs, bytes) => {
-            stalled = false;
-            batchSize.record(durationMs, bytes);
-        },
-        stall: () => {
-            stalled = true;
-        },
-        wanted: ({ running, waiting, asked }) => {
-            const target = stalled ? concurrency : batchSize.target();
-            return Math.max(0, Math.min(target - running - waiting - asked, batchSize.most()));
-        },
-        answered(claim, limit, held, now) {
-            askedAt = now;
-            plenty = claim.jobs.length === limit;
-            left = claim.more || claim.behind;
-            // Such work brings the jobs that are left nearer, so it pays to ask again at once.
-            const advanced = claim.expired + claim.set_aside > 0;
-            if (claim.jobs.length > 0 || !claim.more || advanced) {
-                more = null;
-                nothingDue = claim.jobs.length < limit && !claim.more;
-            }
-            else if (more && now - more.since > MORE_FOR_MS) {
-                more = null;
-                nothingDue = true;
-            }
-            else {
-                const pause = more ? more.pause * 2 : MORE_FIRST_MS;
-                more = { since: more?.since ?? now, pause, next: now + pause };
-            }
-            if (!nothingDue || held > 0)
-                lingering = null;
-            else if (lingering)
-                lingering = { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
-            else
-                lingering = { until: isWatching ? Number.POSITIVE_INFINITY : now + lingerMs, pause: first };
-            const due = claim.next_due_seconds;
-            dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
-        },
-        claimDelay({ running, waiting, asked }, now) {
-            const held = running + waiting;
-            // A second request beside one that has not been answered pays only where there is plenty.
-            if (asked > 0 && !plenty)
+    #isPlenty = false;
+    #mayBeLeft = false;
+    #askedAt = Number.NEGATIVE_INFINITY;
+    /** Set while claims get nothing although there may be more. */
+    #more = null;
+    /** When the next job becomes due, by the reply of the last claim that got none. */
+    #dueAt = Number.POSITIVE_INFINITY;
+    /** Set while an empty queue is asked again. */
+    #lingering = null;
+    /**
+     * @param concurrency jobs that run at the same time
+     * @param lingerMs how long to go on asking an empty queue; 0 for not at all
+     * @param isWatching asks an empty queue without an end, and more often
+     */
+    constructor(concurrency, lingerMs, isWatching = false) {
+        this.#concurrency = concurrency;
+        this.#lingerMs = lingerMs;
+        this.#isWatching = isWatching;
+        this.#batchSize = new BatchSize(concurrency);
+    }
+    /** How many requests may be under way. */
+    get inFlight() {
+        return this.#batchSize.inFlight;
+    }
+    /** Due jobs may be left, though the last claims got none. */
+    get mayBeLeft() {
+        return this.#mayBeLeft;
+    }
+    /** Reports a job's duration and the size of its config and result. */
+    ended(durationMs, bytes) {
+        this.#isStalled = false;
+        this.#batchSize.record(durationMs, bytes);
+    }
+    /** A request was answered after this long. */
+    requested(durationMs) {
+        this.#batchSize.answered(durationMs);
+    }
+    /** Jobs were handed back because one ahead takes long: none is held ahead again before one has ended. */
+    stall() {
+        this.#isStalled = true;
+    }
+    /** How many jobs to ask for, if the queue were asked now. */
+    wanted({ running, waiting, asked }) {
+        const target = this.#isStalled ? this.#concurrency : this.#batchSize.target;
+        return Math.max(0, Math.min(target - running - waiting - asked, this.#batchSize.most));
+    }
+    /** A claim was answered. `held` counts the jobs in hand with those of the reply. */
+    answered(claim, limit, held, now) {
+        this.#askedAt = now;
+        this.#isPlenty = claim.jobs.length === limit;
+        this.#mayBeLeft = claim.more || claim.behind;
+        // Such work brings the jobs that are left nearer, so it pays to ask again at once.
+        const hasAdvanced = claim.expired + claim.set_aside > 0;
+        const more = this.#more;
+        if (claim.jobs.length > 0 || !claim.more || hasAdvanced) {
+            this.#more = null;
+            this.#isNothingDue = claim.jobs.length < limit && !claim.more;
+        }
+        else if (more && now - more.since > MORE_FOR_MS) {
+            this.#more = null;
+            this.#isNothingDue = true;
+        }
+        else {
+            const pause = more ? more.pause * 2 : MORE_FIRST_MS;
+            this.#more = { since: more?.since ?? now, pause, next: now + pause };
+        }
+        this.#lingering = this.#isNothingDue && held === 0 ? this.#linger(now) : null;
+        const due = claim.next_due_seconds;
+        this.#dueAt = typeof due === 'number' ? now + due * 1000 + AFTER_DUE_MS : Number.POSITIVE_INFINITY;
+    }
+    /** In how long to ask for jobs alone, without anything to record: 0 for now, Infinity for not before something happens. */
+    claimDelay({ running, waiting, asked }, now) {
+        const held = running + waiting;
+        // A second request beside one that has not been answered pays only where there is plenty.
+        if (asked > 0 && !this.#isPlenty)
+            return Number.POSITIVE_INFINITY;
+        if (this.#more)
+            return this.#more.next - now;
+        if (this.#isNothingDue && held > 0)
+            return Math.min(this.#askedAt + POLL_MS, this.#dueAt) - now;
+        if (this.#isNothingDue) {
+            if (this.#lingering === null)
                 return Number.POSITIVE_INFINITY;
-            if (more)
-                return more.next - now;
-            if (nothingDue && held > 0)
-                return Math.min(askedAt + POLL_MS, dueAt) - now;
-            if (nothingDue) {
-                const again = lingering ? Math.min(askedAt + lingering.pause, dueAt) : Number.POSITIVE_INFINITY;
-                return lingering && again <= lingering.until ? again - now : Number.POSITIVE_INFINITY;
-            }
-            const low = held < concurrency || held + asked <= batchSize.target() / limits/* MAX_IN_FLIGHT */.uK;
-            return low ? 0 : Number.POSITIVE_INFINITY;
-        },
-        recordDelay({ running, waiting, ended, oldestEnded }, now) {
-            if (ended === 0)
-                return Number.POSITIVE_INFINITY;
-            if (ended >= batchSize.most() / 2)
-                return 0;
-            return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
-        },
-        get mayBeLeft() {
-            return left;
-        },
-    };
+            const again = Math.min(this.#askedAt + this.#lingering.pause, this.#dueAt);
+            return again <= this.#lingering.until ? again - now : Number.POSITIVE_INFINITY;
+        }
+        const { target, inFlight } = this.#batchSize;
+        const isLow = held < this.#concurrency || held + asked <= target * (1 - 1 / inFlight);
+        return isLow ? 0 : Number.POSITIVE_INFINITY;
+    }
+    /** In how long to record what has ended. */
+    recordDelay({ running, waiting, ended, oldestEnded }, now) {
+        if (ended === 0)
+            return Number.POSITIVE_INFINITY;
+        if (ended >= this.#batchSize.most / 2)
+            return 0;
+        return running + waiting === 0 ? 0 : oldestEnded + FLUSH_MS - now;
+    }
+    #linger(now) {
+        const [first, most] = this.#isWatching
+            ? [WATCH_FIRST_MS, WATCH_MOST_MS]
+            : [LINGER_FIRST_MS, LINGER_MOST_MS];
+        const lingering = this.#lingering;
+        if (lingering)
+            return { ...lingering, pause: Math.min(lingering.pause * 1.5, most) };
+        return { until: this.#isWatching ? Number.POSITIVE_INFINITY : now + this.#lingerMs, pause: first };
+    }
 }
 
-;// CONCATENATED MODULE: ./lib/src/worker/patience.js
-/** How long the requests of a worker are repeated, and how long its shutdown may take. */
-/** The first call shows whether URL and key are right, and a person may be waiting for that. */
-const FIRST_CALL = { networkMs: 8_000, serverMs: 60_000, doubtMs: 5_000 };
-/** Outlasts every fault; locks that run out meanwhile stop their handlers. */
-const WATCH_CALL = {
-    networkMs: Number.POSITIVE_INFINITY,
-    serverMs: Number.POSITIVE_INFINITY,
-    doubtMs: 3_600_000,
-};
-/** URL and key have been right once, so that a wrong answer is a fault that passes. */
-const laterCall = (lockMs, isWatching = false) => isWatching ? WATCH_CALL : { networkMs: lockMs, serverMs: lockMs, doubtMs: Math.min(lockMs, 60_000) };
-/** GitHub's runner kills the worker 10 s after SIGINT. A request under way may take this long from the signal on, */
-const SHUTDOWN_REQUEST_MS = 1_500;
-/** handlers this long from the signal on, */
-const SHUTDOWN_HANDLERS_MS = 4_000;
-/** and each of the last calls this long after that. */
-const SHUTDOWN_CALL = {
-    requestMs: 2_000,
-    networkMs: 2_000,
-    serverMs: 2_000,
-    doubtMs: 2_000,
-};
-
 ;// CONCATENATED MODULE: ./lib/src/worker/worker.js
-
 
 
 
@@ -59587,7 +62015,7 @@ async function runWorker(options, deps) {
 /**
  * A claimed job is in exactly one place until it is recorded: in the runner (not started, or running), or in the
  * exchange (ended, or to be handed back). `#stopCause` says in which phase the run is: null while it claims; from
- * `time-budget` on it only ends what runs; from `signal` or `error` on it stops what runs as well.
+ * `time-budget` on it only ends what runs, also from `signal` on while the host drains it; else it stops what runs.
  */
 class Worker {
     #options;
@@ -59617,10 +62045,12 @@ class Worker {
         this.#started = deps.now();
         this.#lockMs = options.lockSeconds * 1000;
         this.#aheadPatienceMs = Math.min(this.#lockMs / 2, AHEAD_PATIENCE_MS);
-        this.#pace = createPace(options.concurrency, options.lingerSeconds * 1000, options.watch);
+        this.#pace = new Pace(options.concurrency, options.lingerSeconds * 1000, options.watch);
         this.#runner = new JobRunner({
             ...deps,
             concurrency: options.concurrency,
+            instanceId: options.instanceId,
+            isOver: () => this.#budgetLeft() <= 0 || this.#stopCause === 'time-budget',
             onEnded: (ended) => this.#takeEnded(ended),
         });
         this.#exchange = new Exchange(options, {
@@ -59631,12 +62061,13 @@ class Worker {
         });
     }
     async run() {
-        const { stop } = this.#deps;
+        const { stop, drain } = this.#deps;
         const onStop = () => this.#abortRequestsSoon();
         if (stop.aborted)
             onStop();
         else
             stop.addEventListener('abort', onStop, { once: true });
+        drain?.addEventListener('abort', () => this.#notify(), { once: true });
         const heartbeat = new Heartbeat({
             ...this.#deps,
             instanceId: this.#options.instanceId,
@@ -59678,7 +62109,7 @@ class Worker {
         return null;
     }
     async #fail(error) {
-        const failure = (0,describe_error/* describeError */.U)(error);
+        const failure = (0,describe_error/* describeError */.Uc)(error);
         await this.#shutDown('error', `The worker had to stop: ${failure}`);
         return failure;
     }
@@ -59720,7 +62151,7 @@ class Worker {
     }
     /** In how many milliseconds to send a request; Infinity for not before something happens. */
     #requestDelay(hand, limit) {
-        if (this.#exchange.requests >= limits/* MAX_IN_FLIGHT */.uK)
+        if (this.#exchange.requests >= this.#pace.inFlight)
             return Number.POSITIVE_INFINITY;
         if (this.#exchange.handBacks > 0)
             return 0;
@@ -59739,8 +62170,10 @@ class Worker {
     /** Begins a request; the loop goes on meanwhile. */
     #send(limit) {
         const patience = this.#hasReached ? laterCall(this.#lockMs, this.#options.watch) : FIRST_CALL;
+        const sent = this.#deps.now();
         this.#exchange
             .send(limit, { ...patience, signal: this.#abortRequests.signal })
+            .then(() => this.#pace.requested(this.#deps.now() - sent))
             .catch((error) => {
             this.#broken ??= { error };
         })
@@ -59774,12 +62207,14 @@ class Worker {
             attempt.output.end((0,worker_report/* outcomeLine */.RW)(report));
         }
         catch (error) {
-            this.#deps.warn(`The output of ${report.name} could not be printed: ${(0,describe_error/* describeError */.U)(error)}`);
+            this.#deps.warn(`The output of ${report.name} could not be printed: ${(0,describe_error/* describeError */.Uc)(error)}`);
         }
     }
     #budgetLeft() {
         if (this.#stopCause !== null)
             return this.#lockMs;
+        if (this.#deps.drain?.aborted)
+            return 0;
         if (this.#options.watch)
             return Number.POSITIVE_INFINITY;
         return this.#started + this.#options.timeBudgetSeconds * 1000 - this.#deps.now();
@@ -59787,8 +62222,10 @@ class Worker {
     #endBudget() {
         if (this.#stopCause !== null || this.#budgetLeft() > 0)
             return;
-        this.#stopCause = 'time-budget';
-        this.#exchange.handBack(this.#runner.buffer.takeAll(), 'Not started: the time budget of the run was over.');
+        const isDrained = this.#deps.drain?.aborted === true;
+        this.#stopCause = isDrained ? 'signal' : 'time-budget';
+        const why = isDrained ? 'the worker was asked to stop' : 'the time budget of the run was over';
+        this.#exchange.handBack(this.#runner.buffer.takeAll(), `Not started: ${why}.`);
     }
     /** Hands back what waits behind long jobs: an idle worker may take it. */
     #handBackStale() {
@@ -59819,8 +62256,8 @@ class Worker {
     }
     async #finalReport(failure) {
         const { maxJobs, instanceId } = this.#options;
-        const atEnd = maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty';
-        const stopCause = this.#stopCause ?? atEnd;
+        const isAtLimit = maxJobs !== null && this.#claimed >= maxJobs;
+        const stopCause = this.#stopCause ?? (isAtLimit ? 'max-jobs' : 'empty');
         return {
             instanceId,
             executions: this.#tally.executions,
@@ -59846,10 +62283,340 @@ class Worker {
             return { remaining: left.due, remainingIsMinimum: left.due_is_minimum };
         }
         catch (error) {
-            this.#deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.U)(error)}`);
+            this.#deps.warn(`The number of jobs that remain is not known: ${(0,describe_error/* describeError */.Uc)(error)}`);
             return { remaining: null, remainingIsMinimum: false };
         }
     }
+}
+
+;// CONCATENATED MODULE: ./lib/src/commands/alerts/channel.js
+/** An alert could not be sent; the message says why and holds no secret. */
+class AlertError extends Error {
+    name = 'AlertError';
+    /** When the receiver wants it to be tried again; null for the usual pause. */
+    retrySeconds;
+    constructor(message, retrySeconds = null) {
+        super(message);
+        this.retrySeconds = retrySeconds;
+    }
+}
+/** What a receiver asks for by Retry-After, in seconds, at most an hour. */
+const retryAfter = (header) => {
+    const seconds = Number(header ?? Number.NaN);
+    return seconds > 0 ? Math.min(seconds, 3600) : null;
+};
+
+;// CONCATENATED MODULE: ./lib/src/commands/alerts/alert-sender.js
+
+
+/** How often a worker that stays looks for alerts. */
+const EVERY_MS = 60_000;
+/** Messages about one subject follow one another, so one look may not find all. */
+const MOST_ROUNDS = 10;
+/**
+ * Sends what the outbox in the database holds: what this run adds, and what a run before could not send. Never fails a run:
+ * what cannot be sent now is a warning, and the next worker tries again.
+ */
+class AlertSender {
+    #channels;
+    #deps;
+    #timer = null;
+    #turn = Promise.resolve();
+    constructor(channels, deps) {
+        this.#channels = channels;
+        this.#deps = deps;
+    }
+    /** Registers the channels, so that the database records what fails from now on, and sends what is left from before. */
+    async start() {
+        if (this.#channels.length === 0)
+            return;
+        await this.flush();
+        this.#timer = setInterval(() => void this.flush(), this.#deps.everyMs ?? EVERY_MS);
+        this.#timer.unref();
+    }
+    /** Sends what is due. Calls take turns. */
+    flush(warnings = []) {
+        this.#turn = this.#turn.then(async () => {
+            for (const channel of this.#channels) {
+                await this.#send(channel, warnings).catch((error) => this.#deps.warn(`Alerts were not sent and are tried again by the next run: ${(0,describe_error/* describeError */.Uc)(error)}`));
+            }
+        });
+        return this.#turn;
+    }
+    async #send(channel, warnings) {
+        const { queue, instanceId, queues, warn } = this.#deps;
+        let added = warnings;
+        for (let round = 0; round < MOST_ROUNDS; round += 1) {
+            const { alerts } = await queue.alertTake(instanceId, channel.name, queues, added, channel.hold);
+            added = [];
+            if (alerts.length === 0)
+                return;
+            for (const alert of alerts) {
+                try {
+                    const { issueNumber } = await channel.send(alert);
+                    await queue.alertDone(instanceId, channel.name, [
+                        { id: alert.id, sent: true, issue_number: issueNumber },
+                    ]);
+                }
+                catch (error) {
+                    if (!(error instanceof AlertError))
+                        throw error;
+                    warn(`The alert about ${JSON.stringify(alert.subject)} was not sent: ${error.message}`);
+                    await queue.alertDone(instanceId, channel.name, [
+                        {
+                            id: alert.id,
+                            sent: false,
+                            error: error.message,
+                            retry_seconds: error.retrySeconds ?? undefined,
+                        },
+                    ]);
+                }
+            }
+        }
+    }
+    async [Symbol.asyncDispose]() {
+        if (this.#timer)
+            clearInterval(this.#timer);
+        await this.#turn;
+    }
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./lib/src/commands/github-issues.js
+
+const NEEDS = '`permissions: issues: write`';
+const PAGES = 3;
+const PER_PAGE = 100;
+const issue = schemas/* object */.Ikc({
+    number: schemas/* int */.Whr(),
+    body: schemas/* string */.YjP().nullish(),
+    // Pull requests are issues as well.
+    pull_request: schemas/* unknown */.L5J().optional(),
+});
+const comment = schemas/* object */.Ikc({ body: schemas/* string */.YjP().nullish() });
+/** The issues of a repository. Each call throws a GitHubError. */
+const githubIssues = ({ request }) => ({
+    create: (title, body) => request('POST /repos/{owner}/{repo}/issues', { title, body, labels: ['cloud-jobs'] }, NEEDS, issue),
+    update: (number, changes) => request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', { issue_number: number, ...changes }, NEEDS, issue),
+    /**
+     * The issue whose body has this mark, among the newest 300. GitHub's search is minutes behind; the list is not.
+     */
+    async find(mark) {
+        for (let page = 1; page <= PAGES; page += 1) {
+            const newest = await request('GET /repos/{owner}/{repo}/issues', { state: 'all', sort: 'created', direction: 'desc', per_page: PER_PAGE, page }, NEEDS, schemas/* array */.YOg(issue));
+            const found = newest.find((one) => one.pull_request === undefined && one.body?.includes(mark));
+            if (found)
+                return found;
+            if (newest.length < PER_PAGE)
+                break;
+        }
+        return null;
+    },
+    comments: (number, since) => request('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', { issue_number: number, since, per_page: PER_PAGE }, NEEDS, schemas/* array */.YOg(comment)),
+    comment: (number, body) => request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', { issue_number: number, body }, NEEDS, comment),
+});
+
+// EXTERNAL MODULE: ./lib/src/commands/github-repository.js + 14 modules
+var github_repository = __nccwpck_require__(7081);
+;// CONCATENATED MODULE: ./lib/src/commands/alerts/issue-channel.js
+
+
+
+
+
+const TITLE_CHARS = 200;
+/**
+ * Keeps one issue for each subject: opens it, updates it while the failures go on, and closes it with a comment. A mark in
+ * the body finds the issue again if GitHub's reply was lost, and one in each comment keeps it from being written twice.
+ */
+function issueChannel(github) {
+    const issues = githubIssues(github);
+    async function failed(alert) {
+        const mark = markOf('alert', alert.subject);
+        const body = issueBody(alert, mark);
+        if (alert.issue_number !== null) {
+            const known = await ifThere(issues.update(alert.issue_number, { body, state: 'open' }));
+            if (known)
+                return known.number;
+        }
+        const found = await issues.find(mark);
+        if (found)
+            return (await issues.update(found.number, { body, state: 'open' })).number;
+        return (await issues.create(titleOf(alert), body)).number;
+    }
+    async function recovered(alert) {
+        const number = alert.issue_number ?? (await issues.find(markOf('alert', alert.subject)))?.number;
+        if (number === undefined)
+            return null;
+        const mark = markOf('delivery', alert.id);
+        const comments = await ifThere(issues.comments(number, alert.at));
+        if (comments === null)
+            return null;
+        if (!comments.some(({ body }) => body?.includes(mark)))
+            await issues.comment(number, `${recoveredWords(alert)}\n\n${mark}`);
+        await issues.update(number, { state: 'closed' });
+        return number;
+    }
+    return {
+        name: `issue ${github.repository}`,
+        hold: '0',
+        async send(alert) {
+            try {
+                const number = alert.action === 'failed' ? await failed(alert) : await recovered(alert);
+                return number === null ? {} : { issueNumber: number };
+            }
+            catch (error) {
+                if (!(error instanceof github_repository/* GitHubError */.y))
+                    throw error;
+                throw new AlertError(error.message, error.retrySeconds);
+            }
+        },
+    };
+}
+/** Null if the issue was deleted or moved away. */
+async function ifThere(asked) {
+    try {
+        return await asked;
+    }
+    catch (error) {
+        if (error instanceof github_repository/* GitHubError */.y && (error.status === 404 || error.status === 410))
+            return null;
+        throw error;
+    }
+}
+const markOf = (what, text) => `<!-- cloud-jobs ${what} ${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex').slice(0, 32)} -->`;
+function titleOf({ kind, subject }) {
+    const title = `${kind === 'job' ? 'Job failed' : 'Warning'}: ${subject.replace(/\s+/g, ' ').trim()}`;
+    return title.length > TITLE_CHARS ? `${title.slice(0, TITLE_CHARS).toWellFormed()}…` : title;
+}
+function issueBody(alert, mark) {
+    const { kind, failures, first_failed_at: first, at, queue, job_id: job, failure_kind: failure } = alert;
+    return [
+        kind === 'job'
+            ? 'A job has failed for good. This issue is updated while it goes on, and closed when the job succeeds again.'
+            : 'A run warns about this. This issue is closed when the warning has not come for a day.',
+        '',
+        fenced(alert.subject),
+        '',
+        `- ${(0,format/* plural */.LS)(failures, 'failure')}${first ? ` since ${first}` : ''}, the last at ${at}`,
+        `- Queue: \`${queue}\``,
+        ...(job === null ? [] : [`- Newest job: \`${job.replace(/`/g, '')}\`${failure ? `, ${failure}` : ''}`]),
+        ...runLine(alert),
+        '',
+        ...(alert.error === null ? [] : [fenced(alert.error), '']),
+        mark,
+    ].join('\n');
+}
+const recoveredWords = (alert) => [
+    alert.kind === 'job'
+        ? `The job succeeded again (${alert.at}).`
+        : `No such warning for a day (${alert.at}).`,
+    ...runLine(alert),
+].join('\n\n');
+/** An address is shown only if it can mean nothing else to Markdown. */
+const runLine = ({ run_url: url }) => url !== null && /^https?:\/\/[\w.:/-]+$/.test(url) ? [`- Run: ${url}`] : [];
+/** Text of others as a block in which nothing is Markdown, a mention or a reference. */
+function fenced(text) {
+    const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+    const fence = '`'.repeat(longest + 1);
+    return `${fence}text\n${text}\n${fence}`;
+}
+
+// EXTERNAL MODULE: ./lib/src/text/headline.js
+var headline = __nccwpck_require__(6134);
+;// CONCATENATED MODULE: ./lib/src/commands/alerts/webhook-channel.js
+
+
+
+
+const TIMEOUT_MS = 10_000;
+/**
+ * Posts alerts as JSON, signed as https://www.standardwebhooks.com says: `webhook-id` is the same however often an alert is
+ * sent, so a receiver can leave out what it has seen.
+ */
+function webhookChannel({ url, secret, format, now }) {
+    const digest = (0,external_node_crypto_.createHash)('sha256').update(url).digest('hex').slice(0, 16);
+    return {
+        // The path of such an address is often a secret.
+        name: `webhook ${new URL(url).host} ${digest}`,
+        hold: '1 hour',
+        async send(alert) {
+            const body = JSON.stringify(format === 'slack' ? slackMessage(alert) : plainMessage(alert));
+            const timestamp = Math.floor(now().getTime() / 1000);
+            const headers = {
+                'content-type': 'application/json',
+                'user-agent': 'cloud-jobs',
+                'webhook-id': alert.id,
+                'webhook-timestamp': String(timestamp),
+                ...(secret !== null && { 'webhook-signature': signature(secret, alert.id, timestamp, body) }),
+            };
+            const response = await fetch(url, {
+                method: 'POST',
+                body,
+                headers,
+                redirect: 'manual',
+                signal: AbortSignal.timeout(TIMEOUT_MS),
+            }).catch(() => {
+                throw new AlertError(`The webhook at ${new URL(url).host} did not answer.`);
+            });
+            await response.body?.cancel();
+            if (!response.ok) {
+                throw new AlertError(`The webhook at ${new URL(url).host} answered HTTP ${response.status}.`, retryAfter(response.headers.get('retry-after')));
+            }
+            return {};
+        },
+    };
+}
+/** A secret that begins with whsec_ is in Base64; any other is used as it is. */
+function signature(secret, id, timestamp, body) {
+    const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64') : Buffer.from(secret);
+    return `v1,${(0,external_node_crypto_.createHmac)('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+}
+function plainMessage({ id, action, kind, at, is_new: _, issue_number: __, ...data }) {
+    return { type: `${kind}.${action}`, id, timestamp: at, data };
+}
+function slackMessage(alert) {
+    const { subject, queue, failures, error, run_url: run } = alert;
+    const name = `*${slackText(subject)}*`;
+    const link = run === null ? '' : ` <${run.replace(/[<>|\s]/g, '')}|Run>`;
+    if (alert.action === 'recovered')
+        return { text: `:white_check_mark: ${name} is well again.${link}` };
+    const count = failures > 1 ? ` (${(0,format/* plural */.LS)(failures, 'failure')})` : '';
+    const why = error === null ? '' : `\n>${slackText((0,headline/* headline */.P)(error).slice(0, 500))}`;
+    return alert.kind === 'run'
+        ? { text: `:warning: ${name}${count}${link}${why}` }
+        : { text: `:x: ${name} failed in queue ${slackText(queue)}${count}.${link}${why}` };
+}
+/** Slack reads three characters, and stars and underscores beside words. */
+const slackText = (text) => text
+    .replace(/\s+/g, ' ')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/[*_~`]/g, (sign) => `${sign}\u200b`);
+
+;// CONCATENATED MODULE: ./lib/src/commands/alerts/open-alerts.js
+
+
+
+const ALERTS = ['issue', 'webhook'];
+/** The alerts of a run. Without the input `alert` it sends nothing and asks nothing. */
+function openAlerts(input, { queue, github, warn, now }, instanceId) {
+    const channels = [];
+    if (input.alert?.includes('issue')) {
+        const repository = github(input.githubToken);
+        if (repository)
+            channels.push(issueChannel(repository));
+        else
+            warn('`alert` issue was left out: GITHUB_REPOSITORY does not name the repository of the issues.');
+    }
+    const url = input.alertWebhookUrl;
+    if (input.alert?.includes('webhook') && url !== undefined) {
+        const format = input.alertFormat ?? (new URL(url).hostname === 'hooks.slack.com' ? 'slack' : 'plain');
+        channels.push(webhookChannel({ url, secret: input.alertWebhookSecret ?? null, format, now }));
+    }
+    return new AlertSender(channels, { queue, instanceId, queues: input.queues, warn });
 }
 
 // EXTERNAL MODULE: ./lib/src/commands/run-json.js
@@ -59917,6 +62684,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 const DRY_RUN_JOBS = 100;
 const runInput = schemas/* object */.Ikc({
     queues: queues,
@@ -59942,6 +62710,16 @@ const runInput = schemas/* object */.Ikc({
     failOn: oneOf(['failed', 'any', 'never'])
         .prefault('failed')
         .describe('When the call fails: failed (a job failed for good), any (also an attempt that will be retried), never.'),
+    alert: list(oneOf(ALERTS))
+        .optional()
+        .describe('Report jobs that fail for good: issue (one GitHub issue for each name of a job, closed when the job succeeds again; needs `github-token` with issues: write), webhook (JSON to `alert-webhook-url`), or both, separated by a comma. Default: none.'),
+    alertWebhookUrl: webhookUrl.describe('Where `alert` webhook posts to. From a secret.'),
+    alertWebhookSecret: fields_text(500)
+        .optional()
+        .describe('Signs what `alert` webhook posts, as Standard Webhooks says (webhook-signature). From a secret.'),
+    alertFormat: oneOf(['plain', 'slack'])
+        .optional()
+        .describe('What `alert` webhook posts: plain (all that is known), slack (a message). Default: slack for hooks.slack.com, plain for others.'),
     silenceMinutes: silenceMinutes,
     keepalive: yesOrNo()
         .prefault('false')
@@ -59950,6 +62728,12 @@ const runInput = schemas/* object */.Ikc({
 })
     .refine(({ keepalive, githubToken: token }) => !keepalive || token !== undefined, {
     message: '`keepalive` needs `github-token`: pass the token of the job (github.token), and give the job permissions: actions: write.',
+})
+    .superRefine(({ alert = [], alertWebhookUrl: url, githubToken: token }, context) => {
+    if (alert.includes('issue') && token === undefined)
+        context.addIssue('`alert` issue needs `github-token`: pass the token of the job (github.token), and give the job permissions: issues: write.');
+    if (alert.includes('webhook') && url === undefined)
+        context.addIssue('`alert` webhook needs `alert-webhook-url`.');
 });
 const run = defineCommand({
     name: 'run',
@@ -59963,7 +62747,7 @@ const run = defineCommand({
         : await work(input, context),
     text: (result, now, width) => result.command === 'run'
         ? runText(result.report, result.warnings ?? [])
-        : `${(0,format/* plural */.LS)(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
+        : `${result.peek.due_is_minimum ? 'At least ' : ''}${(0,format/* plural */.LS)(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
     json: (result) => (result.command === 'run' ? (0,run_json/* runJson */.M)(result.report) : result.peek),
     exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
 });
@@ -59971,6 +62755,8 @@ async function work(input, context) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
         const worker = __addDisposableResource(env_1, context.openWorker(input), true);
+        const alerts = __addDisposableResource(env_1, openAlerts(input, context, worker.instanceId), true);
+        await alerts.start();
         const report = await runWorker({
             instanceId: worker.instanceId,
             queues: input.queues,
@@ -59984,14 +62770,13 @@ async function work(input, context) {
             trigger: worker.trigger,
             watch: worker.watch,
         }, worker.deps);
-        return {
-            command: 'run',
-            report,
-            warnings: [
-                ...(await runWarnings(input, worker.trigger, report.arrival, context)),
-                ...(await snoozeWarnings(report, context)),
-            ],
-        };
+        const warnings = await runWarnings(input, worker.trigger, report.arrival, context);
+        // A worker that is being stopped has seconds left; the next one sends what it leaves.
+        if (report.stopCause !== 'signal') {
+            const subject = `Workers of ${worker.trigger ?? 'cloud-jobs'}`;
+            await alerts.flush(warnings.map((error) => ({ subject, error })));
+        }
+        return { command: 'run', report, warnings: [...warnings, ...(await snoozeWarnings(report, context))] };
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -60023,7 +62808,13 @@ function runText(report, warnings) {
     ].join('\n');
 }
 
+// EXTERNAL MODULE: ./lib/src/text/family.js
+var text_family = __nccwpck_require__(2102);
+// EXTERNAL MODULE: ./lib/src/text/steps.js
+var text_steps = __nccwpck_require__(1791);
 ;// CONCATENATED MODULE: ./lib/src/commands/show.js
+
+
 
 
 
@@ -60068,7 +62859,7 @@ async function newestOfName(name, queue) {
     return job.job_id;
 }
 const RESULT_CHARS = 200;
-function showText({ job, executions }, now, width) {
+function showText({ job, executions, family, steps }, now, width) {
     if (!job)
         return 'There is no such job.';
     const history = (0,text_table/* textTable */.e)(['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'], executions.map((execution) => [
@@ -60080,6 +62871,8 @@ function showText({ job, executions }, now, width) {
     ]), width);
     return [
         ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
+        ...(0,text_family/* familyLines */.W)(family),
+        ...(0,text_steps/* stepLines */.m)(steps, now),
         '',
         executions.length > 0 ? history : 'It has not run yet.',
     ].join('\n');
@@ -60103,13 +62896,19 @@ function facts(job, newest, now) {
                 ? `ends ${(0,format/* moment */.n$)(job.lock_expires_at, now)} unless it is renewed`
                 : '',
         ],
+        [
+            'Expires',
+            job.status === 'waiting' && job.expires_at
+                ? `${(0,format/* moment */.n$)(job.expires_at, now)} unless it has started`
+                : '',
+        ],
         ['Cancel', job.cancel_requested_at ? `requested ${(0,format/* moment */.n$)(job.cancel_requested_at, now)}` : ''],
-        ['Attempts', `${job.current_retries} of ${job.max_retries} retries used`],
+        ['Attempts', `${job.current_retries} of ${job.max_retries} retries used${retryWords(job)}`],
         ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],
         ['Schedule', scheduleWords(job)],
         ['Next', next.map((at) => (0,format/* moment */.n$)(at, now)).join(', ')],
         ['Unique key', job.unique_key ?? ''],
-        ['Concurrency key', job.concurrency_key ?? ''],
+        ['Concurrency key', concurrencyWords(job)],
         ['Timeout', job.timeout_seconds === null ? '' : (0,format/* duration */.p0)(job.timeout_seconds)],
         ['Source', job.source ?? ''],
         ['Created', (0,format/* moment */.n$)(job.created_at, now)],
@@ -60117,6 +62916,13 @@ function facts(job, newest, now) {
         ['Error', job.error_message ?? ''],
         ['Config', JSON.stringify(job.config, null, 2)],
     ];
+}
+const concurrencyWords = ({ concurrency_key: key, concurrency_limit: limit }) => key === null ? '' : (limit ?? 1) === 1 ? key : `${key}, up to ${limit} at a time`;
+function retryWords({ retry_delay_seconds: delay, retry_factor: factor }) {
+    if (delay === null || delay === undefined)
+        return '';
+    const grows = (factor ?? 1) > 1 ? `, each ${factor} times as long as the one before, up to a day` : '';
+    return `; a retry waits ${(0,format/* duration */.p0)(delay)}${grows}`;
 }
 const scheduleWords = (job) => job.schedule === null
     ? ''
@@ -60127,6 +62933,67 @@ function resultOf({ error_message: error, result, progress, status }) {
     const text = error ?? (result === null ? '' : JSON.stringify(result));
     return text.length > RESULT_CHARS ? `${text.slice(0, RESULT_CHARS).toWellFormed()}…` : text;
 }
+
+;// CONCATENATED MODULE: ./lib/src/commands/signal.js
+
+
+
+/** The commands that send an event to a job: `signal` any, `approve` and `reject` the decision that it waits for. */
+const target = {
+    jobId: jobId().optional().describe('Id of the job; the list command shows it.'),
+    uniqueKey: fields_text(500).optional().describe('The unique key of an unfinished job, in place of its id.'),
+};
+const named = (shape) => schemas/* object */.Ikc({ ...target, ...shape }).superRefine((input, context) => {
+    const { jobId: id, uniqueKey } = input;
+    if ((id === undefined) === (uniqueKey === undefined))
+        context.addIssue('Give `job-id` or `unique-key`, one of the two.');
+});
+const signal = defineCommand({
+    name: 'signal',
+    about: 'Send an event to a job whose handler waits for it, or will.',
+    input: named({
+        signal: fields_text(200).describe('Name of the event: what the handler waits for.'),
+        payload: config().prefault('{}').describe('What the handler gets, as a JSON object. At most 64 KiB.'),
+        signalId: fields_text(200)
+            .optional()
+            .describe('Names the event, so that sending it twice counts once. Default: each call is an event of its own.'),
+    }),
+    positional: 'jobId',
+    run: async (input, context) => {
+        const id = input.signalId ?? crypto.randomUUID();
+        const reply = await context.queue.signal(jobOf(input), input.signal, input.payload, id);
+        return { command: 'verb', verb: 'signal', replies: [reply] };
+    },
+    json: ({ replies: [reply] }) => reply,
+    text: ({ replies: [reply] }) => signalText('Sent', reply),
+    exitCode: ({ replies: [reply] }) => (reply?.applied ? 0 : 1),
+});
+const decision = (verb, about) => defineCommand({
+    name: verb,
+    about,
+    input: named({
+        signal: fields_text(200).prefault('approval').describe('Name of the approval, if the job has several.'),
+        note: fields_text(2000)
+            .optional()
+            .describe('What the handler and other people should know about the decision.'),
+    }),
+    positional: 'jobId',
+    run: async (input, context) => {
+        const reply = await context.queue.signal(jobOf(input), input.signal, { approved: verb === 'approve', by: context.person, note: input.note ?? null }, await decisionId(input.signal, context));
+        return { command: 'verb', verb, replies: [reply] };
+    },
+    json: ({ replies: [reply] }) => reply,
+    text: ({ replies: [reply] }) => signalText(verb === 'approve' ? 'Approved' : 'Rejected', reply),
+    exitCode: ({ replies: [reply] }) => (reply?.applied ? 0 : 1),
+});
+const approve = decision('approve', 'Approve what a job waits for a person to decide.');
+const reject = decision('reject', 'Reject what a job waits for a person to decide.');
+/** A run of a workflow decides once, however often the request is sent. */
+const decisionId = async (name, { planner }) => planner === null ? crypto.randomUUID() : `${name} ${planner.instanceId}`.slice(0, 200);
+const jobOf = ({ jobId: id, uniqueKey }) => String(id ?? uniqueKey);
+const signalText = (done, reply) => reply?.applied
+    ? `${done}: ${reply.job_id}.${reply.reason ? ` ${reply.reason}` : ''}`
+    : `Not done: ${reply?.reason ?? 'the job is not there.'}`;
 
 ;// CONCATENATED MODULE: ./lib/src/commands/stats.js
 
@@ -60167,9 +63034,9 @@ const STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
 function attemptTables({ executions_24h: day }, width) {
     if (day.by_queue.length === 0)
         return [];
-    const table = (title, lines) => (0,text_table/* textTable */.e)([title, 'Succeeded', 'Failed', 'Lost', 'Average', '95 % within'], lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+    const table = (title, lines) => (0,text_table/* textTable */.e)([title, 'Succeeded', 'Failed', 'Lost', 'Expired', 'Average', '95 % within'], lines.map(([name, { success, failed, lost, expired, average_seconds: average, p95_seconds: p95 }]) => [
         name,
-        ...[success, failed, lost].map(String),
+        ...[success, failed, lost, expired].map(String),
         ...[average, p95].map((seconds) => (seconds === null ? '' : (0,format/* duration */.p0)(seconds))),
     ]), width);
     return [
@@ -60187,7 +63054,7 @@ function wakeLines({ wake }) {
         `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed.`,
         ...wake.watched
             .filter(({ errors }) => errors > 0)
-            .map(({ queue, repository, last_error: error }) => `  ${repository} (queue ${queue}) was not woken: ${error}`),
+            .map(({ queue, target, last_error: error }) => `  ${target} (queue ${queue}) was not woken: ${error}`),
     ];
 }
 
@@ -60197,7 +63064,7 @@ function wakeLines({ wake }) {
 
 
 
-const { runAt, timeoutMinutes, schedule, timezone } = createInput.shape;
+const { retryDelay, retryFactor, runAt, timeoutMinutes, schedule, timezone } = createInput.shape;
 const updateInput = schemas/* object */.Ikc({
     jobId: jobId().describe('Id of the job; the list command shows it.'),
     name: fields_text(500).optional().describe('New name.'),
@@ -60207,6 +63074,8 @@ const updateInput = schemas/* object */.Ikc({
     runAt: runAt.describe('When the job is due: a time with zone (2026-12-24T18:00:00Z), or a delay (90m, in 2h).'),
     queue: queueName().optional().describe('Move the job to this queue.'),
     maxRetries: wholeNumber(0, 100).optional().describe('New number of retries, 0 to 100.'),
+    retryDelay: retryDelay.describe('How long the first retry waits, as a time span (30s, 5m).'),
+    retryFactor: retryFactor.describe('By how much longer each further retry waits, 1 to 10.'),
     timeoutMinutes: timeoutMinutes.describe('The longest that one attempt may take.'),
     schedule: schedule.describe('New schedule: a cron expression of five fields, or @hourly, @daily, @weekly, @monthly, @yearly. Moves the job to its next occurrence.'),
     timezone: timezone.describe('New IANA time zone of the schedule, such as Europe/Berlin.'),
@@ -60231,6 +63100,8 @@ const update = defineCommand({
             run_at: input.runAt && instantOf(input.runAt, now),
             queue: input.queue,
             max_retries: input.maxRetries,
+            retry_delay_seconds: input.retryDelay,
+            retry_factor: input.retryFactor,
             timeout_seconds: input.timeoutMinutes === undefined ? undefined : secondsOf(input.timeoutMinutes),
             schedule: input.schedule,
             timezone: input.timezone,
@@ -60267,6 +63138,8 @@ const instantOf = (at, now) => 'instant' in at ? at.instant : new Date(Date.pars
 
 
 
+
+
 /** The commands of the action and of the terminal, in the order of `--help`. */
 const COMMANDS = [
     run,
@@ -60283,10 +63156,14 @@ const COMMANDS = [
     enable,
     disable,
     deleteJobs,
+    signal,
+    approve,
+    reject,
     queues_queues,
     pause,
     resume,
     limit,
+    metrics,
     doctor,
 ];
 const commandOf = (name) => COMMANDS.find((command) => command.name === name) ?? null;
@@ -60316,6 +63193,9 @@ const SYNONYMS = {
     unpause: 'resume',
     throttle: 'limit',
     depth: 'queues',
+    prometheus: 'metrics',
+    send: 'signal',
+    deny: 'reject',
     remove: 'delete',
     rm: 'delete',
     change: 'update',
@@ -60331,7 +63211,7 @@ function nearestCommand(word) {
     const lower = word.toLowerCase();
     const synonym = Object.hasOwn(SYNONYMS, lower) ? SYNONYMS[lower] : undefined;
     return (synonym ??
-        nearest(lower, COMMANDS.map(({ name }) => name)));
+        (0,nearest/* nearest */.p)(lower, COMMANDS.map(({ name }) => name)));
 }
 
 // EXTERNAL MODULE: ./lib/src/commands/naming.js
@@ -60426,7 +63306,7 @@ function readConnection(given, naming, problems, warnings) {
     return connection;
 }
 function unknownInput(name, known, naming) {
-    const near = nearest(name, known);
+    const near = (0,nearest/* nearest */.p)(name, known);
     const hint = near === null ? `The ${naming.noun}s are: ${known.join(', ')}.` : `Did you mean ${naming.label(near)}?`;
     return `There is no ${naming.noun} ${naming.label(name)}. ${hint}`;
 }
@@ -60465,13 +63345,15 @@ var redact = __nccwpck_require__(3281);
 const SECRETS = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' };
 /**
  * The action's inputs from its environment: `INPUT_` and the input's name in upper case, spaces as `_`, hyphens
- * kept. The runner passes an empty text for each input of action.yml that nobody set.
+ * kept. The runner passes an empty text for each input of action.yml that is not set.
  * @throws InputError that lists every problem; it never holds the key.
  */
 function readInputs(env) {
     const redactor = (0,redact/* createRedactor */.lY)();
     redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
     redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+    redactor.add(env['INPUT_ALERT-WEBHOOK-URL'] ?? '');
+    redactor.add(env['INPUT_ALERT-WEBHOOK-SECRET'] ?? '');
     const naming = {
         label: (name) => `\`${name}\``,
         noun: 'input',
@@ -60511,10 +63393,12 @@ var unattended = __nccwpck_require__(8515);
 var format = __nccwpck_require__(4185);
 // EXTERNAL MODULE: ./lib/src/text/job-words.js
 var job_words = __nccwpck_require__(9231);
+// EXTERNAL MODULE: ./lib/src/text/open-metrics.js
+var open_metrics = __nccwpck_require__(6206);
 // EXTERNAL MODULE: ./lib/src/text/disarm.js
 var disarm = __nccwpck_require__(1384);
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/markdown.js
-/** GitHub's Markdown from text that nobody has checked, and the few forms of HTML that our pages use. */
+/** GitHub's Markdown from unchecked text, and the few forms of HTML that our pages use. */
 
 /** Words longer than this may be broken: three columns of them fit on a phone. */
 const LONG_WORD = 16;
@@ -60679,8 +63563,8 @@ function whenWords(job, now) {
     return words((0,format/* moment */.n$)(job.finished_at ?? job.last_execution, now));
 }
 
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var handlers = __nccwpck_require__(2639);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 147 modules
+var handlers = __nccwpck_require__(1262);
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/charts.js
 /** Mermaid charts on the page of a run with many jobs. Colours of text and background are left to the page's theme. */
 
@@ -61025,7 +63909,13 @@ function highlights(executions) {
     });
 }
 
+// EXTERNAL MODULE: ./lib/src/text/family.js
+var text_family = __nccwpck_require__(2102);
+// EXTERNAL MODULE: ./lib/src/text/steps.js
+var text_steps = __nccwpck_require__(1791);
 ;// CONCATENATED MODULE: ./lib/src/github/job-summary/show-page.js
+
+
 
 
 
@@ -61035,7 +63925,7 @@ function highlights(executions) {
 
 /** Executions whose output is shown. */
 const OUTPUTS = 3;
-function showPage({ job, executions }, now) {
+function showPage({ job, executions, family, steps }, now) {
     if (!job)
         return ['### There is no such job'];
     const { icon, words: status } = (0,job_words/* jobStatus */.WB)(job);
@@ -61045,6 +63935,8 @@ function showPage({ job, executions }, now) {
         show_page_facts(job, now),
         jobTable([job], now),
         lastError(job),
+        steps ? block((0,text_steps/* stepLines */.m)(steps, now).join('\n')) : '',
+        family ? block((0,text_family/* familyLines */.W)(family).join('\n')) : '',
         executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
         executions.length === 0
             ? ''
@@ -61144,7 +64036,7 @@ function wake({ wake, now }) {
         `Wake on work: ${(0,format/* plural */.LS)(wake.calls_24h, 'call')} in 24 hours, ${wake.errors_24h} failed${last ? `; the last ${(0,format/* moment */.n$)(last.asked_at, new Date(now))}` : ''}.`,
         ...wake.watched
             .filter(({ errors, last_error: error }) => errors > 0 && error !== null)
-            .map(({ queue, repository, errors, last_error: error }) => `**${words(repository)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
+            .map(({ queue, target, errors, last_error: error }) => `**${words(target)} (queue ${words(queue)}) was not woken**, ${(0,format/* plural */.LS)(errors, 'error')} in a row: ${words(error ?? '', 500)}`),
     ];
 }
 /** The attempts of the last 24 hours by queue or by type. */
@@ -61154,16 +64046,18 @@ function attempts(day, title, lines) {
     return {
         head: [title, `Succeeded in 24 h${day.is_partial ? ', newest 100,000' : ''}`, 'Failed', 'Took'],
         numeric: [1, 2, 3],
-        rows: lines.map(([name, { success, failed, lost, average_seconds: average, p95_seconds: p95 }]) => [
+        rows: lines.map(([name, { success, failed, lost, expired, average_seconds: average, p95_seconds: p95 }]) => [
             words(name),
             String(success),
-            `${failed}${lost > 0 ? small(`${lost} lost`) : ''}`,
-            average === null || p95 === null ? '' : `${(0,format/* duration */.p0)(average)}${small(`95 % within ${(0,format/* duration */.p0)(p95)}`)}`,
+            `${failed}${lost > 0 ? small(`${lost} lost`) : ''}${expired > 0 ? small(`${expired} expired`) : ''}`,
+            average === null || p95 === null
+                ? ''
+                : `${(0,format/* duration */.p0)(average)}${small(`95 % within ${(0,format/* duration */.p0)(p95)}`)}`,
         ]),
     };
 }
 /** Kinds of attempts that did not succeed and did not fail either. */
-const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped'];
+const NOT_FAILED = ['snoozed', 'released', 'cancelled', 'lost', 'skipped', 'expired'];
 function recent({ success, running, failure_kinds: kinds, ...took }) {
     const all = Object.entries(kinds).filter(([, count]) => count > 0);
     const failures = all.filter(([kind]) => !NOT_FAILED.includes(kind));
@@ -61194,102 +64088,92 @@ function recent({ success, running, failure_kinds: kinds, ...took }) {
 
 
 
+
+const ALREADY_THERE = {
+    kept: ' An unfinished job has the same unique key, so nothing was added.',
+    replaced: ' It was waiting with the same unique key, and took the new config and due time.',
+};
 /**
  * The page of one call on the summary of its run.
  * @param answer without its secrets: once escaped and cut, they would not be found
  */
 function page(answer, now) {
-    return fitPage(sections(answer, now));
+    return fitPage(PAGES[answer.command](answer, now));
 }
 /** The page of a call that failed. @param message without secrets */
 const errorPage = (message) => `### cloud-jobs could not do this\n\n${block(message)}\n`;
-function sections(answer, now) {
-    switch (answer.command) {
-        case 'run':
-            return runPage(answer.report, now, answer.warnings);
-        case 'plan':
-            return [
-                `### ${answer.workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(answer.workers, 'worker')} to start`}`,
-                ...warningLines(answer.warnings),
-                {
-                    head: ['Queue', 'Due', 'Side by side'],
-                    numeric: [1, 2],
-                    rows: answer.reply.queues.map((one) => [
-                        words(one.queue),
-                        String(one.due),
-                        String(one.side_by_side),
-                    ]),
-                },
-            ];
-        case 'dry-run':
-            return [
-                `### Dry run: ${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
-                answer.peek.due > answer.peek.jobs.length
-                    ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
-                    : 'Nothing was claimed. A run would take them in this order:',
-                jobTable(answer.peek.jobs, now),
-            ];
-        case 'create':
-            return [
-                `### ${answer.created ? 'Created' : 'Already there'}: ${words(answer.name)}`,
-                `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ' An unfinished job has the same unique key, so nothing was added.'}`,
-                ...warningLines(answer.warnings ?? []),
-            ];
-        case 'apply':
-            return [
-                `### ${words((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
-                `From <code>${words(answer.source)}</code>.`,
-                {
-                    head: ['Key', 'What was done', 'Runs'],
-                    rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
-                        `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
-                        `${row.action}${small(words(row.changes.join('; '), 400))}`,
-                        row.runs,
-                    ]),
-                },
-            ];
-        case 'list': {
-            const { jobs, next } = answer.reply;
-            return [
-                `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
-                jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
-                next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
-            ];
-        }
-        case 'show':
-            return showPage(answer.reply, now);
-        case 'logs':
-            return [
-                `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
-                block(answer.execution.output || '(nothing was printed)', 20_000),
-            ];
-        case 'stats':
-            return [
-                ...statsPage(answer.reply),
-                ...warningLines((answer.unattended ?? []).map((one) => (0,unattended/* unattendedWords */.Y)(one, now))),
-            ];
-        case 'verb':
-            return [
-                `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
-                answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
-            ];
-        case 'bulk': {
-            const [line = '', ...refused] = (0,change_many/* manyText */.nL)(answer).split('\n');
-            return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
-        }
-        case 'queues':
-            return [
-                `### ${(0,format/* plural */.LS)(answer.reply.queues.length, 'queue')}`,
-                {
-                    head: queue_table/* QUEUE_HEAD */.lT,
-                    numeric: [1],
-                    rows: answer.reply.queues.map((row) => (0,queue_table/* queueCells */.Zc)(row, now).map((cell) => words(cell, 500))),
-                },
-            ];
-        case 'doctor':
-            return [`### ${verdict(answer.checks)}`, checkRows(answer.checks)];
-    }
-}
+/** What the page shows of each kind of answer. */
+const PAGES = {
+    run: (answer, now) => runPage(answer.report, now, answer.warnings),
+    plan: (answer) => [
+        `### ${answer.workers === 0 ? 'Nothing is due' : `${(0,format/* plural */.LS)(answer.workers, 'worker')} to start`}`,
+        ...warningLines(answer.warnings),
+        {
+            head: ['Queue', 'Due', 'Side by side'],
+            numeric: [1, 2],
+            rows: answer.reply.queues.map((one) => [words(one.queue), String(one.due), String(one.side_by_side)]),
+        },
+    ],
+    'dry-run': (answer, now) => [
+        `### Dry run: ${answer.peek.due_is_minimum ? 'at least ' : ''}${(0,format/* plural */.LS)(answer.peek.due, 'job')} due`,
+        answer.peek.due > answer.peek.jobs.length
+            ? `Nothing was claimed. A run would begin with these ${answer.peek.jobs.length}:`
+            : 'Nothing was claimed. A run would take them in this order:',
+        jobTable(answer.peek.jobs, now),
+    ],
+    create: (answer) => [
+        `### ${answer.created ? 'Created' : answer.replaced ? 'Replaced' : 'Already there'}: ${words(answer.name)}`,
+        `Job <code>${words(answer.jobId)}</code>.${answer.created ? '' : ALREADY_THERE[answer.replaced ? 'replaced' : 'kept']}`,
+        ...warningLines(answer.warnings ?? []),
+    ],
+    apply: (answer, now) => [
+        `### ${words((0,apply_words/* applyVerdict */.s)(answer), 200)}`,
+        `From <code>${words(answer.source)}</code>.`,
+        {
+            head: ['Key', 'What was done', 'Runs'],
+            rows: (0,apply_words/* applyRows */.i)(answer, now).map((row) => [
+                `${words(row.key, 80)}${small(`queue ${words(row.queue)}`)}`,
+                `${row.action}${small(words(row.changes.join('; '), 400))}`,
+                row.runs,
+            ]),
+        },
+    ],
+    list(answer, now) {
+        const { jobs, next } = answer.reply;
+        return [
+            `### ${(0,format/* plural */.LS)(jobs.length, 'job')}${next ? ', and more' : ''}`,
+            jobs.length > 0 ? jobTable(jobs, now, true) : 'No job matches.',
+            next ? 'Only the newest are shown: raise <code>limit</code>, or narrow the list.' : '',
+        ];
+    },
+    show: (answer, now) => showPage(answer.reply, now),
+    logs: (answer) => [
+        `### Output of attempt ${answer.execution.attempt} at <code>${words(answer.jobId)}</code>`,
+        block(answer.execution.output || '(nothing was printed)', 20_000),
+    ],
+    stats: (answer, now) => [
+        ...statsPage(answer.reply),
+        ...warningLines((answer.unattended ?? []).map((one) => (0,unattended/* unattendedWords */.Y)(one, now))),
+    ],
+    verb: (answer) => [
+        `### ${answer.verb}: ${answer.replies.every(({ applied }) => applied) ? 'done' : 'not done'}`,
+        answer.replies.map((reply) => changeLine(answer.verb, reply)).join('\n\n'),
+    ],
+    bulk(answer) {
+        const [line = '', ...refused] = (0,change_many/* manyText */.nL)(answer).split('\n');
+        return [`### ${words(line)}`, refused.length > 0 ? block(refused.join('\n')) : ''];
+    },
+    queues: (answer, now) => [
+        `### ${(0,format/* plural */.LS)(answer.reply.queues.length, 'queue')}`,
+        {
+            head: queue_table/* QUEUE_HEAD */.lT,
+            numeric: [1],
+            rows: answer.reply.queues.map((row) => (0,queue_table/* queueCells */.Zc)(row, now).map((cell) => words(cell, 500))),
+        },
+    ],
+    metrics: (answer) => ['### Metrics', block((0,open_metrics/* openMetrics */.E)(answer.reply), 100_000)],
+    doctor: (answer) => [`### ${verdict(answer.checks)}`, checkRows(answer.checks)],
+};
 function changeLine(verb, reply) {
     const state = (0,job_words/* changedStatus */.tU)(verb, reply);
     return `Job <code>${words(reply.job_id)}</code> is ${words(state.words)}.${state.reason && ` ${words(state.reason, 400)}`}`;
@@ -61447,7 +64331,7 @@ function writeOutputs(outputs, env, redact) {
             _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setOutput */ .uH(name, value);
         }
         catch (cause) {
-            throw new OutputError(`The output \`${name}\` could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .U)(cause)}`, {
+            throw new OutputError(`The output \`${name}\` could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_2__/* .describeError */ .Uc)(cause)}`, {
                 cause,
             });
         }
@@ -61476,7 +64360,7 @@ class AbortReason extends Error {
 
 /***/ }),
 
-/***/ 2639:
+/***/ 1262:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -61489,59 +64373,20 @@ __nccwpck_require__.d(__webpack_exports__, {
   m: () => (/* binding */ openHandlers)
 });
 
-// UNUSED EXPORTS: openHandlersFolder
+// UNUSED EXPORTS: LocalMemory, openHandlersFolder
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: ./lib/src/handlers/handler.js
-var handler = __nccwpck_require__(602);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/child-env.js
-/**
- * Names that stay with the worker. INPUT_* holds the Supabase key; STATE_* is the action's own memory; the
- * ACTIONS_* tokens reach the cache, the artifacts and the identity of the run; the GITHUB_* files are how a step
- * gives orders to the runner, which a job must not.
- */
-const WITHHELD = new Set([
-    'ACTIONS_RUNTIME_TOKEN',
-    'ACTIONS_RUNTIME_URL',
-    'ACTIONS_RESULTS_URL',
-    'ACTIONS_CACHE_URL',
-    'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
-    'ACTIONS_ID_TOKEN_REQUEST_URL',
-    'GITHUB_OUTPUT',
-    'GITHUB_STATE',
-    'GITHUB_ENV',
-    'GITHUB_PATH',
-    'GITHUB_STEP_SUMMARY',
-    // Set by Node for a process that was itself forked: a child would take a descriptor of ours for its channel.
-    'NODE_CHANNEL_FD',
-    'NODE_CHANNEL_SERIALIZATION_MODE',
-    'NODE_UNIQUE_ID',
-]);
-/**
- * The environment of a handler: what the step gave the worker, without the action's inputs and without what
- * belongs to the worker alone. Names are compared without case, as Windows does.
- */
-function childEnv(env) {
-    const kept = {};
-    for (const [name, value] of Object.entries(env)) {
-        const upper = name.toUpperCase();
-        if (value === undefined || upper.startsWith('INPUT_') || upper.startsWith('STATE_'))
-            continue;
-        if (!WITHHELD.has(upper))
-            kept[name] = value;
-    }
-    return kept;
-}
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+// EXTERNAL MODULE: ./lib/src/text/json-fault.js
+var json_fault = __nccwpck_require__(1685);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/config.js
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/errors.js
+
 /**
- * A custom job that cannot be started. `final` tells the two kinds apart: a name that can never be right is
- * discarded, while a file that is missing today may be there after the next deploy, so it is retried.
+ * A custom job that cannot be started. If `final`, its name can never be right, and it is
+ * discarded. Otherwise it is retried: a file that is missing today may be there after the next deploy.
  */
 class CustomHandlerError extends Error {
     name = 'CustomHandlerError';
@@ -61557,443 +64402,84 @@ class CustomHandlerError extends Error {
             : { outcome: 'failure', kind: 'error', message: this.message };
     }
 }
-/** True for an error of the file system (or of a spawn) with one of these codes. */
-function hasCode(error, ...codes) {
-    return (error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code));
-}
-
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
-// EXTERNAL MODULE: ./lib/src/changes.js
-var src_changes = __nccwpck_require__(3899);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/drain.js
-
-const LOOK_EVERY_MS = 1_000;
-/** Looks in a row at which nothing new had come. */
-const QUIET_LOOKS = 5;
+const EXAMPLE = '{"handler": "report"}';
 /**
- * Waits until output has arrived whole. Gives up only when nothing came for five looks in a row: on a busy machine, on
- * which the looks come late and the bytes too, nothing is lost.
- * @param received The bytes received so far.
- * @returns Whether the output is whole.
+ * Takes the config of a custom job apart and refuses names that could never be a file of the handlers folder.
+ * Looks at text only: what is on disk is checked by `locateHandler`.
+ * @throws CustomHandlerError with `final` true.
  */
-async function drained(changes, isWhole, received) {
-    let before = received();
-    for (let quiet = 0; quiet < QUIET_LOOKS;) {
-        if (await changes.until(isWhole, LOOK_EVERY_MS))
-            return true;
-        // What came in meanwhile is read before the next look.
-        await (0,promises_namespaceObject.setTimeout)(1);
-        quiet = received() === before ? quiet + 1 : 0;
-        before = received();
+function readCustomConfig(config) {
+    if (config === null || typeof config !== 'object' || Array.isArray(config)) {
+        throw refuse(`The config of a custom job must be a JSON object that names a handler, such as ${EXAMPLE}.`);
     }
-    return isWhole();
-}
-/** What a job's output says when some of it may not have come. */
-const OUTPUT_MISSING = 'cloud-jobs: the output of this job may not be whole: a process that it started still holds its output open, or it closed it.';
-
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(8161);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
-/**
- * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
- * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
- * `run` is a random name of one job run.
- */
-/** The descriptor on which the host reports to the worker. */
-const REPORT_FD = 3;
-/** The descriptor on which the host reads what the worker asks for. */
-const REQUEST_FD = 4;
-/** The exit code of a host that can no longer report, because a handler took its descriptor. */
-const NO_REPORT_EXIT_CODE = 76;
-/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
-const MARK = '\u001e';
-/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
-const reportStart = (run) => `${MARK}${run} `;
-const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
-/** The mark in a line, or null when the line is output. */
-function decodeMark(run, line) {
-    if (line === `${MARK}${run} begin`)
-        return 'begin';
-    return line === `${MARK}${run} end` ? 'end' : null;
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/crash.js
-
-
-/** A host process that died before its handler gave a result: says what killed it, as far as can be told. */
-function crashOutcome(name, end, errors) {
-    const details = { exit_code: end.code, signal: end.signal, stderr: [...errors.slice(-10)] };
-    return { outcome: 'failure', kind: 'crashed', message: crashMessage(name, end, errors), details };
-}
-function crashMessage(name, end, errors) {
-    const named = `The process of the handler "${name}"`;
-    if (end.error !== undefined)
-        return `${named} could not be started: ${end.error.message}`;
-    if (errors.some((line) => /heap out of memory|FATAL ERROR: .*memory/i.test(line))) {
-        return `${named} ran out of memory (JavaScript heap). Handle less at once, or raise the limit.`;
+    const { handler, ...rest } = config;
+    if (handler === undefined) {
+        throw refuse(`The config of this custom job names no handler. Add one, such as ${EXAMPLE}.`);
     }
-    if (end.code === NO_REPORT_EXIT_CODE) {
-        return `${named} could not report its result: the handler closed or replaced descriptor ${REPORT_FD}, which cloud-jobs uses. Leave descriptors alone that it did not open.`;
+    if (typeof handler !== 'string') {
+        throw refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${(0,external_node_util_.inspect)(handler, { depth: 0 })}.`);
     }
-    if (end.signal !== null)
-        return `${named} was killed by ${describeSignal(end.signal)}.`;
-    const last = errors.at(-1);
-    return (`${named} ended with exit code ${end.code} before the handler returned. ` +
-        `A handler must not call process.exit: return a result or throw.${last === undefined ? '' : ` Last line: ${last}`}`);
+    const name = checkName(handler);
+    // A number that is rounded by now, and what cannot be sent to a handler or is too deep for it.
+    const fault = (0,json_fault/* jsonFault */.xC)(rest);
+    if (fault !== null)
+        throw refuse(`The config of this custom job ${fault}.`);
+    return { handler: name, rest };
 }
-/** `SIGKILL (…)` with the usual reason where there is one. */
-function describeSignal(signal) {
-    const usual = {
-        SIGKILL: 'most often: the machine ran out of memory',
-        SIGABRT: 'it aborted itself, as Node does when it is out of memory',
-        SIGSEGV: 'a fault in native code',
-        SIGBUS: 'a fault in native code',
-        SIGILL: 'a binary built for another processor',
-    };
-    const why = usual[signal];
-    return why === undefined ? signal : `${signal} (${why})`;
+function checkName(given) {
+    const shown = JSON.stringify(given.length > 200 ? `${given.slice(0, 200)}…` : given);
+    const because = (why) => refuse(`config.handler is ${shown}: ${why}. Give a name relative to the handlers folder, such as "report".`);
+    if (given.trim() === '')
+        throw because('it is empty');
+    if (given.length > 500)
+        throw because('it is longer than 500 characters');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+    if (/[\u0000-\u001f\u007f]/.test(given))
+        throw because('it contains a control character');
+    if (given.includes('\\'))
+        throw because('it contains a backslash (parts are joined with /)');
+    if (given.startsWith('/') || /^[A-Za-z]:/.test(given))
+        throw because('it is an absolute path');
+    const name = given.startsWith('./') ? given.slice(2) : given;
+    const parts = name.split('/');
+    if (parts.includes('..'))
+        throw because('it leads out of the folder with ".."');
+    if (parts.some((part) => part === '' || part === '.'))
+        throw because('it has an empty part');
+    return name;
 }
-/** The signal that a shell reports as exit code 128 + n, or null. */
-function shellSignal(code) {
-    for (const [name, number] of Object.entries(external_node_os_.constants.signals)) {
-        if (number === code - 128)
-            return name;
-    }
-    return null;
+function refuse(message) {
+    return new CustomHandlerError(message, { final: true });
 }
 
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(3136);
+// EXTERNAL MODULE: ./lib/src/handlers/handler.js
+var handler = __nccwpck_require__(602);
+;// CONCATENATED MODULE: ./lib/src/handlers/local-memory.js
+/** The memory of a job that is run without a database: it lasts as long as the attempt. */
+class LocalMemory {
+    steps = [];
+    parents = [];
+    mustPause() {
+        return false;
+    }
+    async save(_name, result) {
+        return result;
+    }
+    async wait({ seconds }) {
+        return { done: false, result: null, waitSeconds: seconds };
+    }
+}
+
+// EXTERNAL MODULE: ./lib/src/text/describe-error.js
+var describe_error = __nccwpck_require__(6912);
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
-const MAX_DEPTH = 200;
-/** A value that a result cannot hold; the message names its path and its type. */
-class NotJsonError extends TypeError {
-    name = 'NotJsonError';
-}
-/**
- * Copies a value that is JSON and refuses every other. A property that is `undefined` is left out, as
- * `JSON.stringify` does; everything else that it would change in silence (NaN, Date, Map, functions, holes) is an
- * error, and so is text that Postgres cannot store (NUL, half a surrogate pair).
- * @param path How messages name the value, such as `result`.
- * @throws NotJsonError
- */
-function asJson(value, path = 'result') {
-    return copy(value, path, []);
-}
-function copy(value, path, above) {
-    switch (typeof value) {
-        case 'string':
-            return checkText(value, path);
-        case 'boolean':
-            return value;
-        case 'number':
-            if (Number.isFinite(value))
-                return value;
-            throw refuse(path, `the number ${value}`);
-        case 'object':
-            break;
-        case 'bigint':
-            throw refuse(path, 'a BigInt', 'return String(value)');
-        default:
-            throw refuse(path, value === undefined ? 'undefined' : `a ${typeof value}`);
-    }
-    if (value === null || value === undefined)
-        return null;
-    const object = value;
-    if (above.includes(object))
-        throw refuse(path, 'circular: it contains itself');
-    if (above.length >= MAX_DEPTH)
-        throw refuse(path, `nested more than ${MAX_DEPTH} levels deep`);
-    const inside = [...above, object];
-    if (Array.isArray(value)) {
-        // Array.from visits holes too, which `map` would keep.
-        return Array.from(value, (item, index) => copy(item, `${path}[${index}]`, inside));
-    }
-    const prototype = Object.getPrototypeOf(object);
-    if (prototype !== null && prototype !== Object.prototype && !isForeignPlain(prototype)) {
-        throw refuse(path, `an instance of ${className(object)}`, adviceFor(object));
-    }
-    const result = {};
-    for (const [key, item] of Object.entries(value)) {
-        if (item === undefined)
-            continue;
-        checkText(key, `a key of ${path}`);
-        // defineProperty, so that a key named __proto__ stays a key.
-        Object.defineProperty(result, key, {
-            value: copy(item, /^[\w$]+$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`, inside),
-            enumerable: true,
-            configurable: true,
-            writable: true,
-        });
-    }
-    return result;
-}
-function checkText(text, path) {
-    if (text.includes('\0'))
-        throw refuse(path, 'text with a NUL character, which Postgres cannot store');
-    if (!text.isWellFormed())
-        throw refuse(path, 'text with half a surrogate pair (a character cut in two)');
-    return text;
-}
-/** Objects of another realm (`vm`) have an Object.prototype of their own. */
-function isForeignPlain(prototype) {
-    return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
-}
-function className(value) {
-    const name = value.constructor?.name;
-    return typeof name === 'string' && name !== '' ? name : 'a class';
-}
-function adviceFor(value) {
-    if (value instanceof Date)
-        return 'return date.toISOString()';
-    if (value instanceof Map)
-        return 'return Object.fromEntries(map)';
-    if (value instanceof Set)
-        return 'return [...set]';
-    if (value instanceof Error)
-        return 'throw it instead';
-    if (value instanceof Promise)
-        return 'await it';
-    return undefined;
-}
-function refuse(path, what, advice) {
-    const more = advice === undefined ? '' : `: ${advice}`;
-    return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-files.js
-var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
-    if (value !== null && value !== void 0) {
-        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
-        var dispose, inner;
-        if (async) {
-            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
-            dispose = value[Symbol.asyncDispose];
-        }
-        if (dispose === void 0) {
-            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
-            dispose = value[Symbol.dispose];
-            if (async) inner = dispose;
-        }
-        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
-        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
-        env.stack.push({ value: value, dispose: dispose, async: async });
-    }
-    else if (async) {
-        env.stack.push({ async: true });
-    }
-    return value;
-};
-var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
-    return function (env) {
-        function fail(e) {
-            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
-            env.hasError = true;
-        }
-        var r, s = 0;
-        function next() {
-            while (r = env.stack.pop()) {
-                try {
-                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
-                    if (r.dispose) {
-                        var result = r.dispose.call(r.value);
-                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
-                    }
-                    else s |= 1;
-                }
-                catch (e) {
-                    fail(e);
-                }
-            }
-            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
-            if (env.hasError) throw env.error;
-        }
-        return next();
-    };
-})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
-    var e = new Error(message);
-    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
-});
-
-
-
-
-
-/** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
-const MAX_ENV_STRING = process.platform === 'win32' ? 32_767 : 131_072;
-/** More than any result that the queue takes; only guards the memory of the worker. */
-const MAX_RESULT_BYTES = 16 * 1024 * 1024;
-/** Makes the folder of one run of an executable: readable by this user alone, removed afterwards. */
-async function createJobFiles(scratchDir, job, idempotencyKey) {
-    await (0,promises_.mkdir)(scratchDir, { recursive: true });
-    const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(scratchDir, 'job-'));
-    const paths = {
-        job: (0,external_node_path_.join)(folder, 'job.json'),
-        result: (0,external_node_path_.join)(folder, 'result.json'),
-        progress: (0,external_node_path_.join)(folder, 'progress'),
-    };
-    const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey });
-    // With a line end: the shell's `read` fails on a line without one.
-    const input = `${json}\n`;
-    await (0,promises_.writeFile)(paths.job, input, { mode: 0o600 });
-    // It is there from the start, so that ">>" and a check for the file both work.
-    await (0,promises_.writeFile)(paths.progress, '', { mode: 0o600 });
-    const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
-    return {
-        env: {
-            ...(fits ? { CLOUD_JOBS_JOB: json } : {}),
-            CLOUD_JOBS_JOB_FILE: paths.job,
-            CLOUD_JOBS_RESULT: paths.result,
-            CLOUD_JOBS_PROGRESS: paths.progress,
-            CLOUD_JOBS_JOB_ID: job.job_id,
-            CLOUD_JOBS_ATTEMPT: String(job.attempt),
-            CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
-        },
-        input,
-        resultPath: paths.result,
-        progressPath: paths.progress,
-        // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
-        remove: () => (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => { }),
-    };
-}
-/**
- * Reads what the handler wrote to CLOUD_JOBS_RESULT; no file or an empty one is null.
- * @param redact takes the secrets out of what an error quotes, before that is cut
- * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
- */
-async function readResult(path, redact) {
-    let text;
-    try {
-        const env_1 = { stack: [], error: void 0, hasError: false };
-        try {
-            // Not blocking: a handler may have put a pipe there, which would be waited for without end.
-            const file = __addDisposableResource(env_1, await (0,promises_.open)(path, external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0)), true);
-            const info = await file.stat();
-            if (!info.isFile())
-                throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
-            if (info.size > MAX_RESULT_BYTES) {
-                throw new Error(`The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`);
-            }
-            text = decoded(await file.readFile());
-        }
-        catch (e_1) {
-            env_1.error = e_1;
-            env_1.hasError = true;
-        }
-        finally {
-            const result_1 = __disposeResources(env_1);
-            if (result_1)
-                await result_1;
-        }
-    }
-    catch (error) {
-        if (hasCode(error, 'ENOENT'))
-            return null;
-        if (!hasCode(error, 'EISDIR', 'EACCES', 'ELOOP'))
-            throw error;
-        throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
-    }
-    if (text.trim() === '')
-        return null;
-    let value;
-    try {
-        value = JSON.parse(text.replace(/^\ufeff/, ''));
-    }
-    catch (error) {
-        const safe = redact(text);
-        const start = JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe.trimEnd());
-        const hint = /\b(NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: write null.' : '';
-        throw new Error(`The result file (CLOUD_JOBS_RESULT) is not JSON. It starts with ${start}.${hint}`, {
-            cause: error,
-        });
-    }
-    return asJson(value);
-}
-/** @throws Error for bytes that are no text: replaced, they would be another result */
-function decoded(bytes) {
-    try {
-        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    }
-    catch (error) {
-        throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
-            cause: error,
-        });
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/exit-outcome.js
-
-
-/** EX_TEMPFAIL of sysexits.h: try again later. */
-const SNOOZE_EXIT_CODE = 75;
-const DEFAULT_SNOOZE_MINUTES = 15;
-const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
-/** What the end of an executable handler means: 0 success, 75 snooze, anything else failure. */
-async function exitOutcome(end) {
-    const { name, code, signal, errors } = end;
-    const details = { exit_code: code, signal, stderr: [...errors] };
-    if (code === 0) {
-        try {
-            return { outcome: 'success', result: await readResult(end.resultPath, end.redact) };
-        }
-        catch (error) {
-            const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
-            return { outcome: 'failure', kind: 'error', message };
-        }
-    }
-    if (code === SNOOZE_EXIT_CODE)
-        return snoozeOutcome(end);
-    const said = errors.length === 0 ? ' It wrote nothing to stderr.' : ` ${errors.slice(-5).join('\n')}`;
-    if (signal !== null) {
-        const message = `The handler "${name}" was killed by ${describeSignal(signal)}.${said}`;
-        return { outcome: 'failure', kind: 'crashed', message, details };
-    }
-    const message = `The handler "${name}" ended with exit code ${code}${hint(code ?? 0, end.binary)}.${said}`;
-    return { outcome: 'failure', kind: 'error', message, details };
-}
-async function snoozeOutcome(end) {
-    let written = null;
-    try {
-        written = await readResult(end.resultPath, end.redact);
-    }
-    catch (error) {
-        end.complain(messageOf(error));
-    }
-    const { snooze_minutes: minutes, reason } = Object(written);
-    let asked = DEFAULT_SNOOZE_MINUTES;
-    if (typeof minutes === 'number' && minutes > 0 && minutes <= MAX_SNOOZE_MINUTES)
-        asked = minutes;
-    else if (minutes !== undefined) {
-        end.complain(`snooze_minutes must be a number above 0 and at most ${MAX_SNOOZE_MINUTES}, not ${JSON.stringify(minutes)}; ` +
-            `taking ${DEFAULT_SNOOZE_MINUTES}.`);
-    }
-    const why = typeof reason === 'string' && reason.trim() !== '' ? reason : end.errors.at(-1);
-    return {
-        outcome: 'snooze',
-        seconds: Math.max(1, Math.round(asked * 60)),
-        reason: why ?? `the handler "${end.name}" ended with exit code ${SNOOZE_EXIT_CODE}`,
-    };
-}
-function hint(code, binary) {
-    if (binary && (code === 126 || code === 127 || code === 2)) {
-        return ` (it is a binary: was it built for ${process.platform} ${process.arch}?)`;
-    }
-    if (code === 126)
-        return ' (a command in it could not be run)';
-    if (code === 127)
-        return ' (a command in it was not found)';
-    const signal = code > 128 ? shellSignal(code) : null;
-    return signal === null ? '' : ` (a program in it was killed by ${describeSignal(signal)})`;
-}
-function messageOf(error) {
-    return error instanceof Error ? error.message : String(error);
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/interpreter.js
 
 
@@ -62090,11 +64576,976 @@ function unusable(name, why) {
     return new CustomHandlerError(`The handler "${name}" ${why}.`, { final: false });
 }
 
-;// CONCATENATED MODULE: external "node:string_decoder"
-const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
+// EXTERNAL MODULE: ./lib/src/queue/job.js
+var job = __nccwpck_require__(7385);
 // EXTERNAL MODULE: ./lib/src/text/storable.js
 var storable = __nccwpck_require__(5620);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/lines.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/json.js
+/** Values of handlers as JSON: results, which are refused unless they are JSON, and the properties of errors, which are cut to fit. */
+
+
+const MAX_DEPTH = 200;
+/** A value that a result cannot hold; the message names its path and its type. */
+class NotJsonError extends TypeError {
+    name = 'NotJsonError';
+}
+/**
+ * Copies a value that is JSON and refuses every other. A property that is `undefined` is left out, as
+ * `JSON.stringify` does; everything else that it would change in silence (NaN, Date, Map, functions, holes) is an
+ * error, and so is text that Postgres cannot store (NUL, half a surrogate pair).
+ * @param path How messages name the value, such as `result`.
+ * @throws NotJsonError
+ */
+function asJson(value, path = 'result') {
+    return copy(value, path, []);
+}
+function copy(value, path, above) {
+    switch (typeof value) {
+        case 'string':
+            return checkText(value, path);
+        case 'boolean':
+            return value;
+        case 'number':
+            if (Number.isFinite(value))
+                return value;
+            throw json_refuse(path, `the number ${value}`);
+        case 'object':
+            break;
+        case 'bigint':
+            throw json_refuse(path, 'a BigInt', 'return String(value)');
+        default:
+            throw json_refuse(path, value === undefined ? 'undefined' : `a ${typeof value}`);
+    }
+    if (value === null || value === undefined)
+        return null;
+    const object = value;
+    if (above.includes(object))
+        throw json_refuse(path, 'circular: it contains itself');
+    if (above.length >= MAX_DEPTH)
+        throw json_refuse(path, `nested more than ${MAX_DEPTH} levels deep`);
+    const inside = [...above, object];
+    if (Array.isArray(value)) {
+        // Array.from visits holes too, which `map` would keep.
+        return Array.from(value, (item, index) => copy(item, `${path}[${index}]`, inside));
+    }
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype !== null && prototype !== Object.prototype && !isForeignPlain(prototype)) {
+        throw json_refuse(path, `an instance of ${className(object)}`, adviceFor(object));
+    }
+    const result = {};
+    for (const [key, item] of Object.entries(value)) {
+        if (item === undefined)
+            continue;
+        checkText(key, `a key of ${path}`);
+        // defineProperty, so that a key named __proto__ stays a key.
+        Object.defineProperty(result, key, {
+            value: copy(item, /^[\w$]+$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`, inside),
+            enumerable: true,
+            configurable: true,
+            writable: true,
+        });
+    }
+    return result;
+}
+function checkText(text, path) {
+    if (text.includes('\0'))
+        throw json_refuse(path, 'text with a NUL character, which Postgres cannot store');
+    if (!text.isWellFormed())
+        throw json_refuse(path, 'text with half a surrogate pair (a character cut in two)');
+    return text;
+}
+/** Objects of another realm (`vm`) have an Object.prototype of their own. */
+function isForeignPlain(prototype) {
+    return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
+function className(value) {
+    const name = value.constructor?.name;
+    return typeof name === 'string' && name !== '' ? name : 'a class';
+}
+function adviceFor(value) {
+    if (value instanceof Date)
+        return 'return date.toISOString()';
+    if (value instanceof Map)
+        return 'return Object.fromEntries(map)';
+    if (value instanceof Set)
+        return 'return [...set]';
+    if (value instanceof Error)
+        return 'throw it instead';
+    if (value instanceof Promise)
+        return 'await it';
+    return undefined;
+}
+function json_refuse(path, what, advice) {
+    const more = advice === undefined ? '' : `: ${advice}`;
+    return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
+}
+/**
+ * The properties of a thrown error as JSON: what libraries put there (`code`, `detail`, `constraint`, a response body)
+ * says more than the message. Written here and not by a library, since everything is bounded: depth, width and total
+ * size. Texts are cut only far above what the worker keeps, which cuts them after secrets are taken out.
+ */
+const DETAIL_DEPTH = 6;
+const MAX_KEYS = 100;
+/** Values of all kinds in one error. */
+const MAX_VALUES = 2_000;
+const MAX_TEXT = 65_536;
+const MAX_TOTAL_TEXT = 1_048_576;
+/** Said already by the message and the stack. */
+const SAID = new Set(['name', 'message', 'stack']);
+class Budget {
+    #values = MAX_VALUES;
+    #text = MAX_TOTAL_TEXT;
+    /** False when nothing more may be kept. */
+    spend(text = 0) {
+        this.#values -= 1;
+        this.#text -= text;
+        return this.#values >= 0 && this.#text >= 0;
+    }
+}
+/** The own properties of an error, its cause and the errors of an `AggregateError`, nested in the same way. */
+function errorProperties(error) {
+    return properties(error, new Budget(), [error]);
+}
+function properties(object, budget, above) {
+    const kept = {};
+    const isError = types.isNativeError(object);
+    const hidden = isError ? ['cause', 'errors'].filter((key) => Object.hasOwn(object, key)) : [];
+    const keys = [...new Set([...Object.keys(object), ...hidden])].filter((key) => !(isError && SAID.has(key)));
+    for (const [index, key] of keys.entries()) {
+        if (index === MAX_KEYS) {
+            kept['…'] = `${keys.length - MAX_KEYS} more`;
+            break;
+        }
+        const value = detailOf(propertyOf(object, key), budget, above);
+        if (value !== undefined) {
+            // defineProperty, so that a key named __proto__ stays a key.
+            Object.defineProperty(kept, clip(key), { value, enumerable: true, configurable: true, writable: true });
+        }
+    }
+    return kept;
+}
+/** Undefined for what is left out: functions, and all that is beyond the budget. */
+function detailOf(value, budget, above) {
+    if (!budget.spend(typeof value === 'string' ? Math.min(value.length, MAX_TEXT) : 0))
+        return undefined;
+    switch (typeof value) {
+        case 'string':
+            return clip(value);
+        case 'boolean':
+            return value;
+        case 'number':
+            return Number.isFinite(value) ? value : String(value);
+        case 'bigint':
+            return clip(String(value));
+        case 'object':
+            return value === null ? null : objectDetail(value, budget, above);
+        default:
+            return undefined;
+    }
+}
+function objectDetail(value, budget, above) {
+    if (above.includes(value))
+        return '[circular]';
+    if (above.length > DETAIL_DEPTH)
+        return '[nested too deeply]';
+    const inside = [...above, value];
+    if (types.isDate(value))
+        return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value))
+        return `[${value.byteLength} bytes]`;
+    if (types.isMap(value))
+        return objectDetail(Object.fromEntries([...value].slice(0, MAX_KEYS + 1)), budget, above);
+    if (types.isSet(value))
+        return objectDetail([...value].slice(0, MAX_KEYS + 1), budget, above);
+    if (Array.isArray(value)) {
+        const items = value.slice(0, MAX_KEYS).map((item) => detailOf(item, budget, inside) ?? null);
+        return value.length > MAX_KEYS ? [...items, `… ${value.length - MAX_KEYS} more`] : items;
+    }
+    const inner = properties(value, budget, inside);
+    if (!types.isNativeError(value))
+        return inner;
+    const { name, message } = value;
+    return { name: clip(String(name)), message: clip(String(message)), ...inner };
+}
+/** A getter of the handler's may throw. */
+function propertyOf(object, key) {
+    try {
+        return object[key];
+    }
+    catch {
+        return '[a getter that throws]';
+    }
+}
+function clip(text) {
+    const stored = storableText(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text);
+    return text.length > MAX_TEXT ? `${stored}… [cut]` : stored;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-files.js
+var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
+
+
+
+
+
+
+
+/** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
+const MAX_ENV_STRING = process.platform === 'win32' ? 32_767 : 131_072;
+/** More than any result that the queue takes; only guards the memory of the worker. */
+const MAX_RESULT_BYTES = 16 * 1024 * 1024;
+/** Only the last line of progress counts, so only the end of the file is read. */
+const PROGRESS_BYTES = 4_096;
+/** Makes the folder of one run of an executable: readable by this user alone, removed afterwards. */
+async function createJobFiles(scratchDir, job, idempotencyKey, memory) {
+    await (0,promises_.mkdir)(scratchDir, { recursive: true });
+    const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(scratchDir, 'job-'));
+    const paths = {
+        job: (0,external_node_path_.join)(folder, 'job.json'),
+        result: (0,external_node_path_.join)(folder, 'result.json'),
+        progress: (0,external_node_path_.join)(folder, 'progress'),
+        steps: (0,external_node_path_.join)(folder, 'steps'),
+    };
+    const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey, ...pastOf(memory) });
+    // With a line end: the shell's `read` fails on a line without one.
+    const input = `${json}\n`;
+    await (0,promises_.writeFile)(paths.job, input, { mode: 0o600 });
+    // It is there from the start, so that ">>" and a check for the file both work.
+    await (0,promises_.writeFile)(paths.progress, '', { mode: 0o600 });
+    await (0,promises_.writeFile)(paths.steps, '', { mode: 0o600 });
+    const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
+    return {
+        env: {
+            ...(fits ? { CLOUD_JOBS_JOB: json } : {}),
+            CLOUD_JOBS_JOB_FILE: paths.job,
+            CLOUD_JOBS_RESULT: paths.result,
+            CLOUD_JOBS_PROGRESS: paths.progress,
+            CLOUD_JOBS_STEPS: paths.steps,
+            CLOUD_JOBS_JOB_ID: job.job_id,
+            CLOUD_JOBS_ATTEMPT: String(job.attempt),
+            CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
+        },
+        input,
+        resultPath: paths.result,
+        progressPath: paths.progress,
+        stepsPath: paths.steps,
+        // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
+        remove: () => (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => { }),
+    };
+}
+/** The finished steps and the parents of a job, by name and ref; nothing if it has none. */
+function pastOf({ steps, parents }) {
+    return {
+        ...(steps.length > 0 && { steps: Object.fromEntries(steps.map(({ name, result }) => [name, result])) }),
+        ...(parents.length > 0 && {
+            parents: Object.fromEntries(parents.map(({ ref, ...parent }) => [ref, parent])),
+        }),
+    };
+}
+/**
+ * Reads what the handler wrote to CLOUD_JOBS_RESULT; no file or an empty one is null.
+ * @param redact takes the secrets out of what an error quotes, before that is cut
+ * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
+ */
+async function readResult(path, redact) {
+    let text;
+    try {
+        const env_1 = { stack: [], error: void 0, hasError: false };
+        try {
+            // Not blocking: a handler may have put a pipe there, which would be waited for without end.
+            const file = __addDisposableResource(env_1, await (0,promises_.open)(path, external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0)), true);
+            const info = await file.stat();
+            if (!info.isFile())
+                throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
+            if (info.size > MAX_RESULT_BYTES) {
+                throw new Error(`The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`);
+            }
+            text = decoded(await file.readFile());
+        }
+        catch (e_1) {
+            env_1.error = e_1;
+            env_1.hasError = true;
+        }
+        finally {
+            const result_1 = __disposeResources(env_1);
+            if (result_1)
+                await result_1;
+        }
+    }
+    catch (error) {
+        if ((0,describe_error/* codeOf */.$N)(error) === 'ENOENT')
+            return null;
+        if (!['EISDIR', 'EACCES', 'ELOOP'].includes((0,describe_error/* codeOf */.$N)(error)))
+            throw error;
+        throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
+    }
+    if (text.trim() === '')
+        return null;
+    let value;
+    try {
+        value = JSON.parse(text.replace(/^\ufeff/, ''));
+    }
+    catch (error) {
+        const safe = redact(text);
+        const start = JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe.trimEnd());
+        const hint = /\b(NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: write null.' : '';
+        throw new Error(`The result file (CLOUD_JOBS_RESULT) is not JSON. It starts with ${start}.${hint}`, {
+            cause: error,
+        });
+    }
+    return asJson(value);
+}
+/** @throws Error for bytes that are no text: replaced, they would be another result */
+function decoded(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    }
+    catch (error) {
+        throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
+            cause: error,
+        });
+    }
+}
+/**
+ * One progress line: `done`, `done/total` or either with a note behind it, or JSON
+ * `{"done": 3, "total": 10, "note": "…"}`. Null when it is neither.
+ */
+function parseProgress(line) {
+    const text = line.trim();
+    if (text.startsWith('{'))
+        return parseJson(text);
+    const [, done, total, note = ''] = /^(\d+(?:\.\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?(?:\s+(.*))?$/.exec(text) ?? [];
+    if (done === undefined)
+        return null;
+    return build(Number(done), total === undefined ? undefined : Number(total), note);
+}
+function parseJson(text) {
+    let value;
+    try {
+        value = JSON.parse(text);
+    }
+    catch {
+        return null;
+    }
+    const { data } = job/* progress */.qB.safeParse(value);
+    if (data === undefined || data.done < 0 || (data.total ?? 0) < 0)
+        return null;
+    return build(data.done, data.total, data.note ?? '');
+}
+function build(done, total, note) {
+    const shown = (0,storable/* storableText */._O)(note.trim());
+    return {
+        done,
+        ...(total === undefined ? {} : { total }),
+        ...(shown === '' ? {} : { note: shown }),
+    };
+}
+/**
+ * Follows a progress file. Each `read` reports the newest line if the file changed; a file that is written anew
+ * in place of being appended to works as well. The first line that is no progress is reported.
+ */
+class ProgressFile {
+    #path;
+    #report;
+    #complain;
+    #reading = Promise.resolve();
+    #seen = '';
+    #complained = false;
+    constructor(path, report, complain) {
+        this.#path = path;
+        this.#report = report;
+        this.#complain = complain;
+    }
+    /** @param last True for the last reading, which takes a line without its line end too. */
+    read(last) {
+        // One after the other, so that an older reading never reports after a newer one.
+        this.#reading = this.#reading.then(() => this.#readOnce(last));
+        return this.#reading;
+    }
+    async #readOnce(last) {
+        const text = await this.#readEnd();
+        if (text === null)
+            return;
+        const lines = text.split('\n');
+        const open = lines.pop() ?? '';
+        if (last && open.trim() !== '')
+            lines.push(open);
+        const line = lines.findLast((each) => each.trim() !== '');
+        if (line === undefined)
+            return;
+        const found = parseProgress(line);
+        if (found !== null)
+            this.#report(found);
+        else if (!this.#complained) {
+            this.#complained = true;
+            this.#complain(line);
+        }
+    }
+    async #readEnd() {
+        try {
+            const env_2 = { stack: [], error: void 0, hasError: false };
+            try {
+                const { size, mtimeMs } = await (0,promises_.stat)(this.#path);
+                const state = `${size} ${mtimeMs}`;
+                if (size === 0)
+                    return null;
+                const file = __addDisposableResource(env_2, await (0,promises_.open)(this.#path, 'r'), true);
+                const from = Math.max(0, size - PROGRESS_BYTES);
+                const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+                const end = buffer.toString('utf8', 0, bytesRead);
+                // What the window cut in two is no line, and part of a secret would not be found.
+                const text = from === 0 ? end : end.slice(end.indexOf('\n') + 1 || end.length);
+                if (this.#seen === `${state}\n${text}`)
+                    return null;
+                this.#seen = `${state}\n${text}`;
+                return text;
+            }
+            catch (e_2) {
+                env_2.error = e_2;
+                env_2.hasError = true;
+            }
+            finally {
+                const result_2 = __disposeResources(env_2);
+                if (result_2)
+                    await result_2;
+            }
+        }
+        catch {
+            // Removed or replaced by the handler, which does not fail the job: progress is optional.
+            return null;
+        }
+    }
+}
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: ./lib/src/changes.js
+var changes = __nccwpck_require__(3899);
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
+/**
+ * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where it cannot be caught.
+ * `run` is a random name of one job run.
+ */
+/** The descriptor on which the host reports to the worker. */
+const REPORT_FD = 3;
+/** The descriptor on which the host reads what the worker asks for. */
+const REQUEST_FD = 4;
+/** The exit code of a host that can no longer report, because a handler took its descriptor. */
+const NO_REPORT_EXIT_CODE = 76;
+/** What the database takes as a pause of a queue: 30 days. */
+const MAX_PAUSE_SECONDS = 2_592_000;
+/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
+const MARK = '\u001e';
+/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
+const reportStart = (run) => `${MARK}${run} `;
+const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
+/** The mark in a line, or null when the line is output. */
+function decodeMark(run, line) {
+    if (line === `${MARK}${run} begin`)
+        return 'begin';
+    return line === `${MARK}${run} end` ? 'end' : null;
+}
+/** The line of output that asks for a warning, in the form that the runner reads as well. */
+function warningLine(text) {
+    const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+    return `::warning::${escaped}\n`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/outcomes.js
+/** What the end of a handler's process means for its job, for handlers that gave no result of their own. */
+
+
+
+
+
+/** How long a handler that is asked to stop may take, in milliseconds. */
+const GRACE_MS = 5_000;
+/** The runner leaves 7.5 s between SIGINT and SIGTERM: the worker has to be out by then, with jobs handed back. */
+const SHUTDOWN_GRACE_MS = 2_000;
+/** EX_TEMPFAIL of sysexits.h: try again later. */
+const SNOOZE_EXIT_CODE = 75;
+const DEFAULT_SNOOZE_MINUTES = 15;
+const MAX_SNOOZE_MINUTES = 365 * 24 * 60;
+/** What an aborted signal asks for. A reason that is no `AbortReason` counts as a shutdown, the quickest. */
+function readStop(signal, graceMs) {
+    const reason = signal.reason;
+    const { abortCause, message } = reason instanceof handler/* AbortReason */.X ? reason : new handler/* AbortReason */.X('shutdown', 'the worker stops');
+    return {
+        abortCause,
+        message,
+        graceMs: abortCause === 'shutdown' ? Math.min(graceMs, SHUTDOWN_GRACE_MS) : graceMs,
+    };
+}
+/** The outcome of a handler that was stopped before it gave one. */
+function stoppedOutcome(stop, how) {
+    const said = {
+        ended: 'The handler ended when it was asked to stop',
+        killed: `The handler was killed, since it did not end within ${stop.graceMs / 1000} s of being asked to stop`,
+        'never started': 'The handler was not started',
+    }[how];
+    const kind = stop.abortCause === 'timeout' ? 'timeout' : 'error';
+    return { outcome: 'failure', kind, message: `${said}: ${stop.message}` };
+}
+/** The outcome of a host process that died before its handler gave a result: says what killed it, if that is known. */
+function crashOutcome(name, end, errors) {
+    const details = { exit_code: end.code, signal: end.signal, stderr: [...errors.slice(-10)] };
+    return { outcome: 'failure', kind: 'crashed', message: crashMessage(name, end, errors), details };
+}
+function crashMessage(name, end, errors) {
+    const named = `The process of the handler "${name}"`;
+    if (end.error !== undefined)
+        return `${named} could not be started: ${end.error.message}`;
+    if (errors.some((line) => /heap out of memory|FATAL ERROR: .*memory/i.test(line))) {
+        return `${named} ran out of memory (JavaScript heap). Handle less at once, or raise the limit.`;
+    }
+    if (end.code === NO_REPORT_EXIT_CODE) {
+        return `${named} could not report its result: the handler closed or replaced descriptor ${REPORT_FD}, which cloud-jobs uses. Leave descriptors alone that it did not open.`;
+    }
+    if (end.signal !== null)
+        return `${named} was killed by ${describeSignal(end.signal)}.`;
+    const last = errors.at(-1);
+    return (`${named} ended with exit code ${end.code} before the handler returned. ` +
+        `A handler must not call process.exit: return a result or throw.${last === undefined ? '' : ` Last line: ${last}`}`);
+}
+/** The outcome of an executable that ended by itself: 0 is success, 75 snooze, anything else failure. */
+async function exitOutcome(end) {
+    const { name, code, signal, errors } = end;
+    if (code === 0) {
+        try {
+            return { outcome: 'success', result: await readResult(end.resultPath, end.redact) };
+        }
+        catch (error) {
+            const message = `The handler "${name}" ended well, but its result cannot be taken. ${(0,describe_error/* messageOf */.bD)(error)}`;
+            return { outcome: 'failure', kind: 'error', message };
+        }
+    }
+    if (code === SNOOZE_EXIT_CODE)
+        return snoozeOutcome(end);
+    const details = { exit_code: code, signal, stderr: [...errors] };
+    const said = errors.length === 0 ? 'It wrote nothing to stderr.' : errors.slice(-5).join('\n');
+    const how = signal === null
+        ? `ended with exit code ${code}${hint(code ?? 0, end.binary)}`
+        : `was killed by ${describeSignal(signal)}`;
+    const kind = signal === null ? 'error' : 'crashed';
+    return { outcome: 'failure', kind, message: `The handler "${name}" ${how}. ${said}`, details };
+}
+async function snoozeOutcome(end) {
+    let written = null;
+    try {
+        written = await readResult(end.resultPath, end.redact);
+    }
+    catch (error) {
+        end.complain((0,describe_error/* messageOf */.bD)(error));
+    }
+    const { snooze_minutes: minutes, pause_queue_minutes: pause, reason, } = Object(written);
+    let asked = DEFAULT_SNOOZE_MINUTES;
+    if (typeof minutes === 'number' && minutes > 0 && minutes <= MAX_SNOOZE_MINUTES)
+        asked = minutes;
+    else if (minutes !== undefined) {
+        end.complain(`snooze_minutes must be a number above 0 and at most ${MAX_SNOOZE_MINUTES}, not ${JSON.stringify(minutes)}; ` +
+            `taking ${DEFAULT_SNOOZE_MINUTES}.`);
+    }
+    const said = typeof reason === 'string' && reason.trim() !== '' ? reason : end.errors.at(-1);
+    const why = said ?? `the handler "${end.name}" ended with exit code ${SNOOZE_EXIT_CODE}`;
+    if (typeof pause === 'number' && pause > 0 && pause * 60 <= MAX_PAUSE_SECONDS) {
+        end.pauseQueue({ seconds: Math.max(1, Math.round(pause * 60)), reason: why });
+    }
+    else if (pause !== undefined) {
+        end.complain(`pause_queue_minutes must be a number above 0 and at most ${MAX_PAUSE_SECONDS / 60}, not ${JSON.stringify(pause)}; ` +
+            'the queue goes on.');
+    }
+    return { outcome: 'snooze', seconds: Math.max(1, Math.round(asked * 60)), reason: why };
+}
+function hint(code, binary) {
+    if (binary && [2, 126, 127].includes(code)) {
+        return ` (it is a binary: was it built for ${process.platform} ${process.arch}?)`;
+    }
+    if (code === 126)
+        return ' (a command in it could not be run)';
+    if (code === 127)
+        return ' (a command in it was not found)';
+    // A shell reports a signal as exit code 128 + n.
+    const [signal] = Object.entries(external_node_os_.constants.signals).find(([, number]) => number === code - 128) ?? [];
+    return signal === undefined
+        ? ''
+        : ` (a program in it was killed by ${describeSignal(signal)})`;
+}
+/** `SIGKILL (…)` with its usual reason, if it has one. */
+function describeSignal(signal) {
+    const usual = {
+        SIGKILL: 'most often: the machine ran out of memory',
+        SIGABRT: 'it aborted itself, as Node does when it is out of memory',
+        SIGSEGV: 'a fault in native code',
+        SIGBUS: 'a fault in native code',
+        SIGILL: 'a binary built for another processor',
+    };
+    const why = usual[signal];
+    return why === undefined ? signal : `${signal} (${why})`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/process-tree.js
+
+
+
+/**
+ * Sends a signal to the process group that a child leads (children are started with `detached`, so each leads
+ * one). The runner signals one pid only. A group that is gone is no error.
+ */
+function signalGroup(pid, signal) {
+    if (process.platform === 'win32')
+        return;
+    sendSignal(-pid, signal);
+}
+/**
+ * Every child gets this variable with a value of its own. What it starts inherits it, so that a daemon, which has
+ * left group and session and whose parent is dead, is still known (the runner finds orphans in the same way).
+ */
+const MARK_NAME = 'CLOUD_JOBS_PROCESS';
+/**
+ * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
+ * process in an uninterruptible system call cannot die).
+ *
+ * On Linux /proc shows which processes belong to it: the group, the session (a shell with job control makes new groups in
+ * it), the descendants by parent and the mark in the environment. Elsewhere on POSIX it is the group; on Windows
+ * `taskkill /T` walks the tree.
+ * @param mark The value of `MARK_NAME` in the environment of the child.
+ */
+async function killTree(pid, mark, waitMs = 2_000) {
+    if (process.platform === 'win32')
+        return taskkill(pid);
+    const known = new Set();
+    const deadline = Date.now() + waitMs;
+    for (let pause = 1;; pause = Math.min(pause * 2, 50)) {
+        // Before each kill: once a parent is dead, its children can no longer be found.
+        const alive = process.platform === 'linux' ? members(pid, mark, known) : groupLives(pid) ? [-pid] : [];
+        if (alive.length === 0 || Date.now() > deadline)
+            return;
+        signalGroup(pid, 'SIGKILL');
+        for (const member of alive) {
+            known.add(member);
+            sendSignal(member, 'SIGKILL');
+        }
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause);
+    }
+}
+/** The living processes that belong to the child `pid`, or that are in `known` or descend from one of them. */
+function members(pid, mark, known) {
+    const rows = livingProcesses();
+    const found = new Set();
+    for (const row of rows) {
+        // Not by `pid` itself: the child leads its group, and its pid may meanwhile belong to an unrelated process.
+        const belongs = row.group === pid || row.session === pid || known.has(row.pid) || hasMark(row.pid, mark);
+        if (belongs)
+            found.add(row.pid);
+    }
+    for (let before = -1; before !== found.size;) {
+        before = found.size;
+        for (const row of rows)
+            if (found.has(row.parent))
+                found.add(row.pid);
+    }
+    return [...found];
+}
+function hasMark(pid, mark) {
+    try {
+        return (0,external_node_fs_.readFileSync)(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
+    }
+    catch {
+        // Of another user, or gone.
+        return false;
+    }
+}
+function livingProcesses() {
+    const rows = [];
+    for (const entry of (0,external_node_fs_.readdirSync)('/proc')) {
+        if (!/^\d+$/.test(entry))
+            continue;
+        try {
+            const stat = (0,external_node_fs_.readFileSync)(`/proc/${entry}/stat`, 'latin1');
+            // The name in parentheses may hold anything, so count from the last one (proc_pid_stat(5)).
+            const [state, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+            if (state === 'Z' || state === 'X')
+                continue;
+            rows.push({
+                pid: Number(entry),
+                parent: Number(parent),
+                group: Number(group),
+                session: Number(session),
+            });
+        }
+        catch {
+            // It ended between the listing and the reading.
+        }
+    }
+    return rows;
+}
+function groupLives(pid) {
+    try {
+        process.kill(-pid, 0);
+        return true;
+    }
+    catch {
+        // ESRCH: gone. EPERM (macOS): only zombies are left.
+        return false;
+    }
+}
+function sendSignal(pid, signal) {
+    try {
+        process.kill(pid, signal);
+    }
+    catch {
+        // Already gone, which is what was wanted.
+    }
+}
+function taskkill(pid) {
+    return new Promise((resolve) => {
+        const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], {
+            stdio: 'ignore',
+            windowsHide: true,
+        });
+        killer.once('error', () => resolve());
+        killer.once('close', () => resolve());
+    });
+}
+const live = new Set();
+const killAll = () => {
+    for (const pid of live)
+        signalGroup(pid, 'SIGKILL');
+};
+/**
+ * Remembers a child until `forget` is called, so that none outlives a worker that ends without stopping them
+ * (an uncaught error, `process.exit`): an `exit` listener kills what is left.
+ */
+function remember(pid) {
+    if (live.size === 0)
+        process.on('exit', killAll);
+    live.add(pid);
+    return {
+        forget() {
+            live.delete(pid);
+            if (live.size === 0)
+                process.off('exit', killAll);
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-process.js
+
+
+
+
+
+
+/** The wait for the end of a process that was killed is bounded by this, in milliseconds. */
+const DEATH_MS = 2_000;
+const LOOK_EVERY_MS = 1_000;
+/** Looks in a row at which no new output had come. */
+const QUIET_LOOKS = 5;
+/** What a job's output says when some of it may not have come. */
+const OUTPUT_MISSING = 'cloud-jobs: the output of this job may not be whole: a process that it started still holds its output open, or it closed it.';
+/** A process that handlers run in. It ends together with all that it started, and its end is known once its output is read. */
+class JobProcess {
+    /** Notified after every event of the process. */
+    changes = new changes/* Changes */.s();
+    #options;
+    #mark = (0,external_node_crypto_.randomUUID)();
+    #child = null;
+    #forget = () => { };
+    #hasExited = false;
+    #end = null;
+    #received = 0;
+    constructor(program, args, options) {
+        this.#options = options;
+        try {
+            this.#start(program, args);
+        }
+        catch (error) {
+            // Some errors (E2BIG) are thrown, others come as an event.
+            this.#leave({ code: null, signal: null, error: error }, true);
+        }
+    }
+    get hasExited() {
+        return this.#hasExited || this.#child?.exitCode !== null || this.#child.signalCode !== null;
+    }
+    /** How the process ended; null until it is gone and its output is read. */
+    get end() {
+        return this.#end;
+    }
+    pipe(descriptor) {
+        return this.#child?.stdio[descriptor] ?? null;
+    }
+    /** Sends a signal to the whole group: a shell waits for the program in its foreground before it obeys one. */
+    signal(signal) {
+        if (this.#child?.pid !== undefined)
+            signalGroup(this.#child.pid, signal);
+    }
+    /** Kills the process and all that it started; settles when they are gone. */
+    async kill() {
+        const pid = this.#child?.pid;
+        if (this.#end !== null || pid === undefined)
+            return;
+        await killTree(pid, this.#mark);
+        // The end follows the death; the wait for it is bounded for a process that even SIGKILL cannot end.
+        if (await this.changes.until(() => this.#hasExited, DEATH_MS)) {
+            await this.changes.until(() => this.#end !== null);
+        }
+    }
+    /**
+     * Waits for the end of a run. If the signal aborts before it, asks the run to stop and gives it its grace.
+     * @returns the outcome of a run that was stopped, or null
+     */
+    async waitFor(isOver, signal, graceMs, ask) {
+        const onAbort = () => this.changes.notify();
+        signal.addEventListener('abort', onAbort);
+        try {
+            await this.changes.until(() => isOver() || signal.aborted);
+            if (isOver())
+                return null;
+            const stop = readStop(signal, graceMs);
+            ask(stop);
+            return stoppedOutcome(stop, (await this.changes.until(isOver, stop.graceMs)) ? 'ended' : 'killed');
+        }
+        finally {
+            signal.removeEventListener('abort', onAbort);
+        }
+    }
+    /**
+     * Waits until output has arrived whole. Gives up only when nothing came for five looks in a row: on a busy machine,
+     * on which the looks come late and the bytes too, nothing is lost.
+     * @returns whether the output is whole
+     */
+    async drained(isWhole) {
+        let before = this.#received;
+        for (let quiet = 0; quiet < QUIET_LOOKS;) {
+            if (await this.changes.until(isWhole, LOOK_EVERY_MS))
+                return true;
+            // What came in meanwhile is read before the next look.
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(1);
+            quiet = this.#received === before ? quiet + 1 : 0;
+            before = this.#received;
+        }
+        return isWhole();
+    }
+    #start(program, args) {
+        const { env, cwd, stdio, onOutput } = this.#options;
+        const child = (0,external_node_child_process_.spawn)(program, [...args], {
+            // A group of its own, so that all it starts can be signalled and killed with it.
+            detached: true,
+            windowsHide: true,
+            stdio,
+            env: { ...env, [MARK_NAME]: this.#mark },
+            ...(cwd === undefined ? {} : { cwd }),
+        });
+        this.#child = child;
+        const { pid } = child;
+        if (pid !== undefined)
+            this.#forget = remember(pid).forget;
+        // Every time: an `error` event (of a failed kill, say) without a listener would end the worker.
+        child.on('error', (error) => {
+            if (pid === undefined)
+                this.#leave({ code: null, signal: null, error }, true);
+        });
+        let isClosed = false;
+        child.once('exit', async (code, signal) => {
+            this.#hasExited = true;
+            this.changes.notify();
+            if (pid !== undefined)
+                await killTree(pid, this.#mark);
+            const isWhole = await this.drained(() => isClosed);
+            for (const pipe of child.stdio)
+                pipe?.destroy();
+            this.#leave({ code, signal }, isWhole);
+        });
+        child.once('close', () => afterReports(() => {
+            isClosed = true;
+            this.changes.notify();
+        }));
+        for (const pipe of child.stdio)
+            pipe?.on('error', () => { });
+        for (const stream of ['stdout', 'stderr']) {
+            child[stream]?.on('data', (chunk) => {
+                this.#received += chunk.length;
+                onOutput(stream, chunk);
+            });
+        }
+    }
+    #leave(end, isWhole) {
+        this.#forget();
+        this.#options.onEnd(isWhole);
+        this.#hasExited = true;
+        this.#end = end;
+        this.changes.notify();
+    }
+}
+/**
+ * Runs a function when all pipes were read once more. A secret is reported before it is printed, and so it is known
+ * before a line that holds it may be cut.
+ */
+function afterReports(run) {
+    setImmediate(() => setImmediate(run));
+}
+
+;// CONCATENATED MODULE: external "node:string_decoder"
+const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/output.js
+/** The output of handlers: bytes of a pipe cut into lines, the commands in them, and the marks that separate jobs. */
+
 
 
 /**
@@ -62180,7 +65631,7 @@ class Tail {
         if (this.#lines.length > this.#limit)
             this.#lines.shift();
     }
-    /** Cut when they are asked for: a secret may be told by one stream after the other has printed it. */
+    /** Cut when they are read: one stream may print a secret before the other one masks it. */
     get lines() {
         return this.#lines.map((line) => {
             const safe = this.#redact(line);
@@ -62188,798 +65639,11 @@ class Tail {
         });
     }
 }
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/process-tree.js
-
-
-
-/**
- * Sends a signal to the process group that a child leads (children are started with `detached`, so each leads
- * one). The runner signals one pid only, so nobody else does this. A group that is gone is no error.
- */
-function signalGroup(pid, signal) {
-    if (process.platform === 'win32')
-        return;
-    sendSignal(-pid, signal);
-}
-/**
- * Every child gets this variable with a value of its own. What it starts inherits it, so that a daemon, which has
- * left group and session and whose parent is dead, is still known (the runner finds orphans in the same way).
- */
-const MARK_NAME = 'CLOUD_JOBS_PROCESS';
-/**
- * Kills a child and all that came from it, and settles when they are gone (at most `waitMs` later, since a
- * process in an uninterruptible system call cannot die).
- *
- * On Linux /proc tells who belongs to it: the group, the session (a shell with job control makes new groups in
- * it), the descendants by parent and the mark in the environment. Elsewhere on POSIX it is the group; on Windows
- * `taskkill /T` walks the tree.
- * @param mark The value of `MARK_NAME` in the environment of the child.
- */
-async function killTree(pid, mark, waitMs = 2_000) {
-    if (process.platform === 'win32')
-        return taskkill(pid);
-    const known = new Set();
-    const deadline = Date.now() + waitMs;
-    for (let pause = 1;; pause = Math.min(pause * 2, 50)) {
-        // Before each kill: once a parent is dead, nothing tells whose child a process was.
-        const alive = process.platform === 'linux' ? members(pid, mark, known) : groupLives(pid) ? [-pid] : [];
-        if (alive.length === 0 || Date.now() > deadline)
-            return;
-        signalGroup(pid, 'SIGKILL');
-        for (const member of alive) {
-            known.add(member);
-            sendSignal(member, 'SIGKILL');
-        }
-        await (0,promises_namespaceObject.setTimeout)(pause);
-    }
-}
-/** The living processes that belong to the child `pid`, or that are in `known` or descend from one of them. */
-function members(pid, mark, known) {
-    const rows = livingProcesses();
-    const found = new Set();
-    for (const row of rows) {
-        // Not by `pid` itself: the child leads its group, and a number that is free again may be a stranger's.
-        const belongs = row.group === pid || row.session === pid || known.has(row.pid) || hasMark(row.pid, mark);
-        if (belongs)
-            found.add(row.pid);
-    }
-    for (let before = -1; before !== found.size;) {
-        before = found.size;
-        for (const row of rows)
-            if (found.has(row.parent))
-                found.add(row.pid);
-    }
-    return [...found];
-}
-function hasMark(pid, mark) {
-    try {
-        return (0,external_node_fs_.readFileSync)(`/proc/${pid}/environ`, 'latin1').includes(`${MARK_NAME}=${mark}`);
-    }
-    catch {
-        // Of another user, or gone.
-        return false;
-    }
-}
-function livingProcesses() {
-    const rows = [];
-    for (const entry of (0,external_node_fs_.readdirSync)('/proc')) {
-        if (!/^\d+$/.test(entry))
-            continue;
-        try {
-            const stat = (0,external_node_fs_.readFileSync)(`/proc/${entry}/stat`, 'latin1');
-            // The name in parentheses may hold anything, so count from the last one (proc_pid_stat(5)).
-            const [state, parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-            if (state === 'Z' || state === 'X')
-                continue;
-            rows.push({
-                pid: Number(entry),
-                parent: Number(parent),
-                group: Number(group),
-                session: Number(session),
-            });
-        }
-        catch {
-            // It ended between the listing and the reading.
-        }
-    }
-    return rows;
-}
-function groupLives(pid) {
-    try {
-        process.kill(-pid, 0);
-        return true;
-    }
-    catch {
-        // ESRCH: gone. EPERM (macOS): only zombies are left.
-        return false;
-    }
-}
-function sendSignal(pid, signal) {
-    try {
-        process.kill(pid, signal);
-    }
-    catch {
-        // Already gone, which is what was wanted.
-    }
-}
-function taskkill(pid) {
-    return new Promise((resolve) => {
-        const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], {
-            stdio: 'ignore',
-            windowsHide: true,
-        });
-        killer.once('error', () => resolve());
-        killer.once('close', () => resolve());
-    });
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/live-children.js
-
-const live = new Set();
-const killAll = () => {
-    for (const pid of live)
-        signalGroup(pid, 'SIGKILL');
-};
-/**
- * Remembers a child until `forget` is called, so that none outlives a worker that ends without stopping them
- * (an uncaught error, `process.exit`): an `exit` listener kills what is left.
- */
-function remember(pid) {
-    if (live.size === 0)
-        process.on('exit', killAll);
-    live.add(pid);
-    return {
-        forget() {
-            live.delete(pid);
-            if (live.size === 0)
-                process.off('exit', killAll);
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/output-commands.js
-/**
- * The command in a line: `::add-mask::VALUE` or `::warning title=…::TEXT`. Read as the runner reads it: blanks before
- * it, any case, `%25 %0D %0A` for what a command cannot hold, and the older form `##[add-mask]VALUE`. Null for any
- * other line.
- * Source: actions/runner, ActionCommand.
- */
-function outputCommand(line) {
-    const [, now, nowValue, older, olderValue] = /^\s*(?:::(add-mask|warning)(?:\s[^:]*)?::(.*)|##\[(add-mask|warning)(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
-    const name = (now ?? older)?.toLowerCase();
-    const value = nowValue ?? olderValue;
-    if (value === undefined || (name !== 'add-mask' && name !== 'warning'))
-        return null;
-    return { name, value: unescaped(value).trim() };
-}
-/** The line that asks for a warning. */
-function warningLine(text) {
-    const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-    return `::warning::${escaped}\n`;
-}
-function unescaped(value) {
-    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%');
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/progress-file.js
-
-
-/** Only the last line counts, so only the end of the file is read. */
-const READ_BYTES = 4_096;
-/**
- * One progress line: `done`, `done/total` or either with a note behind it, or JSON
- * `{"done": 3, "total": 10, "note": "…"}`. Null when it is neither.
- */
-function parseProgress(line) {
-    const text = line.trim();
-    if (text.startsWith('{'))
-        return parseJson(text);
-    const [, done, total, note = ''] = /^(\d+(?:\.\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?(?:\s+(.*))?$/.exec(text) ?? [];
-    if (done === undefined)
-        return null;
-    return build(Number(done), total === undefined ? undefined : Number(total), note);
-}
-function parseJson(text) {
-    let value;
-    try {
-        value = JSON.parse(text);
-    }
-    catch {
-        return null;
-    }
-    const { done, total, note } = Object(value);
-    if (!isAmount(done) || (total !== undefined && !isAmount(total)))
-        return null;
-    if (note !== undefined && typeof note !== 'string')
-        return null;
-    return build(done, total, note ?? '');
-}
-function isAmount(value) {
-    return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
-function build(done, total, note) {
-    const shown = (0,storable/* storableText */._O)(note.trim());
-    return {
-        done,
-        ...(total === undefined ? {} : { total }),
-        ...(shown === '' ? {} : { note: shown }),
-    };
-}
-/**
- * Follows a progress file. Each `read` reports the newest line if the file changed; a file that is written anew
- * in place of being appended to works as well. The first line that is no progress is reported.
- */
-class ProgressFile {
-    #path;
-    #report;
-    #complain;
-    #reading = Promise.resolve();
-    #seen = '';
-    #complained = false;
-    constructor(path, report, complain) {
-        this.#path = path;
-        this.#report = report;
-        this.#complain = complain;
-    }
-    /** @param last True for the last reading, which takes a line without its line end too. */
-    read(last) {
-        // One after the other, so that an older reading never reports after a newer one.
-        this.#reading = this.#reading.then(() => this.#readOnce(last));
-        return this.#reading;
-    }
-    async #readOnce(last) {
-        const text = await this.#readEnd();
-        if (text === null)
-            return;
-        const lines = text.split('\n');
-        const open = lines.pop() ?? '';
-        if (last && open.trim() !== '')
-            lines.push(open);
-        const line = lines.findLast((each) => each.trim() !== '');
-        if (line === undefined)
-            return;
-        const progress = parseProgress(line);
-        if (progress !== null)
-            this.#report(progress);
-        else if (!this.#complained) {
-            this.#complained = true;
-            this.#complain(line);
-        }
-    }
-    async #readEnd() {
-        try {
-            const { size, mtimeMs } = await (0,promises_.stat)(this.#path);
-            const state = `${size} ${mtimeMs}`;
-            if (size === 0)
-                return null;
-            const file = await (0,promises_.open)(this.#path, 'r');
-            try {
-                const from = Math.max(0, size - READ_BYTES);
-                const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-                const end = buffer.toString('utf8', 0, bytesRead);
-                // What the window cut in two is no line, and part of a secret would not be found.
-                const text = from === 0 ? end : end.slice(end.indexOf('\n') + 1 || end.length);
-                if (this.#seen === `${state}\n${text}`)
-                    return null;
-                this.#seen = `${state}\n${text}`;
-                return text;
-            }
-            finally {
-                await file.close();
-            }
-        }
-        catch {
-            // Removed or replaced by the handler, which is its own affair: progress is a courtesy.
-            return null;
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/stop.js
-
-/** How long a handler may take to end after it was told to, in milliseconds. */
-const GRACE_MS = 5_000;
-/** The runner leaves 7.5 s between SIGINT and SIGTERM: the worker has to be out by then, with jobs handed back. */
-const SHUTDOWN_GRACE_MS = 2_000;
-/** What an aborted signal asks for. A reason that is no `AbortReason` counts as a shutdown, the quickest. */
-function readStop(signal, graceMs) {
-    const reason = signal.reason;
-    const known = reason instanceof handler/* AbortReason */.X ? reason : null;
-    const abortCause = known?.abortCause ?? 'shutdown';
-    return {
-        abortCause,
-        message: known?.message ?? 'the worker stops',
-        graceMs: abortCause === 'shutdown' ? Math.min(graceMs, SHUTDOWN_GRACE_MS) : graceMs,
-    };
-}
-/** The outcome of a handler that was stopped before it gave one. */
-function stoppedOutcome(stop, how) {
-    const said = {
-        ended: 'The handler ended when it was told to',
-        killed: `The handler did not end within ${stop.graceMs / 1000} s of being told to and was killed`,
-        'never started': 'The handler was not started',
-    }[how];
-    return {
-        outcome: 'failure',
-        kind: stop.abortCause === 'timeout' ? 'timeout' : 'error',
-        message: `${said}: ${stop.message}`,
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/executable.js
-
-
-
-
-
-
-
-
-
-
-
-
-
-/** Lines of stderr that an error keeps. */
-const ERROR_LINES = 10;
-const PROGRESS_POLL_MS = 500;
-/**
- * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
- * ends; the promise settles after that.
- * @param signal Stops it; in place of `context.signal`, so that closing stops it too.
- * @throws CustomHandlerError when there is no way to start it (`CustomHandlerError.toOutcome`).
- */
-async function runExecutable(handler, context, signal, options) {
-    const command = await commandFor(handler, options.env);
-    const job = { ...context.job, config: context.config };
-    const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey);
-    try {
-        return await runCommand(command, handler, context, signal, options, files);
-    }
-    finally {
-        await files.remove();
-    }
-}
-async function runCommand(command, handler, context, signal, options, files) {
-    const changes = new src_changes/* Changes */.s();
-    const errors = new Tail(ERROR_LINES, (text) => context.redact(text));
-    const mark = (0,external_node_crypto_.randomUUID)();
-    const child = start(command, options, { ...files.env, [MARK_NAME]: mark });
-    if (child instanceof Error)
-        return startFailure(handler, command, child);
-    const { pid } = child;
-    let failed = null;
-    let exit = null;
-    let closed = false;
-    child.on('error', (error) => {
-        if (pid === undefined)
-            failed = error;
-        changes.notify();
-    });
-    child.once('exit', (code, signal) => {
-        exit = { code, signal };
-        changes.notify();
-    });
-    child.once('close', () => {
-        closed = true;
-        changes.notify();
-    });
-    const splitters = ['stdout', 'stderr'].map((stream) => follow(child, stream, context, errors));
-    let bytes = 0;
-    const received = () => bytes;
-    for (const stream of [child.stdout, child.stderr]) {
-        stream?.on('data', (chunk) => {
-            bytes += chunk.length;
-        });
-    }
-    feed(child, files.input);
-    const memory = pid === undefined ? null : remember(pid);
-    const progress = new ProgressFile(files.progressPath, (value) => context.progress(value), (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'));
-    const poll = setInterval(() => void progress.read(false), PROGRESS_POLL_MS);
-    const onAbort = () => changes.notify();
-    signal.addEventListener('abort', onAbort);
-    const over = () => exit !== null || failed !== null;
-    try {
-        await changes.until(() => over() || signal.aborted);
-        let stop = null;
-        let killed = false;
-        if (!over()) {
-            stop = readStop(signal, options.graceMs);
-            // To the whole group: a shell waits for the program in its foreground before it obeys a signal.
-            if (pid !== undefined)
-                signalGroup(pid, 'SIGTERM');
-            killed = !(await changes.until(over, process.platform === 'win32' ? 0 : stop.graceMs));
-        }
-        if (pid !== undefined)
-            await killTree(pid, mark);
-        const isWhole = await drained(changes, () => (closed && over()) || failed !== null, received);
-        for (const splitter of splitters)
-            splitter.flush();
-        if (!isWhole)
-            context.log.line(OUTPUT_MISSING, 'stderr');
-        await progress.read(true);
-        if (failed !== null)
-            return startFailure(handler, command, failed);
-        const end = exit ?? {
-            code: null,
-            signal: 'SIGKILL',
-        };
-        if (stop !== null && end.code !== 0)
-            return stoppedOutcome(stop, killed ? 'killed' : 'ended');
-        return await exitOutcome({
-            name: handler.name,
-            ...end,
-            errors: errors.lines,
-            binary: command.binary,
-            resultPath: files.resultPath,
-            redact: (text) => context.redact(text),
-            complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
-        });
-    }
-    finally {
-        clearInterval(poll);
-        signal.removeEventListener('abort', onAbort);
-        memory?.forget();
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-    }
-}
-function start(command, options, env) {
-    try {
-        return (0,external_node_child_process_.spawn)(command.program, [...command.args], {
-            // A group of its own, so that all it starts can be signalled and killed with it.
-            detached: true,
-            windowsHide: true,
-            stdio: ['pipe', 'pipe', 'pipe'],
-            // Python holds output back when it goes to a pipe; progress and log would come at the end only.
-            env: { PYTHONUNBUFFERED: '1', ...options.env, ...env },
-            ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        });
-    }
-    catch (error) {
-        // Some errors (E2BIG) are thrown, others come as an event.
-        return error instanceof Error ? error : new Error(String(error));
-    }
-}
-function follow(child, stream, context, errors) {
-    const splitter = new LineSplitter((line) => {
-        const command = outputCommand(line);
-        if (command?.name === 'add-mask') {
-            if (command.value !== '')
-                context.secret(command.value);
-            return;
-        }
-        if (command?.name === 'warning')
-            return context.log.warning(command.value);
-        if (stream === 'stderr')
-            errors.push(line);
-        context.log.line(line, stream);
-    }, (text) => context.redact(text));
-    child[stream]?.on('data', (chunk) => splitter.push(chunk));
-    child[stream]?.on('error', () => { });
-    return splitter;
-}
-function feed(child, input) {
-    // EPIPE: the handler does not read its standard input, or ended before it did. Both are fine.
-    child.stdin?.on('error', () => { });
-    child.stdin?.end(input);
-}
-function startFailure(handler, command, error) {
-    const code = 'code' in error ? String(error.code) : '';
-    const why = {
-        ENOENT: `${command.program} or the working directory is not there`,
-        EACCES: 'the file or its file system does not allow to run it',
-        E2BIG: 'the environment of the step is too large for a new process',
-        ENOEXEC: 'it is in no format that this machine can run',
-    };
-    return {
-        outcome: 'failure',
-        kind: 'error',
-        message: `The handler "${handler.name}" could not be started: ${why[code] ?? error.message} (${code || 'no code'}).`,
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/folder-version.js
-
-
-/** How old what is known of the folder may be, in milliseconds. */
-const EVERY_MS = 1_000;
-/** Bounds the cost of a look. */
-const MAX_FILES = 2_000;
-const folder_version_MAX_DEPTH = 8;
-/** What Node loads from a file. Handlers in other languages start anew for every job. */
-const LOADED = new Set(['.mjs', '.js', '.cjs', '.mts', '.ts', '.cts', '.json']);
-/** Tells whether the code in a folder has changed, so that a worker that stays runs the newest. */
-class FolderVersion {
-    #folder;
-    #readAt = Number.NEGATIVE_INFINITY;
-    #version = Promise.resolve('');
-    constructor(folder) {
-        this.#folder = folder;
-    }
-    /** Returns a text that is another one after a file was added, changed or removed. Never rejects. */
-    current() {
-        const now = performance.now();
-        if (now - this.#readAt >= EVERY_MS) {
-            this.#readAt = now;
-            this.#version = readVersion(this.#folder);
-        }
-        return this.#version;
-    }
-}
-/** Names, times and sizes of the first 2,000 files of code, without those of packages and hidden folders. */
-async function readVersion(folder) {
-    const found = [];
-    await walk(folder, 0, found);
-    return found.join('\n');
-}
-async function walk(folder, depth, found) {
-    // A folder that a deploy replaces at this moment is read again a second later.
-    const names = (await (0,promises_.readdir)(folder).catch(() => [])).sort();
-    for (const name of names) {
-        if (found.length >= MAX_FILES)
-            return;
-        if (name.startsWith('.') || name === 'node_modules')
-            continue;
-        const path = (0,external_node_path_.join)(folder, name);
-        const info = await (0,promises_.stat)(path).catch(() => null);
-        if (info?.isDirectory() && depth < folder_version_MAX_DEPTH)
-            await walk(path, depth + 1, found);
-        else if (info?.isFile() && LOADED.has((0,external_node_path_.extname)(name)))
-            found.push(`${path} ${info.mtimeMs} ${info.size} ${info.ino}`);
-    }
-}
-
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-// EXTERNAL MODULE: ./lib/src/text/json-fault.js
-var json_fault = __nccwpck_require__(1685);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/handler-name.js
-
-
-
-const EXAMPLE = '{"handler": "report"}';
-/**
- * Takes the config of a custom job apart and refuses names that could never be a file of the handlers folder.
- * Looks at text only: what is on disk is checked by `locateHandler`.
- * @throws CustomHandlerError with `final` true.
- */
-function readCustomConfig(config) {
-    if (config === null || typeof config !== 'object' || Array.isArray(config)) {
-        throw handler_name_refuse(`The config of a custom job must be a JSON object that names a handler, such as ${EXAMPLE}.`);
-    }
-    const { handler, ...rest } = config;
-    if (handler === undefined) {
-        throw handler_name_refuse(`The config of this custom job names no handler. Add one, such as ${EXAMPLE}.`);
-    }
-    if (typeof handler !== 'string') {
-        throw handler_name_refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${(0,external_node_util_.inspect)(handler, { depth: 0 })}.`);
-    }
-    const name = checkName(handler);
-    // A number that is rounded by now, and what cannot be sent to a handler or is too deep for it.
-    const fault = (0,json_fault/* jsonFault */.xC)(rest);
-    if (fault !== null)
-        throw handler_name_refuse(`The config of this custom job ${fault}.`);
-    return { handler: name, rest };
-}
-function checkName(given) {
-    const shown = JSON.stringify(given.length > 200 ? `${given.slice(0, 200)}…` : given);
-    const because = (why) => handler_name_refuse(`config.handler is ${shown}: ${why}. Give a name relative to the handlers folder, such as "report".`);
-    if (given.trim() === '')
-        throw because('it is empty');
-    if (given.length > 500)
-        throw because('it is longer than 500 characters');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-    if (/[\u0000-\u001f\u007f]/.test(given))
-        throw because('it contains a control character');
-    if (given.includes('\\'))
-        throw because('it contains a backslash (parts are joined with /)');
-    if (given.startsWith('/') || /^[A-Za-z]:/.test(given))
-        throw because('it is an absolute path');
-    const name = given.startsWith('./') ? given.slice(2) : given;
-    const parts = name.split('/');
-    if (parts.includes('..'))
-        throw because('it leads out of the folder with ".."');
-    if (parts.some((part) => part === '' || part === '.'))
-        throw because('it has an empty part');
-    return name;
-}
-function handler_name_refuse(message) {
-    return new CustomHandlerError(message, { final: true });
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/file-kind.js
-
-/** Run in a reused Node process. */
-const MODULE_EXTENSIONS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts'];
-/** Run as a process of their own by an interpreter, even without a run bit. */
-const SCRIPT_EXTENSIONS = ['.sh', '.py'];
-const WINDOWS_EXTENSIONS = ['.exe', '.com'];
-/**
- * How a file in the handlers folder is run, or null when it is nothing that can be run.
- * @param mode The `mode` of its stat. Windows has no run bit: there the extension decides.
- */
-function fileKind(path, mode, platform) {
-    if (/\.d\.[cm]?ts$/.test(path))
-        return null;
-    const extension = (0,external_node_path_.extname)(path).toLowerCase();
-    if (MODULE_EXTENSIONS.includes(extension))
-        return 'module';
-    if (SCRIPT_EXTENSIONS.includes(extension))
-        return 'executable';
-    if (platform === 'win32')
-        return WINDOWS_EXTENSIONS.includes(extension) ? 'executable' : null;
-    return (mode & 0o111) === 0 ? null : 'executable';
-}
-
-// EXTERNAL MODULE: ./lib/src/text/edit-distance.js
-var edit_distance = __nccwpck_require__(8480);
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/list-handlers.js
-
-
-
-
-const list_handlers_MAX_FILES = 200;
-const list_handlers_MAX_DEPTH = 4;
-/** The runnable files in the folder and below, relative, sorted; at most 200. Unreadable parts are left out. */
-async function listHandlers(folder) {
-    const found = [];
-    await list_handlers_walk(folder, '', 0, found);
-    return found.sort();
-}
-async function list_handlers_walk(folder, prefix, depth, found) {
-    const entries = await (0,promises_.readdir)((0,external_node_path_.join)(folder, prefix), { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
-        if (found.length >= list_handlers_MAX_FILES)
-            return;
-        if (entry.name.startsWith('.') || entry.name === 'node_modules')
-            continue;
-        const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
-        if (entry.isDirectory()) {
-            if (depth < list_handlers_MAX_DEPTH)
-                await list_handlers_walk(folder, name, depth + 1, found);
-            continue;
-        }
-        const info = await (0,promises_.stat)((0,external_node_path_.join)(folder, name)).catch(() => null);
-        if (info?.isFile() && fileKind(name, info.mode, process.platform) !== null)
-            found.push(name);
-    }
-}
-/** The name in the list that a mistyped name most likely means, or null when none is near. */
-function nearestName(wanted, names) {
-    const plain = (name) => name.toLowerCase().replace(/\.[^./]+$/, '');
-    const limit = Math.max(2, Math.floor(wanted.length / 3));
-    let best = null;
-    for (const name of names) {
-        const file = plain(name).split('/').at(-1) ?? '';
-        const distance = Math.min((0,edit_distance/* editDistance */.Y)(plain(wanted), plain(name)), 
-        // The right file in another sub-folder is near as well.
-        (0,edit_distance/* editDistance */.Y)(plain(wanted).split('/').at(-1) ?? '', file) + 1);
-        if (distance <= limit && (best === null || distance < best.distance))
-            best = { name, distance };
-    }
-    return best?.name ?? null;
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/locate.js
-
-
-
-
-
-const CHECKOUT_HINT = 'A workflow has to check the repository out (actions/checkout) before cloud-jobs runs.';
-/**
- * Finds the file that a checked name (`readCustomConfig`) means.
- * @throws CustomHandlerError with `final` false: missing folder, missing, ambiguous or unrunnable file, a link
- *   that leads out of the folder. The next deploy may mend each of them.
- */
-async function locateHandler(folder, name) {
-    const root = await openFolder(folder);
-    const parent = (0,external_node_path_.join)(root, (0,external_node_path_.dirname)(name));
-    // The listing decides, not stat: on a file system that ignores case, "Report" would otherwise be "report".
-    const siblings = await (0,promises_.readdir)(parent).catch(() => []);
-    const wanted = (0,external_node_path_.basename)(name);
-    if (siblings.includes(wanted)) {
-        const exact = await inspect(root, folder, name);
-        if (exact.kind !== null)
-            return { name, path: exact.path, kind: exact.kind };
-        const others = await runnable(root, folder, name, siblings);
-        if (others.length === 0)
-            throw unrunnable(folder, name, exact.isDirectory);
-        return pick(name, others);
-    }
-    const found = await runnable(root, folder, name, siblings);
-    if (found.length === 0)
-        throw await missing(root, folder, name);
-    return pick(name, found);
-}
-async function openFolder(folder) {
-    if (folder.trim() === '') {
-        throw retryable('The input `handlers` is empty. Name the folder that holds the handlers of custom jobs.');
-    }
-    const named = `The handlers folder ${JSON.stringify(folder)} (input \`handlers\`)`;
-    try {
-        const root = await (0,promises_.realpath)(folder);
-        if ((await (0,promises_.stat)(root)).isDirectory())
-            return root;
-    }
-    catch (error) {
-        if (!hasCode(error, 'ENOENT', 'ENOTDIR'))
-            throw retryable(`${named} cannot be read.`, error);
-        throw retryable(`${named} does not exist. ${CHECKOUT_HINT}`, error);
-    }
-    throw retryable(`${named} is a file. Name the folder that holds the handlers.`);
-}
-async function inspect(root, folder, name) {
-    let path;
-    try {
-        path = await (0,promises_.realpath)((0,external_node_path_.join)(root, name));
-    }
-    catch (error) {
-        throw retryable(`The handler ${inFolder(folder, name)} is a link that leads nowhere.`, error);
-    }
-    const inside = (0,external_node_path_.relative)(root, path);
-    if (inside === '..' || inside.startsWith(`..${external_node_path_.sep}`) || (0,external_node_path_.isAbsolute)(inside)) {
-        throw retryable(`The handler ${inFolder(folder, name)} is a link that leads out of the handlers folder. ` +
-            'Put the file itself there, or import what it needs from a handler.');
-    }
-    const info = await (0,promises_.stat)(path);
-    // The extension of the name decides, so that a link `report.py` to `lib/report` runs as Python.
-    const kind = info.isFile() ? fileKind(name, info.mode, process.platform) : null;
-    return { path, kind, isDirectory: info.isDirectory() };
-}
-async function runnable(root, folder, name, siblings) {
-    const found = [];
-    for (const sibling of siblings) {
-        if ((0,external_node_path_.extname)(sibling) === '' || (0,external_node_path_.basename)(sibling, (0,external_node_path_.extname)(sibling)) !== (0,external_node_path_.basename)(name))
-            continue;
-        const full = (0,external_node_path_.dirname)(name) === '.' ? sibling : `${(0,external_node_path_.dirname)(name)}/${sibling}`;
-        const { path, kind } = await inspect(root, folder, full);
-        if (kind !== null)
-            found.push({ name: full, path, kind });
-    }
-    return found;
-}
-function pick(name, found) {
-    const [first, second] = found;
-    if (first !== undefined && second === undefined)
-        return first;
-    const names = found.map((handler) => handler.name).sort();
-    throw retryable(`config.handler "${name}" is ambiguous: it can mean ${names.join(' or ')}. Give the name with its extension.`);
-}
-function unrunnable(folder, name, isDirectory) {
-    const named = `The handler ${inFolder(folder, name)}`;
-    return isDirectory
-        ? retryable(`${named} is a folder. Name a file in it, such as "${name}/report".`)
-        : retryable(`${named} is nothing that can be run: it has neither a known extension (.mjs .js .cjs .ts .mts .cts .sh ` +
-            `.py) nor a run bit. Set the bit with "git update-index --chmod=+x".`);
-}
-async function missing(root, folder, name) {
-    const names = await listHandlers(root);
-    const nearest = nearestName(name, names);
-    const shown = names.slice(0, 20).join(', ') + (names.length > 20 ? ` and ${names.length - 20} more` : '');
-    return retryable([
-        `There is no handler "${name}" in the folder ${JSON.stringify(folder)} (input \`handlers\`).`,
-        ...(nearest === null ? [] : [`Did you mean "${nearest}"?`]),
-        names.length === 0 ? 'The folder holds no handler at all.' : `Handlers there: ${shown}.`,
-    ].join(' '));
-}
-function inFolder(folder, name) {
-    return `"${name}" in ${JSON.stringify(folder)}`;
-}
-function retryable(message, cause) {
-    return new CustomHandlerError(message, { final: false, cause });
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-output.js
-
-
 /**
  * One output stream of a reused process, cut into the output of its jobs by the marks in it. What lies outside
  * the marks of the current run (a timer of an earlier job that still prints) is dropped.
  */
-class JobOutput {
+class MarkedOutput {
     #lines = new LineSplitter((line) => this.#take(line), (text) => this.#sink?.redact(text) ?? text);
     #run = null;
     #sink = null;
@@ -63039,11 +65703,430 @@ class JobOutput {
         this.#heldEmpty = false;
     }
 }
+/**
+ * The command in a line: `::add-mask::VALUE` or `::warning title=…::TEXT`. Read as the runner reads it: blanks before
+ * it, any case, `%25 %0D %0A` for what a command cannot hold, and the older form `##[add-mask]VALUE`. Null for any
+ * other line.
+ * Source: actions/runner, ActionCommand.
+ */
+function outputCommand(line) {
+    const [, now, nowValue, older, olderValue] = /^\s*(?:::(add-mask|warning)(?:\s[^:]*)?::(.*)|##\[(add-mask|warning)(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
+    const name = (now ?? older)?.toLowerCase();
+    const value = nowValue ?? olderValue;
+    if (value === undefined || (name !== 'add-mask' && name !== 'warning'))
+        return null;
+    return { name, value: unescaped(value).trim() };
+}
+function unescaped(value) {
+    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%');
+}
+/** Hands a line of a handler's output on: a secret to mask, a warning, or text. Text of stderr is kept for errors. */
+function printLine(line, stream, to, errors) {
+    const command = outputCommand(line);
+    if (command?.name === 'warning')
+        to.log.warning(command.value);
+    else if (command?.name === 'add-mask') {
+        if (command.value !== '')
+            to.secret(command.value);
+    }
+    else {
+        if (stream === 'stderr')
+            errors.push(line);
+        to.log.line(line, stream);
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/steps-file.js
+
+
+
+/** One line, which holds the result of a step; the queue takes 256 KiB of it. */
+const MAX_LINE_BYTES = 1_048_576;
+/**
+ * Follows the file CLOUD_JOBS_STEPS, to which an executable appends a line of JSON for each step that it has done:
+ * `{"name": "fetch", "result": [1, 2]}`. Each is stored once it is whole, in the order of the lines.
+ */
+class StepsFile {
+    #options;
+    #stored;
+    #reading = Promise.resolve();
+    #offset = 0;
+    constructor(options) {
+        this.#options = options;
+        this.#stored = new Set(options.memory.steps.map(({ name }) => name));
+    }
+    /** @param isLast takes a line without its line end too */
+    read(isLast) {
+        // One after the other: two readings at the same time would store a step twice.
+        this.#reading = this.#reading.then(() => this.#readOnce(isLast));
+        return this.#reading;
+    }
+    async #readOnce(isLast) {
+        for (;;) {
+            const bytes = await this.#next();
+            const end = bytes.indexOf(10);
+            if (end === -1 && bytes.length >= MAX_LINE_BYTES) {
+                this.#options.complain(`a step is longer than ${MAX_LINE_BYTES} bytes, and is not stored`);
+                this.#offset += bytes.length;
+            }
+            else if (end === -1) {
+                if (!isLast || bytes.length === 0)
+                    return;
+                this.#offset += bytes.length;
+                await this.#store(bytes.toString('utf8'));
+            }
+            else {
+                this.#offset += end + 1;
+                await this.#store(bytes.toString('utf8', 0, end));
+            }
+        }
+    }
+    /** What follows in the file, as far as one line may reach. */
+    async #next() {
+        try {
+            const file = await (0,promises_.open)(this.#options.path, 'r');
+            try {
+                const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_LINE_BYTES), 0, MAX_LINE_BYTES, this.#offset);
+                return buffer.subarray(0, bytesRead);
+            }
+            finally {
+                await file.close();
+            }
+        }
+        catch {
+            // The handler removed or replaced it.
+            return Buffer.alloc(0);
+        }
+    }
+    async #store(line) {
+        if (line.trim() === '')
+            return;
+        const { memory, redact, complain } = this.#options;
+        try {
+            const { name, result } = parseStep(line);
+            if (this.#stored.has(name)) {
+                complain(`the step ${JSON.stringify(name)} is stored already, and keeps its result`);
+                return;
+            }
+            await memory.save(name, result, 0);
+            this.#stored.add(name);
+        }
+        catch (error) {
+            complain(`a step could not be stored: ${redact((0,describe_error/* describeError */.Uc)(error))}`);
+        }
+    }
+}
+function parseStep(line) {
+    const { name, result = null } = Object(JSON.parse(line));
+    if (typeof name !== 'string' || name.trim() === '' || name.length > 200)
+        throw new TypeError('Its line needs a name of 1 to 200 characters: {"name": "fetch", "result": 1}.');
+    return { name, result: asJson(result, `the result of the step ${JSON.stringify(name)}`) };
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/executable.js
+
+
+
+
+
+
+
+/** Lines of stderr that an error keeps. */
+const ERROR_LINES = 10;
+const PROGRESS_POLL_MS = 500;
+/**
+ * Runs an executable handler as a process of its own. Whatever it started and left running is killed when it
+ * ends; the promise settles after that.
+ * @param signal Stops it; in place of `context.signal`, so that closing stops it too.
+ * @throws CustomHandlerError when there is no way to start it (`CustomHandlerError.toOutcome`).
+ */
+async function runExecutable(handler, context, signal, options) {
+    const command = await commandFor(handler, options.env);
+    const job = { ...context.job, config: context.config };
+    const files = await createJobFiles(options.scratchDir, job, context.idempotencyKey, context.memory);
+    const progress = new ProgressFile(files.progressPath, context.progress, (line) => context.log.line(`cloud-jobs: this progress line is not understood: ${line}`, 'stderr'));
+    const steps = new StepsFile({
+        path: files.stepsPath,
+        memory: context.memory,
+        redact: context.redact,
+        complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
+    });
+    const poll = setInterval(() => {
+        void progress.read(false);
+        void steps.read(false);
+    }, PROGRESS_POLL_MS);
+    const errors = new Tail(ERROR_LINES, context.redact);
+    try {
+        const child = start(command, options, files, context, errors);
+        const hasExited = () => child.hasExited;
+        // Windows has no signal that a program could obey.
+        const graceMs = process.platform === 'win32' ? 0 : options.graceMs;
+        const stopped = await child.waitFor(hasExited, signal, graceMs, () => child.signal('SIGTERM'));
+        if (!child.hasExited)
+            await child.kill();
+        if (child.hasExited)
+            await child.changes.until(() => child.end !== null);
+        await progress.read(true);
+        await steps.read(true);
+        const end = child.end ?? { code: null, signal: 'SIGKILL' };
+        if (end.error !== undefined)
+            return startFailure(handler, command, end.error);
+        if (stopped !== null && end.code !== 0)
+            return stopped;
+        return await exitOutcome({
+            name: handler.name,
+            ...end,
+            errors: errors.lines,
+            binary: command.binary,
+            resultPath: files.resultPath,
+            redact: context.redact,
+            pauseQueue: context.pauseQueue,
+            complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),
+        });
+    }
+    finally {
+        clearInterval(poll);
+        await files.remove();
+    }
+}
+function start(command, options, files, context, errors) {
+    const splitter = (stream) => new LineSplitter((line) => printLine(line, stream, context, errors), context.redact);
+    const splitters = { stdout: splitter('stdout'), stderr: splitter('stderr') };
+    const child = new JobProcess(command.program, command.args, {
+        stdio: 'pipe',
+        // Python holds output back when it goes to a pipe; progress and log would come at the end only.
+        env: { PYTHONUNBUFFERED: '1', ...options.env, ...files.env },
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        onOutput: (stream, chunk) => splitters[stream].push(chunk),
+        onEnd(isWhole) {
+            splitters.stdout.flush();
+            splitters.stderr.flush();
+            if (!isWhole)
+                context.log.line(OUTPUT_MISSING, 'stderr');
+        },
+    });
+    // A handler that does not read its standard input, or ends before it did, is fine.
+    child.pipe(0)?.end(files.input);
+    return child;
+}
+function startFailure(handler, command, error) {
+    const code = (0,describe_error/* codeOf */.$N)(error);
+    const why = {
+        ENOENT: `${command.program} or the working directory is not there`,
+        EACCES: 'the file or its file system does not allow to run it',
+        E2BIG: 'the environment of the step is too large for a new process',
+        ENOEXEC: 'it is in no format that this machine can run',
+    };
+    return {
+        outcome: 'failure',
+        kind: 'error',
+        message: `The handler "${handler.name}" could not be started: ${why[code] ?? error.message} (${code || 'no code'}).`,
+    };
+}
+
+// EXTERNAL MODULE: ./lib/src/text/nearest.js
+var nearest = __nccwpck_require__(9318);
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/folder.js
+
+
+
+/** Bounds the cost of a look at the folder. */
+const MAX_FILES = 2_000;
+const folder_MAX_DEPTH = 8;
+/** How old a reading of the folder's version may be, in milliseconds. */
+const VERSION_MS = 1_000;
+/** Run in a reused Node process. */
+const MODULES = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts'];
+/** Run as a process of their own by an interpreter, even without a run bit. */
+const SCRIPTS = ['.sh', '.py'];
+const WINDOWS_PROGRAMS = ['.exe', '.com'];
+/**
+ * How a file in the handlers folder is run, or null if it cannot be run.
+ * @param mode The `mode` of its stat. Windows has no run bit: there the extension decides.
+ */
+function fileKind(path, mode) {
+    if (/\.d\.[cm]?ts$/.test(path))
+        return null;
+    const extension = (0,external_node_path_.extname)(path).toLowerCase();
+    if (MODULES.includes(extension))
+        return 'module';
+    if (SCRIPTS.includes(extension))
+        return 'executable';
+    if (process.platform === 'win32')
+        return WINDOWS_PROGRAMS.includes(extension) ? 'executable' : null;
+    return (mode & 0o111) === 0 ? null : 'executable';
+}
+/** The files that can be run in the folder and below, relative and sorted. */
+async function listHandlers(folder) {
+    const files = await filesIn(folder);
+    return files.filter(({ name, info }) => fileKind(name, info.mode) !== null).map(({ name }) => name);
+}
+/** The name in the list that a mistyped name most likely means, or null when none is near. */
+function nearestName(wanted, names) {
+    const stem = (name) => name.replace(/\.[^./]+$/, '');
+    // The right file in another sub-folder is near as well.
+    const byWord = new Map(names.flatMap((name) => [stem(name), (0,external_node_path_.basename)(stem(name))].map((word) => [word, name])));
+    const words = [...byWord.keys()];
+    const found = (0,nearest/* nearest */.p)(stem(wanted), words) ?? (0,nearest/* nearest */.p)((0,external_node_path_.basename)(stem(wanted)), words);
+    return byWord.get(found ?? '') ?? null;
+}
+/** Detects whether the code in a folder has changed, so that a long-running worker runs the newest. */
+class FolderVersion {
+    #folder;
+    #readAt = Number.NEGATIVE_INFINITY;
+    #version = Promise.resolve('');
+    constructor(folder) {
+        this.#folder = folder;
+    }
+    /** Returns a text that differs once a file was added, changed or removed. Never rejects. */
+    current() {
+        const now = performance.now();
+        if (now - this.#readAt >= VERSION_MS) {
+            this.#readAt = now;
+            this.#version = readVersion(this.#folder);
+        }
+        return this.#version;
+    }
+}
+/** Names, times and sizes of what Node loads. Handlers in other languages start a new process for every job. */
+async function readVersion(folder) {
+    const files = await filesIn(folder);
+    const loaded = files.filter(({ name }) => [...MODULES, '.json'].includes((0,external_node_path_.extname)(name)));
+    return loaded.map(({ name, info }) => `${name} ${info.mtimeMs} ${info.size} ${info.ino}`).join('\n');
+}
+/** The first 2,000 files in the folder and below, sorted, without packages, hidden and unreadable files. */
+async function filesIn(folder) {
+    const found = [];
+    const walk = async (prefix, depth) => {
+        for (const entry of (await (0,promises_.readdir)((0,external_node_path_.join)(folder, prefix)).catch(() => [])).sort()) {
+            if (found.length >= MAX_FILES)
+                return;
+            if (entry.startsWith('.') || entry === 'node_modules')
+                continue;
+            const name = prefix === '' ? entry : `${prefix}/${entry}`;
+            const info = await (0,promises_.stat)((0,external_node_path_.join)(folder, name)).catch(() => null);
+            if (info?.isDirectory() && depth < folder_MAX_DEPTH)
+                await walk(name, depth + 1);
+            else if (info?.isFile())
+                found.push({ name, info });
+        }
+    };
+    await walk('', 0);
+    return found;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/locate.js
+
+
+
+
+
+const CHECKOUT_HINT = 'A workflow has to check the repository out (actions/checkout) before cloud-jobs runs.';
+/**
+ * Finds the file that a checked name (`readCustomConfig`) means.
+ * @throws CustomHandlerError with `final` false: missing folder, missing, ambiguous or unrunnable file, a link
+ *   that leads out of the folder. The next deploy may fix each of them.
+ */
+async function locateHandler(folder, name) {
+    const root = await openFolder(folder);
+    const parent = (0,external_node_path_.join)(root, (0,external_node_path_.dirname)(name));
+    // The listing decides, not stat: on a file system that ignores case, "Report" would otherwise be "report".
+    const siblings = await (0,promises_.readdir)(parent).catch(() => []);
+    const wanted = (0,external_node_path_.basename)(name);
+    if (siblings.includes(wanted)) {
+        const exact = await inspect(root, folder, name);
+        if (exact.kind !== null)
+            return { name, path: exact.path, kind: exact.kind };
+        const others = await runnable(root, folder, name, siblings);
+        if (others.length === 0)
+            throw unrunnable(folder, name, exact.isDirectory);
+        return pick(name, others);
+    }
+    const found = await runnable(root, folder, name, siblings);
+    if (found.length === 0)
+        throw await missing(root, folder, name);
+    return pick(name, found);
+}
+async function openFolder(folder) {
+    if (folder.trim() === '') {
+        throw retryable('The input `handlers` is empty. Name the folder that holds the handlers of custom jobs.');
+    }
+    const named = `The handlers folder ${JSON.stringify(folder)} (input \`handlers\`)`;
+    try {
+        const root = await (0,promises_.realpath)(folder);
+        if ((await (0,promises_.stat)(root)).isDirectory())
+            return root;
+    }
+    catch (error) {
+        if (!['ENOENT', 'ENOTDIR'].includes((0,describe_error/* codeOf */.$N)(error)))
+            throw retryable(`${named} cannot be read.`, error);
+        throw retryable(`${named} does not exist. ${CHECKOUT_HINT}`, error);
+    }
+    throw retryable(`${named} is a file. Name the folder that holds the handlers.`);
+}
+async function inspect(root, folder, name) {
+    let path;
+    try {
+        path = await (0,promises_.realpath)((0,external_node_path_.join)(root, name));
+    }
+    catch (error) {
+        throw retryable(`The handler ${inFolder(folder, name)} is a link that leads nowhere.`, error);
+    }
+    const inside = (0,external_node_path_.relative)(root, path);
+    if (inside === '..' || inside.startsWith(`..${external_node_path_.sep}`) || (0,external_node_path_.isAbsolute)(inside)) {
+        throw retryable(`The handler ${inFolder(folder, name)} is a link that leads out of the handlers folder. ` +
+            'Put the file itself there, or import what it needs from a handler.');
+    }
+    const info = await (0,promises_.stat)(path);
+    // The extension of the name decides, so that a link `report.py` to `lib/report` runs as Python.
+    const kind = info.isFile() ? fileKind(name, info.mode) : null;
+    return { path, kind, isDirectory: info.isDirectory() };
+}
+async function runnable(root, folder, name, siblings) {
+    const found = [];
+    for (const sibling of siblings) {
+        if ((0,external_node_path_.extname)(sibling) === '' || (0,external_node_path_.basename)(sibling, (0,external_node_path_.extname)(sibling)) !== (0,external_node_path_.basename)(name))
+            continue;
+        const full = (0,external_node_path_.dirname)(name) === '.' ? sibling : `${(0,external_node_path_.dirname)(name)}/${sibling}`;
+        const { path, kind } = await inspect(root, folder, full);
+        if (kind !== null)
+            found.push({ name: full, path, kind });
+    }
+    return found;
+}
+function pick(name, found) {
+    const [first, second] = found;
+    if (first !== undefined && second === undefined)
+        return first;
+    const names = found.map((handler) => handler.name).sort();
+    throw retryable(`config.handler "${name}" is ambiguous: it can mean ${names.join(' or ')}. Give the name with its extension.`);
+}
+function unrunnable(folder, name, isDirectory) {
+    const named = `The handler ${inFolder(folder, name)}`;
+    return isDirectory
+        ? retryable(`${named} is a folder. Name a file in it, such as "${name}/report".`)
+        : retryable(`${named} is nothing that can be run: it has neither a known extension (.mjs .js .cjs .ts .mts .cts .sh ` +
+            `.py) nor a run bit. Set the bit with "git update-index --chmod=+x".`);
+}
+async function missing(root, folder, name) {
+    const names = await listHandlers(root);
+    const nearest = nearestName(name, names);
+    const shown = names.slice(0, 20).join(', ') + (names.length > 20 ? ` and ${names.length - 20} more` : '');
+    return retryable([
+        `There is no handler "${name}" in the folder ${JSON.stringify(folder)} (input \`handlers\`).`,
+        ...(nearest === null ? [] : [`Did you mean "${nearest}"?`]),
+        names.length === 0 ? 'The folder holds no handler at all.' : `Handlers there: ${shown}.`,
+    ].join(' '));
+}
+function inFolder(folder, name) {
+    return `"${name}" in ${JSON.stringify(folder)}`;
+}
+function retryable(message, cause) {
+    return new CustomHandlerError(message, { final: false, cause });
+}
 
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
 var schemas = __nccwpck_require__(749);
-// EXTERNAL MODULE: ./lib/src/queue/job.js
-var job = __nccwpck_require__(7385);
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/report-reader.js
 
 
@@ -63063,11 +66146,29 @@ const outcome = schemas/* discriminatedUnion */.gMt('outcome', [
         retryInSeconds: schemas/* number */.aig().nonnegative().exactOptional(),
     }),
     schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('snooze'), seconds: schemas/* number */.aig().positive(), reason: schemas/* string */.YjP(), details }),
+    schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('pause'), seconds: schemas/* number */.aig().nonnegative(), reason: schemas/* string */.YjP() }),
     schemas/* object */.Ikc({ outcome: schemas/* literal */.euz('discard'), reason: schemas/* string */.YjP(), details }),
+]);
+const report_reader_name = schemas/* string */.YjP();
+const question = schemas/* discriminatedUnion */.gMt('what', [
+    schemas/* object */.Ikc({ what: schemas/* literal */.euz('begin'), name: report_reader_name }),
+    schemas/* object */.Ikc({ what: schemas/* literal */.euz('save'), name: report_reader_name, result: json, seconds: schemas/* number */.aig().nonnegative() }),
+    schemas/* object */.Ikc({
+        what: schemas/* literal */.euz('wait'),
+        name: report_reader_name,
+        kind: schemas/* enum */.k5n(['sleep', 'event']),
+        seconds: schemas/* number */.aig().nonnegative(),
+        details,
+    }),
 ]);
 const report = schemas/* discriminatedUnion */.gMt('type', [
     schemas/* object */.Ikc({ type: schemas/* literal */.euz('progress'), progress: job/* progress */.qB }),
     schemas/* object */.Ikc({ type: schemas/* literal */.euz('secret'), value: schemas/* string */.YjP() }),
+    schemas/* object */.Ikc({
+        type: schemas/* literal */.euz('pause-queue'),
+        pause: schemas/* object */.Ikc({ seconds: schemas/* number */.aig().min(1).max(MAX_PAUSE_SECONDS), reason: schemas/* string */.YjP() }),
+    }),
+    schemas/* object */.Ikc({ type: schemas/* literal */.euz('ask'), id: schemas/* number */.aig(), question }),
     schemas/* object */.Ikc({ type: schemas/* literal */.euz('end'), outcome, reuse: schemas/* enum */.k5n(['any', 'handler', 'none']) }),
 ]);
 /**
@@ -63157,84 +66258,56 @@ function parse(text) {
 
 
 
-
-
-
-
-
-
-
-/** The wait for the end of a process that was killed is bounded by this, in milliseconds. */
-const DEATH_MS = 2_000;
 /** Lines of stderr that may explain a crash. */
 const module_child_ERROR_LINES = 30;
 const STREAMS = ['stdout', 'stderr'];
 /** One host process. Runs one request at a time. */
 class ModuleChild {
-    #child;
+    #process;
     #graceMs;
-    #mark = (0,external_node_crypto_.randomUUID)();
-    #changes = new src_changes/* Changes */.s();
-    #streams = { stdout: new JobOutput(), stderr: new JobOutput() };
+    #streams = { stdout: new MarkedOutput(), stderr: new MarkedOutput() };
     #reports = new ReportReader();
-    #forget;
     #run = null;
-    #gone = null;
-    /** Bytes of output so far. */
-    #received = 0;
     constructor(options) {
         this.#graceMs = options.graceMs;
-        this.#child = spawnHost(options, this.#mark);
-        const { pid } = this.#child;
-        this.#forget = pid === undefined ? () => { } : remember(pid).forget;
-        // Every time: an `error` event (of a failed kill, say) that nobody hears would end the worker.
-        this.#child.on('error', (error) => {
-            if (pid === undefined)
-                this.#leave({ code: null, signal: null, error });
-        });
-        this.#child.once('exit', (code, signal) => void this.#afterExit(code, signal));
-        for (const name of STREAMS)
-            this.#readOutput(name);
-        const reports = this.#pipe(REPORT_FD);
+        this.#process = this.#start(options);
+        const reports = this.#process.pipe(REPORT_FD);
         reports?.on('data', (chunk) => {
             this.#reports.push(chunk);
             if (this.#reports.broken)
-                this.#changes.notify();
+                this.#process.changes.notify();
         });
-        reports?.on('error', () => { });
-        // A closed pipe shows as the exit of the process.
-        this.#pipe(REQUEST_FD)?.on('error', () => { });
+        for (const [index, name] of STREAMS.entries()) {
+            this.#process.pipe(index + 1)?.on('close', () => afterReports(() => this.#endStream(name)));
+        }
     }
     get alive() {
-        return this.#gone === null && this.#child.exitCode === null && this.#child.signalCode === null;
+        return !this.#process.hasExited;
     }
     /** Something other than the host wrote to its pipe, so that the process must not be used again. */
     get spoiled() {
         return this.#reports.spoiled;
     }
     /**
-     * Runs one request to its end. Never rejects for what a handler does. When `hooks.signal` aborts, the handler
+     * Runs one request to its end. Never rejects for what a handler does. When `context.signal` aborts, the handler
      * learns it, has its grace and is then killed with all that it started.
      */
-    async run(request, hooks) {
+    async run(request, context) {
         const run = {
             request,
-            hooks,
-            errors: new Tail(module_child_ERROR_LINES, (text) => hooks.redact(text)),
+            context,
+            errors: new Tail(module_child_ERROR_LINES, context.redact),
             open: new Set(STREAMS),
             end: null,
             hasBegun: false,
         };
         this.#run = run;
         this.#listen(run);
-        const onAbort = () => this.#changes.notify();
-        hooks.signal.addEventListener('abort', onAbort);
         this.#send(request);
         try {
             return await this.#finish(run);
         }
         finally {
-            hooks.signal.removeEventListener('abort', onAbort);
             this.#reports.end();
             for (const name of STREAMS)
                 this.#streams[name].stop();
@@ -63242,169 +66315,124 @@ class ModuleChild {
         }
     }
     /** Kills the process and all that it started; settles when they are gone. */
-    async kill() {
-        const { pid } = this.#child;
-        if (this.#gone !== null || pid === undefined)
-            return;
-        await killTree(pid, this.#mark);
-        // `exit` follows the death; the wait is bounded for a process that even SIGKILL cannot end.
-        await this.#changes.until(() => this.#gone !== null, DEATH_MS);
+    kill() {
+        return this.#process.kill();
     }
     async #finish(run) {
-        const { signal } = run.hooks;
-        const isOver = () => run.end !== null || this.#gone !== null || this.#reports.broken;
-        let stop = null;
-        let isKilled = false;
-        await this.#changes.until(() => isOver() || signal.aborted);
-        if (!isOver()) {
-            stop = readStop(signal, this.#graceMs);
-            const { abortCause, message } = stop;
-            this.#send({ type: 'abort', run: run.request.run, abortCause, message });
-            isKilled = !(await this.#changes.until(isOver, stop.graceMs));
-        }
-        const isWhole = () => run.open.size === 0 || this.#gone !== null;
-        const hasAll = run.end !== null && (await drained(this.#changes, isWhole, () => this.#received));
+        const { signal, log } = run.context;
+        const child = this.#process;
+        const stopped = await child.waitFor(() => run.end !== null || child.end !== null || this.#reports.broken, signal, this.#graceMs, ({ abortCause, message }) => this.#send({ type: 'abort', run: run.request.run, abortCause, message }));
+        const isWhole = () => run.open.size === 0 || child.end !== null;
+        const hasAll = run.end !== null && (await child.drained(isWhole));
         if (run.end !== null && !hasAll)
-            run.hooks.line(OUTPUT_MISSING, 'stderr');
-        const reuse = hasAll && run.end !== null && !signal.aborted && this.alive && !this.#reports.spoiled
-            ? run.end.reuse
-            : 'none';
+            log.line(OUTPUT_MISSING, 'stderr');
+        const isReusable = hasAll && !signal.aborted && this.alive && !this.#reports.spoiled;
+        const reuse = isReusable && run.end !== null ? run.end.reuse : 'none';
         if (reuse === 'none')
             await this.kill();
-        const outcome = run.end?.outcome ??
-            this.#outcomeWithoutEnd(run, stop && stoppedOutcome(stop, isKilled ? 'killed' : 'ended'));
+        const outcome = run.end?.outcome ?? stopped ?? this.#outcomeOfCrash(run);
         return { reuse, hasBegun: run.hasBegun, outcome };
     }
-    #outcomeWithoutEnd(run, stopped) {
+    #outcomeOfCrash(run) {
         const { name } = run.request;
-        if (stopped !== null)
-            return stopped;
-        if (this.#reports.broken && this.#gone?.code !== 0) {
+        const { end } = this.#process;
+        if (this.#reports.broken && end?.code !== 0) {
             return {
                 outcome: 'failure',
                 kind: 'crashed',
                 message: `The handler "${name}" or a process that it started wrote to descriptor ${REPORT_FD}, which cloud-jobs uses, so that its result cannot be read. Use other descriptors.`,
             };
         }
-        return crashOutcome(name, this.#gone ?? { code: null, signal: null }, run.errors.lines);
+        return crashOutcome(name, end ?? { code: null, signal: null }, run.errors.lines);
     }
     #listen(run) {
+        const { context, errors } = run;
         const secrets = new Set();
         const secret = (value) => {
             if (secrets.has(value))
                 return;
             secrets.add(value);
-            run.hooks.secret(value);
+            context.secret(value);
         };
         this.#reports.begin(run.request.run, (report) => {
             if (report.type === 'progress')
-                run.hooks.progress(report.progress);
+                context.progress(report.progress);
             else if (report.type === 'secret')
                 secret(report.value);
+            else if (report.type === 'pause-queue')
+                context.pauseQueue(report.pause);
+            else if (report.type === 'ask')
+                void this.#answer(run, report.id, report.question);
             else {
                 run.end ??= report;
-                this.#changes.notify();
+                this.#process.changes.notify();
             }
         });
         for (const stream of STREAMS) {
             this.#streams[stream].start(run.request.run, {
-                line: (text) => {
-                    const command = outputCommand(text);
-                    if (command?.name === 'add-mask') {
-                        if (command.value !== '')
-                            secret(command.value);
-                    }
-                    else if (command?.name === 'warning')
-                        run.hooks.warning(command.value);
-                    else {
-                        if (stream === 'stderr')
-                            run.errors.push(text);
-                        run.hooks.line(text, stream);
-                    }
-                },
-                redact: (text) => run.hooks.redact(text),
+                line: (text) => printLine(text, stream, { log: context.log, secret }, errors),
+                redact: context.redact,
                 begin: () => {
                     run.hasBegun = true;
                 },
-                end: () => {
-                    run.open.delete(stream);
-                    this.#changes.notify();
-                },
+                end: () => this.#endStream(stream),
             });
         }
     }
-    #readOutput(name) {
-        const stream = this.#child[name];
-        stream?.on('error', () => { });
-        stream?.on('data', (chunk) => {
-            this.#received += chunk.length;
-            afterReports(() => this.#streams[name].push(chunk));
-        });
-        stream?.on('close', () => {
-            afterReports(() => {
-                this.#run?.open.delete(name);
-                this.#changes.notify();
-            });
-        });
+    /** Answers a question of the handler about its steps. */
+    async #answer({ request, context }, id, question) {
+        const reply = { type: 'answer', run: request.run, id };
+        try {
+            this.#send({ ...reply, answer: await answerOf(question, context.memory), error: '' });
+        }
+        catch (error) {
+            this.#send({ ...reply, answer: null, error: (0,describe_error/* describeError */.Uc)(error) });
+        }
     }
-    async #afterExit(code, signal) {
-        const { pid } = this.#child;
-        let isClosed = false;
-        this.#child.once('close', () => {
-            afterReports(() => {
-                isClosed = true;
-                this.#changes.notify();
-            });
-        });
-        if (pid !== undefined)
-            await killTree(pid, this.#mark);
-        const isWhole = await drained(this.#changes, () => isClosed, () => this.#received);
-        if (!isWhole)
-            this.#run?.hooks.line(OUTPUT_MISSING, 'stderr');
-        for (const pipe of this.#child.stdio)
-            pipe?.destroy();
-        this.#leave({ code, signal });
-    }
-    #leave(gone) {
-        this.#forget();
-        for (const name of STREAMS)
-            this.#streams[name].flush();
-        this.#gone = gone;
-        this.#changes.notify();
+    #endStream(name) {
+        this.#run?.open.delete(name);
+        this.#process.changes.notify();
     }
     #send(message) {
-        const pipe = this.#pipe(REQUEST_FD);
+        const pipe = this.#process.pipe(REQUEST_FD);
         if (pipe?.writable)
             pipe.write(`${JSON.stringify(message)}\n`);
     }
-    #pipe(descriptor) {
-        return this.#child.stdio[descriptor] ?? null;
+    #start(options) {
+        const { hostScript, env, cwd, memoryMb } = options;
+        const script = hostScript instanceof URL ? (0,external_node_url_.fileURLToPath)(hostScript) : hostScript;
+        const nodeOptions = [
+            // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
+            '--disable-warning=ExperimentalWarning',
+            '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+            ...(memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`]),
+        ];
+        return new JobProcess(process.execPath, [...nodeOptions, script], {
+            stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+            env,
+            ...(cwd === undefined ? {} : { cwd }),
+            onOutput: (stream, chunk) => afterReports(() => this.#streams[stream].push(chunk)),
+            onEnd: (isWhole) => {
+                if (!isWhole)
+                    this.#run?.context.log.line(OUTPUT_MISSING, 'stderr');
+                for (const name of STREAMS)
+                    this.#streams[name].flush();
+            },
+        });
     }
 }
-/**
- * Runs a function when all pipes were read once more. A secret is reported before it is printed, and so it is known
- * before a line that holds it may be cut.
- */
-function afterReports(run) {
-    setImmediate(() => setImmediate(run));
-}
-function spawnHost(options, mark) {
-    const { hostScript, env, cwd, memoryMb } = options;
-    const script = hostScript instanceof URL ? (0,external_node_url_.fileURLToPath)(hostScript) : hostScript;
-    const nodeOptions = [
-        // Both would be printed into the output of whatever job comes first, and the author cannot act on them.
-        '--disable-warning=ExperimentalWarning',
-        '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
-        ...(memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`]),
-    ];
-    return (0,external_node_child_process_.spawn)(process.execPath, [...nodeOptions, script], {
-        // A group of its own, so that all it starts can be killed with it.
-        detached: true,
-        windowsHide: true,
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-        env: { ...env, [MARK_NAME]: mark },
-        ...(cwd === undefined ? {} : { cwd }),
-    });
+const NOTHING = { pause: false, done: true, result: null, waitSeconds: 0 };
+async function answerOf(question, memory) {
+    switch (question.what) {
+        case 'begin':
+            return { ...NOTHING, pause: memory.mustPause() };
+        case 'save':
+            return { ...NOTHING, result: await memory.save(question.name, question.result, question.seconds) };
+        case 'wait': {
+            const { what: _what, ...wait } = question;
+            return { ...NOTHING, ...(await memory.wait(wait)) };
+        }
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/module-pool.js
@@ -63427,13 +66455,13 @@ class ModulePool {
         this.#maxIdle = maxIdle;
         this.#version = version;
     }
-    async run(request, hooks) {
+    async run(request, context) {
         const { child, isWarm, version } = await this.#take(request.url);
-        const { outcome, reuse, hasBegun } = await child.run(request, hooks);
+        const { outcome, reuse, hasBegun } = await child.run(request, context);
         // It died while it waited (something that its last job left behind), and this job was not begun.
-        if (isWarm && !hasBegun && !hooks.signal.aborted && !this.#isClosed) {
+        if (isWarm && !hasBegun && !context.signal.aborted && !this.#isClosed) {
             await this.#drop(child);
-            return this.run(request, hooks);
+            return this.run(request, context);
         }
         if (reuse === 'none' || this.#isClosed) {
             await this.#drop(child);
@@ -63492,7 +66520,7 @@ class ModulePool {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/custom-handlers.js
-
+/** Handlers that are files of the user's repository: JavaScript runs in reused Node processes, anything else in its own. */
 
 
 
@@ -63506,98 +66534,143 @@ class ModulePool {
 
 /** Loading a handler to check a config may take this long, in milliseconds. */
 const VALIDATE_MS = 30_000;
-/** The handlers that live in the caller's repository. Starts no process until the first job. */
-function createCustomHandlers(options) {
-    const env = childEnv(options.env);
-    const graceMs = options.graceMs ?? GRACE_MS;
-    const shared = { env, graceMs, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) };
-    const folder = new FolderVersion(options.folder);
-    const pool = new ModulePool({
-        ...shared,
-        hostScript: options.hostScript,
-        ...(options.memoryMb === undefined ? {} : { memoryMb: options.memoryMb }),
-    }, options.maxIdle ?? 4, options.reload ? () => folder.current() : undefined);
-    const closing = new AbortController();
-    const executables = new Set();
-    async function run(context) {
-        const { handler, rest } = readCustomConfig(context.config);
-        const located = await locateHandler(options.folder, handler);
-        if (context.signal.aborted)
-            return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
-        if (located.kind === 'executable') {
-            const signal = AbortSignal.any([context.signal, closing.signal]);
-            const running = runExecutable(located, context, signal, { ...shared, scratchDir: options.scratchDir });
-            executables.add(running);
-            return running.finally(() => executables.delete(running));
-        }
-        const request = {
-            type: 'run',
-            run: (0,external_node_crypto_.randomUUID)(),
-            url: (0,external_node_url_.pathToFileURL)(located.path).href,
-            name: located.name,
-            config: rest,
-            job: { ...context.job, config: context.config },
-            idempotencyKey: context.idempotencyKey,
-        };
-        return pool.run(request, {
-            signal: context.signal,
-            line: (text, stream) => context.log.line(text, stream),
-            warning: (text) => context.log.warning(text),
-            progress: (progress) => context.progress(progress),
-            secret: (value) => context.secret(value),
-            redact: (text) => context.redact(text),
-        });
+/**
+ * Names that stay with the worker. INPUT_* holds the Supabase key; STATE_* is the action's own memory; the
+ * ACTIONS_* tokens reach the cache, the artifacts and the identity of the run; the GITHUB_* files are how a step
+ * gives commands to the runner, which a job must not.
+ */
+const WITHHELD = new Set([
+    'ACTIONS_RUNTIME_TOKEN',
+    'ACTIONS_RUNTIME_URL',
+    'ACTIONS_RESULTS_URL',
+    'ACTIONS_CACHE_URL',
+    'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+    'ACTIONS_ID_TOKEN_REQUEST_URL',
+    'GITHUB_OUTPUT',
+    'GITHUB_STATE',
+    'GITHUB_ENV',
+    'GITHUB_PATH',
+    'GITHUB_STEP_SUMMARY',
+    // Set by Node for a process that was itself forked: a child would take a descriptor of ours for its channel.
+    'NODE_CHANNEL_FD',
+    'NODE_CHANNEL_SERIALIZATION_MODE',
+    'NODE_UNIQUE_ID',
+]);
+/** The handlers of one folder. Starts no process until the first job. */
+class CustomHandlers {
+    #options;
+    #shared;
+    #pool;
+    #closing = new AbortController();
+    #executables = new Set();
+    constructor(options) {
+        const { cwd, memoryMb, hostScript, graceMs = GRACE_MS, maxIdle = 4 } = options;
+        this.#options = options;
+        this.#shared = { env: childEnv(options.env), graceMs, ...(cwd === undefined ? {} : { cwd }) };
+        const folder = new FolderVersion(options.folder);
+        this.#pool = new ModulePool({ ...this.#shared, hostScript, ...(memoryMb === undefined ? {} : { memoryMb }) }, maxIdle, options.reload ? () => folder.current() : undefined);
     }
-    async function validate(config) {
-        const { handler, rest } = readCustomConfig(config);
-        const located = await locateHandler(options.folder, handler);
-        if (located.kind === 'executable') {
-            await commandFor(located, env);
-            return;
+    /** Runs a job of type `custom`. Never rejects for what a handler does. */
+    handler = async (context) => {
+        try {
+            return await this.#run(context);
         }
-        const request = {
-            type: 'check',
-            run: (0,external_node_crypto_.randomUUID)(),
-            url: (0,external_node_url_.pathToFileURL)(located.path).href,
-            name: located.name,
-            config: rest,
-            job: null,
-            idempotencyKey: '',
-        };
-        const signal = AbortSignal.timeout(VALIDATE_MS);
-        const outcome = await pool.run(request, {
-            signal,
-            line: () => { },
-            warning: () => { },
-            progress: () => { },
-            secret: () => { },
-            redact: (text) => text,
-        });
-        if (outcome.outcome === 'success')
-            return;
-        const message = signal.aborted
-            ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`
-            : outcome.outcome === 'failure'
-                ? outcome.message
-                : outcome.reason;
-        throw new CustomHandlerError(message, { final: outcome.outcome === 'discard' });
-    }
-    return {
-        handler: (context) => run(context).catch((error) => {
+        catch (error) {
             if (error instanceof CustomHandlerError)
                 return error.toOutcome();
             throw error;
-        }),
-        validate,
-        async close() {
-            closing.abort(new handler/* AbortReason */.X('shutdown', 'the handlers are closed'));
-            await Promise.all([pool.close(), Promise.allSettled([...executables])]);
-        },
+        }
     };
+    /**
+     * Checks a config without running anything: the name, the file, and for a JavaScript handler that it loads and
+     * that the config fits its schema.
+     * @throws CustomHandlerError with everything that is wrong in its message.
+     */
+    async validate(config) {
+        const { located, rest } = await this.#locate(config);
+        if (located.kind === 'executable') {
+            await commandFor(located, this.#shared.env);
+            return;
+        }
+        const signal = AbortSignal.timeout(VALIDATE_MS);
+        const outcome = await this.#pool.run(requestFor(located, rest, null, ''), { ...SILENT, signal });
+        if (outcome.outcome === 'success')
+            return;
+        const reason = outcome.outcome === 'failure' ? outcome.message : outcome.reason;
+        const message = signal.aborted
+            ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`
+            : reason;
+        throw new CustomHandlerError(message, { final: outcome.outcome === 'discard' });
+    }
+    /**
+     * Ends all processes and settles when they are gone. The worker stops its jobs first; an executable that still
+     * runs gets the grace of a shutdown. Safe to call twice.
+     */
+    async close() {
+        this.#closing.abort(new handler/* AbortReason */.X('shutdown', 'the handlers are closed'));
+        await Promise.all([this.#pool.close(), Promise.allSettled([...this.#executables])]);
+    }
+    async #run(context) {
+        const { located, rest } = await this.#locate(context.config);
+        const { graceMs } = this.#shared;
+        if (context.signal.aborted)
+            return stoppedOutcome(readStop(context.signal, graceMs), 'never started');
+        if (located.kind === 'module') {
+            const job = { ...context.job, config: context.config };
+            const { steps, parents } = context.memory;
+            const request = requestFor(located, rest, job, context.idempotencyKey, { steps, parents });
+            return this.#pool.run(request, context);
+        }
+        const signal = AbortSignal.any([context.signal, this.#closing.signal]);
+        const { scratchDir } = this.#options;
+        const running = runExecutable(located, context, signal, { ...this.#shared, scratchDir });
+        this.#executables.add(running);
+        return running.finally(() => this.#executables.delete(running));
+    }
+    async #locate(config) {
+        const { handler, rest } = readCustomConfig(config);
+        return { located: await locateHandler(this.#options.folder, handler), rest };
+    }
+}
+/** For a config that is checked and not run. */
+const SILENT = {
+    log: { line() { }, warning() { } },
+    progress() { },
+    pauseQueue() { },
+    secret() { },
+    redact: (text) => text,
+    memory: new LocalMemory(),
+};
+function requestFor({ path, name }, config, job, idempotencyKey, memory = { steps: [], parents: [] }) {
+    const type = job === null ? 'check' : 'run';
+    return {
+        type,
+        run: (0,external_node_crypto_.randomUUID)(),
+        url: (0,external_node_url_.pathToFileURL)(path).href,
+        name,
+        config,
+        job,
+        idempotencyKey,
+        memory,
+    };
+}
+/**
+ * The environment of a handler: what the step gave the worker, without the action's inputs and without what
+ * belongs to the worker alone. Names are compared without case, as Windows does.
+ */
+function childEnv(env) {
+    const kept = {};
+    for (const [name, value] of Object.entries(env)) {
+        const upper = name.toUpperCase();
+        if (value === undefined || upper.startsWith('INPUT_') || upper.startsWith('STATE_'))
+            continue;
+        if (!WITHHELD.has(upper))
+            kept[name] = value;
+    }
+    return kept;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/job-type.js
-
 
 
 
@@ -63609,7 +66682,7 @@ const custom = {
     readConfig: readCustomConfig,
     open(deps) {
         const handlers = openHandlersFolder(deps);
-        return { run: handlers.handler, close: handlers.close };
+        return { run: handlers.handler, close: () => handlers.close() };
     },
     async checkByHandler(configs, place) {
         const handlers = openHandlersFolder(place);
@@ -63642,7 +66715,7 @@ async function problemOf(validated) {
 /** The handlers of a folder. Starts no process until the first job. */
 function openHandlersFolder(place) {
     const { folder, hostScript, env, scratchDir, reload = false } = place;
-    return createCustomHandlers({
+    return new CustomHandlers({
         folder: folder ?? DEFAULT_FOLDER,
         hostScript,
         env,
@@ -63652,6 +66725,7 @@ function openHandlersFolder(place) {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/maintenance.js
+
 
 // Clients of the seed schema stored numbers and booleans as text.
 const days = schemas/* union */.KCZ([
@@ -63697,7 +66771,7 @@ function createMaintenanceHandler(store) {
             config = readConfig(context.config);
         }
         catch (error) {
-            return { outcome: 'discard', reason: error instanceof Error ? error.message : String(error) };
+            return { outcome: 'discard', reason: (0,describe_error/* messageOf */.bD)(error) };
         }
         const done = {};
         let advice = [];
@@ -75703,6 +78777,8 @@ function config_refuse(message) {
     return { ok: false, message: `The config of this paper_fetch job is not usable: ${message}` };
 }
 
+// EXTERNAL MODULE: ./lib/src/text/format.js
+var format = __nccwpck_require__(4185);
 ;// CONCATENATED MODULE: ./lib/src/handlers/paper-fetch/gate.js
 /**
  * Makes a gate that runs one request at a time and starts the next one at least `pauseMs` milliseconds after the last
@@ -76331,7 +79407,7 @@ function anyOf(phrases) {
 const SOURCES = { arxiv: arxiv, openalex: openAlex, europepmc: europePmc };
 /** Phrases that a run leaves out before it gives up on a query. */
 const MAX_REFUSED_PHRASES = 3;
-/** Sources that give nothing readable for so many entries are not read any further. */
+/** A source is not read any further after this many entries that cannot be read. */
 const MAX_ENTRIES = 30_000;
 /** Totals are this far off without a paper being missing: 170 for 168 at Europe PMC, 401 for 400 at arXiv. */
 const TOTAL_TOLERANCE = 0.02;
@@ -76554,6 +79630,7 @@ function addPage(report, page, counts) {
 
 
 
+
 /**
  * Makes the handler of `paper_fetch` jobs, which stores the metadata of papers that match the job's config and never
  * downloads a paper itself. A process makes one: it holds the gate that keeps requests to arXiv apart.
@@ -76586,7 +79663,7 @@ function createPaperFetchHandler(deps) {
             const read = await readSource(source, run, (soFar) => {
                 const expected = Math.min(soFar.totalResults ?? config.maxPapers, config.maxPapers);
                 const total = doneBefore + Math.max(expected, soFar.found);
-                const note = `${soFar.label}: ${soFar.found} papers read, ${soFar.inserted} new`;
+                const note = `${soFar.label}: ${(0,format/* plural */.LS)(soFar.found, 'paper')} read, ${soFar.inserted} new`;
                 context.progress({ done: doneBefore + soFar.found, total, note });
                 context.log.line(note);
             });
@@ -76748,7 +79825,7 @@ function openHandler({ callFunction, env, version }) {
         fetch,
         now: () => new Date(),
         monotonic: () => performance.now(),
-        sleep: (ms, signal) => (0,promises_namespaceObject.setTimeout)(ms, undefined, { signal }),
+        sleep: (ms, signal) => (0,external_node_timers_promises_namespaceObject.setTimeout)(ms, undefined, { signal }),
         random: Math.random,
         userAgentVersion: version,
         endpoints: {
@@ -76826,9 +79903,10 @@ function typeNamed(type) {
 }
 
 
+
 /***/ }),
 
-/***/ 6492:
+/***/ 3685:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -76837,7 +79915,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   q6: () => (/* binding */ createContext)
 });
 
-// UNUSED EXPORTS: openScratch, spill, withoutKey
+// UNUSED EXPORTS: hostName, openScratch, spill, withoutKey
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
@@ -76962,2079 +80040,12 @@ function v7Sequence(rnds) {
 }
 /* harmony default export */ const dist_node_v7 = (v7);
 
-;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
-function getUserAgent() {
-  if (typeof navigator === "object" && "userAgent" in navigator) {
-    return navigator.userAgent;
-  }
-
-  if (typeof process === "object" && process.version !== undefined) {
-    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
-      process.arch
-    })`;
-  }
-
-  return "<environment undetectable>";
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
-// @ts-check
-
-function register(state, name, method, options) {
-  if (typeof method !== "function") {
-    throw new Error("method for before hook must be a function");
-  }
-
-  if (!options) {
-    options = {};
-  }
-
-  if (Array.isArray(name)) {
-    return name.reverse().reduce((callback, name) => {
-      return register.bind(null, state, name, callback, options);
-    }, method)();
-  }
-
-  return Promise.resolve().then(() => {
-    if (!state.registry[name]) {
-      return method(options);
-    }
-
-    return state.registry[name].reduce((method, registered) => {
-      return registered.hook.bind(null, method, options);
-    }, method)();
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
-// @ts-check
-
-function addHook(state, kind, name, hook) {
-  const orig = hook;
-  if (!state.registry[name]) {
-    state.registry[name] = [];
-  }
-
-  if (kind === "before") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(orig.bind(null, options))
-        .then(method.bind(null, options));
-    };
-  }
-
-  if (kind === "after") {
-    hook = (method, options) => {
-      let result;
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .then((result_) => {
-          result = result_;
-          return orig(result, options);
-        })
-        .then(() => {
-          return result;
-        });
-    };
-  }
-
-  if (kind === "error") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .catch((error) => {
-          return orig(error, options);
-        });
-    };
-  }
-
-  state.registry[name].push({
-    hook: hook,
-    orig: orig,
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
-// @ts-check
-
-function removeHook(state, name, method) {
-  if (!state.registry[name]) {
-    return;
-  }
-
-  const index = state.registry[name]
-    .map((registered) => {
-      return registered.orig;
-    })
-    .indexOf(method);
-
-  if (index === -1) {
-    return;
-  }
-
-  state.registry[name].splice(index, 1);
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
-// @ts-check
-
-
-
-
-
-// bind with array of arguments: https://stackoverflow.com/a/21792913
-const bind = Function.bind;
-const bindable = bind.bind(bind);
-
-function bindApi(hook, state, name) {
-  const removeHookRef = bindable(removeHook, null).apply(
-    null,
-    name ? [state, name] : [state]
-  );
-  hook.api = { remove: removeHookRef };
-  hook.remove = removeHookRef;
-  ["before", "error", "after", "wrap"].forEach((kind) => {
-    const args = name ? [state, kind, name] : [state, kind];
-    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
-  });
-}
-
-function Singular() {
-  const singularHookName = Symbol("Singular");
-  const singularHookState = {
-    registry: {},
-  };
-  const singularHook = register.bind(null, singularHookState, singularHookName);
-  bindApi(singularHook, singularHookState, singularHookName);
-  return singularHook;
-}
-
-function Collection() {
-  const state = {
-    registry: {},
-  };
-
-  const hook = register.bind(null, state);
-  bindApi(hook, state);
-
-  return hook;
-}
-
-/* harmony default export */ const before_after_hook = ({ Singular, Collection });
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var VERSION = "0.0.0-development";
-
-// pkg/dist-src/defaults.js
-var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
-var DEFAULTS = {
-  method: "GET",
-  baseUrl: "https://api.github.com",
-  headers: {
-    accept: "application/vnd.github.v3+json",
-    "user-agent": userAgent
-  },
-  mediaType: {
-    format: ""
-  }
-};
-
-// pkg/dist-src/util/lowercase-keys.js
-function lowercaseKeys(object) {
-  if (!object) {
-    return {};
-  }
-  return Object.keys(object).reduce((newObj, key) => {
-    newObj[key.toLowerCase()] = object[key];
-    return newObj;
-  }, {});
-}
-
-// pkg/dist-src/util/is-plain-object.js
-function isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/util/merge-deep.js
-function mergeDeep(defaults, options) {
-  const result = Object.assign({}, defaults);
-  Object.keys(options).forEach((key) => {
-    if (isPlainObject(options[key])) {
-      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
-      else result[key] = mergeDeep(defaults[key], options[key]);
-    } else {
-      Object.assign(result, { [key]: options[key] });
-    }
-  });
-  return result;
-}
-
-// pkg/dist-src/util/remove-undefined-properties.js
-function removeUndefinedProperties(obj) {
-  for (const key in obj) {
-    if (obj[key] === void 0) {
-      delete obj[key];
-    }
-  }
-  return obj;
-}
-
-// pkg/dist-src/merge.js
-function merge(defaults, route, options) {
-  if (typeof route === "string") {
-    let [method, url] = route.split(" ");
-    options = Object.assign(url ? { method, url } : { url: method }, options);
-  } else {
-    options = Object.assign({}, route);
-  }
-  options.headers = lowercaseKeys(options.headers);
-  removeUndefinedProperties(options);
-  removeUndefinedProperties(options.headers);
-  const mergedOptions = mergeDeep(defaults || {}, options);
-  if (options.url === "/graphql") {
-    if (defaults && defaults.mediaType.previews?.length) {
-      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
-        (preview) => !mergedOptions.mediaType.previews.includes(preview)
-      ).concat(mergedOptions.mediaType.previews);
-    }
-    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
-  }
-  return mergedOptions;
-}
-
-// pkg/dist-src/util/add-query-parameters.js
-function addQueryParameters(url, parameters) {
-  const separator = /\?/.test(url) ? "&" : "?";
-  const names = Object.keys(parameters);
-  if (names.length === 0) {
-    return url;
-  }
-  return url + separator + names.map((name) => {
-    if (name === "q") {
-      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
-    }
-    return `${name}=${encodeURIComponent(parameters[name])}`;
-  }).join("&");
-}
-
-// pkg/dist-src/util/extract-url-variable-names.js
-var urlVariableRegex = /\{[^{}}]+\}/g;
-function removeNonChars(variableName) {
-  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
-}
-function extractUrlVariableNames(url) {
-  const matches = url.match(urlVariableRegex);
-  if (!matches) {
-    return [];
-  }
-  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
-}
-
-// pkg/dist-src/util/omit.js
-function omit(object, keysToOmit) {
-  const result = { __proto__: null };
-  for (const key of Object.keys(object)) {
-    if (keysToOmit.indexOf(key) === -1) {
-      result[key] = object[key];
-    }
-  }
-  return result;
-}
-
-// pkg/dist-src/util/url-template.js
-function encodeReserved(str) {
-  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
-    if (!/%[0-9A-Fa-f]/.test(part)) {
-      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
-    }
-    return part;
-  }).join("");
-}
-function encodeUnreserved(str) {
-  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
-    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
-  });
-}
-function encodeValue(operator, value, key) {
-  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
-  if (key) {
-    return encodeUnreserved(key) + "=" + value;
-  } else {
-    return value;
-  }
-}
-function isDefined(value) {
-  return value !== void 0 && value !== null;
-}
-function isKeyOperator(operator) {
-  return operator === ";" || operator === "&" || operator === "?";
-}
-function getValues(context, operator, key, modifier) {
-  var value = context[key], result = [];
-  if (isDefined(value) && value !== "") {
-    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
-      value = value.toString();
-      if (modifier && modifier !== "*") {
-        value = value.substring(0, parseInt(modifier, 10));
-      }
-      result.push(
-        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
-      );
-    } else {
-      if (modifier === "*") {
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            result.push(
-              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
-            );
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              result.push(encodeValue(operator, value[k], k));
-            }
-          });
-        }
-      } else {
-        const tmp = [];
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            tmp.push(encodeValue(operator, value2));
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              tmp.push(encodeUnreserved(k));
-              tmp.push(encodeValue(operator, value[k].toString()));
-            }
-          });
-        }
-        if (isKeyOperator(operator)) {
-          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
-        } else if (tmp.length !== 0) {
-          result.push(tmp.join(","));
-        }
-      }
-    }
-  } else {
-    if (operator === ";") {
-      if (isDefined(value)) {
-        result.push(encodeUnreserved(key));
-      }
-    } else if (value === "" && (operator === "&" || operator === "?")) {
-      result.push(encodeUnreserved(key) + "=");
-    } else if (value === "") {
-      result.push("");
-    }
-  }
-  return result;
-}
-function parseUrl(template) {
-  return {
-    expand: expand.bind(null, template)
-  };
-}
-function expand(template, context) {
-  var operators = ["+", "#", ".", "/", ";", "?", "&"];
-  template = template.replace(
-    /\{([^\{\}]+)\}|([^\{\}]+)/g,
-    function(_, expression, literal) {
-      if (expression) {
-        let operator = "";
-        const values = [];
-        if (operators.indexOf(expression.charAt(0)) !== -1) {
-          operator = expression.charAt(0);
-          expression = expression.substr(1);
-        }
-        expression.split(/,/g).forEach(function(variable) {
-          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
-          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
-        });
-        if (operator && operator !== "+") {
-          var separator = ",";
-          if (operator === "?") {
-            separator = "&";
-          } else if (operator !== "#") {
-            separator = operator;
-          }
-          return (values.length !== 0 ? operator : "") + values.join(separator);
-        } else {
-          return values.join(",");
-        }
-      } else {
-        return encodeReserved(literal);
-      }
-    }
-  );
-  if (template === "/") {
-    return template;
-  } else {
-    return template.replace(/\/$/, "");
-  }
-}
-
-// pkg/dist-src/parse.js
-function parse(options) {
-  let method = options.method.toUpperCase();
-  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
-  let headers = Object.assign({}, options.headers);
-  let body;
-  let parameters = omit(options, [
-    "method",
-    "baseUrl",
-    "url",
-    "headers",
-    "request",
-    "mediaType"
-  ]);
-  const urlVariableNames = extractUrlVariableNames(url);
-  url = parseUrl(url).expand(parameters);
-  if (!/^http/.test(url)) {
-    url = options.baseUrl + url;
-  }
-  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
-  const remainingParameters = omit(parameters, omittedParameters);
-  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
-  if (!isBinaryRequest) {
-    if (options.mediaType.format) {
-      headers.accept = headers.accept.split(/,/).map(
-        (format) => format.replace(
-          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
-          `application/vnd$1$2.${options.mediaType.format}`
-        )
-      ).join(",");
-    }
-    if (url.endsWith("/graphql")) {
-      if (options.mediaType.previews?.length) {
-        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
-        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
-          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
-          return `application/vnd.github.${preview}-preview${format}`;
-        }).join(",");
-      }
-    }
-  }
-  if (["GET", "HEAD"].includes(method)) {
-    url = addQueryParameters(url, remainingParameters);
-  } else {
-    if ("data" in remainingParameters) {
-      body = remainingParameters.data;
-    } else {
-      if (Object.keys(remainingParameters).length) {
-        body = remainingParameters;
-      }
-    }
-  }
-  if (!headers["content-type"] && typeof body !== "undefined") {
-    headers["content-type"] = "application/json; charset=utf-8";
-  }
-  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
-    body = "";
-  }
-  return Object.assign(
-    { method, url, headers },
-    typeof body !== "undefined" ? { body } : null,
-    options.request ? { request: options.request } : null
-  );
-}
-
-// pkg/dist-src/endpoint-with-defaults.js
-function endpointWithDefaults(defaults, route, options) {
-  return parse(merge(defaults, route, options));
-}
-
-// pkg/dist-src/with-defaults.js
-function withDefaults(oldDefaults, newDefaults) {
-  const DEFAULTS2 = merge(oldDefaults, newDefaults);
-  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
-  return Object.assign(endpoint2, {
-    DEFAULTS: DEFAULTS2,
-    defaults: withDefaults.bind(null, DEFAULTS2),
-    merge: merge.bind(null, DEFAULTS2),
-    parse
-  });
-}
-
-// pkg/dist-src/index.js
-var endpoint = withDefaults(null, DEFAULTS);
-
-
-;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
-/*!
- * content-type
- * Copyright(c) 2015 Douglas Christopher Wilson
- * MIT Licensed
- */
-const SP = 32; // " "
-const HTAB = 9; // "\t"
-const SEMI = 59; // ";"
-const EQ = 61; // "="
-const DQUOTE = 34; // '"'
-const BSLASH = 92; // "\\"
-const COMMA = 44; // ","
-const LOWER_CASE = 1;
-const OWS = 2;
-const SEMI_FLAG = 4;
-const COMMA_FLAG = 8;
-const TOKEN_FLAG = 16;
-const NON_ASCII = 0xff00;
-const CASE_FLAGS = LOWER_CASE | NON_ASCII;
-/**
- * Character flags used to normalize HTTP field values while scanning.
- * Out-of-range reads intentionally coerce to zero in bitwise expressions.
- */
-const CHAR_MAP = new Uint8Array(0x100);
-CHAR_MAP[HTAB] |= OWS;
-CHAR_MAP[SP] |= OWS;
-CHAR_MAP[SEMI] |= SEMI_FLAG;
-CHAR_MAP[COMMA] |= COMMA_FLAG;
-for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
-    CHAR_MAP[code] |= LOWER_CASE;
-}
-for (const char of "!#$%&'*+-.^_`|~") {
-    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
-}
-for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
-    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
-}
-for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-/**
- * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
- */
-const NullObject = /* @__PURE__ */ (() => {
-    const C = function () { };
-    C.prototype = Object.create(null);
-    return C;
-})();
-/**
- * Validate a type string against RFC 9110.
- */
-function isTypeValid(type, start = 0, end = type.length) {
-    let hasSlash = false;
-    for (let index = start; index < end; index++) {
-        const code = type.charCodeAt(index);
-        if (code === 47 /* / */) {
-            if (hasSlash || index === start || index >= end - 1)
-                return false;
-            hasSlash = true;
-        }
-        else if (!isTokenCode(code)) {
-            return false;
-        }
-    }
-    return hasSlash;
-}
-/**
- * Validate a token against RFC 9110.
- */
-function isTokenValid(token, start = 0, end = token.length) {
-    if (start >= end)
-        return false;
-    for (let index = start; index < end; index++) {
-        if (!isTokenCode(token.charCodeAt(index)))
-            return false;
-    }
-    return true;
-}
-/**
- * Check whether a character code belongs to the token production in RFC 9110.
- */
-function isTokenCode(code) {
-    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
-}
-/**
- * Serialize a parameter value.
- */
-function parameterValue(str) {
-    const len = str.length;
-    if (len === 0)
-        return '""';
-    let index = 0;
-    while (index < len && isTokenCode(str.charCodeAt(index)))
-        index++;
-    if (index === len)
-        return str;
-    let result = '"';
-    let start = 0;
-    while (index < len) {
-        const code = str.charCodeAt(index);
-        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
-            throw new TypeError(`Invalid parameter value: ${str}`);
-        }
-        if (code === 34 /* " */ || code === 92 /* \\ */) {
-            result += `${str.slice(start, index)}\\`;
-            start = index;
-        }
-        index++;
-    }
-    return `${result}${str.slice(start)}"`;
-}
-/**
- * Format an object into a `Content-Type` header.
- */
-function format(obj) {
-    const { type, parameters } = obj;
-    if (!type || !isTypeValid(type)) {
-        throw new TypeError(`Invalid type: ${type}`);
-    }
-    let result = type;
-    if (parameters) {
-        for (const param of Object.keys(parameters)) {
-            if (!isTokenValid(param)) {
-                throw new TypeError(`Invalid parameter name: ${param}`);
-            }
-            result += `; ${param}=${parameterValue(parameters[param])}`;
-        }
-    }
-    return result;
-}
-/**
- * Parse a `Content-Type` header.
- */
-function dist_parse(header, options) {
-    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
-    const len = header.length;
-    let valueStart = options?.start ?? 0;
-    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
-        valueStart++;
-    }
-    let index = valueStart;
-    let typeFlags = 0;
-    let whitespace = -1;
-    let stop = options?.parameters === false ? COMMA_FLAG : 0;
-    while (index < len) {
-        const code = header.charCodeAt(index);
-        const flags = CHAR_MAP[code];
-        if ((flags & stopFlags) !== 0) {
-            stop |= flags & COMMA_FLAG;
-            break;
-        }
-        if ((flags & OWS) !== 0) {
-            if (whitespace === -1)
-                whitespace = index;
-        }
-        else {
-            whitespace = -1;
-        }
-        typeFlags |= (code & NON_ASCII) | flags;
-        index++;
-    }
-    const valueEnd = whitespace === -1 ? index : whitespace;
-    const value = header.slice(valueStart, valueEnd);
-    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-    if (index === len || stop !== 0) {
-        return { type, index, parameters: new NullObject() };
-    }
-    return parseParameters(header, type, index, len, stopFlags);
-}
-/**
- * Parses the parameters of a `Content-Type` header starting at the given index.
- */
-function parseParameters(header, type, index, len, stopFlags) {
-    const parameters = new NullObject();
-    parameter: while (index < len) {
-        index++; // Skip over ;
-        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-            index++;
-        }
-        const keyStart = index;
-        let keyFlags = 0;
-        let keyWhitespace = -1;
-        while (index < len) {
-            const code = header.charCodeAt(index);
-            const flags = CHAR_MAP[code];
-            if ((flags & stopFlags) !== 0) {
-                if ((flags & COMMA_FLAG) !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if (code === EQ) {
-                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
-                const value = header.slice(keyStart, keyEnd);
-                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-                index++;
-                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-                    index++;
-                }
-                if (index < len && header.charCodeAt(index) === DQUOTE) {
-                    const quotedStart = ++index;
-                    let escaped = false;
-                    while (index < len) {
-                        const code = header.charCodeAt(index);
-                        if (code === DQUOTE) {
-                            if (parameters[key] === undefined) {
-                                parameters[key] = escaped
-                                    ? unescapeQuotedPairs(header, quotedStart, index)
-                                    : header.slice(quotedStart, index);
-                            }
-                            index++;
-                            let stop = 0;
-                            // Discard characters between quote and delimiter.
-                            while (index < len) {
-                                const code = header.charCodeAt(index);
-                                const flags = CHAR_MAP[code];
-                                if ((flags & stopFlags) !== 0) {
-                                    stop = flags & COMMA_FLAG;
-                                    break;
-                                }
-                                index++;
-                            }
-                            if (stop !== 0)
-                                break parameter;
-                            continue parameter;
-                        }
-                        if (code === BSLASH && index + 1 < len) {
-                            escaped = true;
-                            index += 2;
-                            continue;
-                        }
-                        index++;
-                    }
-                    continue parameter;
-                }
-                const valueStart = index;
-                let stop = 0;
-                let valueWhitespace = -1;
-                while (index < len) {
-                    const code = header.charCodeAt(index);
-                    const flags = CHAR_MAP[code];
-                    if ((flags & stopFlags) !== 0) {
-                        stop = flags & COMMA_FLAG;
-                        break;
-                    }
-                    if ((flags & OWS) !== 0) {
-                        if (valueWhitespace === -1)
-                            valueWhitespace = index;
-                    }
-                    else {
-                        valueWhitespace = -1;
-                    }
-                    index++;
-                }
-                if (parameters[key] === undefined) {
-                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
-                    parameters[key] = header.slice(valueStart, valueEnd);
-                }
-                if (stop !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if ((flags & OWS) !== 0) {
-                if (keyWhitespace === -1)
-                    keyWhitespace = index;
-            }
-            else {
-                keyWhitespace = -1;
-            }
-            keyFlags |= (code & NON_ASCII) | flags;
-            index++;
-        }
-    }
-    return { type, index, parameters };
-}
-/**
- * Remove backslashes from quoted pairs in a known-terminated quoted string body.
- */
-function unescapeQuotedPairs(str, start, end) {
-    let result = "";
-    for (let index = start; index < end; index++) {
-        if (str.charCodeAt(index) === BSLASH) {
-            result += str.slice(start, index);
-            start = ++index;
-        }
-    }
-    return result + str.slice(start, end);
-}
-//# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
-const intRegex = /^-?\d+$/;
-const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
-const originalStringify = JSON.stringify;
-const originalParse = JSON.parse;
-const customFormat = /^-?\d+n$/;
-
-const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
-const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
-
-/**
- * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
- * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
- */
-
-/**
- * Checks if a value is unstringifiable according to native JSON.stringify rules.
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is undefined, a function, or a symbol.
- */
-const isUnstringifiable = (val) =>
-  val === undefined || typeof val === "function" || typeof val === "symbol";
-
-/**
- * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is a RawJSON instance.
- */
-const isRawJSON = (val) =>
-  val !== null &&
-  typeof val === "object" &&
-  val.constructor &&
-  val.constructor.name === "RawJSON";
-
-/**
- * Iteratively converts a JS value to a JSON string.
- * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
- * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
- *
- * @param {any} rootValue The value to stringify.
- * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
- * @param {string | number} [spaceParam] Indentation for pretty-printing.
- * @returns {string | undefined} The generated JSON string.
- */
-const stringifyIteratively = (rootValue, replacer, spaceParam) => {
-  let space = "";
-
-  if (typeof spaceParam === "number") {
-    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
-  } else if (typeof spaceParam === "string") {
-    space = spaceParam.slice(0, 10);
-  }
-
-  const isFunctionReplacer = typeof replacer === "function";
-  const propertyList = Array.isArray(replacer)
-    ? new Set(replacer.map(String))
-    : null;
-
-  /**
-   * Prepares a value for stringification by resolving toJSON, handling BigInts,
-   * applying custom replacers, and unwrapping primitive objects.
-   *
-   * @param {object|Array} parent The parent object or array holding the value.
-   * @param {string} key The key associated with the value.
-   * @param {any} val The raw value to process.
-   * @returns {any} The processed value ready for stringification.
-   */
-  const prepareVal = (parent, key, val) => {
-    const isObject = val !== null && typeof val === "object";
-    const hasToJSON = isObject && typeof val.toJSON === "function";
-
-    if (hasToJSON) {
-      val = val.toJSON(key);
-    }
-
-    const isNoise = typeof val === "string" && noiseValue.test(val);
-
-    if (isNoise) return val + "n";
-
-    const isBigInt = typeof val === "bigint";
-
-    if (isBigInt) {
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return JSON.rawJSON(val.toString());
-
-      return val.toString() + "n";
-    }
-
-    if (isFunctionReplacer) {
-      val = replacer.call(parent, key, val);
-    }
-
-    const isPostReplacerObject = val !== null && typeof val === "object";
-
-    if (isPostReplacerObject) {
-      const isPrimitiveWrapper =
-        val instanceof Number ||
-        val instanceof String ||
-        val instanceof Boolean;
-
-      if (isPrimitiveWrapper) {
-        val = val.valueOf();
-      }
-    }
-
-    return val;
-  };
-
-  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
-
-  if (isUnstringifiable(rootProcessed)) {
-    return undefined;
-  }
-
-  const isRootPrimitive =
-    rootProcessed === null || typeof rootProcessed !== "object";
-  const isRootNativeRawJSON = isRawJSON(rootProcessed);
-
-  if (isRootPrimitive || isRootNativeRawJSON) {
-    return originalStringify(rootProcessed);
-  }
-
-  const chunks = [];
-  let level = 0;
-
-  const stack = [
-    {
-      parent: { "": rootProcessed },
-      key: "",
-      val: rootProcessed,
-      isArray: Array.isArray(rootProcessed),
-      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
-      index: 0,
-      first: true,
-    },
-  ];
-
-  const visited = new WeakSet([rootProcessed]);
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (node.index === 0) {
-      chunks.push(node.isArray ? "[" : "{");
-      level++;
-    }
-
-    let isDone = false;
-
-    if (node.isArray) {
-      if (node.index < node.val.length) {
-        if (!node.first) chunks.push(",");
-
-        if (space) chunks.push("\n" + space.repeat(level));
-
-        const childRaw = node.val[node.index];
-        const childVal = prepareVal(node.val, String(node.index), childRaw);
-
-        if (isUnstringifiable(childVal)) {
-          chunks.push("null");
-          node.first = false;
-          node.index++;
-        } else {
-          const isComplexObject =
-            childVal !== null && typeof childVal === "object";
-          const isNativeRaw = isRawJSON(childVal);
-
-          if (isComplexObject && !isNativeRaw) {
-            if (visited.has(childVal)) {
-              throw new TypeError("Converting circular structure to JSON");
-            }
-
-            visited.add(childVal);
-
-            stack.push({
-              parent: node.val,
-              key: String(node.index),
-              val: childVal,
-              isArray: Array.isArray(childVal),
-              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-              index: 0,
-              first: true,
-            });
-
-            node.first = false;
-            node.index++;
-          } else {
-            chunks.push(originalStringify(childVal));
-            node.first = false;
-            node.index++;
-          }
-        }
-      } else {
-        isDone = true;
-      }
-    } else {
-      while (node.index < node.keys.length) {
-        const k = node.keys[node.index++];
-
-        const isFilteredOutByArray = propertyList && !propertyList.has(k);
-
-        if (isFilteredOutByArray) continue;
-
-        const childRaw = node.val[k];
-        const childVal = prepareVal(node.val, k, childRaw);
-
-        if (isUnstringifiable(childVal)) continue;
-
-        if (!node.first) chunks.push(",");
-
-        if (space) {
-          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
-        } else {
-          chunks.push(originalStringify(k) + ":");
-        }
-
-        const isComplexObject =
-          childVal !== null && typeof childVal === "object";
-        const isNativeRaw = isRawJSON(childVal);
-
-        if (isComplexObject && !isNativeRaw) {
-          if (visited.has(childVal)) {
-            throw new TypeError("Converting circular structure to JSON");
-          }
-
-          visited.add(childVal);
-
-          stack.push({
-            parent: node.val,
-            key: k,
-            val: childVal,
-            isArray: Array.isArray(childVal),
-            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-            index: 0,
-            first: true,
-          });
-
-          node.first = false;
-
-          break; // Stop current loop level to process the newly pushed stack node
-        } else {
-          chunks.push(originalStringify(childVal));
-          node.first = false;
-        }
-      }
-
-      const isNodeFullyProcessed =
-        node.index >= node.keys.length && stack[stack.length - 1] === node;
-
-      if (isNodeFullyProcessed) {
-        isDone = true;
-      }
-    }
-
-    if (isDone) {
-      level--;
-
-      if (!node.first && space) chunks.push("\n" + space.repeat(level));
-
-      chunks.push(node.isArray ? "]" : "}");
-      visited.delete(node.val);
-      stack.pop();
-    }
-  }
-
-  return chunks.join("");
-};
-
-/**
- * Converts a JavaScript value to a JSON string.
- *
- * Supports serialization of BigInt values using two strategies:
- * 1. Custom format "123n" → "123" (universal fallback)
- * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
- *
- * All other values are serialized exactly like native JSON.stringify().
- *
- * @param {*} value The value to convert to a JSON string.
- * @param {Replacer | Array<string | number> | null} [replacer]
- * A function that alters the behavior of the stringification process,
- * or an array of strings/numbers to indicate properties to exclude.
- * @param {string | number} [space]
- * A string or number to specify indentation or pretty-printing.
- * @returns {string} The JSON string representation.
- */
-const JSONStringify = (value, replacer, space) => {
-  try {
-    const supportsRawJSON = "rawJSON" in JSON;
-
-    if (supportsRawJSON) {
-      return originalStringify(
-        value,
-        (key, val) => {
-          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
-
-          const hasFunctionReplacer = typeof replacer === "function";
-
-          if (hasFunctionReplacer) return replacer(key, val);
-
-          const isKeyInArrayReplacer =
-            Array.isArray(replacer) && replacer.includes(key);
-
-          if (isKeyInArrayReplacer) return val;
-
-          return val;
-        },
-        space,
-      );
-    }
-
-    if (!value) return originalStringify(value, replacer, space);
-
-    const convertedToCustomJSON = originalStringify(
-      value,
-      (key, val) => {
-        const isNoise = typeof val === "string" && noiseValue.test(val);
-
-        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-        if (typeof val === "bigint") return val.toString() + "n";
-
-        const hasFunctionReplacer = typeof replacer === "function";
-
-        if (hasFunctionReplacer) return replacer(key, val);
-
-        const isKeyInArrayReplacer =
-          Array.isArray(replacer) && replacer.includes(key);
-
-        if (isKeyInArrayReplacer) return val;
-
-        return val;
-      },
-      space,
-    );
-
-    const processedJSON = convertedToCustomJSON.replace(
-      bigIntsStringify,
-      "$1$2$3",
-    ); // Delete one "n" off the end of every BigInt value
-
-    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
-
-    return denoisedJSON;
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const convertedJSON = stringifyIteratively(value, replacer, space);
-
-      if (convertedJSON === undefined) return undefined;
-
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return convertedJSON;
-
-      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
-
-      return processedJSON.replace(noiseStringify, "$1$2$3");
-    }
-
-    throw error;
-  }
-};
-
-const featureCache = new Map();
-
-/**
- * Detects if the current JSON.parse implementation supports the context.source feature.
- *
- * Uses toString() fingerprinting to cache results and automatically detect runtime
- * replacements of JSON.parse (polyfills, mocks, etc.).
- *
- * @returns {boolean} true if context.source is supported, false otherwise.
- */
-const isContextSourceSupported = () => {
-  const parseFingerprint = JSON.parse.toString();
-
-  if (featureCache.has(parseFingerprint)) {
-    return featureCache.get(parseFingerprint);
-  }
-
-  try {
-    const result = JSON.parse(
-      "1",
-      (_, __, context) => !!context?.source && context.source === "1",
-    );
-    featureCache.set(parseFingerprint, result);
-
-    return result;
-  } catch {
-    featureCache.set(parseFingerprint, false);
-
-    return false;
-  }
-};
-
-/**
- * Reviver function that converts custom-format BigInt strings back to BigInt values.
- * Also handles "noise" strings that accidentally match the BigInt format.
- *
- * @param {string | number | undefined} key The object key.
- * @param {*} value The value being parsed.
- * @param {object} [context] Parse context (if supported by JSON.parse).
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The transformed value.
- */
-const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
-  const isCustomFormatBigInt =
-    typeof value === "string" && customFormat.test(value);
-
-  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
-
-  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
-  if (isNoiseValue) return value.slice(0, -1);
-
-  const hasUserReviver = typeof userReviver === "function";
-
-  if (!hasUserReviver) return value;
-
-  return userReviver(key, value, context);
-};
-
-/**
- * Fast JSON.parse implementation (~2x faster than classic fallback).
- * Uses JSON.parse's context.source feature to detect integers and convert
- * large numbers directly to BigInt without string manipulation.
- *
- * Does not support legacy custom format from v1 of this library.
- *
- * @param {string} text JSON string to parse.
- * @param {Reviver} [reviver] Transform function to apply to each value.
- * @returns {any} Parsed JavaScript value.
- */
-const JSONParseV2 = (text, reviver) => {
-  return JSON.parse(text, (key, value, context) => {
-    const isNumber = typeof value === "number";
-    const isOutOfBounds =
-      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
-    const isBigNumber = isNumber && isOutOfBounds;
-    const isInt = context && intRegex.test(context.source);
-    const isBigInt = isBigNumber && isInt;
-
-    if (isBigInt) return BigInt(context.source);
-
-    const hasCustomReviver = typeof reviver === "function";
-
-    if (!hasCustomReviver) return value;
-
-    return reviver(key, value, context);
-  });
-};
-
-const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
-const MAX_DIGITS = MAX_INT.length;
-const stringsOrLargeNumbers =
-  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
-const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
-
-/**
- * Iteratively traverses the parsed object bottom-up (post-order),
- * emulating the native JSON.parse reviver behavior.
- * This avoids Call Stack overflows (RangeError) on deeply nested structures.
- *
- * @param {any} parsed The natively parsed JSON object.
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The fully processed object.
- */
-const applyReviverIteratively = (parsed, userReviver) => {
-  const rootHolder = { "": parsed };
-  const stack = [{ parent: rootHolder, key: "", visited: false }];
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (!node.visited) {
-      node.visited = true;
-
-      const value = node.parent[node.key];
-      const isComplexObject = value !== null && typeof value === "object";
-
-      if (isComplexObject) {
-        const keys = Object.keys(value);
-
-        for (let i = keys.length - 1; i >= 0; i--) {
-          stack.push({ parent: value, key: keys[i], visited: false });
-        }
-      }
-    } else {
-      const { parent, key } = node;
-      let value = parent[key];
-
-      if (typeof value === "string") {
-        const isCustomFormatBigInt = customFormat.test(value);
-
-        if (isCustomFormatBigInt) {
-          value = BigInt(value.slice(0, -1));
-        } else {
-          const isNoise = noiseValue.test(value);
-
-          if (isNoise) value = value.slice(0, -1);
-        }
-      }
-
-      const hasUserReviver = typeof userReviver === "function";
-
-      if (hasUserReviver) {
-        value = userReviver.call(parent, key, value);
-      }
-
-      const isDeleted = value === undefined;
-
-      if (isDeleted) {
-        delete parent[key];
-      } else {
-        parent[key] = value;
-      }
-
-      stack.pop();
-    }
-  }
-
-  return rootHolder[""];
-};
-
-/**
- * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
- *
- * @param {string} text The raw JSON string.
- * @returns {string} The serialized string with marked BigInts.
- */
-const serializeBigInts = (text) => {
-  return text.replace(
-    stringsOrLargeNumbers,
-    (match, digits, fractional, exponential) => {
-      const isString = match[0] === '"';
-      const isNoise = isString && noiseValueWithQuotes.test(match);
-
-      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-      const hasFractionalOrExponential = fractional || exponential;
-
-      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
-      const isLessThanMaxSafeInt =
-        digits &&
-        (digits.length < MAX_DIGITS ||
-          (digits.length === MAX_DIGITS && digits <= MAX_INT));
-
-      const isStandardValue =
-        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
-
-      if (isStandardValue) return match;
-
-      return '"' + match + 'n"';
-    },
-  );
-};
-
-/**
- * Converts a JSON string into a JavaScript value.
- *
- * Supports parsing of large integers using two strategies:
- * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
- * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
- *
- * All other JSON values are parsed exactly like native JSON.parse().
- *
- * @param {string} text A valid JSON string.
- * @param {Reviver} [reviver]
- * A function that transforms the results. This function is called for each member
- * of the object. If a member contains nested objects, the nested objects are
- * transformed before the parent object is.
- * @returns {any} The parsed JavaScript value.
- * @throws {SyntaxError} If text is not valid JSON.
- */
-const JSONParse = (text, reviver) => {
-  if (!text) return originalParse(text, reviver);
-
-  try {
-    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
-
-    // Find and mark big numbers with "n"
-    const serializedData = serializeBigInts(text);
-
-    return originalParse(serializedData, (key, value, context) =>
-      convertMarkedBigIntsReviver(key, value, context, reviver),
-    );
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const serializedData = serializeBigInts(text);
-      const parsed = originalParse(serializedData);
-
-      return applyReviverIteratively(parsed, reviver);
-    }
-
-    throw error;
-  }
-};
-
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
-class RequestError extends Error {
-  name;
-  /**
-   * http status code
-   */
-  status;
-  /**
-   * Request options that lead to the error.
-   */
-  request;
-  /**
-   * Response object if a response was received
-   */
-  response;
-  constructor(message, statusCode, options) {
-    super(message, { cause: options.cause });
-    this.name = "HttpError";
-    this.status = Number.parseInt(statusCode);
-    if (Number.isNaN(this.status)) {
-      this.status = 0;
-    }
-    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
-    if ("response" in options) {
-      this.response = options.response;
-    }
-    const requestCopy = Object.assign({}, options.request);
-    if (options.request.headers.authorization) {
-      requestCopy.headers = Object.assign({}, options.request.headers, {
-        authorization: options.request.headers.authorization.replace(
-          /(?<! ) .*$/,
-          " [REDACTED]"
-        )
-      });
-    }
-    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
-    this.request = requestCopy;
-  }
-}
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var dist_bundle_VERSION = "10.0.16";
-
-// pkg/dist-src/defaults.js
-var defaults_default = {
-  headers: {
-    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
-  }
-};
-
-// pkg/dist-src/fetch-wrapper.js
-
-
-
-// pkg/dist-src/is-plain-object.js
-function dist_bundle_isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/fetch-wrapper.js
-
-var noop = () => "";
-async function fetchWrapper(requestOptions) {
-  const fetch = requestOptions.request?.fetch || globalThis.fetch;
-  if (!fetch) {
-    throw new Error(
-      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
-    );
-  }
-  const log = requestOptions.request?.log || console;
-  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
-  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
-  const requestHeaders = Object.fromEntries(
-    Object.entries(requestOptions.headers).map(([name, value]) => [
-      name,
-      String(value)
-    ])
-  );
-  let fetchResponse;
-  try {
-    fetchResponse = await fetch(requestOptions.url, {
-      method: requestOptions.method,
-      body,
-      redirect: requestOptions.request?.redirect,
-      headers: requestHeaders,
-      signal: requestOptions.request?.signal,
-      // duplex must be set if request.body is ReadableStream or Async Iterables.
-      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
-      ...requestOptions.body && { duplex: "half" }
-    });
-  } catch (error) {
-    let message = "Unknown Error";
-    if (error instanceof Error) {
-      if (error.name === "AbortError") {
-        error.status = 500;
-        throw error;
-      }
-      message = error.message;
-      if (error.name === "TypeError" && "cause" in error) {
-        if (error.cause instanceof Error) {
-          message = error.cause.message;
-        } else if (typeof error.cause === "string") {
-          message = error.cause;
-        }
-      }
-    }
-    const requestError = new RequestError(message, 500, {
-      request: requestOptions
-    });
-    requestError.cause = error;
-    throw requestError;
-  }
-  const status = fetchResponse.status;
-  const url = fetchResponse.url;
-  const responseHeaders = {};
-  for (const [key, value] of fetchResponse.headers) {
-    responseHeaders[key] = value;
-  }
-  const octokitResponse = {
-    url,
-    status,
-    headers: responseHeaders,
-    data: ""
-  };
-  if ("deprecation" in responseHeaders) {
-    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
-    const deprecationLink = matches && matches.pop();
-    log.warn(
-      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
-    );
-  }
-  if (status === 204 || status === 205) {
-    return octokitResponse;
-  }
-  if (requestOptions.method === "HEAD") {
-    if (status < 400) {
-      return octokitResponse;
-    }
-    throw new RequestError(fetchResponse.statusText, status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status === 304) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError("Not modified", status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status >= 400) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
-  return octokitResponse;
-}
-async function getResponseData(response) {
-  const contentType = response.headers.get("content-type");
-  if (!contentType) {
-    return response.text().catch(noop);
-  }
-  const mimetype = dist_parse(contentType);
-  if (isJSONResponse(mimetype)) {
-    let text = "";
-    try {
-      text = await response.text();
-      return JSONParse(text);
-    } catch (err) {
-      return text;
-    }
-  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
-  // (RFC 2046) and must never be decoded as text, even when the response
-  // carries a (misleading) `charset=utf-8` parameter — see #751.
-  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
-    return response.text().catch(noop);
-  } else {
-    return response.arrayBuffer().catch(
-      /* v8 ignore next -- @preserve */
-      () => new ArrayBuffer(0)
-    );
-  }
-}
-function isJSONResponse(mimetype) {
-  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
-}
-function toErrorMessage(data) {
-  if (typeof data === "string") {
-    return data;
-  }
-  if (data instanceof ArrayBuffer) {
-    return "Unknown error";
-  }
-  if (typeof data === "object" && data !== null && "message" in data) {
-    const objectData = data;
-    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
-    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
-  }
-  return `Unknown error: ${JSON.stringify(data)}`;
-}
-
-// pkg/dist-src/with-defaults.js
-function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
-  const endpoint2 = oldEndpoint.defaults(newDefaults);
-  const newApi = function(route, parameters) {
-    const endpointOptions = endpoint2.merge(route, parameters);
-    if (!endpointOptions.request || !endpointOptions.request.hook) {
-      return fetchWrapper(endpoint2.parse(endpointOptions));
-    }
-    const request2 = (route2, parameters2) => {
-      return fetchWrapper(
-        endpoint2.parse(endpoint2.merge(route2, parameters2))
-      );
-    };
-    Object.assign(request2, {
-      endpoint: endpoint2,
-      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-    });
-    return endpointOptions.request.hook(request2, endpointOptions);
-  };
-  return Object.assign(newApi, {
-    endpoint: endpoint2,
-    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-  });
-}
-
-// pkg/dist-src/index.js
-var request = dist_bundle_withDefaults(endpoint, defaults_default);
-
-/* v8 ignore next -- @preserve */
-/* v8 ignore else -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-
-// pkg/dist-src/version.js
-var graphql_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/with-defaults.js
-
-
-// pkg/dist-src/graphql.js
-
-
-// pkg/dist-src/error.js
-function _buildMessageForResponseErrors(data) {
-  return `Request failed due to following response errors:
-` + data.errors.map((e) => ` - ${e.message}`).join("\n");
-}
-var GraphqlResponseError = class extends Error {
-  constructor(request2, headers, response) {
-    super(_buildMessageForResponseErrors(response));
-    this.request = request2;
-    this.headers = headers;
-    this.response = response;
-    this.errors = response.errors;
-    this.data = response.data;
-    if (Error.captureStackTrace) {
-      Error.captureStackTrace(this, this.constructor);
-    }
-  }
-  request;
-  headers;
-  response;
-  name = "GraphqlResponseError";
-  errors;
-  data;
-};
-
-// pkg/dist-src/graphql.js
-var NON_VARIABLE_OPTIONS = [
-  "method",
-  "baseUrl",
-  "url",
-  "headers",
-  "request",
-  "query",
-  "mediaType",
-  "operationName"
-];
-var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
-var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
-function graphql(request2, query, options) {
-  if (options) {
-    if (typeof query === "string" && "query" in options) {
-      return Promise.reject(
-        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
-      );
-    }
-    for (const key in options) {
-      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
-      return Promise.reject(
-        new Error(
-          `[@octokit/graphql] "${key}" cannot be used as variable name`
-        )
-      );
-    }
-  }
-  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
-  const requestOptions = Object.keys(
-    parsedOptions
-  ).reduce((result, key) => {
-    if (NON_VARIABLE_OPTIONS.includes(key)) {
-      result[key] = parsedOptions[key];
-      return result;
-    }
-    if (!result.variables) {
-      result.variables = {};
-    }
-    result.variables[key] = parsedOptions[key];
-    return result;
-  }, {});
-  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
-  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
-    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
-  }
-  return request2(requestOptions).then((response) => {
-    if (response.data.errors) {
-      const headers = {};
-      for (const key of Object.keys(response.headers)) {
-        headers[key] = response.headers[key];
-      }
-      throw new GraphqlResponseError(
-        requestOptions,
-        headers,
-        response.data
-      );
-    }
-    return response.data.data;
-  });
-}
-
-// pkg/dist-src/with-defaults.js
-function graphql_dist_bundle_withDefaults(request2, newDefaults) {
-  const newRequest = request2.defaults(newDefaults);
-  const newApi = (query, options) => {
-    return graphql(newRequest, query, options);
-  };
-  return Object.assign(newApi, {
-    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
-    endpoint: newRequest.endpoint
-  });
-}
-
-// pkg/dist-src/index.js
-var graphql2 = graphql_dist_bundle_withDefaults(request, {
-  headers: {
-    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
-  },
-  method: "POST",
-  url: "/graphql"
-});
-function withCustomRequest(customRequest) {
-  return graphql_dist_bundle_withDefaults(customRequest, {
-    method: "POST",
-    url: "/graphql"
-  });
-}
-
-/* v8 ignore if -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
-// pkg/dist-src/is-jwt.js
-var b64url = "(?:[a-zA-Z0-9_-]+)";
-var sep = "\\.";
-var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
-var isJWT = jwtRE.test.bind(jwtRE);
-
-// pkg/dist-src/auth.js
-async function auth(token) {
-  const isApp = isJWT(token);
-  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
-  const isUserToServer = token.startsWith("ghu_");
-  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
-  return {
-    type: "token",
-    token,
-    tokenType
-  };
-}
-
-// pkg/dist-src/with-authorization-prefix.js
-function withAuthorizationPrefix(token) {
-  if (token.split(/\./).length === 3) {
-    return `bearer ${token}`;
-  }
-  return `token ${token}`;
-}
-
-// pkg/dist-src/hook.js
-async function hook(token, request, route, parameters) {
-  const endpoint = request.endpoint.merge(
-    route,
-    parameters
-  );
-  endpoint.headers.authorization = withAuthorizationPrefix(token);
-  return request(endpoint);
-}
-
-// pkg/dist-src/index.js
-var createTokenAuth = function createTokenAuth2(token) {
-  if (!token) {
-    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
-  }
-  if (typeof token !== "string") {
-    throw new Error(
-      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
-    );
-  }
-  token = token.replace(/^(token|bearer) +/i, "");
-  return Object.assign(auth.bind(null, token), {
-    hook: hook.bind(null, token)
-  });
-};
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
-const version_VERSION = "7.0.8";
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
-
-
-
-
-
-
-const dist_src_noop = () => {
-};
-const consoleWarn = console.warn.bind(console);
-const consoleError = console.error.bind(console);
-function createLogger(logger = {}) {
-  if (typeof logger.debug !== "function") {
-    logger.debug = dist_src_noop;
-  }
-  if (typeof logger.info !== "function") {
-    logger.info = dist_src_noop;
-  }
-  if (typeof logger.warn !== "function") {
-    logger.warn = consoleWarn;
-  }
-  if (typeof logger.error !== "function") {
-    logger.error = consoleError;
-  }
-  return logger;
-}
-const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
-class Octokit {
-  static VERSION = version_VERSION;
-  static defaults(defaults) {
-    const OctokitWithDefaults = class extends this {
-      constructor(...args) {
-        const options = args[0] || {};
-        if (typeof defaults === "function") {
-          super(defaults(options));
-          return;
-        }
-        super(
-          Object.assign(
-            {},
-            defaults,
-            options,
-            options.userAgent && defaults.userAgent ? {
-              userAgent: `${options.userAgent} ${defaults.userAgent}`
-            } : null
-          )
-        );
-      }
-    };
-    return OctokitWithDefaults;
-  }
-  static plugins = [];
-  /**
-   * Attach a plugin (or many) to your Octokit instance.
-   *
-   * @example
-   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
-   */
-  static plugin(...newPlugins) {
-    const currentPlugins = this.plugins;
-    const NewOctokit = class extends this {
-      static plugins = currentPlugins.concat(
-        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
-      );
-    };
-    return NewOctokit;
-  }
-  constructor(options = {}) {
-    const hook = new before_after_hook.Collection();
-    const requestDefaults = {
-      baseUrl: request.endpoint.DEFAULTS.baseUrl,
-      headers: {},
-      request: Object.assign({}, options.request, {
-        // @ts-ignore internal usage only, no need to type
-        hook: hook.bind(null, "request")
-      }),
-      mediaType: {
-        previews: [],
-        format: ""
-      }
-    };
-    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
-    if (options.baseUrl) {
-      requestDefaults.baseUrl = options.baseUrl;
-    }
-    if (options.previews) {
-      requestDefaults.mediaType.previews = options.previews;
-    }
-    if (options.timeZone) {
-      requestDefaults.headers["time-zone"] = options.timeZone;
-    }
-    this.request = request.defaults(requestDefaults);
-    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
-    this.log = createLogger(options.log);
-    this.hook = hook;
-    if (!options.authStrategy) {
-      if (!options.auth) {
-        this.auth = async () => ({
-          type: "unauthenticated"
-        });
-      } else {
-        const auth = createTokenAuth(options.auth);
-        hook.wrap("request", auth.hook);
-        this.auth = auth;
-      }
-    } else {
-      const { authStrategy, ...otherOptions } = options;
-      const auth = authStrategy(
-        Object.assign(
-          {
-            request: this.request,
-            log: this.log,
-            // we pass the current octokit instance as well as its constructor options
-            // to allow for authentication strategies that return a new octokit instance
-            // that shares the same internal state as the current one. The original
-            // requirement for this was the "event-octokit" authentication strategy
-            // of https://github.com/probot/octokit-auth-probot.
-            octokit: this,
-            octokitOptions: otherOptions
-          },
-          options.auth
-        )
-      );
-      hook.wrap("request", auth.hook);
-      this.auth = auth;
-    }
-    const classConstructor = this.constructor;
-    for (let i = 0; i < classConstructor.plugins.length; ++i) {
-      Object.assign(this, classConstructor.plugins[i](this, options));
-    }
-  }
-  // assigned during constructor
-  request;
-  graphql;
-  log;
-  hook;
-  // TODO: type `octokit.auth` based on passed options.authStrategy
-  auth;
-}
-
-
+// EXTERNAL MODULE: ./lib/src/commands/github-repository.js + 14 modules
+var github_repository = __nccwpck_require__(7081);
+// EXTERNAL MODULE: ./lib/src/handlers/index.js + 147 modules
+var src_handlers = __nccwpck_require__(1262);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/schemas.js + 7 modules
 var schemas = __nccwpck_require__(749);
-;// CONCATENATED MODULE: ./lib/src/commands/github-repository.js
-/**
- * The GitHub repository whose schedules start the workers, over GitHub's REST API. `run` and `doctor` ask it, from a
- * workflow and from a terminal.
- */
-
-
-/** GitHub refused, or could not be reached. The message says why and what to do, and never holds the token. */
-class GitHubError extends Error {
-    name = 'GitHubError';
-}
-const TIMEOUT_MS = 10_000;
-const aboutReply = schemas/* object */.Ikc({ private: schemas/* boolean */.zMY(), pushed_at: schemas/* string */.YjP().nullish() });
-const workflowsReply = schemas/* object */.Ikc({ workflows: schemas/* array */.YOg(schemas/* object */.Ikc({ path: schemas/* string */.YjP(), state: schemas/* string */.YjP() })) });
-const refusal = schemas/* object */.Ikc({ status: schemas/* int */.Whr(), response: schemas/* unknown */.L5J() });
-const refusalReply = schemas/* object */.Ikc({ data: schemas/* object */.Ikc({ message: schemas/* string */.YjP() }) });
-/** Opens the repository that `GITHUB_REPOSITORY` names. Returns null without it or without a token. */
-function openGitHub(token, env) {
-    const [owner, repo] = env.GITHUB_REPOSITORY?.split('/') ?? [];
-    if (token === null || !owner || !repo)
-        return null;
-    const octokit = new Octokit({
-        auth: token,
-        baseUrl: env.GITHUB_API_URL || 'https://api.github.com',
-        userAgent: 'cloud-jobs',
-    });
-    const options = () => ({
-        owner,
-        repo,
-        headers: { 'x-github-api-version': '2022-11-28' },
-        request: { signal: AbortSignal.timeout(TIMEOUT_MS) },
-    });
-    return {
-        repository: `${owner}/${repo}`,
-        workflowFile: workflowFileOf(env),
-        about: async () => {
-            const reply = await ask(octokit.request('GET /repos/{owner}/{repo}', options()), '`metadata: read`', aboutReply);
-            return { isPrivate: reply.private, pushedAt: reply.pushed_at ?? null };
-        },
-        workflows: async () => {
-            const asked = octokit.request('GET /repos/{owner}/{repo}/actions/workflows', {
-                ...options(),
-                per_page: 100,
-            });
-            return (await ask(asked, '`permissions: actions: read`', workflowsReply)).workflows;
-        },
-        enable: async (file) => {
-            const asked = octokit.request('PUT /repos/{owner}/{repo}/actions/workflows/{workflow_id}/enable', {
-                ...options(),
-                workflow_id: file,
-            });
-            await ask(asked, '`permissions: actions: write`', schemas/* unknown */.L5J());
-        },
-    };
-}
-async function ask(asked, needs, schema) {
-    let data;
-    try {
-        ({ data } = await asked);
-    }
-    catch (error) {
-        throw new GitHubError(...messageOf(error, needs));
-    }
-    const reply = schema.safeParse(data);
-    if (reply.success)
-        return reply.data;
-    throw new GitHubError('GitHub’s API answered in a form that is not known.', { cause: reply.error });
-}
-function messageOf(error, needs) {
-    const refused = refusal.safeParse(error);
-    // Octokit gives a request that failed the status 500 and no response.
-    if (!refused.success || refused.data.response === undefined)
-        return ['GitHub’s API did not answer.', { cause: error }];
-    const { status, response } = refused.data;
-    const reply = refusalReply.safeParse(response);
-    const said = reply.success ? `: ${firstLine(reply.data.data.message)}` : '';
-    return [`GitHub answered HTTP ${status}${said}. ${advice(status, needs)}`];
-}
-const firstLine = (text) => (text.split('\n')[0] ?? '').slice(0, 200).replace(/\.$/, '');
-function advice(status, needs) {
-    if (status === 401)
-        return 'The token is wrong or has expired.';
-    if (status === 403 || status === 404)
-        return `The token may not do this: the job needs ${needs}.`;
-    return 'Nothing needs to be done if it passes.';
-}
-/** The file name of the running workflow, by which GitHub's API knows it; null when it is not known. */
-function workflowFileOf(env) {
-    return /\/([^/@]+\.ya?ml)@/.exec(env.GITHUB_WORKFLOW_REF ?? '')?.[1] ?? null;
-}
-
-// EXTERNAL MODULE: ./lib/src/handlers/index.js + 155 modules
-var src_handlers = __nccwpck_require__(2639);
 // EXTERNAL MODULE: ./lib/src/queue/errors.js
 var errors = __nccwpck_require__(6627);
 // EXTERNAL MODULE: ./node_modules/zod/v4/classic/coerce.js
@@ -79059,7 +80070,7 @@ const versionReply = schemas/* object */.Ikc({
     schema: schemas/* number */.aig().int(),
     requires: schemas/* number */.aig().int(),
 });
-/** What a claim tells a worker that was not known yet. */
+/** What a claim returns to a worker that is new. */
 const arrival = schemas/* object */.Ikc({
     now: job/* instant */.uR,
     /** When any other worker of its queues was seen. */
@@ -79107,7 +80118,12 @@ const renewReply = schemas/* object */.Ikc({
 });
 const enqueueReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
-    jobs: schemas/* array */.YOg(schemas/* object */.Ikc({ job_id: schemas/* string */.YjP(), created: schemas/* boolean */.zMY() })),
+    jobs: schemas/* array */.YOg(schemas/* object */.Ikc({
+        job_id: schemas/* string */.YjP(),
+        created: schemas/* boolean */.zMY(),
+        /** The waiting job of this id took the place of the new one. */
+        replaced: schemas/* boolean */.zMY().default(false),
+    })),
 });
 /** The answer of cancel, retry, enable, disable and delete. */
 const verbReply = schemas/* object */.Ikc({
@@ -79119,6 +80135,8 @@ const verbReply = schemas/* object */.Ikc({
     /** This call made it so. */
     changed: schemas/* boolean */.zMY(),
     reason: schemas/* string */.YjP().nullable(),
+    /** How many jobs wait again that had been cancelled because this one failed. */
+    dependents: schemas/* number */.aig().optional(),
 });
 const listReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
@@ -79129,10 +80147,44 @@ const listReply = schemas/* object */.Ikc({
     /** How far back this page looked, if it stopped before it was full. */
     searched_to: job/* instant */.uR.nullish(),
 });
+const relative = schemas/* object */.Ikc({
+    job_id: schemas/* string */.YjP(),
+    ref: schemas/* string */.YjP(),
+    /** Null if the job was deleted, and so is its status. */
+    name: schemas/* string */.YjP().nullable(),
+    status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullable(),
+    /** How the parent of the pair ended; null while the child waits for it. */
+    outcome: schemas/* enum */.k5n(['success', 'failed', 'deleted']).nullable(),
+    on_failure: schemas/* enum */.k5n(types/* ON_PARENT_FAILURE */.QR),
+});
+const stepRow = schemas/* object */.Ikc({
+    name: schemas/* string */.YjP(),
+    kind: schemas/* enum */.k5n(['step', 'sleep', 'event']),
+    started_at: job/* instant */.uR,
+    /** Null while a sleep or the wait for an event goes on. */
+    finished_at: job/* instant */.uR.nullable(),
+    duration_seconds: schemas/* number */.aig().nullable(),
+    /** When a sleep ends, or the wait for an event is given up. */
+    until: job/* instant */.uR.nullable(),
+    /** What an approval is about. */
+    details: job/* json */.Pq,
+    /** Null too if it is long. */
+    result: job/* json */.Pq,
+});
 const showReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
     now: job/* instant */.uR,
     job: job/* jobRow */.Ss.extend({ config: job/* json */.Pq }).nullable(),
+    /** The jobs that it depends on and those that depend on it, up to 100 of each; null if there are none. */
+    family: schemas/* object */.Ikc({
+        parents: schemas/* array */.YOg(relative),
+        parent_count: schemas/* number */.aig(),
+        children: schemas/* array */.YOg(relative),
+        child_count: schemas/* number */.aig(),
+    })
+        .nullish(),
+    /** The steps of the current occurrence; null if it has none. */
+    steps: schemas/* array */.YOg(stepRow).nullish(),
     executions: schemas/* array */.YOg(job/* executionRow */.VB),
 });
 const workersState = schemas/* object */.Ikc({
@@ -79152,10 +80204,10 @@ const wakeState = schemas/* object */.Ikc({
     errors_24h: count,
     watched: schemas/* array */.YOg(schemas/* object */.Ikc({
         queue: schemas/* string */.YjP(),
-        repository: schemas/* string */.YjP(),
+        target: schemas/* string */.YjP(),
         last_call_at: job/* instant */.uR.nullable(),
         next_call_at: job/* instant */.uR.nullable(),
-        /** Calls in a row that GitHub refused. */
+        /** Calls in a row that were refused. */
         errors: count,
         /** Calls in a row after which no worker took a job of the queue. */
         in_vain: count,
@@ -79164,7 +80216,7 @@ const wakeState = schemas/* object */.Ikc({
     /** The newest, newest first. */
     calls: schemas/* array */.YOg(schemas/* object */.Ikc({
         request_id: count.nullable(),
-        repository: schemas/* string */.YjP(),
+        target: schemas/* string */.YjP(),
         queues: schemas/* array */.YOg(schemas/* string */.YjP()),
         asked_at: job/* instant */.uR,
         answered_at: job/* instant */.uR.nullable(),
@@ -79172,102 +80224,6 @@ const wakeState = schemas/* object */.Ikc({
         error: schemas/* string */.YjP().nullable(),
     })),
 });
-const statusCounts = {
-    waiting: count,
-    locked: count,
-    success: count,
-    failed: count,
-    disabled: count,
-};
-/** How the attempts of one queue or type went. */
-const attemptCounts = {
-    success: count,
-    /** Neither lost nor cancelled. */
-    failed: count,
-    lost: count,
-    average_seconds: schemas/* number */.aig().nullable(),
-    p95_seconds: schemas/* number */.aig().nullable(),
-};
-const statsReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    total: count,
-    jobs: schemas/* object */.Ikc(statusCounts),
-    due: count,
-    scheduled: count,
-    blocked: count,
-    expired_locks: count,
-    oldest_due_seconds: schemas/* number */.aig().nullable(),
-    workers: workersState,
-    /** Null where sql/optional/wake.sql is not installed. */
-    wake: wakeState.nullable(),
-    queues: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), due: count, oldest_due_seconds: schemas/* number */.aig().nullable(), ...statusCounts })),
-    executions_24h: schemas/* object */.Ikc({
-        running: count,
-        success: count,
-        failed: count,
-        failure_kinds: schemas/* record */.g1P(schemas/* string */.YjP(), count),
-        average_seconds: schemas/* number */.aig().nullable(),
-        p95_seconds: schemas/* number */.aig().nullable(),
-        /** The 50 queues with the most attempts, those first. */
-        by_queue: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), ...attemptCounts })).default([]),
-        by_type: schemas/* array */.YOg(schemas/* object */.Ikc({ job_type: schemas/* string */.YjP(), ...attemptCounts })).default([]),
-        /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
-        is_partial: schemas/* boolean */.zMY().default(false),
-    }),
-});
-const doctorReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    role: schemas/* string */.YjP(),
-    workers: workersState,
-    /** Null where it is not installed. */
-    wake: wakeState.nullable(),
-    oldest_due_seconds: schemas/* number */.aig().nullable(),
-    schema: schemas/* number */.aig().int(),
-    server_version: schemas/* string */.YjP(),
-    statement_timeout: schemas/* string */.YjP(),
-    /** The database refuses to write: its disk or a quota is full. */
-    read_only: schemas/* boolean */.zMY().default(false),
-    /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
-    snoozed_for_a_day: schemas/* array */.YOg(schemas/* object */.Ikc({
-        job_id: schemas/* string */.YjP(),
-        name: schemas/* string */.YjP(),
-        queue: schemas/* string */.YjP(),
-        snoozes: schemas/* number */.aig(),
-        snoozed_since: job/* instant */.uR,
-    }))
-        .default([]),
-    without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
-    policies: schemas/* array */.YOg(schemas/* string */.YjP()),
-    open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
-    open_functions: schemas/* array */.YOg(schemas/* string */.YjP()),
-    missing_grants: schemas/* array */.YOg(schemas/* string */.YjP()),
-});
-/** How the database differs from what sql/install.sql made. */
-const inspectReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    /** Null if the installation recorded nothing. */
-    differences: schemas/* array */.YOg(schemas/* object */.Ikc({
-        thing: schemas/* string */.YjP(),
-        state: schemas/* enum */.k5n(['missing', 'changed']),
-        /** The statement that makes it again; null if sql/install.sql does. */
-        repair: schemas/* string */.YjP().nullable(),
-    }))
-        .nullable(),
-    /** The views and functions through which anon or authenticated reach the tables. */
-    reached_through: schemas/* array */.YOg(schemas/* string */.YjP()),
-});
-/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
-const unattendedReply = schemas/* array */.YOg(schemas/* object */.Ikc({
-    queue: schemas/* string */.YjP(),
-    job_type: schemas/* string */.YjP(),
-    /** Counted to 10,000. */
-    due: count,
-    /** Null: never, as far as is recorded. */
-    last_asked_at: job/* instant */.uR.nullable(),
-    seconds: schemas/* number */.aig(),
-}));
 const APPLY_ACTIONS = ['create', 'update', 'enable', 'unchanged', 'disable', 'gone'];
 const applyReply = schemas/* object */.Ikc({
     v: schemas/* literal */.euz(1),
@@ -79279,33 +80235,12 @@ const applyReply = schemas/* object */.Ikc({
         job_id: schemas/* string */.YjP().nullable(),
         name: schemas/* string */.YjP(),
         queue: schemas/* string */.YjP(),
-        /** `gone`: from this source and not in it any more, left alone because nobody asked to prune. */
+        /** `gone`: from this source and not in it any more, left alone unless pruning was asked for. */
         action: schemas/* enum */.k5n(APPLY_ACTIONS),
         status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE),
         run_at: job/* instant */.uR,
         /** Old and new value by column. */
         changes: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* tuple */.PVZ([job/* json */.Pq.nullable(), job/* json */.Pq.nullable()])),
-    })),
-});
-const pruneReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    executions: schemas/* number */.aig().int(),
-    jobs: schemas/* number */.aig().int(),
-    more: schemas/* boolean */.zMY(),
-});
-const bloatReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    relations: schemas/* array */.YOg(schemas/* object */.Ikc({
-        name: schemas/* string */.YjP(),
-        kind: schemas/* enum */.k5n(['table', 'index']),
-        bytes: schemas/* number */.aig(),
-        rows: schemas/* number */.aig(),
-        dead_rows: schemas/* number */.aig().nullable(),
-        /** About what it would have when freshly built; null for a table and for an index on an expression. */
-        expected_bytes: schemas/* number */.aig().nullable(),
-        /** A statement for the SQL Editor, or null where there is nothing to do. */
-        advice: schemas/* string */.YjP().nullable(),
     })),
 });
 const backlogReply = schemas/* object */.Ikc({
@@ -79498,32 +80433,260 @@ const papersReply = schemas/* object */.Ikc({
     })),
     next: schemas/* string */.YjP().nullable(),
 });
+const lane = { queue: schemas/* string */.YjP(), job_type: schemas/* string */.YjP() };
+const metricsReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Attempts and times are of this long. */
+    window_seconds: schemas/* number */.aig(),
+    /** There were more attempts than it looked at. */
+    is_partial: schemas/* boolean */.zMY(),
+    jobs: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ...lane,
+        due: schemas/* number */.aig(),
+        scheduled: schemas/* number */.aig(),
+        blocked: schemas/* number */.aig(),
+        running: schemas/* number */.aig(),
+        failed: schemas/* number */.aig(),
+        disabled: schemas/* number */.aig(),
+        oldest_due_seconds: schemas/* number */.aig().nullable(),
+    })),
+    /** `outcome` is success or a failure kind. */
+    attempts: schemas/* array */.YOg(schemas/* object */.Ikc({ ...lane, outcome: schemas/* string */.YjP(), count: schemas/* number */.aig() })),
+    bounds: schemas/* object */.Ikc({ wait: schemas/* array */.YOg(schemas/* number */.aig()), run: schemas/* array */.YOg(schemas/* number */.aig()) }),
+    times: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ...lane,
+        kind: schemas/* enum */.k5n(['wait', 'run']),
+        /** How many of the bounds these times reach. */
+        bucket: schemas/* number */.aig().int(),
+        count: schemas/* number */.aig(),
+        sum: schemas/* number */.aig(),
+    })),
+    /** Queues that start nothing now. */
+    paused: schemas/* array */.YOg(schemas/* string */.YjP()),
+    workers: schemas/* number */.aig(),
+    last_worker_seconds: schemas/* number */.aig().nullable(),
+});
+/** What is to be reported, the same however often it is handed out. */
+const control_replies_alert = schemas/* object */.Ikc({
+    id: schemas/* string */.YjP(),
+    action: schemas/* enum */.k5n(['failed', 'recovered']),
+    kind: schemas/* enum */.k5n(['job', 'run']),
+    /** The name of the job, or what a run warns about. */
+    subject: schemas/* string */.YjP(),
+    queue: schemas/* string */.YjP(),
+    job_id: schemas/* string */.YjP().nullable(),
+    error: schemas/* string */.YjP().nullable(),
+    failure_kind: schemas/* string */.YjP().nullable(),
+    run_url: schemas/* string */.YjP().nullable(),
+    at: job/* instant */.uR,
+    /** Failures since the subject was last well. */
+    failures: schemas/* number */.aig().int(),
+    first_failed_at: job/* instant */.uR.nullable(),
+    /** It was well before. */
+    is_new: schemas/* boolean */.zMY(),
+    issue_number: schemas/* number */.aig().int().nullable(),
+});
+const alertTakeReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), alerts: schemas/* array */.YOg(control_replies_alert) });
+const alertDoneReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), recorded: schemas/* number */.aig().int() });
 
 ;// CONCATENATED MODULE: ./lib/src/queue/control.js
 
 
-function createControl(call) {
-    return {
-        search: (filter, limit, before) => call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
-        count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
-        update: (jobId, changes) => call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
-        bulk: (action, filter, { dryRun, limit, before, perMinute, after, config }) => call('cloud_jobs_bulk', {
-            action_param: action,
-            filter_param: filter,
-            dry_run_param: dryRun,
-            limit_param: limit,
-            before_param: before,
-            options_param: { per_minute: perMinute, after: perMinute && after, config },
-        }, bulkReply),
-        queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
-        setQueue: (queue, changes) => call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
-        overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
-        outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
-        papers: (search, limit, before) => call('cloud_jobs_paper_list', { search_param: search, limit_param: limit, before_param: before }, papersReply),
-    };
-}
+/** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
+const controlCalls = (call) => ({
+    /** One page of the jobs that match, newest first. */
+    search: (filter, limit, before) => call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
+    /** How many jobs match, by status; capped or estimated where the reply says so. */
+    count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
+    /** Changes a job that does not run. */
+    update: (jobId, changes) => call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
+    /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
+    bulk: (action, filter, how) => call('cloud_jobs_bulk', {
+        action_param: action,
+        filter_param: filter,
+        dry_run_param: how.dryRun,
+        limit_param: how.limit,
+        before_param: how.before,
+        options_param: { per_minute: how.perMinute, after: how.perMinute && how.after, config: how.config },
+    }, bulkReply),
+    /** The queues with unfinished jobs or settings, with their depth and limits. */
+    queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+    setQueue: (queue, changes) => call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
+    /** How the queue is doing now, and how it did in the last hours. */
+    overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
+    /** What a monitoring system asks for: counts now, and the attempts of the last hour. */
+    metrics: () => call('cloud_jobs_metrics', {}, metricsReply),
+    /** How the last 30 occurrences of each recurring job ended, oldest first. */
+    outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
+    /** Registers a channel of alerts, and hands out those that are due; each is held for two minutes. */
+    alertTake: (instanceId, channel, queues, warnings, hold) => call('cloud_jobs_alert_take', {
+        instance_id_param: instanceId,
+        channel_param: channel,
+        queues_param: queues,
+        warnings_param: warnings,
+        hold_param: hold,
+    }, alertTakeReply),
+    alertDone: (instanceId, channel, results) => call('cloud_jobs_alert_done', { instance_id_param: instanceId, channel_param: channel, results_param: results }, alertDoneReply),
+    /** Papers, newest first; `search` is a part of the title or the abstract. */
+    papers: (search, limit, before) => call('cloud_jobs_paper_list', { search_param: search, limit_param: limit, before_param: before }, papersReply),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/report-replies.js
+
+
+
+/** The replies of the SQL functions that report on the queue as a whole, and of those that look after the database. */
+const statusCounts = {
+    waiting: count,
+    locked: count,
+    success: count,
+    failed: count,
+    disabled: count,
+};
+/** How the attempts of one queue or type went. */
+const attemptCounts = {
+    success: count,
+    /** Neither lost, cancelled nor expired. */
+    failed: count,
+    lost: count,
+    /** Not started before they expired. */
+    expired: count.default(0),
+    average_seconds: schemas/* number */.aig().nullable(),
+    p95_seconds: schemas/* number */.aig().nullable(),
+};
+const statsReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    total: count,
+    jobs: schemas/* object */.Ikc(statusCounts),
+    due: count,
+    scheduled: count,
+    blocked: count,
+    expired_locks: count,
+    oldest_due_seconds: schemas/* number */.aig().nullable(),
+    workers: workersState,
+    /** Null where sql/optional/wake.sql is not installed. */
+    wake: wakeState.nullable(),
+    queues: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), due: count, oldest_due_seconds: schemas/* number */.aig().nullable(), ...statusCounts })),
+    executions_24h: schemas/* object */.Ikc({
+        running: count,
+        success: count,
+        failed: count,
+        /** Not started before they expired. */
+        expired: count.default(0),
+        failure_kinds: schemas/* record */.g1P(schemas/* string */.YjP(), count),
+        average_seconds: schemas/* number */.aig().nullable(),
+        p95_seconds: schemas/* number */.aig().nullable(),
+        /** The 50 queues with the most attempts, those first. */
+        by_queue: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        by_type: schemas/* array */.YOg(schemas/* object */.Ikc({ job_type: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
+        is_partial: schemas/* boolean */.zMY().default(false),
+    }),
+});
+const doctorReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    role: schemas/* string */.YjP(),
+    workers: workersState,
+    /** Null where it is not installed. */
+    wake: wakeState.nullable(),
+    oldest_due_seconds: schemas/* number */.aig().nullable(),
+    schema: schemas/* number */.aig().int(),
+    server_version: schemas/* string */.YjP(),
+    statement_timeout: schemas/* string */.YjP(),
+    /** The database refuses to write: its disk or a quota is full. */
+    read_only: schemas/* boolean */.zMY().default(false),
+    /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
+    snoozed_for_a_day: schemas/* array */.YOg(schemas/* object */.Ikc({
+        job_id: schemas/* string */.YjP(),
+        name: schemas/* string */.YjP(),
+        queue: schemas/* string */.YjP(),
+        snoozes: schemas/* number */.aig(),
+        snoozed_since: job/* instant */.uR,
+    }))
+        .default([]),
+    without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
+    policies: schemas/* array */.YOg(schemas/* string */.YjP()),
+    open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
+    open_functions: schemas/* array */.YOg(schemas/* string */.YjP()),
+    missing_grants: schemas/* array */.YOg(schemas/* string */.YjP()),
+});
+/** How the database differs from what sql/install.sql made. */
+const inspectReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    /** Null if the installation recorded nothing. */
+    differences: schemas/* array */.YOg(schemas/* object */.Ikc({
+        thing: schemas/* string */.YjP(),
+        state: schemas/* enum */.k5n(['missing', 'changed']),
+        /** The statement that makes it again; null if sql/install.sql does. */
+        repair: schemas/* string */.YjP().nullable(),
+    }))
+        .nullable(),
+    /** The views and functions through which anon or authenticated reach the tables. */
+    reached_through: schemas/* array */.YOg(schemas/* string */.YjP()),
+});
+/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+const unattendedReply = schemas/* array */.YOg(schemas/* object */.Ikc({
+    queue: schemas/* string */.YjP(),
+    job_type: schemas/* string */.YjP(),
+    /** Counted to 10,000. */
+    due: count,
+    /** Null: never, as far as is recorded. */
+    last_asked_at: job/* instant */.uR.nullable(),
+    seconds: schemas/* number */.aig(),
+}));
+const pruneReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    executions: schemas/* number */.aig().int(),
+    jobs: schemas/* number */.aig().int(),
+    more: schemas/* boolean */.zMY(),
+});
+const bloatReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    relations: schemas/* array */.YOg(schemas/* object */.Ikc({
+        name: schemas/* string */.YjP(),
+        kind: schemas/* enum */.k5n(['table', 'index']),
+        bytes: schemas/* number */.aig(),
+        rows: schemas/* number */.aig(),
+        dead_rows: schemas/* number */.aig().nullable(),
+        /** About what it would have when freshly built; null for a table and for an index on an expression. */
+        expected_bytes: schemas/* number */.aig().nullable(),
+        /** A statement for the SQL Editor, or null where there is nothing to do. */
+        advice: schemas/* string */.YjP().nullable(),
+    })),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/step-replies.js
+
+
+
+/** What the functions of durable steps return. `held` is false if the execution no longer holds the lock of its job. */
+const stepReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), held: schemas/* boolean */.zMY(), result: job/* json */.Pq });
+const waitReply = stepReply.extend({ done: schemas/* boolean */.zMY(), wait_seconds: schemas/* number */.aig() });
+const recallReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    held: schemas/* boolean */.zMY(),
+    /** The finished steps of this occurrence, in their order. */
+    steps: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: schemas/* enum */.k5n(['step', 'sleep', 'event']), result: job/* json */.Pq })),
+    /** The jobs that this one depends on, in the order of `depends_on`. */
+    parents: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ref: schemas/* string */.YjP(),
+        job_id: schemas/* string */.YjP(),
+        /** Null if the job was deleted, and so is its status. */
+        name: schemas/* string */.YjP().nullable(),
+        status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullable(),
+        /** Null too if the job did not succeed, or if the results are more than 1 MiB in all. */
+        result: job/* json */.Pq,
+        left_out: schemas/* boolean */.zMY().optional(),
+    })),
+});
 
 ;// CONCATENATED MODULE: ./lib/src/queue/queue.js
+
+
 
 
 
@@ -79533,72 +80696,124 @@ function createControl(call) {
  * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
  */
 function createQueue(rpc, newId) {
-    const explained = explainingSchema(rpc);
+    const call = explainingSchema(rpc);
     return {
+        /** Checks that the schema is there, in a version that this code can use. */
         checkSchema: (patience) => checkSchema(rpc, patience),
-        ...createControl(explained),
-        claim: (instanceId, request, patience) => explained('cloud_jobs_claim', {
-            instance_id_param: instanceId,
-            limit_param: request.limit,
-            queues_param: request.queues,
-            job_types_param: request.jobTypes,
-            lock_seconds_param: request.lockSeconds,
-            request_id_param: request.requestId,
-            run_url_param: request.runUrl,
-            client_schema_param: CLIENT_SCHEMA,
-            trigger_param: request.trigger ?? null,
-        }, claimReply, patience),
-        finish: (instanceId, items, claim, patience) => explained('cloud_jobs_finish', {
-            instance_id_param: instanceId,
-            items_param: items,
-            claim_param: claim && {
-                limit: claim.limit,
-                queues: claim.queues,
-                job_types: claim.jobTypes,
-                lock_seconds: claim.lockSeconds,
-                request_id: claim.requestId,
-                run_url: claim.runUrl,
-            },
-        }, finishReply, patience),
-        renew: (instanceId, items, lockSeconds, patience) => explained('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
-        enqueue: (jobs) => explained('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
-        apply: (source, jobs, { prune, dryRun, adopt }) => explained('cloud_jobs_apply', {
-            source_param: source,
-            items_param: jobs,
-            prune_param: prune,
-            dry_run_param: dryRun,
-            adopt_param: adopt,
-        }, applyReply),
-        verb: (verb, jobId) => explained(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
-        list: (filter) => explained('cloud_jobs_list', {
-            filter_param: {
-                status: filter.status,
-                job_type: filter.jobType,
-                queue: filter.queue,
-                name: filter.name,
-            },
-            limit_param: filter.limit,
-            before_param: filter.before,
-        }, listReply),
-        show: (jobId, executions) => explained('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
-        stats: (queue) => explained('cloud_jobs_stats', { queue_param: queue }, statsReply),
-        doctor: () => explained('cloud_jobs_doctor', {}, doctorReply),
-        inspect: () => explained('cloud_jobs_inspect', {}, inspectReply),
-        unattended: (queue) => explained('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
-        peek: (queues, jobTypes, limit, patience) => explained('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
-        backlog: (queues, jobTypes, planner) => {
-            const what = { queues_param: queues, job_types_param: jobTypes };
-            if (planner === null)
-                return explained('cloud_jobs_backlog', what, backlogReply);
-            const { instanceId, runUrl, trigger } = planner;
-            const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
-            return explained('cloud_jobs_plan', { ...what, ...who }, backlogReply);
-        },
-        prune: (days, limit) => explained('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
-        bloat: () => explained('cloud_jobs_bloat', {}, bloatReply),
-        releaseExpiredLocks: () => explained('release_expired_locks', {}, schemas/* number */.aig().int()),
+        ...workerCalls(call),
+        ...stepCalls(call),
+        ...jobCalls(call, newId),
+        ...controlCalls(call),
+        ...reportCalls(call),
     };
 }
+/** The calls about durable steps. */
+const stepCalls = (call) => ({
+    /** What a running attempt may need of the past: finished steps, and the results of the jobs that it depends on. */
+    recall: (fence, patience) => call('cloud_jobs_recall', fenceParams(fence), recallReply, patience),
+    /** Stores the result of a step. Returns what is stored, which an earlier try may have done. */
+    step: (fence, name, result, seconds, patience) => call('cloud_jobs_step', {
+        ...fenceParams(fence),
+        name_param: name,
+        result_param: result,
+        duration_seconds_param: seconds,
+    }, stepReply, patience),
+    /** Begins or continues a sleep, or the wait for an event. */
+    wait: (fence, { name, kind, seconds, details = null }, patience) => call('cloud_jobs_wait', {
+        ...fenceParams(fence),
+        name_param: name,
+        kind_param: kind,
+        seconds_param: seconds,
+        details_param: details,
+    }, waitReply, patience),
+    /** @param job a job id, or the unique key of an unfinished job */
+    signal: (job, name, payload, signalId) => call('cloud_jobs_signal', { job_param: job, name_param: name, payload_param: payload, signal_id_param: signalId }, verbReply),
+    /** Runs a job again, with the results of the steps before the one named. */
+    retryFromStep: (jobId, step) => call('cloud_jobs_retry_from_step', { job_id_param: jobId, step_param: step }, verbReply),
+});
+const fenceParams = ({ instanceId, jobId, executionId }) => ({
+    instance_id_param: instanceId,
+    job_id_param: jobId,
+    execution_id_param: executionId,
+});
+const workerCalls = (call) => ({
+    claim: (instanceId, request, patience) => call('cloud_jobs_claim', {
+        instance_id_param: instanceId,
+        limit_param: request.limit,
+        queues_param: request.queues,
+        job_types_param: request.jobTypes,
+        lock_seconds_param: request.lockSeconds,
+        request_id_param: request.requestId,
+        run_url_param: request.runUrl,
+        client_schema_param: CLIENT_SCHEMA,
+        trigger_param: request.trigger ?? null,
+    }, claimReply, patience),
+    finish: (instanceId, items, claim, patience) => call('cloud_jobs_finish', {
+        instance_id_param: instanceId,
+        items_param: items,
+        claim_param: claim && {
+            limit: claim.limit,
+            queues: claim.queues,
+            job_types: claim.jobTypes,
+            lock_seconds: claim.lockSeconds,
+            request_id: claim.requestId,
+            run_url: claim.runUrl,
+        },
+    }, finishReply, patience),
+    renew: (instanceId, items, lockSeconds, patience) => call('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
+    /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
+    peek: (queues, jobTypes, limit, patience) => call('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
+    /**
+     * How much is due by queue, and how much of it could run at the same time.
+     * @param planner the run that asks, which is recorded; null for a person, who is not
+     */
+    backlog: (queues, jobTypes, planner) => {
+        const what = { queues_param: queues, job_types_param: jobTypes };
+        if (planner === null)
+            return call('cloud_jobs_backlog', what, backlogReply);
+        const { instanceId, runUrl, trigger } = planner;
+        const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
+        return call('cloud_jobs_plan', { ...what, ...who }, backlogReply);
+    },
+    /** Ends the attempts of dead workers in all queues; returns how many. */
+    releaseExpiredLocks: () => call('release_expired_locks', {}, schemas/* number */.aig().int()),
+});
+const jobCalls = (call, newId) => ({
+    enqueue: (jobs) => call('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
+    /**
+     * Makes the recurring jobs of a source equal to a list, all or nothing.
+     * @param source names where they come from; jobs of other sources do not change
+     * @param jobs each with `schedule` and `unique_key`
+     */
+    apply: (source, jobs, { prune, dryRun, adopt }) => call('cloud_jobs_apply', {
+        source_param: source,
+        items_param: jobs,
+        prune_param: prune,
+        dry_run_param: dryRun,
+        adopt_param: adopt,
+    }, applyReply),
+    /** Runs a job again, and puts back what was cancelled because it failed. */
+    retryWithDependents: (jobId) => call('cloud_jobs_retry_with_dependents', { job_id_param: jobId }, verbReply),
+    verb: (verb, jobId) => call(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
+    list: ({ status, jobType, queue, name, limit, before }) => call('cloud_jobs_list', {
+        filter_param: { status, job_type: jobType, queue, name },
+        limit_param: limit,
+        before_param: before,
+    }, listReply),
+    show: (jobId, executions) => call('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
+});
+const reportCalls = (call) => ({
+    stats: (queue) => call('cloud_jobs_stats', { queue_param: queue }, statsReply),
+    doctor: () => call('cloud_jobs_doctor', {}, doctorReply),
+    /** Compares the database with what sql/install.sql made. */
+    inspect: () => call('cloud_jobs_inspect', {}, inspectReply),
+    /** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+    unattended: (queue) => call('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
+    /** Sizes of tables and indexes with advice; changes nothing. */
+    bloat: () => call('cloud_jobs_bloat', {}, bloatReply),
+    /** One bounded batch: call again while `more`. */
+    prune: (days, limit) => call('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
+});
 
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
 const objectToString = Object.prototype.toString;
@@ -84875,7 +86090,7 @@ const resolveFetch = (customFetch) => {
 * @returns True if value is a plain object
 * @source https://github.com/sindresorhus/is-plain-obj
 */
-const dist_isPlainObject = (value) => {
+const isPlainObject = (value) => {
 	if (typeof value !== "object" || value === null) return false;
 	const prototype = Object.getPrototypeOf(value);
 	return (prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null) && !(Symbol.toStringTag in value) && !(Symbol.iterator in value);
@@ -84987,7 +86202,7 @@ const _getRequestParams = (method, options, parameters, body) => {
 		headers: (options === null || options === void 0 ? void 0 : options.headers) || {}
 	};
 	if (method === "GET" || method === "HEAD" || !body) return dist_objectSpread2(dist_objectSpread2({}, params), parameters);
-	if (dist_isPlainObject(body)) {
+	if (isPlainObject(body)) {
 		var _contentType;
 		const headers = (options === null || options === void 0 ? void 0 : options.headers) || {};
 		let contentType;
@@ -89244,12 +90459,12 @@ function openQueue(connection, version) {
 
 ;// CONCATENATED MODULE: ./lib/src/version.js
 /** The version of this release. A test holds it to package.json. */
-const src_version_VERSION = '0.1.0';
+const VERSION = '0.1.0';
 
 // EXTERNAL MODULE: ./lib/src/text/disarm.js
 var disarm = __nccwpck_require__(1384);
 ;// CONCATENATED MODULE: ./lib/src/text/line-buffer.js
-const line_buffer_DEFAULTS = {
+const DEFAULTS = {
     headLines: 200,
     headChars: 262_144,
     tailLines: 2000,
@@ -89265,7 +90480,7 @@ class LineBuffer {
     #tailChars = 0;
     #dropped = 0;
     #leftOut = 0;
-    constructor(limits = line_buffer_DEFAULTS) {
+    constructor(limits = DEFAULTS) {
         this.#limits = limits;
     }
     push(line) {
@@ -89379,13 +90594,13 @@ var options = __nccwpck_require__(9163);
 ;// CONCATENATED MODULE: ./lib/src/hosts/crash-guard.js
 
 /**
- * Aborts when an error that nobody caught would end the process of a worker. Node then goes on, so that the worker can
+ * Aborts when an uncaught error would end the process of a worker. Node then goes on, so that the worker can
  * hand its jobs back; without this they would stay locked, and cost each of them an attempt.
  */
 function guardAgainstCrash() {
     const controller = new AbortController();
     const onCrash = (error) => {
-        controller.abort(new options/* HostFault */.J('An error that nobody caught would have ended the worker.', { cause: error }));
+        controller.abort(new options/* HostFault */.J('An uncaught error would have ended the worker.', { cause: error }));
     };
     process.on('uncaughtException', onCrash);
     return {
@@ -89475,7 +90690,7 @@ function repositoryOf(address) {
 
 async function createContext(host, connection) {
     const { env, log, redactor } = host;
-    const opened = openQueue(connection, src_version_VERSION);
+    const opened = openQueue(connection, VERSION);
     const place = await runPlace(env);
     const scratchDir = () => openScratch(env.RUNNER_TEMP || (0,external_node_os_.tmpdir)());
     const handlerPlace = (folder) => ({
@@ -89496,7 +90711,8 @@ async function createContext(host, connection) {
         now: () => new Date(),
         warn: (message) => log.warning(message),
         progress: (message) => log.info(message),
-        github: (token) => openGitHub(token ?? null, env),
+        github: (token) => (0,github_repository/* openGitHub */.o)(token ?? null, env),
+        person: env.GITHUB_ACTOR || env.USER || env.USERNAME || null,
         planner: place.runUrl === null ? null : place,
         openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
     };
@@ -89506,7 +90722,7 @@ function createWorker(input, host, place, opened, handlerPlace) {
     const guard = guardAgainstCrash();
     const handlers = (0,src_handlers/* openHandlers */.m)({
         ...handlerPlace,
-        version: src_version_VERSION,
+        version: VERSION,
         queue: opened.queue,
         callFunction: opened.callFunction,
     });
@@ -89529,6 +90745,7 @@ function createWorker(input, host, place, opened, handlerPlace) {
             newId: () => dist_node_v7(),
             now: () => performance.now(),
             stop: AbortSignal.any([host.stop, guard.signal]),
+            ...(host.drain && { drain: host.drain }),
             ...(host.stopMessage && { stopMessage: host.stopMessage }),
         },
         [Symbol.asyncDispose]: async () => {
@@ -89551,13 +90768,20 @@ async function runPlace(env) {
     const server = env.GITHUB_SERVER_URL || 'https://github.com';
     const page = `${server}/${repository}/actions/runs/${run}${attempt ? `/attempts/${attempt}` : ''}`;
     // A name that is used again would renew the locks of jobs that its first worker no longer runs.
-    const id = [repository ?? 'local', run, attempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
+    const id = [repository ?? hostName(env), run, attempt, (0,external_node_crypto_.randomBytes)(6).toString('hex')];
     return {
         repository,
         runUrl: repository && run ? page : null,
         trigger: await triggerOf(env),
         instanceId: id.filter((part) => part !== null).join('/'),
     };
+}
+/** Where a worker outside of GitHub runs: the function, or the machine, container or pod by its name. */
+function hostName(env) {
+    if (env.AWS_LAMBDA_FUNCTION_NAME)
+        return `aws-lambda/${env.AWS_LAMBDA_FUNCTION_NAME}`;
+    const google = env.K_SERVICE || env.CLOUD_RUN_JOB;
+    return google ? `google-cloud/${google}` : (0,external_node_os_.hostname)();
 }
 /** Keeps a result that is too large for its row in a file that only this user can read. */
 async function spill(folder, executionId, text) {
@@ -89588,9 +90812,14 @@ function openScratch(parent) {
     }
     return (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(parent, 'cloud-jobs-'));
 }
-/** Where people keep the key of the project. */
-const KEY_NAMES = new Set(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY']);
-/** The environment without the key of the project, whatever the variable is called: only the worker may have it. */
+/** Where people keep the secrets of the worker. */
+const KEY_NAMES = new Set([
+    'SUPABASE_SECRET_KEY',
+    'SUPABASE_SERVICE_ROLE_KEY',
+    'CLOUD_JOBS_ALERT_WEBHOOK_URL',
+    'CLOUD_JOBS_ALERT_WEBHOOK_SECRET',
+]);
+/** The environment without the worker's secrets, and without the key of the project whatever the variable is called. */
 function withoutKey(env, key) {
     return Object.fromEntries(Object.entries(env).filter(([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (key === '' || value?.trim() !== key)));
 }
@@ -89610,15 +90839,15 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2995);
 /* harmony import */ var _github_annotations_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1535);
 /* harmony import */ var _github_answer_outputs_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9939);
-/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1729);
+/* harmony import */ var _github_inputs_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8932);
 /* harmony import */ var _github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(3753);
 /* harmony import */ var _github_outputs_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1718);
-/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(2639);
+/* harmony import */ var _handlers_index_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1262);
 /* harmony import */ var _text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(6912);
 /* harmony import */ var _text_headline_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(6134);
 /* harmony import */ var _text_redact_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(3281);
 /* harmony import */ var _worker_report_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(1823);
-/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6492);
+/* harmony import */ var _create_worker_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(3685);
 
 
 
@@ -89640,6 +90869,8 @@ async function runAction({ env, stop, bundleDir }) {
     try {
         redactor.add(env['INPUT_SUPABASE-KEY'] ?? '');
         redactor.add(env['INPUT_GITHUB-TOKEN'] ?? '');
+        redactor.add(env['INPUT_ALERT-WEBHOOK-URL'] ?? '');
+        redactor.add(env['INPUT_ALERT-WEBHOOK-SECRET'] ?? '');
         const { command, input, connection, warnings } = (0,_github_inputs_js__WEBPACK_IMPORTED_MODULE_5__/* .readInputs */ .K)(env);
         for (const warning of warnings)
             log.warning(warning);
@@ -89651,7 +90882,7 @@ async function runAction({ env, stop, bundleDir }) {
         const safe = redactor.redactJson(answer);
         const now = new Date();
         // The work is done and recorded: a page that cannot be written must not make a failure of it.
-        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .page */ .M)(safe, now)).catch((cause) => log.warning(`The job summary could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(cause)}`));
+        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .page */ .M)(safe, now)).catch((cause) => log.warning(`The job summary could not be written: ${(0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .Uc)(cause)}`));
         const isOutputWritten = reportOutputs(answer, env, redactor, log);
         if (answer.command === 'run')
             reportRun(answer.report, log);
@@ -89663,9 +90894,9 @@ async function runAction({ env, stop, bundleDir }) {
         return isOutputWritten ? (command.exitCode?.(answer, input) ?? 0) : 1;
     }
     catch (error) {
-        const message = redactor.redact(error instanceof _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz ? error.message : (0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(error));
+        const message = redactor.redact(error instanceof _commands_read_fields_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz ? error.message : (0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .Uc)(error));
         log.error(message, 'cloud-jobs');
-        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .errorPage */ .W)(message)).catch((cause) => log.warning((0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .U)(cause)));
+        await writeSummary(env, (0,_github_job_summary_page_js__WEBPACK_IMPORTED_MODULE_6__/* .errorPage */ .W)(message)).catch((cause) => log.warning((0,_text_describe_error_js__WEBPACK_IMPORTED_MODULE_11__/* .describeError */ .Uc)(cause)));
         log.end();
         return 1;
     }
@@ -89723,7 +90954,7 @@ if (import.meta.main !== false) {
     const stop = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'])
         process.on(signal, () => stop.abort());
-    // Node's fetch passes a proxy by unless it is told: self-hosted runners may have no other way out.
+    // Node's fetch ignores proxies unless this is set, and self-hosted runners may need one.
     if (process.env.https_proxy || process.env.HTTPS_PROXY) {
         process.getBuiltinModule('node:http').setGlobalProxyFromEnv?.();
     }
@@ -89851,6 +91082,10 @@ const claimedJob = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
     scheduled_for: instant,
     unique_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
     concurrency_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** It was enqueued with `depends_on`. */
+    has_parents: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().optional(),
+    /** An earlier attempt stored steps. */
+    has_steps: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().optional(),
     /** When the job became due, by the database's clock (ISO 8601). */
     run_at: instant,
     created_at: instant,
@@ -89870,6 +91105,8 @@ const jobRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
     due: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
     /** Waiting for another job with the same concurrency key. */
     blocked: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+    /** Waiting for jobs that it depends on. */
+    waits_for_parents: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().optional(),
     description: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
     max_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
     current_retries: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
@@ -89880,18 +91117,29 @@ const jobRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
     missed: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(_types_js__WEBPACK_IMPORTED_MODULE_1__/* .MISSED */ .kH),
     missed_grace_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
     scheduled_for: instant.nullable(),
+    /** How often in a row it was snoozed, and since when. */
+    snoozes: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullish(),
+    snoozed_since: instant.nullish(),
     /** The jobs file that the job comes from. */
     source: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
     /** Set if somebody disabled the job while it ran: it becomes disabled when the run ends. */
     disable_requested_at: instant.nullable(),
     unique_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
     concurrency_key: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    concurrency_limit: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullish(),
+    retry_delay_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullish(),
+    retry_factor: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullish(),
     error_message: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
     created_at: instant.nullable(),
     last_execution: instant.nullable(),
     finished_at: instant.nullable(),
     locked_at: instant.nullable(),
     locked_by: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP().nullable(),
+    /** If the job has not started by then, it fails; null once it has started. */
+    expires_at: instant.nullish(),
+    expires_in_seconds: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig().nullish(),
+    /** Failed because it had not started in time. */
+    expired: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().nullish(),
     lock_expires_at: instant.nullable(),
     lock_expired: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY().nullable(),
     cancel_requested_at: instant.nullable(),
@@ -89926,7 +91174,9 @@ const executionRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Bs: () => (/* binding */ FAILURE_KINDS),
+/* harmony export */   QR: () => (/* binding */ ON_PARENT_FAILURE),
 /* harmony export */   ch: () => (/* binding */ EXECUTION_STATUSES),
+/* harmony export */   fi: () => (/* binding */ ON_CONFLICT),
 /* harmony export */   kH: () => (/* binding */ MISSED),
 /* harmony export */   nE: () => (/* binding */ JOB_STATUSES)
 /* harmony export */ });
@@ -89934,6 +91184,10 @@ const executionRow = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
 const JOB_STATUSES = ['waiting', 'locked', 'success', 'failed', 'disabled'];
 /** What happens to occurrences of a schedule that no worker started in time. */
 const MISSED = ['once', 'skip', 'all'];
+/** What adding a job does if an unfinished job has its unique key. */
+const ON_CONFLICT = ['keep', 'replace', 'next'];
+/** What becomes of a job if one that it depends on fails for good or is deleted. */
+const ON_PARENT_FAILURE = ['cancel', 'run', 'wait'];
 const EXECUTION_STATUSES = ['running', 'success', 'failed'];
 /**
  * Why an execution ended without success.
@@ -89945,7 +91199,8 @@ const EXECUTION_STATUSES = ['running', 'success', 'failed'];
  * - `released`: the worker shut down cleanly and handed the job back; no retry is spent.
  * - `lost`: the lock expired, so the worker is taken for dead; spends a retry.
  * - `cancelled`: somebody cancelled the job; no more retries.
- * - `skipped`: occurrences that nobody started in time and that `missed` leaves out; nothing ran.
+ * - `skipped`: occurrences that did not start in time and that `missed` skips; nothing ran.
+ * - `expired`: the job was not started before its `expires_at`; nothing ran.
  */
 const FAILURE_KINDS = [
     'error',
@@ -89957,6 +91212,7 @@ const FAILURE_KINDS = [
     'lost',
     'cancelled',
     'skipped',
+    'expired',
 ];
 
 
@@ -90101,9 +91357,11 @@ function nextOccurrences(schedule, timezone, after, count) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   U: () => (/* binding */ describeError)
+/* harmony export */   $N: () => (/* binding */ codeOf),
+/* harmony export */   Uc: () => (/* binding */ describeError),
+/* harmony export */   bD: () => (/* binding */ messageOf)
 /* harmony export */ });
-/** Causes told at most: a chain may be long, or lead back into itself. */
+/** The most causes shown: a chain may be long, or circular. */
 const MOST_CAUSES = 5;
 /** An error as a person reads it: its message, and what caused it. */
 function describeError(error) {
@@ -90113,6 +91371,13 @@ function describeError(error) {
         at = at instanceof Error ? at.cause : undefined;
     }
     return seen.join(' Caused by: ');
+}
+function messageOf(thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+}
+/** The code of an error of Node's (`ENOENT`), or an empty text. */
+function codeOf(thrown) {
+    return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
 }
 
 
@@ -90190,34 +91455,34 @@ function cut(line) {
 
 /***/ }),
 
-/***/ 8480:
+/***/ 2102:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Y: () => (/* binding */ editDistance)
+/* harmony export */   W: () => (/* binding */ familyLines)
 /* harmony export */ });
-/**
- * How many letters have to be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`
- * (optimal string alignment: no letter is changed twice).
- */
-function editDistance(a, b) {
-    let before = [];
-    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-        const row = [i];
-        for (let j = 1; j <= b.length; j++) {
-            const same = a[i - 1] === b[j - 1] ? 0 : 1;
-            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-            }
-            row.push(cost);
-        }
-        before = last;
-        last = row;
-    }
-    return last[b.length] ?? 0;
+/** The jobs that a job depends on, and those that depend on it, as a tree of text with their states. */
+function familyLines(family) {
+    if (!family)
+        return [];
+    return [
+        ...branch('Depends on', family.parents, family.parent_count),
+        ...branch('Starts after it', family.children, family.child_count),
+    ];
 }
+function branch(title, relatives, count) {
+    if (count === 0)
+        return [];
+    const left = count - relatives.length;
+    const lines = relatives.map((one) => `${one.name ?? one.ref} (${one.job_id}): ${one.status ?? 'deleted'}${policyWords(one)}`);
+    if (left > 0)
+        lines.push(`${left} more`);
+    return [
+        `${title}: ${count === 1 ? '1 job' : `${count} jobs`}`,
+        ...lines.map((line, index) => `${index === lines.length - 1 ? '└─' : '├─'} ${line}`),
+    ];
+}
+const policyWords = ({ on_failure: policy }) => policy === 'cancel' ? '' : `; if the first fails, the second ${policy === 'run' ? 'runs' : 'waits'}`;
 
 
 /***/ }),
@@ -90358,11 +91623,11 @@ function fromProgram(lines) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Fn: () => (/* binding */ executionStatus),
+/* harmony export */   PK: () => (/* binding */ CANCELLING),
 /* harmony export */   WB: () => (/* binding */ jobStatus),
 /* harmony export */   sM: () => (/* binding */ OUTCOME_ICONS),
 /* harmony export */   tU: () => (/* binding */ changedStatus)
 /* harmony export */ });
-/* unused harmony export CANCELLING */
 const OUTCOME_ICONS = {
     success: '✅',
     failed: '❌',
@@ -90379,16 +91644,21 @@ const JOB_ICONS = {
     failed: '❌',
     disabled: '⏸️',
 };
+const EXPIRED = { icon: '⌛', words: 'expired' };
 /** How long a job runs on after it was cancelled: until the next heartbeat of its worker. */
 const CANCELLING = 'cancelling; it stops within 15 s';
 /** The status of a job, with what its column does not say. */
 function jobStatus(job) {
     if (job.blocked)
         return { icon: '🔒', words: 'blocked by a concurrency key' };
+    if (job.waits_for_parents && job.status === 'waiting')
+        return { icon: '🔗', words: 'waiting for other jobs' };
     if (job.status === 'locked' && job.cancel_requested_at)
         return { icon: '🚫', words: CANCELLING };
     if (job.lock_expired)
         return { icon: '❓', words: 'lock expired; the next run ends it' };
+    if (job.expired)
+        return EXPIRED;
     const icon = JOB_ICONS[job.status];
     if (job.status === 'locked' && job.disable_requested_at)
         return { icon, words: 'locked, then disabled' };
@@ -90409,6 +91679,8 @@ function changedStatus(verb, { applied, status, reason }) {
 function executionStatus({ status, failure_kind: kind, }) {
     if (kind === 'snoozed' || kind === 'released' || kind === 'cancelled' || kind === 'lost')
         return { icon: OUTCOME_ICONS[kind], words: kind };
+    if (kind === 'expired')
+        return EXPIRED;
     if (kind === 'skipped')
         return { icon: '⏭️', words: 'skipped' };
     if (kind !== null)
@@ -90423,6 +91695,7 @@ function executionStatus({ status, failure_kind: kind, }) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Y9: () => (/* binding */ jsonTextFault),
 /* harmony export */   f_: () => (/* binding */ isTooDeep),
 /* harmony export */   lr: () => (/* binding */ MAX_DEPTH),
 /* harmony export */   xC: () => (/* binding */ jsonFault)
@@ -90443,6 +91716,26 @@ function isTooDeep(value) {
     }
     return false;
 }
+const parse = JSON.parse;
+/**
+ * Why JSON text could not be kept as it is: as `jsonFault`, and numbers of any length that JavaScript would round.
+ * @throws SyntaxError if it is no JSON
+ */
+function jsonTextFault(text) {
+    // First without a reviver, which recurses.
+    return (jsonFault(JSON.parse(text)) ??
+        jsonFault(parse(text, (_, value, { source = '' }) => typeof value === 'number' && isRoundedBy(source, value) ? BigInt(Math.trunc(value)) : value)));
+}
+/** Whether a number beyond 2^53 was written with other digits than those that it is kept with. */
+function isRoundedBy(source, value) {
+    return Math.abs(value) > Number.MAX_SAFE_INTEGER && digitsOf(source) !== digitsOf(String(value));
+}
+/** The digits of a number without its sign, its point, its exponent and the zeros around it. */
+const digitsOf = (number) => number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '')
+    .replace(/0+$/, '');
 /**
  * Why a parsed value could not be kept as it is, to be read after the name of the value, or null. The path of the
  * fault is part of it. No depth is too much for this function.
@@ -90500,6 +91793,134 @@ function textFault(text) {
         return { what: 'a NUL character (\\u0000)', why };
     return text.isWellFormed() ? null : { what: 'half of a surrogate pair', why };
 }
+
+
+/***/ }),
+
+/***/ 9318:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   p: () => (/* binding */ nearest)
+/* harmony export */ });
+/* unused harmony export editDistance */
+/**
+ * The one of `words` that was probably meant: at most a third of its letters are inserted, deleted, replaced or
+ * swapped. Case, `_` and `-` do not count. @returns null if none is that near
+ */
+function nearest(word, words) {
+    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
+    const wanted = plain(word).slice(0, 60);
+    let best = null;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const candidate of words) {
+        const target = plain(candidate);
+        const gap = editDistance(wanted, target);
+        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
+            best = candidate;
+            bestDistance = gap;
+        }
+    }
+    return best;
+}
+/**
+ * How many letters have to be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`
+ * (optimal string alignment: no letter is changed twice).
+ */
+function editDistance(a, b) {
+    let before = [];
+    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+            }
+            row.push(cost);
+        }
+        before = last;
+        last = row;
+    }
+    return last[b.length] ?? 0;
+}
+
+
+/***/ }),
+
+/***/ 6206:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   E: () => (/* binding */ openMetrics)
+/* harmony export */ });
+/* unused harmony export OPEN_METRICS_TYPE */
+/** The Content-Type of what `openMetrics` returns. */
+const OPEN_METRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+const STATES = ['due', 'scheduled', 'blocked', 'running', 'failed', 'disabled'];
+/** The state of the queue in the text format of OpenMetrics 1.0, which Prometheus reads. */
+function openMetrics(reply) {
+    const window = `the last ${reply.window_seconds / 60} minutes`;
+    return [
+        ...family('jobs', 'gauge', 'Jobs by queue, type and state; each count stops at 10000.', [
+            ...reply.jobs.flatMap((line) => STATES.map((state) => sample('jobs', { ...laneOf(line), state }, line[state]))),
+        ]),
+        ...family('oldest_due_seconds', 'gauge', 'How long the oldest due job has waited.', [
+            ...reply.jobs.flatMap((line) => line.oldest_due_seconds === null
+                ? []
+                : [sample('oldest_due_seconds', laneOf(line), line.oldest_due_seconds)]),
+        ]),
+        ...family('recent_attempts', 'gauge', `Attempts that ended in ${window}, by outcome: success, or the kind of failure.`, reply.attempts.map((line) => sample('recent_attempts', { ...laneOf(line), outcome: line.outcome }, line.count))),
+        ...histogram('wait', `From due to started, first attempts of ${window}.`, reply),
+        ...histogram('run', `Duration of attempts of ${window}.`, reply),
+        ...family('recent_is_partial', 'gauge', 'Whether there were more recent attempts than the newest 50000, which are counted.', [sample('recent_is_partial', {}, Number(reply.is_partial))]),
+        ...family('queue_paused', 'gauge', 'Queues that are paused or cool down.', [
+            ...reply.paused.map((queue) => sample('queue_paused', { queue }, 1)),
+        ]),
+        ...family('workers', 'gauge', 'Workers seen within the last two minutes.', [
+            sample('workers', {}, reply.workers),
+        ]),
+        ...family('last_worker_seconds', 'gauge', 'How long ago a worker was last seen.', [
+            ...(reply.last_worker_seconds === null
+                ? []
+                : [sample('last_worker_seconds', {}, reply.last_worker_seconds)]),
+        ]),
+        '# EOF',
+        '',
+    ].join('\n');
+}
+const laneOf = ({ queue, job_type }) => ({ queue, job_type });
+const family = (name, type, help, samples) => [
+    `# TYPE cloud_jobs_${name} ${type}`,
+    ...(name.endsWith('_seconds') ? [`# UNIT cloud_jobs_${name} seconds`] : []),
+    `# HELP cloud_jobs_${name} ${help}`,
+    ...samples,
+];
+function sample(name, labels, value) {
+    const inner = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+    return `cloud_jobs_${name}${inner.length > 0 ? `{${inner.join(',')}}` : ''} ${value}`;
+}
+const escaped = (text) => text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
+/** A gauge histogram: it is of a window of time, so its buckets may fall as well as rise. */
+function histogram(kind, help, { bounds, times }) {
+    const name = `recent_${kind}_seconds`;
+    const lanes = Map.groupBy(times.filter((line) => line.kind === kind), (line) => JSON.stringify(laneOf(line)));
+    const samples = [...lanes].flatMap(([key, lines]) => {
+        const labels = JSON.parse(key);
+        const upTo = (bucket) => lines.reduce((total, line) => (line.bucket <= bucket ? total + line.count : total), 0);
+        const all = upTo(Number.POSITIVE_INFINITY);
+        return [
+            ...bounds[kind].map((bound, index) => sample(`${name}_bucket`, { ...labels, le: bucketName(bound) }, upTo(index))),
+            sample(`${name}_bucket`, { ...labels, le: '+Inf' }, all),
+            sample(`${name}_gcount`, labels, all),
+            sample(`${name}_gsum`, labels, lines.reduce((total, line) => total + line.sum, 0)),
+        ];
+    });
+    return family(name, 'gaugehistogram', help, samples);
+}
+/** OpenMetrics writes whole bounds with a point. */
+const bucketName = (bound) => (Number.isInteger(bound) ? bound.toFixed(1) : String(bound));
 
 
 /***/ }),
@@ -90767,6 +92188,45 @@ function hide(text, ranges) {
 
 /***/ }),
 
+/***/ 1791:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   m: () => (/* binding */ stepLines)
+/* harmony export */ });
+/* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4185);
+
+/** The steps of a job as lines of text: what each took, and what the job waits for. */
+function stepLines(steps, now) {
+    if (!steps || steps.length === 0)
+        return [];
+    return ['Steps:', ...steps.map((step, index) => `${index + 1}. ${step.name}: ${stepWords(step, now)}`)];
+}
+function stepWords(step, now) {
+    if (step.finished_at === null) {
+        const until = (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(step.until, now);
+        if (step.kind === 'sleep')
+            return `sleeps until ${until}`;
+        const title = titleOf(step);
+        return title === null
+            ? `waits for this event, until ${until}`
+            : `waits for a person to decide, until ${until}: ${title}`;
+    }
+    const took = step.duration_seconds === null ? 'done' : `done in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(step.duration_seconds)}`;
+    const decided = Object(step.result);
+    if (titleOf(step) === null || typeof decided.approved !== 'boolean')
+        return took;
+    return `${decided.approved ? 'approved' : 'rejected'} by ${String(decided.by ?? 'somebody')}`;
+}
+/** The title of an approval; null for any other step. */
+function titleOf({ details }) {
+    const { title } = Object(details);
+    return typeof title === 'string' ? title : null;
+}
+
+
+/***/ }),
+
 /***/ 5620:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -90896,11 +92356,11 @@ function narrowed(natural, least, width) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $D: () => (/* binding */ MAX_TEXT_BYTES),
+/* harmony export */   F$: () => (/* binding */ BATCHES_HELD),
 /* harmony export */   Fv: () => (/* binding */ BATCH_BYTES),
 /* harmony export */   Se: () => (/* binding */ MAX_DETAILS_BYTES),
 /* harmony export */   XE: () => (/* binding */ MAX_DETAIL_BYTES),
 /* harmony export */   Xs: () => (/* binding */ MAX_RESULT_BYTES),
-/* harmony export */   uK: () => (/* binding */ MAX_IN_FLIGHT),
 /* harmony export */   uX: () => (/* binding */ MAX_BATCH),
 /* harmony export */   uv: () => (/* binding */ MAX_NOTE_BYTES)
 /* harmony export */ });
@@ -90916,8 +92376,8 @@ const MAX_NOTE_BYTES = 1024;
 const MAX_BATCH = 1_000;
 /** About how many bytes of jobs one request carries: it bounds the memory of a worker whose jobs are large. */
 const BATCH_BYTES = 512 * 1024;
-/** How many requests a worker may have under way, beside its heartbeat: it works on one batch while the database works on the other. */
-const MAX_IN_FLIGHT = 2;
+/** How many batches a worker holds at most: it works on one while the database works on the other. */
+const BATCHES_HELD = 2;
 
 
 /***/ }),

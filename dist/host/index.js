@@ -41,7 +41,10 @@ function mapTexts(value, text, key) {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [key(name), mapTexts(inner, text, key)]));
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/json-result.js
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/json.js
+/** Values of handlers as JSON: results, which are refused unless they are JSON, and the properties of errors, which are cut to fit. */
+
+
 const MAX_DEPTH = 200;
 /** A value that a result cannot hold; the message names its path and its type. */
 class NotJsonError extends TypeError {
@@ -137,29 +140,257 @@ function refuse(path, what, advice) {
     const more = advice === undefined ? '' : `: ${advice}`;
     return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
 }
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/output-commands.js
 /**
- * The command in a line: `::add-mask::VALUE` or `::warning title=…::TEXT`. Read as the runner reads it: blanks before
- * it, any case, `%25 %0D %0A` for what a command cannot hold, and the older form `##[add-mask]VALUE`. Null for any
- * other line.
- * Source: actions/runner, ActionCommand.
+ * The properties of a thrown error as JSON: what libraries put there (`code`, `detail`, `constraint`, a response body)
+ * says more than the message. Written here and not by a library, since everything is bounded: depth, width and total
+ * size. Texts are cut only far above what the worker keeps, which cuts them after secrets are taken out.
  */
-function outputCommand(line) {
-    const [, now, nowValue, older, olderValue] = /^\s*(?:::(add-mask|warning)(?:\s[^:]*)?::(.*)|##\[(add-mask|warning)(?:\s[^\]]*)?\](.*))$/is.exec(line) ?? [];
-    const name = (now ?? older)?.toLowerCase();
-    const value = nowValue ?? olderValue;
-    if (value === undefined || (name !== 'add-mask' && name !== 'warning'))
-        return null;
-    return { name, value: unescaped(value).trim() };
+const DETAIL_DEPTH = 6;
+const MAX_KEYS = 100;
+/** Values of all kinds in one error. */
+const MAX_VALUES = 2_000;
+const MAX_TEXT = 65_536;
+const MAX_TOTAL_TEXT = 1_048_576;
+/** Said already by the message and the stack. */
+const SAID = new Set(['name', 'message', 'stack']);
+class Budget {
+    #values = MAX_VALUES;
+    #text = MAX_TOTAL_TEXT;
+    /** False when nothing more may be kept. */
+    spend(text = 0) {
+        this.#values -= 1;
+        this.#text -= text;
+        return this.#values >= 0 && this.#text >= 0;
+    }
 }
-/** The line that asks for a warning. */
+/** The own properties of an error, its cause and the errors of an `AggregateError`, nested in the same way. */
+function errorProperties(error) {
+    return properties(error, new Budget(), [error]);
+}
+function properties(object, budget, above) {
+    const kept = {};
+    const isError = external_node_util_namespaceObject.types.isNativeError(object);
+    const hidden = isError ? ['cause', 'errors'].filter((key) => Object.hasOwn(object, key)) : [];
+    const keys = [...new Set([...Object.keys(object), ...hidden])].filter((key) => !(isError && SAID.has(key)));
+    for (const [index, key] of keys.entries()) {
+        if (index === MAX_KEYS) {
+            kept['…'] = `${keys.length - MAX_KEYS} more`;
+            break;
+        }
+        const value = detailOf(propertyOf(object, key), budget, above);
+        if (value !== undefined) {
+            // defineProperty, so that a key named __proto__ stays a key.
+            Object.defineProperty(kept, clip(key), { value, enumerable: true, configurable: true, writable: true });
+        }
+    }
+    return kept;
+}
+/** Undefined for what is left out: functions, and all that is beyond the budget. */
+function detailOf(value, budget, above) {
+    if (!budget.spend(typeof value === 'string' ? Math.min(value.length, MAX_TEXT) : 0))
+        return undefined;
+    switch (typeof value) {
+        case 'string':
+            return clip(value);
+        case 'boolean':
+            return value;
+        case 'number':
+            return Number.isFinite(value) ? value : String(value);
+        case 'bigint':
+            return clip(String(value));
+        case 'object':
+            return value === null ? null : objectDetail(value, budget, above);
+        default:
+            return undefined;
+    }
+}
+function objectDetail(value, budget, above) {
+    if (above.includes(value))
+        return '[circular]';
+    if (above.length > DETAIL_DEPTH)
+        return '[nested too deeply]';
+    const inside = [...above, value];
+    if (external_node_util_namespaceObject.types.isDate(value))
+        return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (ArrayBuffer.isView(value) || external_node_util_namespaceObject.types.isAnyArrayBuffer(value))
+        return `[${value.byteLength} bytes]`;
+    if (external_node_util_namespaceObject.types.isMap(value))
+        return objectDetail(Object.fromEntries([...value].slice(0, MAX_KEYS + 1)), budget, above);
+    if (external_node_util_namespaceObject.types.isSet(value))
+        return objectDetail([...value].slice(0, MAX_KEYS + 1), budget, above);
+    if (Array.isArray(value)) {
+        const items = value.slice(0, MAX_KEYS).map((item) => detailOf(item, budget, inside) ?? null);
+        return value.length > MAX_KEYS ? [...items, `… ${value.length - MAX_KEYS} more`] : items;
+    }
+    const inner = properties(value, budget, inside);
+    if (!external_node_util_namespaceObject.types.isNativeError(value))
+        return inner;
+    const { name, message } = value;
+    return { name: clip(String(name)), message: clip(String(message)), ...inner };
+}
+/** A getter of the handler's may throw. */
+function propertyOf(object, key) {
+    try {
+        return object[key];
+    }
+    catch {
+        return '[a getter that throws]';
+    }
+}
+function clip(text) {
+    const stored = storableText(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text);
+    return text.length > MAX_TEXT ? `${stored}… [cut]` : stored;
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-steps.js
+
+/** The durable part of a handler's context: steps, pauses, events, and what its parents returned. */
+const MAX_NAME = 200;
+const MAX_SECONDS = 365 * 24 * 60 * 60;
+const { parse, stringify } = JSON;
+function createSteps({ memory, ask, end }) {
+    const finished = new Map(memory.steps.map(({ name, result }) => [name, result]));
+    const used = new Set();
+    let running = 0;
+    let hasRun = false;
+    let pause = null;
+    const claimName = (name) => {
+        if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
+            throw new TypeError(`A step needs a name of 1 to ${MAX_NAME} characters, not ${String(name)}.`);
+        if (used.has(name))
+            throw new Error(`The name ${stringify(name)} is used by two steps of this job. Give each step a name of its own, such as ${stringify(`${name} 2`)}.`);
+        used.add(name);
+        return name;
+    };
+    /** Ends the attempt when no step runs any more. The promise never settles. */
+    const pauseJob = (seconds, reason) => {
+        if (pause === null || seconds < pause.seconds)
+            pause = { seconds, reason };
+        endIfIdle();
+        return new Promise(() => { });
+    };
+    const endIfIdle = () => {
+        if (pause !== null && running === 0)
+            end({ outcome: 'pause', ...pause });
+    };
+    const wait = async (name, kind, seconds, reason, details) => {
+        if (finished.has(name))
+            return host_steps_copy(finished.get(name) ?? null);
+        const answer = await ask({
+            what: 'wait',
+            name,
+            kind,
+            seconds,
+            ...(details !== undefined && { details }),
+        });
+        return answer.done ? answer.result : await pauseJob(answer.waitSeconds, reason);
+    };
+    const waitFor = async (given, options = {}) => {
+        const name = claimName(given);
+        return await wait(name, 'event', timeoutOf(options, 'waitFor'), `Waits for ${stringify(name)}.`);
+    };
+    return {
+        parents: parentsOf(memory.parents),
+        async step(given, run) {
+            const name = claimName(given);
+            if (typeof run !== 'function')
+                throw new TypeError(`context.step(${stringify(name)}, …) needs a function.`);
+            // The handler's own type: what a step returned is JSON, and comes back the same.
+            if (finished.has(name))
+                return host_steps_copy(finished.get(name) ?? null);
+            const { pause: mustPause } = await ask({ what: 'begin', name });
+            // Each attempt runs at least one step, so that the job comes to its end however short the runs are.
+            if (mustPause && hasRun)
+                return await pauseJob(0, `The time budget of the run was over before the step ${stringify(name)}.`);
+            running += 1;
+            hasRun = true;
+            try {
+                const started = performance.now();
+                const returned = await run();
+                const result = returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
+                const seconds = (performance.now() - started) / 1000;
+                return (await ask({ what: 'save', name, result, seconds })).result;
+            }
+            finally {
+                running -= 1;
+                endIfIdle();
+            }
+        },
+        async sleep(given, length) {
+            const name = claimName(given);
+            await wait(name, 'sleep', secondsOf(length), `Sleeps in ${stringify(name)}.`);
+        },
+        waitFor,
+        async approval({ title, details, name: given = 'approval', timeoutDays }) {
+            const name = claimName(given);
+            if (typeof title !== 'string' || title.trim() === '')
+                throw new TypeError('context.approval needs a title.');
+            const shown = asJson({ title, ...(details !== undefined && { details }) }, 'what the approval shows');
+            const seconds = timeoutOf({ ...(timeoutDays !== undefined && { timeoutDays }) }, 'approval');
+            const event = await wait(name, 'event', seconds, `Waits for an approval: ${title}`, shown);
+            return approvalOf(event);
+        },
+    };
+}
+const host_steps_copy = (value) => parse(stringify(value));
+/** An event of any form as an answer: only `approved: true` is a yes. */
+function approvalOf(event) {
+    const { approved, by, note } = Object(event);
+    return {
+        approved: approved === true,
+        by: typeof by === 'string' ? by : null,
+        note: typeof note === 'string' ? note : null,
+        timedOut: event === null,
+    };
+}
+function parentsOf(list) {
+    const parents = Object.create(null);
+    for (const { ref, job_id: jobId, name, status, result } of list)
+        parents[ref] = Object.freeze({ jobId, name, status, result });
+    return Object.freeze(parents);
+}
+function secondsOf(length) {
+    const { seconds = 0, minutes = 0, hours = 0, days = 0 } = Object(length);
+    const total = Number(seconds) + Number(minutes) * 60 + Number(hours) * 3600 + Number(days) * 86_400;
+    if (total > 0 && total <= MAX_SECONDS)
+        return total;
+    throw new RangeError(`context.sleep takes { seconds, minutes, hours, days }, above 0 and at most a year in all, not ${stringify(length)}.`);
+}
+function timeoutOf({ timeoutDays = 7 }, call) {
+    if (typeof timeoutDays === 'number' && timeoutDays > 0 && timeoutDays <= 365)
+        return timeoutDays * 86_400;
+    throw new RangeError(`context.${call} takes timeoutDays above 0 and at most 365, not ${String(timeoutDays)}.`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
+/**
+ * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
+ * channel is not used, since it parses what a handler writes to its descriptor and throws where it cannot be caught.
+ * `run` is a random name of one job run.
+ */
+/** The descriptor on which the host reports to the worker. */
+const REPORT_FD = 3;
+/** The descriptor on which the host reads what the worker asks for. */
+const REQUEST_FD = 4;
+/** The exit code of a host that can no longer report, because a handler took its descriptor. */
+const NO_REPORT_EXIT_CODE = 76;
+/** What the database takes as a pause of a queue: 30 days. */
+const MAX_PAUSE_SECONDS = 2_592_000;
+/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
+const MARK = '\u001e';
+/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
+const reportStart = (run) => `${MARK}${run} `;
+const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
+/** The mark in a line, or null when the line is output. */
+function decodeMark(run, line) {
+    if (line === `${MARK}${run} begin`)
+        return 'begin';
+    return line === `${MARK}${run} end` ? 'end' : null;
+}
+/** The line of output that asks for a warning, in the form that the runner reads as well. */
 function warningLine(text) {
     const escaped = text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
     return `::warning::${escaped}\n`;
-}
-function unescaped(value) {
-    return value.replaceAll(/%0D/gi, '\r').replaceAll(/%0A/gi, '\n').replaceAll(/%25/g, '%');
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-context.js
@@ -167,8 +398,9 @@ function unescaped(value) {
 
 
 
+
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
-const MAX_TEXT = 262_144;
+const host_context_MAX_TEXT = 262_144;
 /** The redactor leaves shorter values alone: they are words. */
 const SHORTEST_SECRET = 6;
 /** Far above any key or certificate; each secret is looked for in everything that is printed. */
@@ -198,6 +430,7 @@ function createContext(options) {
         attempt: options.job.attempt,
         idempotencyKey: options.idempotencyKey,
         signal: options.signal,
+        ...createSteps(options.steps),
         log: Object.freeze({
             info: (...values) => void process.stdout.write(`${(0,external_node_util_namespaceObject.format)(...values)}\n`),
             warn: (...values) => void process.stderr.write(warningLine((0,external_node_util_namespaceObject.format)(...values))),
@@ -216,6 +449,7 @@ function createContext(options) {
                 process.stderr.write(`warning: context.secret hides values of ${SHORTEST_SECRET} characters and more; this one is shorter and is not hidden.\n`);
             }
         },
+        pauseQueue: (given) => options.sendQueuePause(queuePause(given)),
         snooze: (given) => ending(snoozeOutcome(given), 'snooze'),
         discard: (reason) => {
             if (typeof reason !== 'string' || reason.trim() === '') {
@@ -250,6 +484,15 @@ function snoozeOutcome(given) {
     const seconds = Math.max(1, Math.round(minutes * 60));
     const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'the handler asked to run later';
     return { outcome: 'snooze', seconds, reason: clean(why) };
+}
+function queuePause(given) {
+    const { minutes, reason } = Object(given);
+    const most = MAX_PAUSE_SECONDS / 60;
+    if (typeof minutes !== 'number' || !(minutes > 0 && minutes <= most)) {
+        throw new RangeError(`context.pauseQueue takes { minutes } above 0 and at most ${most} (30 days), not ${String(minutes)}.`);
+    }
+    const why = typeof reason === 'string' && reason.trim() !== '' ? reason : 'a handler asked for it';
+    return { seconds: Math.max(1, Math.round(minutes * 60)), reason: clean(why) };
 }
 function asProgress(done, total, note) {
     const amount = (value, name) => {
@@ -301,7 +544,7 @@ function throttledProgress(send) {
 }
 function clean(text) {
     const stored = storableText(text);
-    return stored.length > MAX_TEXT ? `${stored.slice(0, MAX_TEXT).toWellFormed()}…` : stored;
+    return stored.length > host_context_MAX_TEXT ? `${stored.slice(0, host_context_MAX_TEXT).toWellFormed()}…` : stored;
 }
 function deepFreeze(value) {
     if (typeof value === 'object' && value !== null) {
@@ -318,166 +561,6 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-error-details.js
-
-
-/**
- * The properties of a thrown error as JSON: what libraries put there (`code`, `detail`, `constraint`, a response body)
- * says more than the message. Written here and not by a library, since everything is bounded: depth, width and total
- * size. Texts are cut only far above what the worker keeps, which cuts them after secrets are taken out.
- */
-const host_error_details_MAX_DEPTH = 6;
-const MAX_KEYS = 100;
-/** Values of all kinds in one error. */
-const MAX_VALUES = 2_000;
-const host_error_details_MAX_TEXT = 65_536;
-const MAX_TOTAL_TEXT = 1_048_576;
-/** Said already by the message and the stack. */
-const SAID = new Set(['name', 'message', 'stack']);
-class Budget {
-    #values = MAX_VALUES;
-    #text = MAX_TOTAL_TEXT;
-    /** False when nothing more may be kept. */
-    spend(text = 0) {
-        this.#values -= 1;
-        this.#text -= text;
-        return this.#values >= 0 && this.#text >= 0;
-    }
-}
-/** The own properties of an error, its cause and the errors of an `AggregateError`, nested in the same way. */
-function errorProperties(error) {
-    return properties(error, new Budget(), [error]);
-}
-function properties(object, budget, above) {
-    const kept = {};
-    const isError = external_node_util_namespaceObject.types.isNativeError(object);
-    const hidden = isError ? ['cause', 'errors'].filter((key) => Object.hasOwn(object, key)) : [];
-    const keys = [...new Set([...Object.keys(object), ...hidden])].filter((key) => !(isError && SAID.has(key)));
-    for (const [index, key] of keys.entries()) {
-        if (index === MAX_KEYS) {
-            kept['…'] = `${keys.length - MAX_KEYS} more`;
-            break;
-        }
-        const value = host_error_details_asJson(propertyOf(object, key), budget, above);
-        if (value !== undefined) {
-            // defineProperty, so that a key named __proto__ stays a key.
-            Object.defineProperty(kept, clip(key), { value, enumerable: true, configurable: true, writable: true });
-        }
-    }
-    return kept;
-}
-/** Undefined for what is left out: functions, and all that is beyond the budget. */
-function host_error_details_asJson(value, budget, above) {
-    if (!budget.spend(typeof value === 'string' ? Math.min(value.length, host_error_details_MAX_TEXT) : 0))
-        return undefined;
-    switch (typeof value) {
-        case 'string':
-            return clip(value);
-        case 'boolean':
-            return value;
-        case 'number':
-            return Number.isFinite(value) ? value : String(value);
-        case 'bigint':
-            return clip(String(value));
-        case 'object':
-            return value === null ? null : objectAsJson(value, budget, above);
-        default:
-            return undefined;
-    }
-}
-function objectAsJson(value, budget, above) {
-    if (above.includes(value))
-        return '[circular]';
-    if (above.length > host_error_details_MAX_DEPTH)
-        return '[nested too deeply]';
-    const inside = [...above, value];
-    if (external_node_util_namespaceObject.types.isDate(value))
-        return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-    if (ArrayBuffer.isView(value) || external_node_util_namespaceObject.types.isAnyArrayBuffer(value))
-        return `[${value.byteLength} bytes]`;
-    if (external_node_util_namespaceObject.types.isMap(value))
-        return objectAsJson(Object.fromEntries([...value].slice(0, MAX_KEYS + 1)), budget, above);
-    if (external_node_util_namespaceObject.types.isSet(value))
-        return objectAsJson([...value].slice(0, MAX_KEYS + 1), budget, above);
-    if (Array.isArray(value)) {
-        const items = value.slice(0, MAX_KEYS).map((item) => host_error_details_asJson(item, budget, inside) ?? null);
-        return value.length > MAX_KEYS ? [...items, `… ${value.length - MAX_KEYS} more`] : items;
-    }
-    const inner = properties(value, budget, inside);
-    if (!external_node_util_namespaceObject.types.isNativeError(value))
-        return inner;
-    const { name, message } = value;
-    return { name: clip(String(name)), message: clip(String(message)), ...inner };
-}
-/** A getter of the handler's may throw. */
-function propertyOf(object, key) {
-    try {
-        return object[key];
-    }
-    catch {
-        return '[a getter that throws]';
-    }
-}
-function clip(text) {
-    const stored = storableText(text.length > host_error_details_MAX_TEXT ? text.slice(0, host_error_details_MAX_TEXT) : text);
-    return text.length > host_error_details_MAX_TEXT ? `${stored}… [cut]` : stored;
-}
-
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-missing.js
-
-
-
-const EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'];
-/** What the author can do about an import that was not found, as a sentence without its full stop. */
-function missingAdvice({ specifier, from }) {
-    const folder = from?.startsWith('file:') ? (0,external_node_path_namespaceObject.dirname)((0,external_node_url_namespaceObject.fileURLToPath)(from)) : process.cwd();
-    if (/^\.{0,2}[/\\]|^\.{1,2}$|^file:/.test(specifier))
-        return fileAdvice(specifier, folder);
-    if (isAlias(specifier, folder)) {
-        return (`"${specifier}" is an alias of a bundler or of tsconfig.json, which Node does not read. Import the file by its ` +
-            'relative path, such as "./lib/x.ts", or declare an alias that begins with # under "imports" in package.json');
-    }
-    return 'Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
-}
-function fileAdvice(specifier, folder) {
-    const path = specifier.startsWith('file:') ? (0,external_node_url_namespaceObject.fileURLToPath)(specifier) : (0,external_node_path_namespaceObject.resolve)(folder, specifier);
-    // TypeScript files are often imported by the name of the file that a compiler would make of them.
-    const bare = path.replace(/\.([cm]?)jsx?$/, '');
-    const candidates = [
-        ...EXTENSIONS.map((extension) => path + extension),
-        ...EXTENSIONS.map((extension) => (0,external_node_path_namespaceObject.join)(path, `index${extension}`)),
-        ...(bare === path ? [] : EXTENSIONS.map((extension) => bare + extension)),
-    ];
-    const found = candidates.find((candidate) => isFile(candidate));
-    if (found === undefined)
-        return 'Check the path: Node takes it as it is written, extension included';
-    const near = (0,external_node_path_namespaceObject.relative)(folder, found).replaceAll('\\', '/');
-    return `Node takes the path as it is written: import "${near.startsWith('.') ? near : `./${near}`}"`;
-}
-function isAlias(specifier, folder) {
-    if (/^(?:@\/|~|#|\$)/.test(specifier))
-        return true;
-    const [first = ''] = specifier.split('/');
-    // No package is installed under the name of a folder of the repository ("src/x" with a baseUrl).
-    if (!first.startsWith('@') && specifier.includes('/') && (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_namespaceObject.join)(process.cwd(), first)))
-        return true;
-    return tsconfigs(folder).some((text) => text.includes(`"${first}/*"`) || text.includes(`"${specifier}"`));
-}
-/** The texts of the `tsconfig.json` files from a folder up to the working directory. */
-function tsconfigs(folder) {
-    const texts = [];
-    for (let at = folder;; at = (0,external_node_path_namespaceObject.dirname)(at)) {
-        const path = (0,external_node_path_namespaceObject.join)(at, 'tsconfig.json');
-        if (isFile(path))
-            texts.push((0,external_node_fs_namespaceObject.readFileSync)(path, 'utf8'));
-        if (at === process.cwd() || at === (0,external_node_path_namespaceObject.dirname)(at))
-            return texts;
-    }
-}
-function isFile(path) {
-    return (0,external_node_fs_namespaceObject.statSync)(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-error.js
 
 
@@ -498,6 +581,8 @@ const NOT_FOUND = new Set([
     'ERR_UNSUPPORTED_DIR_IMPORT',
     'ERR_PACKAGE_IMPORT_NOT_DEFINED',
 ]);
+/** What a missing import of a file may have meant. */
+const EXTENSIONS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs', '.json'];
 /** Where this code lies, taken at the start: a handler may change `process.argv`. */
 const HERE = (0,external_node_path_namespaceObject.dirname)(process.argv[1] ?? '');
 const HOME = process.cwd();
@@ -519,7 +604,7 @@ function failureOf(thrown, kind, prefix = '') {
     const hasDetails = Object.keys(details).length > 0;
     return { outcome: 'failure', kind, message: host_error_clip(message), ...(hasDetails ? { details } : {}) };
 }
-/** One line about an error and its causes (`fetch failed` alone helps nobody); at most three levels deep. */
+/** One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep. */
 function messageOf(thrown, depth = 0) {
     if (!(thrown instanceof Error))
         return `a thrown value that is no Error: ${read(() => (0,external_node_util_namespaceObject.inspect)(thrown, { depth: 2 }))}`;
@@ -612,6 +697,55 @@ function host_error_clip(text) {
     const stored = storableText(text);
     return stored.length > host_error_MAX_TEXT ? `${stored.slice(0, host_error_MAX_TEXT).toWellFormed()}… [cut]` : stored;
 }
+/** What the author can do about an import that was not found, as a sentence without its full stop. */
+function missingAdvice({ specifier, from }) {
+    const folder = from?.startsWith('file:') ? (0,external_node_path_namespaceObject.dirname)((0,external_node_url_namespaceObject.fileURLToPath)(from)) : process.cwd();
+    if (/^\.{0,2}[/\\]|^\.{1,2}$|^file:/.test(specifier))
+        return fileAdvice(specifier, folder);
+    if (isAlias(specifier, folder)) {
+        return (`"${specifier}" is an alias of a bundler or of tsconfig.json, which Node does not read. Import the file by its ` +
+            'relative path, such as "./lib/x.ts", or declare an alias that begins with # under "imports" in package.json');
+    }
+    return 'Install it in the workflow ("npm ci") before the cloud-jobs step, or do without it';
+}
+function fileAdvice(specifier, folder) {
+    const path = specifier.startsWith('file:') ? (0,external_node_url_namespaceObject.fileURLToPath)(specifier) : (0,external_node_path_namespaceObject.resolve)(folder, specifier);
+    // TypeScript files are often imported by the name of the file that a compiler would make of them.
+    const bare = path.replace(/\.([cm]?)jsx?$/, '');
+    const candidates = [
+        ...EXTENSIONS.map((extension) => path + extension),
+        ...EXTENSIONS.map((extension) => (0,external_node_path_namespaceObject.join)(path, `index${extension}`)),
+        ...(bare === path ? [] : EXTENSIONS.map((extension) => bare + extension)),
+    ];
+    const found = candidates.find((candidate) => isFile(candidate));
+    if (found === undefined)
+        return 'Check the path: Node takes it as it is written, extension included';
+    const near = (0,external_node_path_namespaceObject.relative)(folder, found).replaceAll('\\', '/');
+    return `Node takes the path as it is written: import "${near.startsWith('.') ? near : `./${near}`}"`;
+}
+function isAlias(specifier, folder) {
+    if (/^(?:@\/|~|#|\$)/.test(specifier))
+        return true;
+    const [first = ''] = specifier.split('/');
+    // No package is installed under the name of a folder of the repository ("src/x" with a baseUrl).
+    if (!first.startsWith('@') && specifier.includes('/') && (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_namespaceObject.join)(process.cwd(), first)))
+        return true;
+    return tsconfigs(folder).some((text) => text.includes(`"${first}/*"`) || text.includes(`"${specifier}"`));
+}
+/** The texts of the `tsconfig.json` files from a folder up to the working directory. */
+function tsconfigs(folder) {
+    const texts = [];
+    for (let at = folder;; at = (0,external_node_path_namespaceObject.dirname)(at)) {
+        const path = (0,external_node_path_namespaceObject.join)(at, 'tsconfig.json');
+        if (isFile(path))
+            texts.push((0,external_node_fs_namespaceObject.readFileSync)(path, 'utf8'));
+        if (at === process.cwd() || at === (0,external_node_path_namespaceObject.dirname)(at))
+            return texts;
+    }
+}
+function isFile(path) {
+    return (0,external_node_fs_namespaceObject.statSync)(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
 
 ;// CONCATENATED MODULE: external "node:module"
 const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
@@ -659,7 +793,7 @@ const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }'
 /** What was loaded last, and what was not found last: an error of the loader does not always say. */
 const lastLoad = { url: null, missing: null };
 /**
- * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed beside it.
+ * Makes `import 'cloud-jobs'` (and `require`) work in a handler without the package being installed.
  * An installed one is passed over: this process is what reads the handler, so its own version has to match.
  * @param onBuiltin Called with each built-in module before a handler gets it.
  */
@@ -998,30 +1132,6 @@ function processState() {
     return `${apply(umask, process, [])} ${process.getuid?.()} ${getPriority()}`;
 }
 
-;// CONCATENATED MODULE: ./lib/src/handlers/custom/protocol.js
-/**
- * What the worker and a host process send each other, over two pipes of their own: one JSON text a line. Node's IPC
- * channel is not used, since it parses what a handler writes to its descriptor and throws where nobody can catch it.
- * `run` is a random name of one job run.
- */
-/** The descriptor on which the host reports to the worker. */
-const REPORT_FD = 3;
-/** The descriptor on which the host reads what the worker asks for. */
-const REQUEST_FD = 4;
-/** The exit code of a host that can no longer report, because a handler took its descriptor. */
-const NO_REPORT_EXIT_CODE = 76;
-/** Starts every report and every mark; U+001E is the record separator, with which no sane output begins a line. */
-const MARK = '\u001e';
-/** What every report of a run begins with. JSON escapes U+001E, so it is nowhere else in a report. */
-const reportStart = (run) => `${MARK}${run} `;
-const encodeMark = (run, mark) => `\n${MARK}${run} ${mark}\n`;
-/** The mark in a line, or null when the line is output. */
-function decodeMark(run, line) {
-    if (line === `${MARK}${run} begin`)
-        return 'begin';
-    return line === `${MARK}${run} end` ? 'end' : null;
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host.js
 var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
     if (typeof path === "string" && /^\.\.?\//.test(path)) {
@@ -1049,7 +1159,7 @@ const importModule = (url) => import(__rewriteRelativeImportExtension(/* webpack
 /** A full pipe is tried again after this many milliseconds. */
 const FULL_PIPE_PAUSE_MS = 2;
 const { fstatSync: host_fstatSync, writeSync } = external_node_fs_namespaceObject;
-const { parse, stringify } = JSON;
+const { parse: host_parse, stringify: host_stringify } = JSON;
 const bytesOf = Buffer.from.bind(Buffer);
 const NativePromise = Promise;
 const exit = process.exit.bind(process);
@@ -1061,6 +1171,9 @@ const outputs = [process.stdout, process.stderr];
 const home = { cwd: process.cwd(), env: { ...process.env } };
 const owner = new external_node_async_hooks_namespaceObject.AsyncLocalStorage();
 let current = null;
+/** What the handler asked and the worker has not answered. */
+const questions = new Map();
+let lastQuestion = 0;
 /** The only handler that may still run here, because it added to the globals when it was loaded. */
 let reservedFor = null;
 const reportPipe = statOf(REPORT_FD);
@@ -1072,7 +1185,7 @@ const requests = new external_node_net_namespaceObject.Socket({ fd: REQUEST_FD, 
 process.stdout.on('error', () => { });
 process.stderr.on('error', () => { });
 process.on('uncaughtException', (error) => fault(error, 'An error was thrown outside of the handler’s promise: '));
-process.on('unhandledRejection', (error) => fault(error, 'A promise was rejected and nobody handled it: '));
+process.on('unhandledRejection', (error) => fault(error, 'A rejected promise was not handled: '));
 let untouched = null;
 installHooks((exports) => untouched?.coverModule(exports));
 let unread = '';
@@ -1081,15 +1194,17 @@ requests.on('data', (text) => {
     const lines = (unread + text).split('\n');
     unread = lines.pop() ?? '';
     for (const line of lines)
-        take(parse(line));
+        take(host_parse(line));
 });
-// The worker is gone: nobody will take the result, and nobody else would stop this process.
+// The worker is gone, so nothing takes the result or stops this process.
 requests.on('error', () => exit(0));
 requests.on('close', () => exit(0));
 untouched = new Untouched();
 function take(request) {
     if (request.type === 'abort')
         abort(request);
+    else if (request.type === 'answer')
+        answered(request);
     else
         void start(request);
 }
@@ -1114,7 +1229,7 @@ async function start(request) {
     catch (error) {
         outcome = failureOf(error, 'error');
     }
-    // A rejection that nobody handles shows itself only when the microtasks have run.
+    // An unhandled rejection is reported only after the microtasks have run.
     await new NativePromise((resolve) => immediate(resolve));
     await end(mine, outcome, reusable);
 }
@@ -1152,6 +1267,13 @@ async function perform(mine, handler) {
         signal: controller.signal,
         sendProgress: (progress) => report(run, { type: 'progress', progress }),
         sendSecret: (value) => report(run, { type: 'secret', value }),
+        sendQueuePause: (pause) => report(run, { type: 'pause-queue', pause }),
+        steps: {
+            memory: request.memory,
+            ask: (question) => ask(run, question),
+            // Its code waits for a promise that never settles, so the process is not used again.
+            end: (outcome) => void end(mine, outcome, false),
+        },
     });
     try {
         return running.outcomeOf(await handler.run(config.value, running.context));
@@ -1218,6 +1340,23 @@ function fault(error, prefix) {
     mine.disturbed = true;
     write(2, `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`);
 }
+/** Asks the worker. The promise settles when it answers. */
+function ask(run, question) {
+    lastQuestion += 1;
+    const id = lastQuestion;
+    return new NativePromise((resolve, reject) => {
+        questions.set(id, { resolve, reject });
+        report(run, { type: 'ask', id, question });
+    });
+}
+function answered({ run, id, answer, error }) {
+    const question = questions.get(id);
+    questions.delete(id);
+    if (answer === null)
+        owner.run(run, () => question?.reject(new Error(error)));
+    else
+        owner.run(run, () => question?.resolve(answer));
+}
 function abort(request) {
     if (current?.request.run !== request.run)
         return;
@@ -1264,7 +1403,7 @@ function report(run, message) {
     // A handler closed the descriptor, and another file may have its number by now.
     if (pipe !== reportPipe)
         exit(NO_REPORT_EXIT_CODE);
-    if (!write(REPORT_FD, `${reportStart(run)}${stringify(message)}\n`))
+    if (!write(REPORT_FD, `${reportStart(run)}${host_stringify(message)}\n`))
         exit(NO_REPORT_EXIT_CODE);
 }
 /** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
