@@ -25,9 +25,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
   ...mutants(
     'cloud_jobs_end_attempts',
     'sql/requests',
-    "and c.status = 'locked'",
     'and c.locked_by is not distinct from item.instance_id',
-    'and c.locked_execution_id is not distinct from item.execution_id',
     'and item.turn = 1',
     [
       'case when lost_param then i.instance_id else instance_id_param end',
@@ -35,19 +33,21 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     ],
     [`if reply @> '[{"applied": false}]' then`, 'if false then'],
   ),
+  ...mutants('cloud_jobs_end_successes', 'sql/requests', 'and c.locked_by = instance_id_param'),
   ...mutants(
     'cloud_jobs_end_successes',
-    'sql/requests',
+    'sql/races',
     "coalesce(c.locked_execution_id, '') = item.execution_id and",
-    'and c.locked_by = instance_id_param',
-    "and coalesce(c.status, '') = 'locked'",
+  ),
+  ...mutants(
+    'cloud_jobs_end_attempts',
+    'sql/races',
+    'and c.locked_execution_id is not distinct from item.execution_id',
   ),
   ...mutants('cloud_jobs_end_successes', 'schedule/recurring', 'and c.schedule is null'),
   ...mutants(
     'cloud_jobs_renew',
     'sql/requests',
-    'and c.locked_execution_id = item.execution_id',
-    "and c.status = 'locked'",
     ["octet_length((item->'progress')::text) > 16384", 'false'],
     'perform public.cloud_jobs_open_executions(running);',
   ),
@@ -74,7 +74,12 @@ export const SQL_MUTANTS: readonly Mutant[] = [
   ),
   // Row locks.
   ...mutants('cloud_jobs_end_successes', 'sql/races', 'order by j.job_id'),
-  ...mutants('cloud_jobs_renew', 'sql/races', 'for update of c'),
+  ...mutants(
+    'cloud_jobs_renew',
+    'sql/races',
+    'for update of c',
+    'and c.locked_execution_id = item.execution_id',
+  ),
   ...mutants('cloud_jobs_prune', 'sql/races', ['perform pg_advisory_xact_lock(', 'perform (']),
   ...mutants('cloud_jobs_skip_missed', 'sql/races', [
     'not pg_try_advisory_xact_lock(public.cloud_jobs_key_lock_id(late.concurrency_key))',

@@ -217,6 +217,32 @@ describe('a finish and', () => {
     },
   );
 
+  it.each(['renewal', 'success', 'failure'])(
+    'a claim by the same worker, beside a late %s: the new attempt keeps its lock',
+    async (late) => {
+      const { execution_id } = await held();
+      const shorten = `update cloud_jobs set lock_expires_at = now() + interval '1 min'`;
+      await project.sql(shorten);
+      const [claimed] = await whileOpen(
+        async (one) => {
+          await finish(one, 'w', execution_id, 'release');
+          const { jobs } = await claim(one, 'w');
+          await one.query(shorten);
+          return jobs;
+        },
+        (two): Promise<unknown> =>
+          late === 'renewal'
+            ? two.query('select cloud_jobs_renew($1, $2)', ['w', JSON.stringify([{ execution_id }])])
+            : finish(two, 'w', execution_id, late),
+      );
+      expect(
+        await project.sql(
+          `select status, locked_execution_id, lock_expires_at < now() + interval '2 min' as short from cloud_jobs`,
+        ),
+      ).toEqual([{ status: 'locked', locked_execution_id: claimed[0]?.execution_id, short: true }]);
+    },
+  );
+
   it.each(['success', 'failure'])('a renewal crosswise, %s: no deadlock', async (outcome) => {
     // The ids of the executions come in another order than those of the jobs.
     await queue().add({ priority: 1 });
