@@ -303,3 +303,41 @@ describe('the config of a custom job', () => {
     expect((await call({ handler: 'greet', who: 'you' })).code).toBe(0);
   });
 });
+
+describe('apply of a key that another file has', () => {
+  const file = (name: string, schedule: string) => {
+    writeFileSync(
+      join(workspace, name),
+      `jobs:\n  shared:\n    job-type: maintenance\n    schedule: '${schedule}'\n`,
+    );
+    return name;
+  };
+  const owner = () =>
+    project.sql(
+      `select source, schedule, count(*) over ()::int as jobs from cloud_jobs where unique_key = 'shared'`,
+    );
+
+  it('is refused and names the owner; adopt takes the job over, and both files know', async () => {
+    const first = file('first.yml', '0 1 * * *');
+    const second = file('second.yml', '0 2 * * *');
+    expect((await step({ command: 'apply', file: first })).code).toBe(0);
+    const refused = await step({ command: 'apply', file: second });
+    expect(refused.code).toBe(1);
+    expect(refused.log).toMatch(/"shared" in queue default belongs to octo\/reports:first\.yml/);
+    expect(await owner()).toEqual([{ source: 'octo/reports:first.yml', schedule: '0 1 * * *', jobs: 1 }]);
+
+    const shown = await step({ command: 'apply', file: second, adopt: 'true', 'dry-run': 'true' });
+    expect(shown.code).toBe(0);
+    expect((await owner())[0]).toMatchObject({ source: 'octo/reports:first.yml' });
+
+    expect((await step({ command: 'apply', file: second, adopt: 'true' })).code).toBe(0);
+    expect(await owner()).toEqual([{ source: 'octo/reports:second.yml', schedule: '0 2 * * *', jobs: 1 }]);
+    expect((await step({ command: 'apply', file: first })).log).toMatch(
+      /belongs to octo\/reports:second\.yml/,
+    );
+    // Without the key, the first file can prune, and leaves the job alone.
+    writeFileSync(join(workspace, 'first.yml'), 'jobs: {}\n');
+    expect((await step({ command: 'apply', file: first, prune: 'true' })).code).toBe(0);
+    expect((await owner())[0]).toMatchObject({ source: 'octo/reports:second.yml' });
+  });
+});
