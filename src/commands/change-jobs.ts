@@ -133,7 +133,7 @@ function changeText(verb: JobVerb, reply: VerbReply): string {
 }
 
 const dependentsWords = ({ dependents }: VerbReply): string =>
-  dependents === undefined ? '' : ` ${plural(dependents, 'job')} that depend on it wait again.`;
+  dependents === undefined ? '' : ` ${plural(dependents, 'dependent job')} put back.`;
 
 export const noJob = (id: string): CommandError =>
   new CommandError(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);

@@ -101,6 +101,34 @@ describe('context.step', () => {
     for (let n = 1; n <= 20; n += 1) expect(times.get(String(n)), `step ${n}`).toBe(n % 2 === 0 ? 2 : 1);
   }, 120_000);
 
+  it('runs once, and its attempt ends, if every reply is lost once', async () => {
+    const shop = workshop({
+      'three.mjs': `export default async (config, context) => {
+        for (const name of ['a', 'b', 'c']) await context.step(name, () => ran(name));
+        const event = await context.waitFor('go');
+        return event;
+      };`,
+    });
+    const id = await shop.addJob('three');
+    await call(project, 'cloud_jobs_signal', { job_param: id, name_param: 'go', payload_param: 'now' });
+    let requests = 0;
+    project.setFaults(() => {
+      requests += 1;
+      return requests % 2 === 1 ? { kind: 'lose-reply' } : undefined;
+    });
+    try {
+      await shop.work();
+    } finally {
+      project.setFaults(undefined);
+    }
+    expect(await shop.result(id)).toBe('now');
+    expect(shop.ran()).toBe('a b c');
+    const rows = await project.sql('select count(*)::integer as n from cloud_job_steps where job_id = $1', [
+      id,
+    ]);
+    expect(rows).toEqual([{ n: 4 }]);
+  }, 60_000);
+
   it('is an error if its name is used twice, or its result is no JSON', async () => {
     const shop = workshop({
       'twice.mjs': `export default async (config, { step }) => {
