@@ -19,7 +19,6 @@ import { type ExecutionReport, outcomeLine, type RunReport, type StopCause, Tall
 
 /** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-const STOPPED = 'The runner stopped the worker.';
 
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves when
@@ -119,7 +118,7 @@ class Worker {
     }
     if (!stop.aborted) return null;
     if (stop.reason instanceof HostFault) return await this.#fail(stop.reason);
-    await this.#shutDown('signal', this.#deps.stopMessage?.() || STOPPED);
+    await this.#shutDown('signal', this.#deps.stopMessage?.() || 'The runner stopped the worker.');
     return null;
   }
 
@@ -210,10 +209,9 @@ class Worker {
   }
 
   #takeEnded(ended: EndedAttempt): void {
-    const { attempt, ending, finished } = ended;
+    const bytes = jsonbBytes(ended.attempt.job.config) + ended.finished.resultBytes;
     this.#exchange.addEnded(ended);
-    const bytes = jsonbBytes(attempt.job.config) + finished.resultBytes;
-    this.#pace.ended(ending.durationSeconds * 1000, bytes);
+    this.#pace.ended(ended.ending.durationSeconds * 1000, bytes);
     this.#notify();
   }
 
@@ -271,8 +269,8 @@ class Worker {
 
   async #finalReport(failure: string | null): Promise<RunReport> {
     const { maxJobs, instanceId } = this.#options;
-    const isAtLimit = maxJobs !== null && this.#claimed >= maxJobs;
-    const stopCause = this.#stopCause ?? (isAtLimit ? 'max-jobs' : 'empty');
+    const stopCause =
+      this.#stopCause ?? (maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty');
     return {
       instanceId,
       executions: this.#tally.executions,

@@ -227,7 +227,7 @@ describe('alert webhook', () => {
     expect(JSON.parse(hook.received[1]?.text ?? '')).toMatchObject({ type: 'job.recovered' });
   });
 
-  it('posts a message in the form of Slack, in which nothing is a link or a mention', async () => {
+  it("posts a message in Slack's form, without links and mentions", async () => {
     const { end, flush, q } = await alerted(webhook('slack', null));
     await end('a <!channel> & *b*', 'failure', '<@U1> broke\nsecond line');
     await flush();
@@ -253,7 +253,7 @@ describe('alert webhook', () => {
     expect(warnings).toHaveLength(3);
   });
 
-  it('loses and repeats nothing although every reply of the database is lost once', async () => {
+  it('loses and repeats nothing if every reply of the database is lost', async () => {
     const { end, flush } = await alerted(webhook());
     for (let n = 0; n < 5; n += 1) await end(`job ${n}`, 'failure');
     let requests = 0;

@@ -79,7 +79,7 @@ describe('cloud_jobs_step', () => {
     expect(await project.sql('select from cloud_job_steps where job_id = $1', [id])).toEqual([]);
   });
 
-  it('begins anew when a job that succeeded is run again, and goes on when it had failed', async () => {
+  it('begins again after a success, and goes on after a failure', async () => {
     const q = stepping();
     const id = await q.addOne({ max_retries: 0 });
     const first = await q.take('w');
@@ -131,7 +131,7 @@ describe('cloud_jobs_retry_from_step', () => {
 });
 
 describe('a sleep', () => {
-  it('ends the attempt without spending a retry, and is over when its time has passed', async () => {
+  it('ends the attempt without a retry, and is over when its time passed', async () => {
     const q = stepping();
     const id = await q.addOne();
     const job = await q.take('w');

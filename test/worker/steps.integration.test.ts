@@ -146,7 +146,7 @@ describe('context.step', () => {
     );
   });
 
-  it('hands the job back between steps when the time budget of the run is over', async () => {
+  it('hands the job back between steps when the time budget is over', async () => {
     const shop = workshop({
       'long.mjs': `export default async (config, context) => {
         for (let n = 1; n <= 3; n += 1)
@@ -273,7 +273,7 @@ describe('context.parents', () => {
 });
 
 describe('CLOUD_JOBS_STEPS', () => {
-  it('stores the steps of an executable, which finds them in its job the next time', async () => {
+  it('stores the steps of an executable, and gives them to its next run', async () => {
     const shop = workshop(
       {},
       {
