@@ -37,6 +37,8 @@ begin
       cancel_requested_at = null
     from item
     where c.job_id = item.job_id
+      -- By itself this leads to the rows through the primary key: the fence alone makes a plan of an empty table read all jobs.
+      and c.job_id = any (array(select item.job_id from item))
       -- The fence.
       and coalesce(c.locked_execution_id, '') = item.execution_id and c.locked_by = instance_id_param
       and coalesce(c.status, '') = 'locked'
