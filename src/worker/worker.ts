@@ -123,9 +123,8 @@ class Worker {
   }
 
   async #fail(error: unknown): Promise<string> {
-    const failure = describeError(error);
-    await this.#shutDown('error', `The worker had to stop: ${failure}`);
-    return failure;
+    await this.#shutDown('error', `The worker had to stop: ${describeError(error)}`);
+    return describeError(error);
   }
 
   async #loop(): Promise<void> {
