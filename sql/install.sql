@@ -5770,7 +5770,8 @@ begin
   elsif job.status = 'waiting' and job.run_at <= now() then
     update public.cloud_jobs set run_at = run_at - interval '1 microsecond'
     where job_id = job_id_param and schedule is not null and run_at = scheduled_for;
-    return public.cloud_jobs_answer(job_id_param, job.status, true, false, 'It is waiting and due already.');
+    return public.cloud_jobs_answer(job_id_param, job.status, true, false, case
+      when job.blocked is null then 'It waits for the jobs that it depends on.' else 'It is waiting and due already.' end);
   elsif job.status = 'waiting' then
     -- A retry in hours: run it now. An occurrence tomorrow: run it now as well, and tomorrow all the same.
     update public.cloud_jobs set run_at = case when schedule is null then now() else asked_for end,

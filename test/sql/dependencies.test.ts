@@ -342,6 +342,10 @@ describe('a job that waits for parents', () => {
         children: [],
       },
     });
+    expect(await g.verb('retry', job.b ?? '')).toMatchObject({
+      changed: false,
+      reason: 'It waits for the jobs that it depends on.',
+    });
     const held = await g.claim('w', 5);
     expect(held).toMatchObject({ more: false, behind: false, next_due_seconds: null });
   });
