@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { signRoleKey } from '../../local-supabase/keys.ts';
 import { type Client, createClient } from '../../src/client.ts';
 import { defineHandler, type JobHandler } from '../../src/index.ts';
+import { asPostgresAlone } from '../sql/other-roles.ts';
+import { ENQUEUE_ROLE } from '../sql/support.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 const report = defineHandler({
@@ -28,6 +31,24 @@ describe('createClient', () => {
   it('refuses an address and a key that cannot be right', () => {
     expect(() => createClient({ url: 'project', key: 'x' })).toThrow(/url is not an address/);
     expect(() => createClient({ url: project.url, key: ' ' })).toThrow(/key is empty/);
+  });
+});
+
+describe('a client with a key that may only enqueue', () => {
+  it('adds jobs with retries of their own, and may do nothing else', async () => {
+    await asPostgresAlone(project, ENQUEUE_ROLE);
+    await project.reloadSchema();
+    const key = signRoleKey('cloud_jobs_enqueue', project.jwtSecret, new Date(), {
+      cloud_jobs_queues: ['reports'],
+    });
+    const limited = createClient({ url: project.url, key, publishableKey: project.publishableKey });
+    const options = { queue: 'reports', uniqueKey: 'limited', retryDelaySeconds: 60, retryFactor: 2 };
+    const { jobId, created } = await limited.enqueue(report, { city: 'Bonn' }, options);
+    expect(created).toBe(true);
+    expect(await client.get(jobId)).toMatchObject({ retry_delay_seconds: 60 });
+    for (const call of [() => limited.get(jobId), () => limited.cancel(jobId), () => limited.list()])
+      await expect(call()).rejects.toThrow(/may not call/);
+    await client.cancel(jobId);
   });
 });
 
