@@ -59,13 +59,14 @@ describe('docs/guides/schedules.md', () => {
   });
 });
 
-describe('docs/guides/queues.md', () => {
-  const text = read('docs/guides/queues.md');
+describe('docs/guides/queues.md and bulk-actions.md', () => {
+  const text = read('docs/guides/bulk-actions.md');
 
-  it('has SQL that runs', async () => {
+  it('have SQL that runs', async () => {
     const project = await startTestProject();
     try {
-      for (const sql of codeBlocks(text, 'sql')) await project.asPostgres(sql);
+      for (const page of [read('docs/guides/queues.md'), text])
+        for (const sql of codeBlocks(page, 'sql')) await project.asPostgres(sql);
       expect(
         await project.sql(
           'select queue, paused, max_running, rate_limit, default_timeout_seconds from cloud_jobs_queues',
@@ -81,8 +82,8 @@ describe('docs/guides/queues.md', () => {
     }
   });
 
-  it('names every field of a filter', () => {
-    const list = /A filter has any of these fields[\s\S]*?\n\n/.exec(text)?.[0] ?? '';
+  it('name every field of a filter', () => {
+    const list = /A filter has any of these fields[\s\S]*?(?:\n\n|$)/.exec(text)?.[0] ?? '';
     for (const field of Object.keys(jobFilter.shape)) expect(list).toContain(`\`${field}\``);
   });
 
