@@ -4,7 +4,6 @@
  * start, since a handler may replace any global.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import fs from 'node:fs';
 import { Socket } from 'node:net';
 import type { HandlerOutcome } from '../handler.ts';
 import { createContext } from './host-context.ts';
@@ -18,28 +17,20 @@ import {
   NoHandlerError,
   retrySeconds,
 } from './host-load.ts';
+import { flush, hasPipes, mark, report, write } from './host-pipes.ts';
 import { Untouched } from './host-untouched.ts';
 import {
   type AbortRequest,
   type Answer,
   type AnswerRequest,
-  encodeMark,
-  NO_REPORT_EXIT_CODE,
-  type OutputMark,
   type Question,
-  REPORT_FD,
   REQUEST_FD,
-  type Report,
   type Request,
   type RunRequest,
-  reportStart,
 } from './protocol.ts';
 
 /** The bundle must not turn `import()` into a lookup among its own modules. */
 const importModule = (url: string): Promise<Record<string, unknown>> => import(/* webpackIgnore: true */ url);
-
-/** A full pipe is tried again after this many milliseconds. */
-const FULL_PIPE_PAUSE_MS = 2;
 
 interface Current {
   readonly request: RunRequest;
@@ -49,14 +40,9 @@ interface Current {
   disturbed: boolean;
 }
 
-const { fstatSync, writeSync } = fs;
-const { parse, stringify } = JSON;
-const bytesOf = Buffer.from.bind(Buffer);
+const { parse } = JSON;
 const NativePromise = Promise;
 const exit = process.exit.bind(process);
-const atomicsWait = Atomics.wait;
-const never = new Int32Array(new SharedArrayBuffer(4));
-const later = setTimeout;
 const immediate = setImmediate;
 const outputs = [process.stdout, process.stderr] as const;
 const home = { cwd: process.cwd(), env: { ...process.env } };
@@ -68,8 +54,7 @@ let lastQuestion = 0;
 /** The only handler that may still run here, because it added to the globals when it was loaded. */
 let reservedFor: string | null = null;
 
-const reportPipe = statOf(REPORT_FD);
-if (reportPipe === null || statOf(REQUEST_FD) === null) {
+if (!hasPipes()) {
   process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
   exit(64);
 }
@@ -276,51 +261,5 @@ function restore(): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Waits until what the handler wrote is in the pipe, ahead of the mark that ends it. */
-async function flush(stream: NodeJS.WriteStream): Promise<void> {
-  while (stream.writableCorked > 0) stream.uncork();
-  while (stream.writableLength > 0 && !stream.destroyed) {
-    await new NativePromise<unknown>((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
-  }
-}
-
-/** False when a stream is closed. */
-function mark(run: string, what: OutputMark): boolean {
-  const text = encodeMark(run, what);
-  const [out, err] = [write(1, text), write(2, text)];
-  return out && err;
-}
-
-function report(run: string, message: Report): void {
-  const pipe = statOf(REPORT_FD);
-  // A handler closed the descriptor, and another file may have its number by now.
-  if (pipe !== reportPipe) exit(NO_REPORT_EXIT_CODE);
-  if (!write(REPORT_FD, `${reportStart(run)}${stringify(message)}\n`)) exit(NO_REPORT_EXIT_CODE);
-}
-
-/** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
-function write(fd: number, text: string): boolean {
-  const bytes = bytesOf(text);
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += writeSync(fd, bytes, done);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return false;
-      atomicsWait(never, 0, 0, FULL_PIPE_PAUSE_MS);
-    }
-  }
-  return true;
-}
-
-/** Which open file a descriptor stands for; null when it is closed. */
-function statOf(fd: number): string | null {
-  try {
-    const { dev, ino } = fstatSync(fd);
-    return `${dev} ${ino}`;
-  } catch {
-    return null;
   }
 }
