@@ -431,6 +431,7 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 begin
   if exists (
@@ -1084,6 +1085,7 @@ language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 begin
   select place into new.concurrency_slot
@@ -7251,13 +7253,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '34277e4d06ee3a78' and earlier->>'server' = server then
+  if earlier->>'tables' = '1b7714ccff97464e' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '34277e4d06ee3a78', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '1b7714ccff97464e', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

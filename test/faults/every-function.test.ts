@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createPaperStore, type PaperStore } from '../../src/handlers/paper-fetch/store.ts';
 import { createQueue, type Queue } from '../../src/queue/queue.ts';
 import { createRpc } from '../../src/queue/rpc.ts';
+import type { Fence } from '../../src/queue/step-replies.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 // Two projects see the same calls. One loses the first reply to each of them, after the request has been applied. In
@@ -115,6 +116,36 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
           claim(2),
         ),
     },
+    {
+      fn: 'cloud_jobs_step',
+      call: async (on) => on.queue.step(await heldBy(on), 'fetched', { pages: 3 }, 1),
+    },
+    {
+      fn: 'cloud_jobs_wait',
+      call: async (on) => on.queue.wait(await heldBy(on), { name: 'paid', kind: 'event', seconds: 60 }),
+    },
+    {
+      fn: 'cloud_jobs_signal',
+      unlike: 'it had come already',
+      call: async (on) => on.queue.signal((await heldBy(on)).jobId, 'paid', { amount: 12 }, 'bank-1'),
+    },
+    { fn: 'cloud_jobs_recall', call: async (on) => on.queue.recall(await heldBy(on)) },
+    {
+      fn: 'cloud_jobs_retry_from_step',
+      unlike: 'the job waits by then, and has no such step',
+      call: async ({ project, queue }) => {
+        await project.sql(
+          `insert into cloud_job_steps (job_id, occurrence, name, kind, position, execution_id, finished_at)
+           select 'c', occurrence, 'first', 'step', 1, 'x', now() from cloud_jobs where job_id = 'c' and status = 'failed'`,
+        );
+        return await queue.retryFromStep('c', 'first');
+      },
+    },
+    {
+      fn: 'cloud_jobs_retry_with_dependents',
+      unlike: 'it says that there was nothing left to change',
+      call: ({ queue }) => queue.retryWithDependents('a'),
+    },
     ...(
       [
         ['cancel', 'f'],
@@ -224,6 +255,15 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     },
   ];
 
+/** The attempt that the second claim began. */
+async function heldBy({ project }: Side): Promise<Fence> {
+  const [row] = await project.sql<{ job_id: string }>(
+    'select job_id from cloud_jobs where locked_execution_id = $1',
+    [execution(2)],
+  );
+  return { instanceId: 'w', jobId: row?.job_id ?? '', executionId: execution(2) };
+}
+
 it.each(CALLS)('$fn', async ({ fn, unlike, call }) => {
   const expected = await call(whole);
   let meets = true;
@@ -261,6 +301,9 @@ async function held({ project }: Side): Promise<unknown> {
     'cloud_jobs',
     'cloud_job_executions',
     'cloud_job_workers',
+    'cloud_job_steps',
+    'cloud_job_signals',
+    'cloud_job_dependencies',
     'papers',
     'cloud_jobs_paper_queries',
     'cloud_jobs_alert_channels',

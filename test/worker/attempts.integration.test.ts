@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Handler } from '../../src/handlers/handler.ts';
 import { QueueError } from '../../src/queue/errors.ts';
@@ -44,6 +45,8 @@ describe('a handler that pauses its queue', () => {
       context.pauseQueue({ seconds: 60, reason: 'short' });
       context.pauseQueue({ seconds: 600, reason: 'HTTP 429 hunter2' });
       context.pauseQueue({ seconds: 5, reason: 'shorter' });
+      // Of jobs that take this long a worker holds five at most, so it has not claimed all of them yet.
+      await setTimeout(100);
       return done;
     });
     await workerOn(q.queue, handler, { concurrency: 1 }).report;
@@ -265,7 +268,7 @@ describe('locks', () => {
     const ids = await q.add({}, {});
     // The second waits for the only slot for longer than its lock, unless that is renewed.
     const handler: Handler = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      await setTimeout(2_500);
       return done;
     };
     const { report } = workerOn(q.queue, handler, { concurrency: 1, lockSeconds: 1 });
