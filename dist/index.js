@@ -60161,7 +60161,7 @@ function changeText(verb, reply) {
     const { words, reason } = (0,job_words/* changedStatus */.tU)(verb, reply);
     return `${verb} ${reply.job_id}: ${reply.applied ? 'done' : 'not done'}, the job is ${words}.${reason && ` ${reason}`}${dependentsWords(reply)}`;
 }
-const dependentsWords = ({ dependents }) => dependents === undefined ? '' : ` ${(0,format/* plural */.LS)(dependents, 'job')} that depend on it wait again.`;
+const dependentsWords = ({ dependents }) => dependents === undefined ? '' : ` ${(0,format/* plural */.LS)(dependents, 'dependent job')} put back.`;
 const noJob = (id) => new answer/* CommandError */.Q(`There is no job with the id ${JSON.stringify(id)}. The command list shows all.`);
 
 ;// CONCATENATED MODULE: ./lib/src/commands/cancel.js
@@ -62003,7 +62003,6 @@ class Pace {
 
 /** How long a job may wait behind others that take longer than expected before it is handed back. */
 const AHEAD_PATIENCE_MS = 10_000;
-const STOPPED = 'The runner stopped the worker.';
 /**
  * One run: claims, executes and records until nothing is due, a limit is reached or the runner stops it. Resolves when
  * every job that it claimed is recorded or handed back, or could not be, which is then a warning.
@@ -62105,13 +62104,12 @@ class Worker {
             return null;
         if (stop.reason instanceof options/* HostFault */.J)
             return await this.#fail(stop.reason);
-        await this.#shutDown('signal', this.#deps.stopMessage?.() || STOPPED);
+        await this.#shutDown('signal', this.#deps.stopMessage?.() || 'The runner stopped the worker.');
         return null;
     }
     async #fail(error) {
-        const failure = (0,describe_error/* describeError */.Uc)(error);
-        await this.#shutDown('error', `The worker had to stop: ${failure}`);
-        return failure;
+        await this.#shutDown('error', `The worker had to stop: ${(0,describe_error/* describeError */.Uc)(error)}`);
+        return (0,describe_error/* describeError */.Uc)(error);
     }
     async #loop() {
         while (!this.#deps.stop.aborted) {
@@ -62195,10 +62193,9 @@ class Worker {
         this.#runner.startJobs();
     }
     #takeEnded(ended) {
-        const { attempt, ending, finished } = ended;
+        const bytes = jsonbBytes(ended.attempt.job.config) + ended.finished.resultBytes;
         this.#exchange.addEnded(ended);
-        const bytes = jsonbBytes(attempt.job.config) + finished.resultBytes;
-        this.#pace.ended(ending.durationSeconds * 1000, bytes);
+        this.#pace.ended(ended.ending.durationSeconds * 1000, bytes);
         this.#notify();
     }
     #report(attempt, report) {
@@ -62256,8 +62253,7 @@ class Worker {
     }
     async #finalReport(failure) {
         const { maxJobs, instanceId } = this.#options;
-        const isAtLimit = maxJobs !== null && this.#claimed >= maxJobs;
-        const stopCause = this.#stopCause ?? (isAtLimit ? 'max-jobs' : 'empty');
+        const stopCause = this.#stopCause ?? (maxJobs !== null && this.#claimed >= maxJobs ? 'max-jobs' : 'empty');
         return {
             instanceId,
             executions: this.#tally.executions,

@@ -3,8 +3,6 @@ var __webpack_exports__ = {};
 
 ;// CONCATENATED MODULE: external "node:async_hooks"
 const external_node_async_hooks_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:net"
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: external "node:util"
@@ -557,6 +555,8 @@ function deepFreeze(value) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:url"
@@ -902,6 +902,72 @@ function isObject(value) {
     return typeof value === 'object' && value !== null;
 }
 
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-pipes.js
+/** How the host process writes: the output of handlers, the marks in it, and the reports to the worker. */
+
+
+/** A full pipe is tried again after this many milliseconds. */
+const FULL_PIPE_PAUSE_MS = 2;
+// Kept from the start, since a handler may replace any global.
+const { fstatSync, writeSync } = external_node_fs_namespaceObject;
+const { stringify: host_pipes_stringify } = JSON;
+const bytesOf = Buffer.from.bind(Buffer);
+const NativePromise = Promise;
+const exit = process.exit.bind(process);
+const atomicsWait = Atomics.wait;
+const never = new Int32Array(new SharedArrayBuffer(4));
+const later = setTimeout;
+const reportPipe = statOf(REPORT_FD);
+/** Whether the worker has opened both pipes. */
+const hasPipes = () => reportPipe !== null && statOf(REQUEST_FD) !== null;
+/** Waits until what the handler wrote is in the pipe, ahead of the mark that ends it. */
+async function flush(stream) {
+    while (stream.writableCorked > 0)
+        stream.uncork();
+    while (stream.writableLength > 0 && !stream.destroyed) {
+        await new NativePromise((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
+    }
+}
+/** False when a stream is closed. */
+function mark(run, what) {
+    const text = encodeMark(run, what);
+    const [out, err] = [write(1, text), write(2, text)];
+    return out && err;
+}
+function report(run, message) {
+    const pipe = statOf(REPORT_FD);
+    // A handler closed the descriptor, and another file may have its number by now.
+    if (pipe !== reportPipe)
+        exit(NO_REPORT_EXIT_CODE);
+    if (!write(REPORT_FD, `${reportStart(run)}${host_pipes_stringify(message)}\n`))
+        exit(NO_REPORT_EXIT_CODE);
+}
+/** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
+function write(fd, text) {
+    const bytes = bytesOf(text);
+    for (let done = 0; done < bytes.length;) {
+        try {
+            done += writeSync(fd, bytes, done);
+        }
+        catch (error) {
+            if (error.code !== 'EAGAIN')
+                return false;
+            atomicsWait(never, 0, 0, FULL_PIPE_PAUSE_MS);
+        }
+    }
+    return true;
+}
+/** Which open file a descriptor stands for; null when it is closed. */
+function statOf(fd) {
+    try {
+        const { dev, ino } = fstatSync(fd);
+        return `${dev} ${ino}`;
+    }
+    catch {
+        return null;
+    }
+}
+
 ;// CONCATENATED MODULE: external "node:events"
 const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
 ;// CONCATENATED MODULE: external "node:os"
@@ -939,7 +1005,7 @@ const CHANGING = new Set([
     'domain',
 ]);
 // Kept from here on, whatever a handler does to the globals.
-const { fstatSync, readdirSync } = external_node_fs_namespaceObject;
+const { fstatSync: host_untouched_fstatSync, readdirSync } = external_node_fs_namespaceObject;
 const { getPriority } = external_node_os_namespaceObject;
 const { getHeapStatistics } = external_node_v8_namespaceObject;
 const { ownKeys, getOwnPropertyDescriptor, apply } = Reflect;
@@ -1118,7 +1184,7 @@ function isAsMade(stream) {
 /** Tells one open file from another that took its number. */
 function identity(descriptor) {
     try {
-        const { dev, ino, mode } = fstatSync(descriptor);
+        const { dev, ino, mode } = host_untouched_fstatSync(descriptor);
         return `${dev} ${ino} ${mode}`;
     }
     catch {
@@ -1156,16 +1222,9 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 /** The bundle must not turn `import()` into a lookup among its own modules. */
 const importModule = (url) => import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ url));
-/** A full pipe is tried again after this many milliseconds. */
-const FULL_PIPE_PAUSE_MS = 2;
-const { fstatSync: host_fstatSync, writeSync } = external_node_fs_namespaceObject;
-const { parse: host_parse, stringify: host_stringify } = JSON;
-const bytesOf = Buffer.from.bind(Buffer);
-const NativePromise = Promise;
-const exit = process.exit.bind(process);
-const atomicsWait = Atomics.wait;
-const never = new Int32Array(new SharedArrayBuffer(4));
-const later = setTimeout;
+const { parse: host_parse } = JSON;
+const host_NativePromise = Promise;
+const host_exit = process.exit.bind(process);
 const immediate = setImmediate;
 const outputs = [process.stdout, process.stderr];
 const home = { cwd: process.cwd(), env: { ...process.env } };
@@ -1176,10 +1235,9 @@ const questions = new Map();
 let lastQuestion = 0;
 /** The only handler that may still run here, because it added to the globals when it was loaded. */
 let reservedFor = null;
-const reportPipe = statOf(REPORT_FD);
-if (reportPipe === null || statOf(REQUEST_FD) === null) {
+if (!hasPipes()) {
     process.stderr.write('This file is started by cloud-jobs, not by hand.\n');
-    exit(64);
+    host_exit(64);
 }
 const requests = new external_node_net_namespaceObject.Socket({ fd: REQUEST_FD, readable: true, writable: false });
 process.stdout.on('error', () => { });
@@ -1197,8 +1255,8 @@ requests.on('data', (text) => {
         take(host_parse(line));
 });
 // The worker is gone, so nothing takes the result or stops this process.
-requests.on('error', () => exit(0));
-requests.on('close', () => exit(0));
+requests.on('error', () => host_exit(0));
+requests.on('close', () => host_exit(0));
 untouched = new Untouched();
 function take(request) {
     if (request.type === 'abort')
@@ -1230,7 +1288,7 @@ async function start(request) {
         outcome = failureOf(error, 'error');
     }
     // An unhandled rejection is reported only after the microtasks have run.
-    await new NativePromise((resolve) => immediate(resolve));
+    await new host_NativePromise((resolve) => immediate(resolve));
     await end(mine, outcome, reusable);
 }
 async function load(request) {
@@ -1330,7 +1388,7 @@ function fault(error, prefix) {
     const cause = owner.getStore();
     const mine = current;
     if (mine === null) {
-        exit(1);
+        host_exit(1);
         return;
     }
     if (cause === undefined || cause === mine.request.run) {
@@ -1344,7 +1402,7 @@ function fault(error, prefix) {
 function ask(run, question) {
     lastQuestion += 1;
     const id = lastQuestion;
-    return new NativePromise((resolve, reject) => {
+    return new host_NativePromise((resolve, reject) => {
         questions.set(id, { resolve, reject });
         report(run, { type: 'ask', id, question });
     });
@@ -1382,53 +1440,6 @@ function restore() {
     }
     catch {
         return false;
-    }
-}
-/** Waits until what the handler wrote is in the pipe, ahead of the mark that ends it. */
-async function flush(stream) {
-    while (stream.writableCorked > 0)
-        stream.uncork();
-    while (stream.writableLength > 0 && !stream.destroyed) {
-        await new NativePromise((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
-    }
-}
-/** False when a stream is closed. */
-function mark(run, what) {
-    const text = encodeMark(run, what);
-    const [out, err] = [write(1, text), write(2, text)];
-    return out && err;
-}
-function report(run, message) {
-    const pipe = statOf(REPORT_FD);
-    // A handler closed the descriptor, and another file may have its number by now.
-    if (pipe !== reportPipe)
-        exit(NO_REPORT_EXIT_CODE);
-    if (!write(REPORT_FD, `${reportStart(run)}${host_stringify(message)}\n`))
-        exit(NO_REPORT_EXIT_CODE);
-}
-/** Writes all of a text at once, whatever the handler did to streams and timers. False when the pipe is closed. */
-function write(fd, text) {
-    const bytes = bytesOf(text);
-    for (let done = 0; done < bytes.length;) {
-        try {
-            done += writeSync(fd, bytes, done);
-        }
-        catch (error) {
-            if (error.code !== 'EAGAIN')
-                return false;
-            atomicsWait(never, 0, 0, FULL_PIPE_PAUSE_MS);
-        }
-    }
-    return true;
-}
-/** Which open file a descriptor stands for; null when it is closed. */
-function statOf(fd) {
-    try {
-        const { dev, ino } = host_fstatSync(fd);
-        return `${dev} ${ino}`;
-    }
-    catch {
-        return null;
     }
 }
 
