@@ -16,8 +16,8 @@ export default defineConfig({
     include: [...SEARCHES, 'test/schedule/backlog.integration.test.ts'],
     env: { LATE_JOBS: '10000' },
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     maxWorkers: 3,
   },
 });
