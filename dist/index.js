@@ -62868,7 +62868,7 @@ function showText({ job, executions, family, steps }, now, width) {
     return [
         ...facts(job, executions[0], now).flatMap(([label, value]) => (value ? [`${label}: ${value}`] : [])),
         ...(0,text_family/* familyLines */.W)(family),
-        ...(0,text_steps/* stepLines */.m)(steps, now),
+        ...(0,text_steps/* stepLines */.mR)(steps, now),
         '',
         executions.length > 0 ? history : 'It has not run yet.',
     ].join('\n');
@@ -63931,7 +63931,7 @@ function showPage({ job, executions, family, steps }, now) {
         show_page_facts(job, now),
         jobTable([job], now),
         lastError(job),
-        steps ? block((0,text_steps/* stepLines */.m)(steps, now).join('\n')) : '',
+        steps ? block((0,text_steps/* stepLines */.mR)(steps, now).join('\n')) : '',
         family ? block((0,text_family/* familyLines */.W)(family).join('\n')) : '',
         executions.length === 0 ? 'It has not run yet.' : '#### Executions, newest first',
         executions.length === 0
@@ -92188,8 +92188,9 @@ function hide(text, ranges) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   m: () => (/* binding */ stepLines)
+/* harmony export */   mR: () => (/* binding */ stepLines)
 /* harmony export */ });
+/* unused harmony exports stepWords, titleOf */
 /* harmony import */ var _format_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4185);
 
 /** The steps of a job as lines of text: what each took, and what the job waits for. */
@@ -92198,15 +92199,16 @@ function stepLines(steps, now) {
         return [];
     return ['Steps:', ...steps.map((step, index) => `${index + 1}. ${step.name}: ${stepWords(step, now)}`)];
 }
+/** What became of a step, or what it waits for. */
 function stepWords(step, now) {
     if (step.finished_at === null) {
         const until = (0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .moment */ .n$)(step.until, now);
         if (step.kind === 'sleep')
-            return `sleeps until ${until}`;
+            return `sleeps, goes on ${until}`;
         const title = titleOf(step);
         return title === null
-            ? `waits for this event, until ${until}`
-            : `waits for a person to decide, until ${until}: ${title}`;
+            ? `waits for this event, gives up ${until}`
+            : `waits for a person to decide, gives up ${until}: ${title}`;
     }
     const took = step.duration_seconds === null ? 'done' : `done in ${(0,_format_js__WEBPACK_IMPORTED_MODULE_0__/* .duration */ .p0)(step.duration_seconds)}`;
     const decided = Object(step.result);

@@ -149,7 +149,7 @@ function addSessions(app: Hono, sessions: Sessions, options: DashboardOptions): 
 }
 
 /** Checks the input of a call by its schema and forwards it to the queue. */
-async function forward(c: Context, { queue, readOnly }: DashboardOptions): Promise<Response> {
+async function forward(c: Context, { queue, readOnly, userHeader }: DashboardOptions): Promise<Response> {
   const name = c.req.param('name') ?? '';
   if (!isCall(name)) return c.json({ error: `There is no call ${JSON.stringify(name)}.` }, 404);
   const call = calls[name];
@@ -157,7 +157,8 @@ async function forward(c: Context, { queue, readOnly }: DashboardOptions): Promi
   const input = call.input.safeParse(await c.req.json().catch(() => undefined));
   if (!input.success) return c.json({ error: z.prettifyError(input.error) }, 400);
   try {
-    return c.json(await call.run(queue, input.data as never));
+    const person = userHeader === null ? undefined : c.req.header(userHeader);
+    return c.json(await call.run(queue, input.data as never, person));
   } catch (error) {
     return c.json({ error: describeError(error) }, 502);
   }

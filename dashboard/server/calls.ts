@@ -14,7 +14,8 @@ interface Call<Input extends z.ZodType, Output> {
   readonly input: Input;
   /** Whether it changes something; a read-only dashboard refuses those. */
   readonly writes: boolean;
-  readonly run: (queue: Queue, input: z.output<Input>) => Promise<Output>;
+  /** @param person who is signed in, if that is known: decisions are kept in this name */
+  readonly run: (queue: Queue, input: z.output<Input>, person?: string) => Promise<Output>;
 }
 
 const read = <Input extends z.ZodType, Output>(
@@ -24,7 +25,7 @@ const read = <Input extends z.ZodType, Output>(
 
 const write = <Input extends z.ZodType, Output>(
   input: Input,
-  run: (queue: Queue, input: z.output<Input>) => Promise<Output>,
+  run: (queue: Queue, input: z.output<Input>, person?: string) => Promise<Output>,
 ): Call<Input, Output> => ({ input, writes: true, run });
 
 const jobId = z.object({ job_id: z.string().min(1).max(200) });
@@ -92,6 +93,14 @@ export const calls = {
   create: write(newJobForm, (queue, form) => queue.enqueue([readNewJob(form)])),
   update: write(jobId.extend({ changes: jobChanges }), (queue, { job_id, changes }) =>
     queue.update(job_id, changes),
+  ),
+  decide: write(
+    jobId.extend({ step: z.string().min(1).max(200), approved: z.boolean() }),
+    (queue, { job_id, step, approved }, person = 'the dashboard') =>
+      queue.signal(job_id, step, { approved, by: person, note: null }, crypto.randomUUID()),
+  ),
+  retryFromStep: write(jobId.extend({ step: z.string().min(1).max(200) }), (queue, { job_id, step }) =>
+    queue.retryFromStep(job_id, step),
   ),
   bulk: write(
     z.object({

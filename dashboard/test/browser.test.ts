@@ -179,6 +179,30 @@ describe('actions', () => {
     }
   });
 
+  it('approve what a job waits for, and follow its dependencies', async () => {
+    await project.sql(`select cloud_jobs_enqueue('[{"name": "Order", "job_type": "custom", "job_id": "order", "ref": "o"},
+      {"name": "Invoice", "job_type": "custom", "job_id": "invoice", "depends_on": ["o"]}]')`);
+    await project.sql(`update cloud_jobs set has_steps = true where job_id = 'order'`);
+    await project.sql(`insert into cloud_job_steps (job_id, occurrence, name, kind, position, until, details)
+      values ('order', 1, 'approval', 'event', 1, now() + interval '1 day', '{"title": "Ship it?"}')`);
+    await open();
+    try {
+      await page.goto(`${served.base}/jobs/order`);
+      await page.getByText('waits for a person to decide').waitFor();
+      expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+      await page.getByRole('button', { name: 'Approve' }).click();
+      await expect
+        .poll(() =>
+          project.sql(`select payload->'approved' as yes from cloud_job_signals where job_id = 'order'`),
+        )
+        .toEqual([{ yes: true }]);
+      await page.getByRole('link', { name: 'Invoice' }).click();
+      await page.getByText('Depends on: 1 job').waitFor();
+    } finally {
+      await close();
+    }
+  });
+
   it('are not offered on a read-only dashboard', async () => {
     await open({}, true);
     try {

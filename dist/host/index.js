@@ -246,89 +246,103 @@ function clip(text) {
 const MAX_NAME = 200;
 const MAX_SECONDS = 365 * 24 * 60 * 60;
 const { parse, stringify } = JSON;
-function createSteps({ memory, ask, end }) {
-    const finished = new Map(memory.steps.map(({ name, result }) => [name, result]));
-    const used = new Set();
-    let running = 0;
-    let hasRun = false;
-    let pause = null;
-    const claimName = (name) => {
+/** The part of the context that outlives an attempt. Its functions work without the context: `const { step } = context`. */
+function createSteps(options) {
+    const steps = new Steps(options);
+    return {
+        parents: parentsOf(options.memory.parents),
+        // The handler's own type: what a step returned is JSON, and comes back the same.
+        step: async (name, run) => (await steps.step(name, run)),
+        sleep: (name, length) => steps.sleep(name, length),
+        waitFor: (name, { timeoutDays } = {}) => steps.waitFor(name, timeoutDays),
+        approval: (approval) => steps.approval(approval),
+    };
+}
+class Steps {
+    #ask;
+    #end;
+    /** Results of steps that earlier attempts finished. */
+    #finished;
+    #usedNames = new Set();
+    #running = 0;
+    #hasRunOne = false;
+    #pause = null;
+    constructor({ memory, ask, end }) {
+        this.#ask = ask;
+        this.#end = end;
+        this.#finished = new Map(memory.steps.map(({ name, result }) => [name, result]));
+    }
+    async step(given, run) {
+        const name = this.#claimName(given);
+        if (typeof run !== 'function')
+            throw new TypeError(`context.step(${stringify(name)}, …) needs a function.`);
+        const known = this.#finished.get(name);
+        if (known !== undefined)
+            return host_steps_copy(known);
+        const { pause: mustPause } = await this.#ask({ what: 'begin', name });
+        // Each attempt runs at least one step, so that the job comes to its end however short the runs are.
+        if (mustPause && this.#hasRunOne)
+            return await this.#pauseJob(0, `The time budget of the run was over before the step ${stringify(name)}.`);
+        this.#running += 1;
+        this.#hasRunOne = true;
+        try {
+            const started = performance.now();
+            const returned = await run();
+            const result = returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
+            const seconds = (performance.now() - started) / 1000;
+            return (await this.#ask({ what: 'save', name, result, seconds })).result;
+        }
+        finally {
+            this.#running -= 1;
+            this.#endIfIdle();
+        }
+    }
+    async sleep(given, length) {
+        const name = this.#claimName(given);
+        await this.#wait({ name, kind: 'sleep', seconds: secondsOf(length) }, `Sleeps in ${stringify(name)}.`);
+    }
+    async waitFor(given, timeoutDays) {
+        const name = this.#claimName(given);
+        const seconds = timeoutOf('waitFor', timeoutDays);
+        return await this.#wait({ name, kind: 'event', seconds }, `Waits for ${stringify(name)}.`);
+    }
+    async approval(asked) {
+        const { title, details, name: given = 'approval', timeoutDays } = asked;
+        const name = this.#claimName(given);
+        if (typeof title !== 'string' || title.trim() === '')
+            throw new TypeError('context.approval needs a title.');
+        const shown = asJson({ title, ...(details !== undefined && { details }) }, 'what the approval shows');
+        const seconds = timeoutOf('approval', timeoutDays);
+        const wait = { name, kind: 'event', seconds, details: shown };
+        return approvalOf(await this.#wait(wait, `Waits for an approval: ${title}`));
+    }
+    #claimName(name) {
         if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
             throw new TypeError(`A step needs a name of 1 to ${MAX_NAME} characters, not ${String(name)}.`);
-        if (used.has(name))
+        if (this.#usedNames.has(name))
             throw new Error(`The name ${stringify(name)} is used by two steps of this job. Give each step a name of its own, such as ${stringify(`${name} 2`)}.`);
-        used.add(name);
+        this.#usedNames.add(name);
         return name;
-    };
-    /** Ends the attempt when no step runs any more. The promise never settles. */
-    const pauseJob = (seconds, reason) => {
-        if (pause === null || seconds < pause.seconds)
-            pause = { seconds, reason };
-        endIfIdle();
+    }
+    /** @param reason why the job is not running meanwhile, for people */
+    async #wait(wait, reason) {
+        const known = this.#finished.get(wait.name);
+        if (known !== undefined)
+            return host_steps_copy(known);
+        const answer = await this.#ask({ what: 'wait', ...wait });
+        return answer.done ? answer.result : await this.#pauseJob(answer.waitSeconds, reason);
+    }
+    /** Ends the attempt once no step runs. The promise never settles: the handler's code does not go on. */
+    #pauseJob(seconds, reason) {
+        if (this.#pause === null || seconds < this.#pause.seconds)
+            this.#pause = { seconds, reason };
+        this.#endIfIdle();
         return new Promise(() => { });
-    };
-    const endIfIdle = () => {
-        if (pause !== null && running === 0)
-            end({ outcome: 'pause', ...pause });
-    };
-    const wait = async (name, kind, seconds, reason, details) => {
-        if (finished.has(name))
-            return host_steps_copy(finished.get(name) ?? null);
-        const answer = await ask({
-            what: 'wait',
-            name,
-            kind,
-            seconds,
-            ...(details !== undefined && { details }),
-        });
-        return answer.done ? answer.result : await pauseJob(answer.waitSeconds, reason);
-    };
-    const waitFor = async (given, options = {}) => {
-        const name = claimName(given);
-        return await wait(name, 'event', timeoutOf(options, 'waitFor'), `Waits for ${stringify(name)}.`);
-    };
-    return {
-        parents: parentsOf(memory.parents),
-        async step(given, run) {
-            const name = claimName(given);
-            if (typeof run !== 'function')
-                throw new TypeError(`context.step(${stringify(name)}, …) needs a function.`);
-            // The handler's own type: what a step returned is JSON, and comes back the same.
-            if (finished.has(name))
-                return host_steps_copy(finished.get(name) ?? null);
-            const { pause: mustPause } = await ask({ what: 'begin', name });
-            // Each attempt runs at least one step, so that the job comes to its end however short the runs are.
-            if (mustPause && hasRun)
-                return await pauseJob(0, `The time budget of the run was over before the step ${stringify(name)}.`);
-            running += 1;
-            hasRun = true;
-            try {
-                const started = performance.now();
-                const returned = await run();
-                const result = returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
-                const seconds = (performance.now() - started) / 1000;
-                return (await ask({ what: 'save', name, result, seconds })).result;
-            }
-            finally {
-                running -= 1;
-                endIfIdle();
-            }
-        },
-        async sleep(given, length) {
-            const name = claimName(given);
-            await wait(name, 'sleep', secondsOf(length), `Sleeps in ${stringify(name)}.`);
-        },
-        waitFor,
-        async approval({ title, details, name: given = 'approval', timeoutDays }) {
-            const name = claimName(given);
-            if (typeof title !== 'string' || title.trim() === '')
-                throw new TypeError('context.approval needs a title.');
-            const shown = asJson({ title, ...(details !== undefined && { details }) }, 'what the approval shows');
-            const seconds = timeoutOf({ ...(timeoutDays !== undefined && { timeoutDays }) }, 'approval');
-            const event = await wait(name, 'event', seconds, `Waits for an approval: ${title}`, shown);
-            return approvalOf(event);
-        },
-    };
+    }
+    #endIfIdle() {
+        if (this.#pause !== null && this.#running === 0)
+            this.#end({ outcome: 'pause', ...this.#pause });
+    }
 }
 const host_steps_copy = (value) => parse(stringify(value));
 /** An event of any form as an answer: only `approved: true` is a yes. */
@@ -354,7 +368,7 @@ function secondsOf(length) {
         return total;
     throw new RangeError(`context.sleep takes { seconds, minutes, hours, days }, above 0 and at most a year in all, not ${stringify(length)}.`);
 }
-function timeoutOf({ timeoutDays = 7 }, call) {
+function timeoutOf(call, timeoutDays = 7) {
     if (typeof timeoutDays === 'number' && timeoutDays > 0 && timeoutDays <= 365)
         return timeoutDays * 86_400;
     throw new RangeError(`context.${call} takes timeoutDays above 0 and at most 365, not ${String(timeoutDays)}.`);

@@ -7,14 +7,15 @@ export function stepLines(steps: ShowReply['steps'], now: Date): string[] {
   return ['Steps:', ...steps.map((step, index) => `${index + 1}. ${step.name}: ${stepWords(step, now)}`)];
 }
 
-function stepWords(step: StepRow, now: Date): string {
+/** What became of a step, or what it waits for. */
+export function stepWords(step: StepRow, now: Date): string {
   if (step.finished_at === null) {
     const until = moment(step.until, now);
-    if (step.kind === 'sleep') return `sleeps until ${until}`;
+    if (step.kind === 'sleep') return `sleeps, goes on ${until}`;
     const title = titleOf(step);
     return title === null
-      ? `waits for this event, until ${until}`
-      : `waits for a person to decide, until ${until}: ${title}`;
+      ? `waits for this event, gives up ${until}`
+      : `waits for a person to decide, gives up ${until}: ${title}`;
   }
   const took = step.duration_seconds === null ? 'done' : `done in ${duration(step.duration_seconds)}`;
   const decided = Object(step.result) as { approved?: unknown; by?: unknown };
@@ -23,7 +24,7 @@ function stepWords(step: StepRow, now: Date): string {
 }
 
 /** The title of an approval; null for any other step. */
-function titleOf({ details }: StepRow): string | null {
+export function titleOf({ details }: StepRow): string | null {
   const { title } = Object(details) as { title?: unknown };
   return typeof title === 'string' ? title : null;
 }

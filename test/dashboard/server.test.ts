@@ -52,6 +52,31 @@ const post = (
   });
 };
 
+/** A running job with a finished step and an approval that nobody has given. */
+async function waitingForApproval() {
+  const { queue } = openQueue({ url: project.url, key: project.secretKey }, 'test');
+  await queue.enqueue([{ name: 'Order', job_type: 'custom', queue: 'orders', max_retries: 0 }]);
+  const { jobs } = await queue.claim('w', {
+    limit: 1,
+    queues: ['orders'],
+    jobTypes: ['custom'],
+    lockSeconds: 300,
+    requestId: crypto.randomUUID(),
+    runUrl: null,
+  });
+  const { job_id: jobId = '', execution_id: executionId = '' } = jobs[0] ?? {};
+  const fence = { instanceId: 'w', jobId, executionId };
+  await queue.step(fence, 'made', { ok: true }, 1);
+  await queue.wait(fence, { name: 'approval', kind: 'event', seconds: 60, details: { title: 'Ship it?' } });
+  const end = (): Promise<unknown> =>
+    queue.finish(
+      'w',
+      [{ execution_id: executionId, outcome: 'failure', error: 'no', duration_seconds: 1 }],
+      null,
+    );
+  return { jobId, end };
+}
+
 /** A GET as a monitoring system sends it. */
 const scrape = async ({ app }: Dashboard, authorization?: string) => {
   const response = await app.request(`http://${HOST}/metrics`, {
@@ -210,6 +235,26 @@ describe('calls', () => {
     // arXiv allows one connection at a time.
     expect(reply).toMatchObject({ job: { concurrency_key: expect.stringContaining('arxiv') } });
     await project.sql('delete from cloud_jobs where job_id = $1', [id]);
+  });
+
+  it('decide what a job waits for, in the name of who is signed in', async () => {
+    const one = dashboard({ userHeader: 'x-user' });
+    const call = async (name: string, body: unknown) =>
+      (await post(one, `/api/call/${name}`, body, { 'x-user': 'ada' })).json();
+    const { jobId: job_id, end } = await waitingForApproval();
+    expect(await call('job', { job_id })).toMatchObject({
+      steps: [{ name: 'made' }, { name: 'approval', details: { title: 'Ship it?' }, finished_at: null }],
+    });
+    expect(await call('decide', { job_id, step: 'approval', approved: true })).toMatchObject({
+      applied: true,
+    });
+    expect(
+      await project.sql('select name, payload from cloud_job_signals where job_id = $1', [job_id]),
+    ).toEqual([{ name: 'approval', payload: { approved: true, by: 'ada', note: null } }]);
+    await end();
+    expect(await call('retryFromStep', { job_id, step: 'made' })).toMatchObject({ applied: true });
+    expect(await call('job', { job_id })).toMatchObject({ job: { status: 'waiting' }, steps: [] });
+    await project.sql('delete from cloud_jobs where job_id = $1', [job_id]);
   });
 
   it('change nothing on a read-only dashboard', async () => {

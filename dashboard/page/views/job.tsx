@@ -4,11 +4,13 @@ import { call } from '../api.ts';
 import { duration, instant, relative } from '../format.ts';
 import { useLive } from '../live.ts';
 import { type Action, BulkDialog } from '../parts/bulk-dialog.tsx';
+import { Dependencies } from '../parts/dependencies.tsx';
 import { EditJob } from '../parts/edit-job.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { Json } from '../parts/json.tsx';
 import { Empty, ErrorNotice, Loading } from '../parts/notice.tsx';
 import { Status, stateOf } from '../parts/status.tsx';
+import { Steps } from '../parts/steps.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 
 type JobDetails = NonNullable<Calls['job']['output']['job']>;
@@ -49,6 +51,8 @@ export function Job({ id, readOnly }: { id: string; readOnly: boolean }) {
           </section>
         )}
       </div>
+      <Dependencies name={job.name} family={data.family} />
+      <Steps reply={data} readOnly={readOnly} onDone={refresh} />
       <Timeline job={job} executions={executions} />
     </>
   );

@@ -1,4 +1,5 @@
 import type { Approval, JobContext, ParentResult } from '../../index.ts';
+import type { Wait } from '../../queue/step-replies.ts';
 import type { Json } from '../../queue/types.ts';
 import type { HandlerOutcome } from '../handler.ts';
 import { asJson } from './json.ts';
@@ -20,98 +21,114 @@ export interface StepsOptions {
 
 export type Durable = Pick<JobContext, 'parents' | 'step' | 'sleep' | 'waitFor' | 'approval'>;
 
-export function createSteps({ memory, ask, end }: StepsOptions): Durable {
-  const finished = new Map(memory.steps.map(({ name, result }) => [name, result]));
-  const used = new Set<string>();
-  let running = 0;
-  let hasRun = false;
-  let pause: { readonly seconds: number; readonly reason: string } | null = null;
+/** The part of the context that outlives an attempt. Its functions work without the context: `const { step } = context`. */
+export function createSteps(options: StepsOptions): Durable {
+  const steps = new Steps(options);
+  return {
+    parents: parentsOf(options.memory.parents),
+    // The handler's own type: what a step returned is JSON, and comes back the same.
+    step: async (name, run) => (await steps.step(name, run)) as never,
+    sleep: (name, length) => steps.sleep(name, length),
+    waitFor: (name, { timeoutDays } = {}) => steps.waitFor(name, timeoutDays),
+    approval: (approval) => steps.approval(approval),
+  };
+}
 
-  const claimName = (name: unknown): string => {
+class Steps {
+  readonly #ask: StepsOptions['ask'];
+  readonly #end: StepsOptions['end'];
+  /** Results of steps that earlier attempts finished. */
+  readonly #finished: ReadonlyMap<string, Json>;
+  readonly #usedNames = new Set<string>();
+  #running = 0;
+  #hasRunOne = false;
+  #pause: { readonly seconds: number; readonly reason: string } | null = null;
+
+  constructor({ memory, ask, end }: StepsOptions) {
+    this.#ask = ask;
+    this.#end = end;
+    this.#finished = new Map(memory.steps.map(({ name, result }) => [name, result]));
+  }
+
+  async step(given: unknown, run: unknown): Promise<Json> {
+    const name = this.#claimName(given);
+    if (typeof run !== 'function')
+      throw new TypeError(`context.step(${stringify(name)}, …) needs a function.`);
+    const known = this.#finished.get(name);
+    if (known !== undefined) return copy(known);
+    const { pause: mustPause } = await this.#ask({ what: 'begin', name });
+    // Each attempt runs at least one step, so that the job comes to its end however short the runs are.
+    if (mustPause && this.#hasRunOne)
+      return await this.#pauseJob(
+        0,
+        `The time budget of the run was over before the step ${stringify(name)}.`,
+      );
+    this.#running += 1;
+    this.#hasRunOne = true;
+    try {
+      const started = performance.now();
+      const returned: unknown = await run();
+      const result =
+        returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
+      const seconds = (performance.now() - started) / 1000;
+      return (await this.#ask({ what: 'save', name, result, seconds })).result;
+    } finally {
+      this.#running -= 1;
+      this.#endIfIdle();
+    }
+  }
+
+  async sleep(given: unknown, length: unknown): Promise<void> {
+    const name = this.#claimName(given);
+    await this.#wait({ name, kind: 'sleep', seconds: secondsOf(length) }, `Sleeps in ${stringify(name)}.`);
+  }
+
+  async waitFor(given: unknown, timeoutDays?: number): Promise<Json> {
+    const name = this.#claimName(given);
+    const seconds = timeoutOf('waitFor', timeoutDays);
+    return await this.#wait({ name, kind: 'event', seconds }, `Waits for ${stringify(name)}.`);
+  }
+
+  async approval(asked: Parameters<Durable['approval']>[0]): Promise<Approval> {
+    const { title, details, name: given = 'approval', timeoutDays } = asked;
+    const name = this.#claimName(given);
+    if (typeof title !== 'string' || title.trim() === '')
+      throw new TypeError('context.approval needs a title.');
+    const shown = asJson({ title, ...(details !== undefined && { details }) }, 'what the approval shows');
+    const seconds = timeoutOf('approval', timeoutDays);
+    const wait = { name, kind: 'event', seconds, details: shown } as const;
+    return approvalOf(await this.#wait(wait, `Waits for an approval: ${title}`));
+  }
+
+  #claimName(name: unknown): string {
     if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
       throw new TypeError(`A step needs a name of 1 to ${MAX_NAME} characters, not ${String(name)}.`);
-    if (used.has(name))
+    if (this.#usedNames.has(name))
       throw new Error(
         `The name ${stringify(name)} is used by two steps of this job. Give each step a name of its own, such as ${stringify(`${name} 2`)}.`,
       );
-    used.add(name);
+    this.#usedNames.add(name);
     return name;
-  };
+  }
 
-  /** Ends the attempt when no step runs any more. The promise never settles. */
-  const pauseJob = (seconds: number, reason: string): Promise<never> => {
-    if (pause === null || seconds < pause.seconds) pause = { seconds, reason };
-    endIfIdle();
+  /** @param reason why the job is not running meanwhile, for people */
+  async #wait(wait: Wait, reason: string): Promise<Json> {
+    const known = this.#finished.get(wait.name);
+    if (known !== undefined) return copy(known);
+    const answer = await this.#ask({ what: 'wait', ...wait });
+    return answer.done ? answer.result : await this.#pauseJob(answer.waitSeconds, reason);
+  }
+
+  /** Ends the attempt once no step runs. The promise never settles: the handler's code does not go on. */
+  #pauseJob(seconds: number, reason: string): Promise<never> {
+    if (this.#pause === null || seconds < this.#pause.seconds) this.#pause = { seconds, reason };
+    this.#endIfIdle();
     return new Promise<never>(() => {});
-  };
-  const endIfIdle = (): void => {
-    if (pause !== null && running === 0) end({ outcome: 'pause', ...pause });
-  };
+  }
 
-  const wait = async (
-    name: string,
-    kind: 'sleep' | 'event',
-    seconds: number,
-    reason: string,
-    details?: Json,
-  ): Promise<Json> => {
-    if (finished.has(name)) return copy(finished.get(name) ?? null);
-    const answer = await ask({
-      what: 'wait',
-      name,
-      kind,
-      seconds,
-      ...(details !== undefined && { details }),
-    });
-    return answer.done ? answer.result : await pauseJob(answer.waitSeconds, reason);
-  };
-
-  const waitFor = async (given: string, options: { readonly timeoutDays?: number } = {}): Promise<Json> => {
-    const name = claimName(given);
-    return await wait(name, 'event', timeoutOf(options, 'waitFor'), `Waits for ${stringify(name)}.`);
-  };
-
-  return {
-    parents: parentsOf(memory.parents),
-    async step(given, run) {
-      const name = claimName(given);
-      if (typeof run !== 'function')
-        throw new TypeError(`context.step(${stringify(name)}, …) needs a function.`);
-      // The handler's own type: what a step returned is JSON, and comes back the same.
-      if (finished.has(name)) return copy(finished.get(name) ?? null) as never;
-      const { pause: mustPause } = await ask({ what: 'begin', name });
-      // Each attempt runs at least one step, so that the job comes to its end however short the runs are.
-      if (mustPause && hasRun)
-        return await pauseJob(0, `The time budget of the run was over before the step ${stringify(name)}.`);
-      running += 1;
-      hasRun = true;
-      try {
-        const started = performance.now();
-        const returned: unknown = await run();
-        const result =
-          returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
-        const seconds = (performance.now() - started) / 1000;
-        return (await ask({ what: 'save', name, result, seconds })).result as never;
-      } finally {
-        running -= 1;
-        endIfIdle();
-      }
-    },
-    async sleep(given, length) {
-      const name = claimName(given);
-      await wait(name, 'sleep', secondsOf(length), `Sleeps in ${stringify(name)}.`);
-    },
-    waitFor,
-    async approval({ title, details, name: given = 'approval', timeoutDays }) {
-      const name = claimName(given);
-      if (typeof title !== 'string' || title.trim() === '')
-        throw new TypeError('context.approval needs a title.');
-      const shown = asJson({ title, ...(details !== undefined && { details }) }, 'what the approval shows');
-      const seconds = timeoutOf({ ...(timeoutDays !== undefined && { timeoutDays }) }, 'approval');
-      const event = await wait(name, 'event', seconds, `Waits for an approval: ${title}`, shown);
-      return approvalOf(event);
-    },
-  };
+  #endIfIdle(): void {
+    if (this.#pause !== null && this.#running === 0) this.#end({ outcome: 'pause', ...this.#pause });
+  }
 }
 
 const copy = (value: Json): Json => parse(stringify(value)) as Json;
@@ -143,7 +160,7 @@ function secondsOf(length: unknown): number {
   );
 }
 
-function timeoutOf({ timeoutDays = 7 }: { readonly timeoutDays?: number }, call: string): number {
+function timeoutOf(call: string, timeoutDays = 7): number {
   if (typeof timeoutDays === 'number' && timeoutDays > 0 && timeoutDays <= 365) return timeoutDays * 86_400;
   throw new RangeError(
     `context.${call} takes timeoutDays above 0 and at most 365, not ${String(timeoutDays)}.`,
