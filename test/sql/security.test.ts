@@ -113,7 +113,7 @@ describe('sql/optional/anon-access.sql', () => {
 
   it('says at its top what it makes possible', () => {
     expect(ANON_ACCESS.slice(0, 900)).toMatch(
-      /DANGER[\s\S]*anon[\s\S]*runner that holds your repository's secrets/,
+      /DANGER[\s\S]*anon[\s\S]*runner with your repository's secrets/,
     );
   });
 
