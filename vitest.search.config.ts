@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** Searches that take minutes: the model, property tests, faults and hostile texts. Run by `npm run test:search`. */
+/** What takes minutes: the model, property tests, faults, a simulated month, hostile texts. `npm run test:search`. */
 export const SEARCHES = [
   'test/model/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/**/*.property.test.ts',
+  'test/**/*.fault.test.ts',
+  'test/schedule/month.test.ts',
   'test/sql/stress.test.ts',
   'test/sql/bulk-stress.test.ts',
   'test/e2e/hostile.test.ts',
