@@ -641,6 +641,29 @@ alter table public.cloud_jobs_queues enable row level security;
 -- The papers that the `paper_fetch` handler stores: a new table, or that of a client of the first schema brought up to
 -- date in place. Every column of that table keeps its name, type and meaning, and no row is removed.
 
+-- A table of another application may have this name.
+do $$
+declare
+  missing text;
+begin
+  if exists (select from pg_class where relnamespace = 'public'::regnamespace and relname = 'papers') then
+    select string_agg(format('%s %s', w.name, w.type), ', ' order by w.name) into missing
+    from (values ('id', 'text'), ('arxiv_id', 'text'), ('title', 'text'), ('authors', 'text'), ('abstract', 'text'),
+      ('categories', 'text'), ('published', 'timestamp with time zone'), ('pdf_url', 'text'), ('pdf_path', 'text'),
+      ('created_at', 'timestamp with time zone'), ('updated_at', 'timestamp with time zone')) as w (name, type)
+    where not exists (
+      select from pg_attribute a
+      join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'public'::regnamespace and c.relname = 'papers' and c.relkind in ('r', 'p')
+        and a.attname = w.name and format_type(a.atttypid, a.atttypmod) = w.type and not a.attisdropped);
+    if missing is not null then
+      raise exception 'cloud-jobs: public.papers is not a table of cloud-jobs. It lacks: %.', missing
+        using hint = 'Nothing was installed or changed. Rename yours (alter table public.papers rename to my_papers), then run this file again.';
+    end if;
+  end if;
+end
+$$;
+
 create table if not exists public.papers (
   id         text primary key default gen_random_uuid()::text,
   arxiv_id   text,
@@ -917,7 +940,7 @@ declare
   latest constant timestamptz := '9999-12-31Z';
   -- Only what this statement changes: an old row may hold more than a new one.
   fault constant text := case
-    when new.name is distinct from old.name and btrim(new.name) = '' then 'has no name'
+    when new.name is distinct from old.name and new.name !~ '[^[:space:]\u00a0]' then 'has no name'
     when new.name is distinct from old.name and length(new.name) > 500 then 'has a name longer than 500 characters'
     when new.queue is distinct from old.queue and (length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
       then 'has a queue that no worker can name: use 1 to 100 letters, digits and . _ : / -'
@@ -960,12 +983,13 @@ $$;
 create or replace trigger cloud_jobs_guard_texts
   before insert or update of name, queue, config on public.cloud_jobs
   for each row
-  when (btrim(new.name) = '' or length(new.name) > 500
+  when (new.name !~ '[^[:space:]\u00a0]' or length(new.name) > 500
     or length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$'
     or jsonb_typeof(new.config) <> 'object'
-    -- As text it has at most six times the bytes that it has here.
-    or pg_column_size(new.config) > 43690
-    or (pg_column_size(new.config) > 1000
+    -- As text it has at most six times the bytes that it has here. In an array: a value that was copied from another table
+    -- may be compressed.
+    or pg_column_size(jsonb_build_array(new.config)) > 43690
+    or (pg_column_size(jsonb_build_array(new.config)) > 1000
       and jsonb_path_exists(new.config, 'strict $.**{200} ? (@.type() == "object" || @.type() == "array")'))
     or jsonb_path_exists(new.config, 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))'))
   execute function public.cloud_jobs_guard();
@@ -2025,7 +2049,7 @@ $$;
 --
 -- With dry_run (the default) nothing is changed. Reply: {"v", "now", "matched", "changed", "refused": [{"job_id", "reason"}],
 -- "next"}; matched counts the jobs of this batch, and refused lists the first 20 that could not be done, such as a job whose
--- unique key is taken. Locks the job rows one by one, newest first; a repeat of a batch finds its jobs done already.
+-- unique key is taken. Locks the job rows in the order of job_id; a repeat of a batch finds its jobs done already.
 create or replace function public.cloud_jobs_bulk(
   action_param text, filter_param jsonb, dry_run_param boolean default true, limit_param integer default 500,
   before_param text default null, options_param jsonb default '{}')
@@ -2062,6 +2086,10 @@ begin
   end if;
   found := public.cloud_jobs_find(filter_param, limit_param, before_param, eligible);
   if not dry_run_param then
+    -- In the order in which finish and renew lock them.
+    perform from (
+      select from public.cloud_jobs j where j.job_id = any (found.job_ids) order by j.job_id for update
+    ) locked;
     foreach id in array found.job_ids loop
       answer := case action_param
         when 'retry' then public.cloud_jobs_retry(id)
@@ -2140,7 +2168,7 @@ as $$
     'Nothing was enqueued. Correct the job and send the batch again.')
 $$;
 
--- Whether a text can be read as a time: 30 February and 25:00 look like one.
+-- Whether a text can be read as a time: 30 February, 25:00 and the zone +99:00 look like parts of one.
 create or replace function public.cloud_jobs_is_time(time_param text)
 returns boolean
 language plpgsql
@@ -2149,7 +2177,8 @@ set search_path = ''
 as $$
 begin
   return time_param::timestamptz between '1900-01-01Z' and '9999-12-31Z';
-exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value then
+exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value
+  or invalid_time_zone_displacement_value then
   return false;
 end
 $$;
@@ -2184,7 +2213,7 @@ begin
     select i.ordinal, i.item->>'name' as name, case
       when jsonb_typeof(i.item) <> 'object' then 'is not an object'
       when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
-      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or i.item->>'name' !~ '[^[:space:]\u00a0]' then 'has no name'
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'
@@ -3676,8 +3705,13 @@ begin
     from (
       select i.ordinal, own.job_id as own,
         -- As the first sending of this request made it. Otherwise the id is another job's.
-        (own.name, own.job_type, own.queue, own.config) is not distinct from (i.item->>'name', i.item->>'job_type',
-          coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
+        (own.name, own.job_type, own.queue, own.config, own.description, own.max_retries, own.priority, own.timeout_seconds,
+          own.unique_key, own.concurrency_key, own.schedule)
+        is not distinct from (i.item->>'name', i.item->>'job_type', coalesce(i.item->>'queue', 'default'),
+          coalesce(nullif(i.item->'config', 'null'), '{}'), coalesce(i.item->>'description', ''),
+          coalesce((i.item->>'max_retries')::integer, 3), coalesce((i.item->>'priority')::smallint, 0::smallint),
+          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule')
+        as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
            and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed) as twin
@@ -4014,7 +4048,7 @@ begin
     begin
       base := base || format($c$ and (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (%L::timestamptz, %L)$c$,
         split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1));
-    exception when invalid_datetime_format or datetime_field_overflow then
+    exception when invalid_datetime_format or datetime_field_overflow or invalid_time_zone_displacement_value then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end;
   end if;
@@ -7253,13 +7287,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '1b7714ccff97464e' and earlier->>'server' = server then
+  if earlier->>'tables' = '4679c231f40af4b3' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '1b7714ccff97464e', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '4679c231f40af4b3', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

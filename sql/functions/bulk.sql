@@ -10,7 +10,7 @@
 --
 -- With dry_run (the default) nothing is changed. Reply: {"v", "now", "matched", "changed", "refused": [{"job_id", "reason"}],
 -- "next"}; matched counts the jobs of this batch, and refused lists the first 20 that could not be done, such as a job whose
--- unique key is taken. Locks the job rows one by one, newest first; a repeat of a batch finds its jobs done already.
+-- unique key is taken. Locks the job rows in the order of job_id; a repeat of a batch finds its jobs done already.
 create or replace function public.cloud_jobs_bulk(
   action_param text, filter_param jsonb, dry_run_param boolean default true, limit_param integer default 500,
   before_param text default null, options_param jsonb default '{}')
@@ -47,6 +47,10 @@ begin
   end if;
   found := public.cloud_jobs_find(filter_param, limit_param, before_param, eligible);
   if not dry_run_param then
+    -- In the order in which finish and renew lock them.
+    perform from (
+      select from public.cloud_jobs j where j.job_id = any (found.job_ids) order by j.job_id for update
+    ) locked;
     foreach id in array found.job_ids loop
       answer := case action_param
         when 'retry' then public.cloud_jobs_retry(id)

@@ -9,7 +9,7 @@ as $$
     'Nothing was enqueued. Correct the job and send the batch again.')
 $$;
 
--- Whether a text can be read as a time: 30 February and 25:00 look like one.
+-- Whether a text can be read as a time: 30 February, 25:00 and the zone +99:00 look like parts of one.
 create or replace function public.cloud_jobs_is_time(time_param text)
 returns boolean
 language plpgsql
@@ -18,7 +18,8 @@ set search_path = ''
 as $$
 begin
   return time_param::timestamptz between '1900-01-01Z' and '9999-12-31Z';
-exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value then
+exception when datetime_field_overflow or invalid_datetime_format or invalid_parameter_value
+  or invalid_time_zone_displacement_value then
   return false;
 end
 $$;
@@ -53,7 +54,7 @@ begin
     select i.ordinal, i.item->>'name' as name, case
       when jsonb_typeof(i.item) <> 'object' then 'is not an object'
       when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
-      when jsonb_typeof(i.item->'name') is distinct from 'string' or btrim(i.item->>'name') = '' then 'has no name'
+      when jsonb_typeof(i.item->'name') is distinct from 'string' or i.item->>'name' !~ '[^[:space:]\u00a0]' then 'has no name'
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
         then 'has the job_type ' || coalesce(i.item->>'job_type', 'null') || ': use paper_fetch, maintenance or custom'

@@ -120,8 +120,13 @@ begin
     from (
       select i.ordinal, own.job_id as own,
         -- As the first sending of this request made it. Otherwise the id is another job's.
-        (own.name, own.job_type, own.queue, own.config) is not distinct from (i.item->>'name', i.item->>'job_type',
-          coalesce(i.item->>'queue', 'default'), coalesce(nullif(i.item->'config', 'null'), '{}')) as is_same,
+        (own.name, own.job_type, own.queue, own.config, own.description, own.max_retries, own.priority, own.timeout_seconds,
+          own.unique_key, own.concurrency_key, own.schedule)
+        is not distinct from (i.item->>'name', i.item->>'job_type', coalesce(i.item->>'queue', 'default'),
+          coalesce(nullif(i.item->'config', 'null'), '{}'), coalesce(i.item->>'description', ''),
+          coalesce((i.item->>'max_retries')::integer, 3), coalesce((i.item->>'priority')::smallint, 0::smallint),
+          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule')
+        as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
            and j.status in ('waiting', 'locked', 'disabled') and j.finished_at is null and not j.key_passed) as twin

@@ -29,7 +29,7 @@ begin
     begin
       base := base || format($c$ and (coalesce(j.created_at, '-infinity'::timestamptz), j.job_id) < (%L::timestamptz, %L)$c$,
         split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1));
-    exception when invalid_datetime_format or datetime_field_overflow then
+    exception when invalid_datetime_format or datetime_field_overflow or invalid_time_zone_displacement_value then
       perform public.cloud_jobs_refuse(400, 'before_param is not the "next" of a page.', 'Leave it out to start with the newest job.');
     end;
   end if;

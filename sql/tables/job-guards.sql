@@ -13,7 +13,7 @@ declare
   latest constant timestamptz := '9999-12-31Z';
   -- Only what this statement changes: an old row may hold more than a new one.
   fault constant text := case
-    when new.name is distinct from old.name and btrim(new.name) = '' then 'has no name'
+    when new.name is distinct from old.name and new.name !~ '[^[:space:]\u00a0]' then 'has no name'
     when new.name is distinct from old.name and length(new.name) > 500 then 'has a name longer than 500 characters'
     when new.queue is distinct from old.queue and (length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$')
       then 'has a queue that no worker can name: use 1 to 100 letters, digits and . _ : / -'
@@ -56,12 +56,13 @@ $$;
 create or replace trigger cloud_jobs_guard_texts
   before insert or update of name, queue, config on public.cloud_jobs
   for each row
-  when (btrim(new.name) = '' or length(new.name) > 500
+  when (new.name !~ '[^[:space:]\u00a0]' or length(new.name) > 500
     or length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$'
     or jsonb_typeof(new.config) <> 'object'
-    -- As text it has at most six times the bytes that it has here.
-    or pg_column_size(new.config) > 43690
-    or (pg_column_size(new.config) > 1000
+    -- As text it has at most six times the bytes that it has here. In an array: a value that was copied from another table
+    -- may be compressed.
+    or pg_column_size(jsonb_build_array(new.config)) > 43690
+    or (pg_column_size(jsonb_build_array(new.config)) > 1000
       and jsonb_path_exists(new.config, 'strict $.**{200} ? (@.type() == "object" || @.type() == "array")'))
     or jsonb_path_exists(new.config, 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))'))
   execute function public.cloud_jobs_guard();

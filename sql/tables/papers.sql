@@ -1,6 +1,29 @@
 -- The papers that the `paper_fetch` handler stores: a new table, or that of a client of the first schema brought up to
 -- date in place. Every column of that table keeps its name, type and meaning, and no row is removed.
 
+-- A table of another application may have this name.
+do $$
+declare
+  missing text;
+begin
+  if exists (select from pg_class where relnamespace = 'public'::regnamespace and relname = 'papers') then
+    select string_agg(format('%s %s', w.name, w.type), ', ' order by w.name) into missing
+    from (values ('id', 'text'), ('arxiv_id', 'text'), ('title', 'text'), ('authors', 'text'), ('abstract', 'text'),
+      ('categories', 'text'), ('published', 'timestamp with time zone'), ('pdf_url', 'text'), ('pdf_path', 'text'),
+      ('created_at', 'timestamp with time zone'), ('updated_at', 'timestamp with time zone')) as w (name, type)
+    where not exists (
+      select from pg_attribute a
+      join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'public'::regnamespace and c.relname = 'papers' and c.relkind in ('r', 'p')
+        and a.attname = w.name and format_type(a.atttypid, a.atttypmod) = w.type and not a.attisdropped);
+    if missing is not null then
+      raise exception 'cloud-jobs: public.papers is not a table of cloud-jobs. It lacks: %.', missing
+        using hint = 'Nothing was installed or changed. Rename yours (alter table public.papers rename to my_papers), then run this file again.';
+    end if;
+  end if;
+end
+$$;
+
 create table if not exists public.papers (
   id         text primary key default gen_random_uuid()::text,
   arxiv_id   text,

@@ -117,7 +117,10 @@ async function live(
     }
   }
   const rows = await project.sql<Execution>(
-    'select failure_kind, scheduled_for, started_at, error_details from cloud_job_executions where job_id = $1 order by scheduled_for, started_at',
+    // An attempt that was lost in the last look is still taken for running.
+    `select failure_kind, scheduled_for, started_at, error_details from cloud_job_executions where job_id = $1
+     union all select null, scheduled_for, started_at, null from cloud_jobs_running(array[$1])
+     order by scheduled_for, started_at`,
     [created?.id],
   );
   const byTime = (a: Entry, b: Entry) => timeOf(a) - timeOf(b);

@@ -21,6 +21,9 @@ describe('enqueue', () => {
     const wrong: [Record<string, unknown>, RegExp][] = [
       [{ name: undefined }, /Job 2 of the batch \(no name\) has no name/],
       [{ name: '  ' }, /\(" {2}"\) has no name/],
+      [{ name: '\t\n\u00a0' }, /has no name/],
+      [{ run_at: '2030-01-01T00:00:00+99:00' }, /has a run_at that is not a time/],
+      [{ expires_at: '2030-01-01T00:00:00+1660' }, /has an expires_at that is not a time/],
       [{ name: 5 }, /has no name/],
       [{ name: big(501) }, /has a name longer than 500 characters/],
       [{ job_type: undefined }, /\("a job"\) has the job_type null: use paper_fetch, maintenance or custom/],
@@ -288,6 +291,13 @@ describe('enqueue', () => {
       { name: 'm' },
       { job_type: 'maintenance' },
       { queue: `${q.queue}-2` },
+      { description: 'd' },
+      { max_retries: 1 },
+      { priority: 1 },
+      { timeout_seconds: 1 },
+      { unique_key: 'u' },
+      { concurrency_key: 'c' },
+      { schedule: '@daily' },
     ]) {
       expect(await created({ ...job, ...other })).toEqual([false]);
     }

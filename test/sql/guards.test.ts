@@ -11,10 +11,31 @@ beforeEach(() => project.sql('truncate cloud_jobs cascade'));
 
 const deep = (levels: number): string => `'${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}'`;
 
+describe('a row that is copied from another table, where its config is compressed', () => {
+  it.each([
+    ['large', `jsonb_build_object('a', repeat('x', 1000000))`, 'has a config of more than 256 KiB'],
+    [
+      'deep',
+      `jsonb_build_object('a', (repeat('[', 210) || repeat(']', 210))::jsonb, 'b', repeat('x', 3000))`,
+      'has a config that is nested',
+    ],
+  ])('is refused if that is too %s', async (_, config, fault) => {
+    await project.asPostgres(`create table if not exists staging (config jsonb); truncate staging;
+      insert into staging select ${config}`);
+    await expect(
+      project.asPostgres(
+        `insert into cloud_jobs (name, job_type, config) select 'copied', 'custom', config from staging`,
+      ),
+    ).rejects.toThrow(fault);
+  });
+});
+
 describe('a row that is written directly', () => {
   it.each([
     ['name', `''`, 'has no name'],
     ['name', `'  '`, 'has no name'],
+    ['name', `E'\\t\\n'`, 'has no name'],
+    ['name', `chr(160)`, 'has no name'],
     ['name', `repeat('x', 501)`, 'has a name longer than 500 characters'],
     ['queue', `'a b'`, 'has a queue that no worker can name'],
     ['queue', `''`, 'has a queue that no worker can name'],

@@ -43,6 +43,24 @@ describe.each(['current', 'legacy'] as const)('under %s default grants', (grants
   });
 });
 
+it.each(['table', 'view'])(
+  'refuses a %s papers of another application, and changes nothing',
+  async (kind) => {
+    const project = await start({ install: false });
+    await project.asPostgres(`create table notes (id bigint, title text); insert into notes values (1, 'mine');
+    ${kind === 'view' ? 'create view papers as select * from notes' : 'alter table notes rename to papers'}`);
+    await expect(project.asPostgres(INSTALL)).rejects.toThrow(
+      /public\.papers is not a table of cloud-jobs\. It lacks: abstract text, arxiv_id text/,
+    );
+    expect(await project.asPostgres('select * from papers')).toMatchObject([{ id: '1', title: 'mine' }]);
+    expect(await project.asPostgres(`select to_regclass('public.cloud_jobs') as jobs`)).toEqual([
+      { jobs: null },
+    ]);
+    await project.asPostgres(`alter ${kind} papers rename to my_papers`);
+    await project.asPostgres(INSTALL);
+  },
+);
+
 it('the same schema comes out whatever the default grants were', async () => {
   const who = `
     select coalesce(grantee::regrole::text, 'public') as grantee, what, privilege from (
