@@ -29,11 +29,36 @@ describe('manage-jobs.yml', () => {
     }
     const [, known = ''] = /'([^']*)'\.split/.exec(check.run) ?? [];
     expect(known.split(' ')).toEqual(fromJson);
+    expect(fromJson).toEqual(fromJson.toSorted());
+  });
+
+  it('passes on every input of the commands that it offers', () => {
+    const offered: string[] = manage.on.workflow_dispatch.inputs.command.options;
+    const inputs = Object.entries<{ description: string }>(action.inputs).map(([name, { description }]) => {
+      const commands = [...description.matchAll(/(?:^|\. )([a-z]+(?:, [a-z]+)*): /g)];
+      return { name, commands: commands.flatMap(([, list = '']) => list.split(', ')) };
+    });
+    for (const command of offered) {
+      const own = inputs.filter(({ commands }) => commands.includes(command)).map(({ name }) => name);
+      expect(own.length === 0, command).toBe(command === 'queues' || command === 'metrics');
+      expect(Object.keys(call.with), command).toEqual(expect.arrayContaining(own));
+    }
+  });
+
+  it('offers every command but the worker', () => {
+    const [, commands = ''] = /^What to do: ([a-z, ]+)\./.exec(action.inputs.command.description) ?? [];
+    const offered: string[] = manage.on.workflow_dispatch.inputs.command.options;
+    expect(offered.toSorted()).toEqual(
+      commands
+        .split(', ')
+        .filter((name) => name !== 'run')
+        .toSorted(),
+    );
   });
 
   it.each([
     ['{"priority": -5, "timezone": "Europe/Berlin"}', 0, ''],
-    ['{"prority": 1}', 1, 'It has no ["prority"]. It takes attempt, '],
+    ['{"prority": 1}', 1, 'It has no ["prority"]. It takes adopt, '],
     ['[]', 1, 'It is not a JSON object.'],
     ['null', 1, 'It is not a JSON object.'],
     ['{priority: 1}', 1, 'It is not JSON.'],
