@@ -9,6 +9,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  type Scalar,
   visit,
 } from 'yaml';
 
@@ -16,6 +17,7 @@ import {
 const PLAIN_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
 /** Values after all aliases are followed: enough for a thousand jobs, too few to fill the memory. */
 const MOST_VALUES = 500_000;
+const NO_TEXT = 'a name must be a text';
 
 /** A YAML file as plain values. Whole numbers are bigints, so that none is rounded. */
 export interface YamlFile {
@@ -74,9 +76,13 @@ function nodeProblems(document: Document, lineOf: (node: Node) => number, source
   }
   visit(document, {
     Pair: (_, { key }) => {
-      if (key === null || isScalar(key)) return;
-      const at = key as Node;
-      problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? 'a name must be a text');
+      if (isScalar(key)) {
+        const found = nameProblem(key);
+        if (found !== null) problem(key, found);
+      } else if (key !== null) {
+        const at = key as Node;
+        problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? NO_TEXT);
+      }
     },
     Alias: (_, alias) => {
       if (alias.resolve(document)) return;
@@ -98,6 +104,13 @@ function nodeProblems(document: Document, lineOf: (node: Node) => number, source
     if (large !== null) problem(large.node, large.reason);
   }
   return problems;
+}
+
+/** What is wrong with a name: JSON has only texts, and the parser would write another one for `~` or `0x10`. */
+function nameProblem({ value, source, type }: Scalar): string | null {
+  if (value === '<<' && type === 'PLAIN') return 'YAML 1.2 has no <<: write the fields out';
+  const isKept = typeof value === 'string' || (value !== null && String(value) === source);
+  return isKept ? null : NO_TEXT;
 }
 
 /** The first alias that is part of its own value, or with which the values are more than are read. */

@@ -45,6 +45,13 @@ describe('a value that JSON has not', () => {
     ['&a [*a]', 'line 7: '],
     ['.nan', 'its config holds NaN at value, which JSON cannot express'],
     ['{? {x: 1} : 2}', 'line 7: a name must be a text'],
+    ['{~: 1}', 'line 7: a name must be a text'],
+    ['[: 1]', 'line 7: a name must be a text'],
+    ['{null: 1}', 'line 7: a name must be a text'],
+    ['{0x10: 1}', 'line 7: a name must be a text'],
+    ['{.nan: 1}', 'line 7: a name must be a text'],
+    ['{<<: {x: 1}}', 'line 7: YAML 1.2 has no <<: write the fields out'],
+    ['{!!merge <<: {x: 1}}', 'line 7: the tag !!merge is not used here'],
   ])('is refused with its line: %s', (config, problem) => {
     expect(() => {
       const { problems } = withConfig(config);
@@ -54,6 +61,14 @@ describe('a value that JSON has not', () => {
 
   it('is not made of YAML 1.1 either', () => {
     expect(problemsOf('%YAML 1.1\n---\njobs:\n  a: {}\n')).toContain('line 1: it says %YAML 1.1');
+  });
+
+  it('is not a name that reads as it is written', () => {
+    const { jobs, problems } = withConfig('{404: a, true: b, "~": c, "<<": d, "": e}');
+    expect(problems).toEqual([]);
+    expect(jobs[0]?.job.config).toMatchObject({
+      value: { 404: 'a', true: 'b', '~': 'c', '<<': 'd', '': 'e' },
+    });
   });
 
   it('is not a tag that changes nothing', () => {
@@ -81,9 +96,8 @@ describe('a file', () => {
   });
 
   it('may use one anchor as often as it has jobs', () => {
-    const jobs = Array.from({ length: 150 }, (_, n) => `  j${n}:\n    <<: nothing\n`).length;
     const text = `jobs:\n  first: {job-type: custom, schedule: "@daily", config: &config {handler: h, list: [1, 2]}}\n${Array.from(
-      { length: jobs },
+      { length: 150 },
       (_, n) => `  j${n}: {job-type: custom, schedule: "@daily", config: *config}\n`,
     ).join('')}`;
     const found = read(text);
@@ -106,6 +120,11 @@ describe('a file', () => {
     expect(problemsOf('jobs:\n  ? {x: 1}\n  : {job-type: maintenance}\n')).toContain(
       '- line 2: a name must be a text',
     );
+  });
+
+  it('with a merge key is refused with the line', () => {
+    const text = 'jobs:\n  a: &a {job-type: maintenance, schedule: "@daily"}\n  b:\n    <<: *a\n';
+    expect(problemsOf(text)).toContain('- line 4: YAML 1.2 has no <<: write the fields out');
   });
 });
 
