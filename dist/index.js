@@ -59697,6 +59697,7 @@ var dist = __nccwpck_require__(8815);
 const PLAIN_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
 /** Values after all aliases are followed: enough for a thousand jobs, too few to fill the memory. */
 const MOST_VALUES = 500_000;
+const NO_TEXT = 'a name must be a text';
 /**
  * Reads one YAML 1.2 document, and refuses what would change on its way to JSON.
  * @returns the values, or every problem with its line
@@ -59746,10 +59747,15 @@ function nodeProblems(document, lineOf, source) {
     }
     (0,dist/* visit */.YR)(document, {
         Pair: (_, { key }) => {
-            if (key === null || (0,dist/* isScalar */.jn)(key))
-                return;
-            const at = key;
-            problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? 'a name must be a text');
+            if ((0,dist/* isScalar */.jn)(key)) {
+                const found = nameProblem(key);
+                if (found !== null)
+                    problem(key, found);
+            }
+            else if (key !== null) {
+                const at = key;
+                problem(at, quoteHint(source[lineOf(at) - 1] ?? '') ?? NO_TEXT);
+            }
         },
         Alias: (_, alias) => {
             if (alias.resolve(document))
@@ -59771,6 +59777,13 @@ function nodeProblems(document, lineOf, source) {
             problem(large.node, large.reason);
     }
     return problems;
+}
+/** What is wrong with a name: JSON has only texts, and the parser would write another one for `~` or `0x10`. */
+function nameProblem({ value, source, type }) {
+    if (value === '<<' && type === 'PLAIN')
+        return 'YAML 1.2 has no <<: write the fields out';
+    const isKept = typeof value === 'string' || (value !== null && String(value) === source);
+    return isKept ? null : NO_TEXT;
 }
 /** The first alias that is part of its own value, or with which the values are more than are read. */
 function tooLarge(document) {
