@@ -386,13 +386,14 @@ describe('when GitHub does not do it', () => {
   });
 
   it.each([
-    ['a GET', 301, 404, /renamed/],
-    ['a POST', 307, 204, null],
-  ])('a redirect that goes on as %s', async (_, status, final, words) => {
+    ['GET', 301, 404, /renamed/],
+    ['POST', 307, 204, null],
+  ])('a redirect that goes on as a %s', async (method, status, final, words) => {
     await add('due');
     github.faults.push({ status, headers: { location: `${github.url}/repositories/1/dispatches` } });
     github.faults.push({ status: final, ...(final === 404 ? { body: { message: 'Not Found' } } : {}) });
     await minute();
+    expect(github.requests.map((request) => request.method)).toEqual(['POST', method]);
     await pass(1);
     await minute();
     expect(await calls()).toEqual([
