@@ -245,7 +245,7 @@ describe('doctor names views and functions that lead to the tables', () => {
 describe('jobs that no worker asks for', () => {
   const ago = (hours: number) => `now() - interval '${hours} hours'`;
 
-  it('are named by doctor and stats', async () => {
+  it('are named by doctor, stats and create', async () => {
     await project.sql('truncate cloud_jobs, cloud_job_workers cascade');
     await project.sql(
       `insert into cloud_jobs (name, job_type, queue, run_at) values
@@ -268,6 +268,14 @@ describe('jobs that no worker asks for', () => {
       state: 'warning',
       found: expect.stringMatching(/^1 job of the type custom in the queue "mial": due for 5 h/),
     });
+    const words =
+      /Warning: 1 job of the type custom in the queue "mial": due for 5 h.* Check that the `queues` and `job-types`/;
+    expect((await cli(project, 'stats')).out).toMatch(words);
+    // One that is due later, so that still one is due.
+    const input = ['--name', 'next', '--job-type', 'custom', '--config', '{"handler": "report"}'];
+    const created = await cli(project, 'create', ...input, '--queue', 'mial', '--run-at', '1d');
+    expect(created.out, created.err).toMatch(/^Created next: /);
+    expect(created.out).toMatch(words);
     await project.sql(
       `insert into cloud_job_workers (instance_id, queues, job_types, seen_at) values ('c', '{mial}', null, ${ago(3)})`,
     );
