@@ -59,6 +59,7 @@ describe('manage-jobs.yml', () => {
   it.each([
     ['{"priority": -5, "timezone": "Europe/Berlin"}', 0, ''],
     ['{"prority": 1}', 1, 'It has no ["prority"]. It takes adopt, '],
+    ['{"payload": {"a": 1}}', 1, String.raw`Write the JSON of payload as a text: {"payload":"{\"a\":1}"}.`],
     ['[]', 1, 'It is not a JSON object.'],
     ['null', 1, 'It is not a JSON object.'],
     ['{priority: 1}', 1, 'It is not JSON.'],

@@ -153,6 +153,23 @@ it('a queue can be paused, limited and resumed, and a job updated', async () => 
   expect(await project.sql('select priority from cloud_jobs')).toEqual([{ priority: -5 }]);
 });
 
+it('an event and decisions reach a job', async () => {
+  const id = await created({ name: 'Order' });
+  for (const inputs of [
+    { command: 'signal', signal: 'paid', payload: '{"amount": 12}' },
+    { command: 'approve', note: 'The figures are right.' },
+    { command: 'reject' },
+  ]) {
+    const run = await manage({ 'job-id': id, ...inputs });
+    expect(run, run.log).toMatchObject({ succeeded: true });
+  }
+  expect(await project.sql('select name, payload from cloud_job_signals order by sent_at')).toMatchObject([
+    { name: 'paid', payload: { amount: 12 } },
+    { name: 'approval', payload: { approved: true, by: expect.any(String), note: 'The figures are right.' } },
+    { name: 'approval', payload: { approved: false } },
+  ]);
+});
+
 it('list, show, stats and doctor answer in the summary', async () => {
   const id = await created({
     name: 'Cleanup',
@@ -173,6 +190,7 @@ it('list, show, stats and doctor answer in the summary', async () => {
   expect(shown.summary).toContain('Europe/Berlin');
   expect(JSON.parse((await manage({ command: 'stats' })).outputs.stats ?? '')).toBeTypeOf('object');
   expect((await manage({ command: 'plan' })).outputs).toMatchObject({ workers: '0' });
+  expect(await manage({ command: 'metrics' })).toMatchObject({ succeeded: true });
   const doctor = await manage({ command: 'doctor' });
   expect(doctor, doctor.log).toMatchObject({ succeeded: true });
 });
