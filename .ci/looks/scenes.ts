@@ -5,7 +5,7 @@ import { execution, jobRow, runReport } from '../../test/github/reports.ts';
 /** The time that the pages are rendered for. */
 export const NOW = '2026-11-24T12:30:00.000Z';
 
-const ATTEMPTS = { success: 310, failed: 8, lost: 1, average_seconds: 3.4, p95_seconds: 22 };
+const ATTEMPTS = { success: 310, failed: 8, lost: 1, expired: 0, average_seconds: 3.4, p95_seconds: 22 };
 
 const failed = (name: string, error: string) =>
   execution({ name, outcome: 'failed', jobStatus: 'failed', failureKind: 'error', attempt: 4, error });
@@ -337,6 +337,7 @@ export const SCENES: Readonly<Record<string, Answer>> = {
         running: 4,
         success: 310,
         failed: 9,
+        expired: 0,
         failure_kinds: { error: 7, timeout: 2, snoozed: 12, lost: 1 },
         average_seconds: 3.4,
         p95_seconds: 22,
