@@ -70,7 +70,8 @@ export function errorText(report: SourceReport, run: RunEnd): string | null {
   const since = isoDay(new Date(run.now.getTime() - age * 1000));
   const days = Math.round(age / DAY_SECONDS);
   const start = completedSecondsAgo === null ? `the job was created on ${since}` : since;
-  return `${error.message}. ${label} has not answered this query to its end since ${start} (${days === 1 ? 'a day' : `${days} days`} ago)`;
+  // First: the page of a run cuts a long reason.
+  return `${label} has not answered this query to its end since ${start} (${days === 1 ? 'a day' : `${days} days`} ago): ${error.message}`;
 }
 
 function buildResult(run: RunEnd): Json {
