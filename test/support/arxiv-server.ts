@@ -33,7 +33,10 @@ export function startFaultyArxivServer({ faultFor, ...options }: FaultyArxivOpti
   });
 }
 
-/** The throttle: plain text of 14 bytes, no Retry-After; 406 and 429 mean the same. */
+/**
+ * The throttle: plain text of 14 bytes, no Retry-After (lukasschwab/arxiv.py#203); since September 2026 with 406 as well as
+ * 429 (dmarx/luria#292).
+ */
 export const throttled =
   (status: 406 | 429): Fault =>
   (_request, response) =>
