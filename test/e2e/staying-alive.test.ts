@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 const DAY = 86_400_000;
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY).toISOString();
-const step = (inputs: Record<string, string>) =>
+const step = (inputs: Record<string, string>, env: Record<string, string> = {}) =>
   runStep(
     { 'supabase-url': project.url, 'supabase-key': project.secretKey, ...inputs },
     {
@@ -37,6 +37,7 @@ const step = (inputs: Record<string, string>) =>
       GITHUB_EVENT_NAME: 'schedule',
       GITHUB_EVENT_PATH: join(folder, 'event.json'),
       GITHUB_WORKFLOW_REF: 'octo/consumer/.github/workflows/run-jobs.yml@refs/heads/main',
+      ...env,
     },
   );
 const token = () => ({ 'github-token': github.token });
@@ -111,6 +112,44 @@ describe('keepalive', () => {
         }),
       }),
     ]);
+  });
+
+  it('reads the workflows of the checkout: enables ours, names others', async () => {
+    const workspace = join(folder, 'checkout');
+    const workflows = join(workspace, '.github', 'workflows');
+    mkdirSync(workflows, { recursive: true });
+    const scheduled = (uses: string) => `on:
+  schedule:
+    - cron: '17 * * * *'
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: ${uses}
+`;
+    writeFileSync(join(workflows, 'mail.yml'), scheduled('octo/cloud-jobs@v1'));
+    writeFileSync(join(workflows, 'ci.yml'), scheduled('actions/checkout@v6'));
+    const mail = { id: 9, name: 'Mail', path: '.github/workflows/mail.yml', state: 'disabled_inactivity' };
+    github.workflows.push(mail);
+    github.repository = { private: false, pushed_at: daysAgo(50.5) };
+    try {
+      const { code, summary } = await step(
+        { keepalive: 'true', ...token() },
+        { GITHUB_WORKSPACE: workspace },
+      );
+      expect(code).toBe(0);
+      const put = github.requests.filter(({ method }) => method === 'PUT').map(({ path }) => path);
+      expect(put).toEqual(
+        ['run-jobs.yml', 'mail.yml'].map((name) => `/repos/octo/consumer/actions/workflows/${name}/enable`),
+      );
+      expect(mail.state).toBe('active');
+      expect(summary).toMatch(
+        /for 50 days; .* in 10 days\. keepalive does not reach ci\.yml: push something\./,
+      );
+    } finally {
+      github.workflows.pop();
+      rmSync(workspace, { recursive: true });
+    }
   });
 
   it.each([
