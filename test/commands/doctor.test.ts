@@ -187,6 +187,28 @@ describe('doctor names what differs from the installation', () => {
   });
 });
 
+describe('list and stats do not blame the address', () => {
+  it.each([
+    ['drop table cloud_job_executions cascade', 'stats', /cloud_jobs_stats .*"public\.cloud_job_executions"/],
+    ['drop function cloud_jobs_list', 'list', /The function cloud_jobs_list is not in the database/],
+  ] as const)('%s', async (drop, failing, missing) => {
+    await project.asPostgres(drop);
+    await project.reloadSchema();
+    try {
+      const [list, stats] = await Promise.all([cli(project, 'list'), cli(project, 'stats')]);
+      for (const { out, err } of [list, stats]) expect(out + err).not.toContain('project URL');
+      const { err } = { list, stats }[failing];
+      expect(err).toMatch(missing);
+      expect(err).toContain(
+        'The schema is there, but a part of it is missing or was changed. Run sql/install',
+      );
+    } finally {
+      await project.asPostgres(INSTALL);
+      await project.reloadSchema();
+    }
+  });
+});
+
 describe('doctor names views and functions that lead to the tables', () => {
   it.each([
     [
