@@ -148,12 +148,20 @@ it('a thousand jobs with a time zone each are applied in bounded steps', async (
     if (!client) throw new Error('no connection');
     await client.query('reset role');
     await client.query(`begin; set local track_functions = 'all'`);
-    await client.query('select cloud_jobs_apply($1, $2)', [SOURCE, JSON.stringify(keys)]);
-    const calls = await value<number>(
-      client,
-      `select sum(calls)::int from pg_stat_xact_user_functions where funcname = 'cloud_jobs_occurrences'`,
-    );
-    expect(calls).toBeLessThanOrEqual(3 * keys.length);
+    const counted = () =>
+      value<number>(
+        client,
+        `select sum(calls)::int from pg_stat_xact_user_functions where funcname = 'cloud_jobs_occurrences'`,
+      );
+    const apply = async (items: object[]) =>
+      (await value<Plan>(client, 'select cloud_jobs_apply($1, $2)', [SOURCE, JSON.stringify(items)])).jobs;
+    await apply(keys);
+    const created = await counted();
+    expect(created).toBeLessThanOrEqual(3 * keys.length);
+    const jobs = await apply(keys.map((key) => ({ ...key, timezone: 'America/New_York' })));
+    expect(jobs.filter(({ action }) => action === 'update')).toHaveLength(keys.length);
+    const changed = (await counted()) - created;
+    expect(changed).toBeLessThanOrEqual(3 * keys.length);
     await client.query('rollback');
   });
 });
