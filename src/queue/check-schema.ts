@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { QueueError, type QueueErrorCode } from './errors.ts';
 import { CLIENT_SCHEMA, versionReply } from './replies.ts';
-import type { Patience, Rpc } from './rpc.ts';
+import { FOR_A_PERSON, type Patience, type Rpc } from './rpc.ts';
 
 /**
  * Checks that the schema is in the database, in a version that this code can use.
@@ -45,15 +45,21 @@ const MAY_BE_SCHEMA: ReadonlySet<QueueErrorCode> = new Set([
 
 /**
  * A missing function, or a reply in another form, may mean another schema or a broken one: asks for the version, so that
- * the error says what to do. If the version is right, so is the address, and something in the schema was changed.
+ * the error says what to do. If the version is right, so is the address: either the Data API has loaded the schema by now,
+ * or something in the schema was changed.
  */
 export function explainingSchema(rpc: Rpc): Rpc {
-  return async (fn, args, reply, patience) => {
+  return async (fn, args, reply, patience = FOR_A_PERSON) => {
     try {
       return await rpc(fn, args, reply, patience);
     } catch (error) {
-      if (!(error instanceof QueueError) || !MAY_BE_SCHEMA.has(error.code)) throw error;
-      await checkSchema(rpc, patience);
+      if (!mayBeSchema(error)) throw error;
+    }
+    await checkSchema(rpc, patience);
+    try {
+      return await rpc(fn, args, reply, { ...patience, doubtMs: 0 });
+    } catch (error) {
+      if (!mayBeSchema(error)) throw error;
       const said = error.message.replace(/ Check the project URL.*$/s, '');
       throw new QueueError(
         error.code === 'not_supabase' ? 'unexpected_reply' : error.code,
@@ -63,3 +69,6 @@ export function explainingSchema(rpc: Rpc): Rpc {
     }
   };
 }
+
+const mayBeSchema = (error: unknown): error is QueueError =>
+  error instanceof QueueError && MAY_BE_SCHEMA.has(error.code);

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { explainingSchema } from '../../src/queue/check-schema.ts';
+import { CLIENT_SCHEMA } from '../../src/queue/replies.ts';
 import { createRpc, type Patience } from '../../src/queue/rpc.ts';
 
 /** Each reply comes from a real server, so that it passes through supabase-js as it would from a project. */
@@ -241,6 +243,19 @@ describe('a request', () => {
     };
     expect(await rpcOf()('cloud_jobs_claim', {}, reply)).toEqual({ v: 1, jobs: [] });
     expect(calls).toBe(2);
+  });
+
+  it('is sent again if the schema was loaded while its version was asked', async () => {
+    let loaded = false;
+    answer = ({ url: path }, response) => {
+      if (path?.endsWith('/cloud_jobs_version')) {
+        loaded = true;
+        response.end(JSON.stringify({ v: 1, schema: CLIENT_SCHEMA, requires: CLIENT_SCHEMA }));
+      } else if (loaded) response.end('{"v":1,"jobs":[]}');
+      else response.writeHead(404).end('{"code":"PGRST202","message":"Could not find"}');
+    };
+    const call = explainingSchema(rpcOf());
+    expect(await call('cloud_jobs_claim', {}, reply, ONCE)).toEqual({ v: 1, jobs: [] });
   });
 
   it('is not sent again after a refusal', async () => {
