@@ -68,7 +68,9 @@ describe('a fault of 3 s', () => {
     }
   });
 
-  it.each(FAULTS.slice(0, 1))('at the first claim: %s', async (_, fault) => {
+  // One that surely passes, and one that mostly means a wrong schema: the worker asks for the version.
+  const FIRST = ['a clock that is behind', 'a schema cache that is old'];
+  it.each(FAULTS.filter(([name]) => FIRST.includes(name)))('at the first claim: %s', async (_, fault) => {
     const q = queueOf(project);
     await q.addOne();
     project.setFaults(() => fault);
