@@ -80278,553 +80278,6 @@ const peekReply = schemas/* object */.Ikc({
     jobs: schemas/* array */.YOg(job/* jobRow */.Ss),
 });
 
-;// CONCATENATED MODULE: ./lib/src/queue/check-schema.js
-
-
-/**
- * Checks that the schema is in the database, in a version that this code can use.
- * @throws QueueError that says which version is needed and how to get it
- */
-async function checkSchema(rpc, patience) {
-    const { schema, requires } = await version(rpc, patience);
-    if (schema < CLIENT_SCHEMA) {
-        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
-    }
-    if (requires > CLIENT_SCHEMA) {
-        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
-    }
-    return { schema };
-}
-async function version(rpc, patience) {
-    try {
-        return await rpc('cloud_jobs_version', {}, versionReply, patience);
-    }
-    catch (error) {
-        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'schema_missing')
-            throw error;
-        throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { sqlState: error.sqlState });
-    }
-}
-const MAY_BE_SCHEMA = new Set([
-    'schema_missing',
-    'unexpected_reply',
-    'not_supabase',
-]);
-/**
- * A missing function, or a reply in another form, may mean another schema or a broken one: asks for the version, so that
- * the error says what to do. If the version is right, so is the address, and something in the schema was changed.
- */
-function explainingSchema(rpc) {
-    return async (fn, args, reply, patience) => {
-        try {
-            return await rpc(fn, args, reply, patience);
-        }
-        catch (error) {
-            if (!(error instanceof errors/* QueueError */.W) || !MAY_BE_SCHEMA.has(error.code))
-                throw error;
-            await checkSchema(rpc, patience);
-            const said = error.message.replace(/ Check the project URL.*$/s, '');
-            throw new errors/* QueueError */.W(error.code === 'not_supabase' ? 'unexpected_reply' : error.code, `${said} The schema is there, but a part of it is missing or was changed. Run sql/install.sql of this release again; the command doctor names what differs.`, { sqlState: error.sqlState, cause: error });
-        }
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/src/queue/control-replies.js
-
-
-
-/** What the functions in control.ts return. */
-const countReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    by_status: schemas/* record */.g1P(schemas/* enum */.k5n(types/* JOB_STATUSES */.nE), schemas/* object */.Ikc({
-        count: schemas/* number */.aig(),
-        /** There are more than `count`. */
-        capped: schemas/* boolean */.zMY(),
-        /** `count` comes from the statistics of the table. */
-        estimated: schemas/* boolean */.zMY(),
-    })),
-    /** How far back the count went, if not to the oldest job. */
-    searched_to: job/* instant */.uR.nullable(),
-});
-const bulkReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    /** Jobs of this batch that the action makes sense for. */
-    matched: schemas/* number */.aig(),
-    changed: schemas/* number */.aig(),
-    /** The first 20 that could not be changed. */
-    refused: schemas/* array */.YOg(schemas/* object */.Ikc({ job_id: schemas/* string */.YjP(), reason: schemas/* string */.YjP().nullable() })),
-    /** Pass as `before` to do the next batch; null after the last. */
-    next: schemas/* string */.YjP().nullable(),
-});
-const queuesReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    queues: schemas/* array */.YOg(schemas/* object */.Ikc({
-        queue: schemas/* string */.YjP(),
-        due: schemas/* number */.aig(),
-        /** More are due than `due`. */
-        due_is_capped: schemas/* boolean */.zMY(),
-        running: schemas/* number */.aig(),
-        oldest_due_seconds: schemas/* number */.aig().nullable(),
-        paused: schemas/* boolean */.zMY(),
-        cool_down_until: job/* instant */.uR.nullable(),
-        reason: schemas/* string */.YjP().nullable(),
-        max_running: schemas/* number */.aig().nullable(),
-        rate_limit: schemas/* number */.aig().nullable(),
-        rate_period_seconds: schemas/* number */.aig().nullable(),
-        /** Starts within the last period. */
-        rate_used: schemas/* number */.aig().nullable(),
-        default_timeout_seconds: schemas/* number */.aig().nullable(),
-    })),
-});
-const setQueueReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), queue: schemas/* string */.YjP() });
-const overviewReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    /** Jobs; each stops at 10,000. */
-    counts: schemas/* object */.Ikc({
-        due: schemas/* number */.aig(),
-        scheduled: schemas/* number */.aig(),
-        blocked: schemas/* number */.aig(),
-        running: schemas/* number */.aig(),
-        failed_24h: schemas/* number */.aig(),
-    }),
-    /** From due to started, of first attempts. */
-    wait: schemas/* object */.Ikc({ p50_seconds: schemas/* number */.aig().nullable(), p95_seconds: schemas/* number */.aig().nullable() }),
-    /** Attempts by the time they started. */
-    series: schemas/* object */.Ikc({
-        step_seconds: schemas/* number */.aig(),
-        /** Where the 100,000 newest attempts begin, if there are more in the period. */
-        cut_at: job/* instant */.uR.nullable(),
-        points: schemas/* array */.YOg(schemas/* object */.Ikc({ at: job/* instant */.uR, succeeded: schemas/* number */.aig(), retried: schemas/* number */.aig(), failed: schemas/* number */.aig() })),
-    }),
-    oldest_due: schemas/* array */.YOg(schemas/* object */.Ikc({
-        queue: schemas/* string */.YjP(),
-        due: schemas/* number */.aig(),
-        due_is_capped: schemas/* boolean */.zMY(),
-        oldest_due_seconds: schemas/* number */.aig(),
-        paused: schemas/* boolean */.zMY(),
-    })),
-    workers: schemas/* array */.YOg(schemas/* object */.Ikc({
-        instance_id: schemas/* string */.YjP(),
-        queues: schemas/* array */.YOg(schemas/* string */.YjP()),
-        run_url: schemas/* string */.YjP().nullable(),
-        trigger: schemas/* string */.YjP().nullable(),
-        started_at: job/* instant */.uR,
-        last_seen_at: job/* instant */.uR,
-        claimed: schemas/* number */.aig(),
-    })),
-    /** Scheduled runs, and how far apart they came. */
-    ticks: schemas/* object */.Ikc({ count: schemas/* number */.aig(), median_gap_seconds: schemas/* number */.aig().nullable() }),
-    /** Each run rounded up to whole minutes, from the workers that are still on record. */
-    minutes_billed_estimate: schemas/* number */.aig(),
-});
-const outcomesReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    jobs: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* array */.YOg(schemas/* object */.Ikc({
-        scheduled_for: job/* instant */.uR.nullable(),
-        started_at: job/* instant */.uR.nullable(),
-        status: schemas/* enum */.k5n(types/* EXECUTION_STATUSES */.ch),
-        failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullable(),
-    }))),
-});
-const papersReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    papers: schemas/* array */.YOg(schemas/* object */.Ikc({
-        paper_id: schemas/* string */.YjP(),
-        title: schemas/* string */.YjP(),
-        authors: schemas/* array */.YOg(schemas/* string */.YjP()),
-        published: job/* instant */.uR,
-        source: schemas/* string */.YjP(),
-        url: schemas/* string */.YjP().nullable(),
-        primary_category: schemas/* string */.YjP().nullable(),
-    })),
-    next: schemas/* string */.YjP().nullable(),
-});
-const lane = { queue: schemas/* string */.YjP(), job_type: schemas/* string */.YjP() };
-const metricsReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    /** Attempts and times are of this long. */
-    window_seconds: schemas/* number */.aig(),
-    /** There were more attempts than it looked at. */
-    is_partial: schemas/* boolean */.zMY(),
-    jobs: schemas/* array */.YOg(schemas/* object */.Ikc({
-        ...lane,
-        due: schemas/* number */.aig(),
-        scheduled: schemas/* number */.aig(),
-        blocked: schemas/* number */.aig(),
-        running: schemas/* number */.aig(),
-        failed: schemas/* number */.aig(),
-        disabled: schemas/* number */.aig(),
-        oldest_due_seconds: schemas/* number */.aig().nullable(),
-    })),
-    /** `outcome` is success or a failure kind. */
-    attempts: schemas/* array */.YOg(schemas/* object */.Ikc({ ...lane, outcome: schemas/* string */.YjP(), count: schemas/* number */.aig() })),
-    bounds: schemas/* object */.Ikc({ wait: schemas/* array */.YOg(schemas/* number */.aig()), run: schemas/* array */.YOg(schemas/* number */.aig()) }),
-    times: schemas/* array */.YOg(schemas/* object */.Ikc({
-        ...lane,
-        kind: schemas/* enum */.k5n(['wait', 'run']),
-        /** How many of the bounds these times reach. */
-        bucket: schemas/* number */.aig().int(),
-        count: schemas/* number */.aig(),
-        sum: schemas/* number */.aig(),
-    })),
-    /** Queues that start nothing now. */
-    paused: schemas/* array */.YOg(schemas/* string */.YjP()),
-    workers: schemas/* number */.aig(),
-    last_worker_seconds: schemas/* number */.aig().nullable(),
-});
-/** What is to be reported, the same however often it is handed out. */
-const control_replies_alert = schemas/* object */.Ikc({
-    id: schemas/* string */.YjP(),
-    action: schemas/* enum */.k5n(['failed', 'recovered']),
-    kind: schemas/* enum */.k5n(['job', 'run']),
-    /** The name of the job, or what a run warns about. */
-    subject: schemas/* string */.YjP(),
-    queue: schemas/* string */.YjP(),
-    job_id: schemas/* string */.YjP().nullable(),
-    error: schemas/* string */.YjP().nullable(),
-    failure_kind: schemas/* string */.YjP().nullable(),
-    run_url: schemas/* string */.YjP().nullable(),
-    at: job/* instant */.uR,
-    /** Failures since the subject was last well. */
-    failures: schemas/* number */.aig().int(),
-    first_failed_at: job/* instant */.uR.nullable(),
-    /** It was well before. */
-    is_new: schemas/* boolean */.zMY(),
-    issue_number: schemas/* number */.aig().int().nullable(),
-});
-const alertTakeReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), alerts: schemas/* array */.YOg(control_replies_alert) });
-const alertDoneReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), recorded: schemas/* number */.aig().int() });
-
-;// CONCATENATED MODULE: ./lib/src/queue/control.js
-
-
-/** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
-const controlCalls = (call) => ({
-    /** One page of the jobs that match, newest first. */
-    search: (filter, limit, before) => call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
-    /** How many jobs match, by status; capped or estimated where the reply says so. */
-    count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
-    /** Changes a job that does not run. */
-    update: (jobId, changes) => call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
-    /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
-    bulk: (action, filter, how) => call('cloud_jobs_bulk', {
-        action_param: action,
-        filter_param: filter,
-        dry_run_param: how.dryRun,
-        limit_param: how.limit,
-        before_param: how.before,
-        options_param: { per_minute: how.perMinute, after: how.perMinute && how.after, config: how.config },
-    }, bulkReply),
-    /** The queues with unfinished jobs or settings, with their depth and limits. */
-    queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
-    setQueue: (queue, changes) => call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
-    /** How the queue is doing now, and how it did in the last hours. */
-    overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
-    /** What a monitoring system asks for: counts now, and the attempts of the last hour. */
-    metrics: () => call('cloud_jobs_metrics', {}, metricsReply),
-    /** How the last 30 occurrences of each recurring job ended, oldest first. */
-    outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
-    /** Registers a channel of alerts, and hands out those that are due; each is held for two minutes. */
-    alertTake: (instanceId, channel, queues, warnings, hold) => call('cloud_jobs_alert_take', {
-        instance_id_param: instanceId,
-        channel_param: channel,
-        queues_param: queues,
-        warnings_param: warnings,
-        hold_param: hold,
-    }, alertTakeReply),
-    alertDone: (instanceId, channel, results) => call('cloud_jobs_alert_done', { instance_id_param: instanceId, channel_param: channel, results_param: results }, alertDoneReply),
-    /** Papers, newest first; `search` is a part of the title or the abstract. */
-    papers: (search, limit, before) => call('cloud_jobs_paper_list', { search_param: search, limit_param: limit, before_param: before }, papersReply),
-});
-
-;// CONCATENATED MODULE: ./lib/src/queue/report-replies.js
-
-
-
-/** The replies of the SQL functions that report on the queue as a whole, and of those that look after the database. */
-const statusCounts = {
-    waiting: count,
-    locked: count,
-    success: count,
-    failed: count,
-    disabled: count,
-};
-/** How the attempts of one queue or type went. */
-const attemptCounts = {
-    success: count,
-    /** Neither lost, cancelled nor expired. */
-    failed: count,
-    lost: count,
-    /** Not started before they expired. */
-    expired: count.default(0),
-    average_seconds: schemas/* number */.aig().nullable(),
-    p95_seconds: schemas/* number */.aig().nullable(),
-};
-const statsReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    total: count,
-    jobs: schemas/* object */.Ikc(statusCounts),
-    due: count,
-    scheduled: count,
-    blocked: count,
-    expired_locks: count,
-    oldest_due_seconds: schemas/* number */.aig().nullable(),
-    workers: workersState,
-    /** Null where sql/optional/wake.sql is not installed. */
-    wake: wakeState.nullable(),
-    queues: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), due: count, oldest_due_seconds: schemas/* number */.aig().nullable(), ...statusCounts })),
-    executions_24h: schemas/* object */.Ikc({
-        running: count,
-        success: count,
-        failed: count,
-        /** Not started before they expired. */
-        expired: count.default(0),
-        failure_kinds: schemas/* record */.g1P(schemas/* string */.YjP(), count),
-        average_seconds: schemas/* number */.aig().nullable(),
-        p95_seconds: schemas/* number */.aig().nullable(),
-        /** The 50 queues with the most attempts, those first. */
-        by_queue: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), ...attemptCounts })).default([]),
-        by_type: schemas/* array */.YOg(schemas/* object */.Ikc({ job_type: schemas/* string */.YjP(), ...attemptCounts })).default([]),
-        /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
-        is_partial: schemas/* boolean */.zMY().default(false),
-    }),
-});
-const doctorReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    role: schemas/* string */.YjP(),
-    workers: workersState,
-    /** Null where it is not installed. */
-    wake: wakeState.nullable(),
-    oldest_due_seconds: schemas/* number */.aig().nullable(),
-    schema: schemas/* number */.aig().int(),
-    server_version: schemas/* string */.YjP(),
-    statement_timeout: schemas/* string */.YjP(),
-    /** The database refuses to write: its disk or a quota is full. */
-    read_only: schemas/* boolean */.zMY().default(false),
-    /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
-    snoozed_for_a_day: schemas/* array */.YOg(schemas/* object */.Ikc({
-        job_id: schemas/* string */.YjP(),
-        name: schemas/* string */.YjP(),
-        queue: schemas/* string */.YjP(),
-        snoozes: schemas/* number */.aig(),
-        snoozed_since: job/* instant */.uR,
-    }))
-        .default([]),
-    without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
-    policies: schemas/* array */.YOg(schemas/* string */.YjP()),
-    open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
-    open_functions: schemas/* array */.YOg(schemas/* string */.YjP()),
-    missing_grants: schemas/* array */.YOg(schemas/* string */.YjP()),
-});
-/** How the database differs from what sql/install.sql made. */
-const inspectReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    /** Null if the installation recorded nothing. */
-    differences: schemas/* array */.YOg(schemas/* object */.Ikc({
-        thing: schemas/* string */.YjP(),
-        state: schemas/* enum */.k5n(['missing', 'changed']),
-        /** The statement that makes it again; null if sql/install.sql does. */
-        repair: schemas/* string */.YjP().nullable(),
-    }))
-        .nullable(),
-    /** The views and functions through which anon or authenticated reach the tables. */
-    reached_through: schemas/* array */.YOg(schemas/* string */.YjP()),
-});
-/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
-const unattendedReply = schemas/* array */.YOg(schemas/* object */.Ikc({
-    queue: schemas/* string */.YjP(),
-    job_type: schemas/* string */.YjP(),
-    /** Counted to 10,000. */
-    due: count,
-    /** Null: never, as far as is recorded. */
-    last_asked_at: job/* instant */.uR.nullable(),
-    seconds: schemas/* number */.aig(),
-}));
-const pruneReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    executions: schemas/* number */.aig().int(),
-    jobs: schemas/* number */.aig().int(),
-    more: schemas/* boolean */.zMY(),
-});
-const bloatReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    now: job/* instant */.uR,
-    relations: schemas/* array */.YOg(schemas/* object */.Ikc({
-        name: schemas/* string */.YjP(),
-        kind: schemas/* enum */.k5n(['table', 'index']),
-        bytes: schemas/* number */.aig(),
-        rows: schemas/* number */.aig(),
-        dead_rows: schemas/* number */.aig().nullable(),
-        /** About what it would have when freshly built; null for a table and for an index on an expression. */
-        expected_bytes: schemas/* number */.aig().nullable(),
-        /** A statement for the SQL Editor, or null where there is nothing to do. */
-        advice: schemas/* string */.YjP().nullable(),
-    })),
-});
-
-;// CONCATENATED MODULE: ./lib/src/queue/step-replies.js
-
-
-
-/** What the functions of durable steps return. `held` is false if the execution no longer holds the lock of its job. */
-const stepReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), held: schemas/* boolean */.zMY(), result: job/* json */.Pq });
-const waitReply = stepReply.extend({ done: schemas/* boolean */.zMY(), wait_seconds: schemas/* number */.aig() });
-const recallReply = schemas/* object */.Ikc({
-    v: schemas/* literal */.euz(1),
-    held: schemas/* boolean */.zMY(),
-    /** The finished steps of this occurrence, in their order. */
-    steps: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: schemas/* enum */.k5n(['step', 'sleep', 'event']), result: job/* json */.Pq })),
-    /** The jobs that this one depends on, in the order of `depends_on`. */
-    parents: schemas/* array */.YOg(schemas/* object */.Ikc({
-        ref: schemas/* string */.YjP(),
-        job_id: schemas/* string */.YjP(),
-        /** Null if the job was deleted, and so is its status. */
-        name: schemas/* string */.YjP().nullable(),
-        status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullable(),
-        /** Null too if the job did not succeed, or if the results are more than 1 MiB in all. */
-        result: job/* json */.Pq,
-        left_out: schemas/* boolean */.zMY().optional(),
-    })),
-});
-
-;// CONCATENATED MODULE: ./lib/src/queue/queue.js
-
-
-
-
-
-
-/**
- * @param rpc the way to the database
- * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
- */
-function createQueue(rpc, newId) {
-    const call = explainingSchema(rpc);
-    return {
-        /** Checks that the schema is there, in a version that this code can use. */
-        checkSchema: (patience) => checkSchema(rpc, patience),
-        ...workerCalls(call),
-        ...stepCalls(call),
-        ...jobCalls(call, newId),
-        ...controlCalls(call),
-        ...reportCalls(call),
-    };
-}
-/** The calls about durable steps. */
-const stepCalls = (call) => ({
-    /** What a running attempt may need of the past: finished steps, and the results of the jobs that it depends on. */
-    recall: (fence, patience) => call('cloud_jobs_recall', fenceParams(fence), recallReply, patience),
-    /** Stores the result of a step. Returns what is stored, which an earlier try may have done. */
-    step: (fence, name, result, seconds, patience) => call('cloud_jobs_step', {
-        ...fenceParams(fence),
-        name_param: name,
-        result_param: result,
-        duration_seconds_param: seconds,
-    }, stepReply, patience),
-    /** Begins or continues a sleep, or the wait for an event. */
-    wait: (fence, { name, kind, seconds, details = null }, patience) => call('cloud_jobs_wait', {
-        ...fenceParams(fence),
-        name_param: name,
-        kind_param: kind,
-        seconds_param: seconds,
-        details_param: details,
-    }, waitReply, patience),
-    /** @param job a job id, or the unique key of an unfinished job */
-    signal: (job, name, payload, signalId) => call('cloud_jobs_signal', { job_param: job, name_param: name, payload_param: payload, signal_id_param: signalId }, verbReply),
-    /** Runs a job again, with the results of the steps before the one named. */
-    retryFromStep: (jobId, step) => call('cloud_jobs_retry_from_step', { job_id_param: jobId, step_param: step }, verbReply),
-});
-const fenceParams = ({ instanceId, jobId, executionId }) => ({
-    instance_id_param: instanceId,
-    job_id_param: jobId,
-    execution_id_param: executionId,
-});
-const workerCalls = (call) => ({
-    claim: (instanceId, request, patience) => call('cloud_jobs_claim', {
-        instance_id_param: instanceId,
-        limit_param: request.limit,
-        queues_param: request.queues,
-        job_types_param: request.jobTypes,
-        lock_seconds_param: request.lockSeconds,
-        request_id_param: request.requestId,
-        run_url_param: request.runUrl,
-        client_schema_param: CLIENT_SCHEMA,
-        trigger_param: request.trigger ?? null,
-    }, claimReply, patience),
-    finish: (instanceId, items, claim, patience) => call('cloud_jobs_finish', {
-        instance_id_param: instanceId,
-        items_param: items,
-        claim_param: claim && {
-            limit: claim.limit,
-            queues: claim.queues,
-            job_types: claim.jobTypes,
-            lock_seconds: claim.lockSeconds,
-            request_id: claim.requestId,
-            run_url: claim.runUrl,
-        },
-    }, finishReply, patience),
-    renew: (instanceId, items, lockSeconds, patience) => call('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
-    /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
-    peek: (queues, jobTypes, limit, patience) => call('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
-    /**
-     * How much is due by queue, and how much of it could run at the same time.
-     * @param planner the run that asks, which is recorded; null for a person, who is not
-     */
-    backlog: (queues, jobTypes, planner) => {
-        const what = { queues_param: queues, job_types_param: jobTypes };
-        if (planner === null)
-            return call('cloud_jobs_backlog', what, backlogReply);
-        const { instanceId, runUrl, trigger } = planner;
-        const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
-        return call('cloud_jobs_plan', { ...what, ...who }, backlogReply);
-    },
-    /** Ends the attempts of dead workers in all queues; returns how many. */
-    releaseExpiredLocks: () => call('release_expired_locks', {}, schemas/* number */.aig().int()),
-});
-const jobCalls = (call, newId) => ({
-    enqueue: (jobs) => call('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
-    /**
-     * Makes the recurring jobs of a source equal to a list, all or nothing.
-     * @param source names where they come from; jobs of other sources do not change
-     * @param jobs each with `schedule` and `unique_key`
-     */
-    apply: (source, jobs, { prune, dryRun, adopt }) => call('cloud_jobs_apply', {
-        source_param: source,
-        items_param: jobs,
-        prune_param: prune,
-        dry_run_param: dryRun,
-        adopt_param: adopt,
-    }, applyReply),
-    /** Runs a job again, and puts back what was cancelled because it failed. */
-    retryWithDependents: (jobId) => call('cloud_jobs_retry_with_dependents', { job_id_param: jobId }, verbReply),
-    verb: (verb, jobId) => call(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
-    list: ({ status, jobType, queue, name, limit, before }) => call('cloud_jobs_list', {
-        filter_param: { status, job_type: jobType, queue, name },
-        limit_param: limit,
-        before_param: before,
-    }, listReply),
-    show: (jobId, executions) => call('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
-});
-const reportCalls = (call) => ({
-    stats: (queue) => call('cloud_jobs_stats', { queue_param: queue }, statsReply),
-    doctor: () => call('cloud_jobs_doctor', {}, doctorReply),
-    /** Compares the database with what sql/install.sql made. */
-    inspect: () => call('cloud_jobs_inspect', {}, inspectReply),
-    /** Queues and job types that have had due jobs for hours, while no worker asked for them. */
-    unattended: (queue) => call('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
-    /** Sizes of tables and indexes with advice; changes nothing. */
-    bloat: () => call('cloud_jobs_bloat', {}, bloatReply),
-    /** One bounded batch: call again while `more`. */
-    prune: (days, limit) => call('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
-});
-
 ;// CONCATENATED MODULE: ./node_modules/is-network-error/index.js
 const objectToString = Object.prototype.toString;
 
@@ -87518,11 +86971,11 @@ var StorageFileApi = class extends BaseApiClient {
 
 //#endregion
 //#region src/lib/version.ts
-const dist_version = "2.119.1";
+const version = "2.119.1";
 
 //#endregion
 //#region src/lib/constants.ts
-const DEFAULT_HEADERS = { "X-Client-Info": `storage-js/${dist_version}` };
+const DEFAULT_HEADERS = { "X-Client-Info": `storage-js/${version}` };
 
 //#endregion
 //#region src/packages/StorageBucketApi.ts
@@ -89199,7 +88652,7 @@ var auth_js_dist_main = __nccwpck_require__(1904);
 
 
 //#region src/lib/version.ts
-const supabase_js_dist_version = "2.119.1";
+const dist_version = "2.119.1";
 
 //#endregion
 //#region \0@oxc-project+runtime@0.103.0/helpers/typeof.js
@@ -89326,7 +88779,7 @@ function formatClientEnvironment(environment) {
 		["framework-version", environment.frameworkVersion]
 	].filter(([, value]) => value).map(([key, value]) => `${key}=${value}`);
 }
-const dist_DEFAULT_HEADERS = { "X-Client-Info": [`supabase-js/${supabase_js_dist_version}`, ...formatClientEnvironment(detectClientEnvironment())].join("; ") };
+const dist_DEFAULT_HEADERS = { "X-Client-Info": [`supabase-js/${dist_version}`, ...formatClientEnvironment(detectClientEnvironment())].join("; ") };
 const DEFAULT_GLOBAL_OPTIONS = { headers: dist_DEFAULT_HEADERS };
 const DEFAULT_DB_OPTIONS = { schema: "public" };
 const DEFAULT_AUTH_OPTIONS = {
@@ -90436,6 +89889,563 @@ function excerpt(data) {
         return 'a value that is nested too deeply';
     }
 }
+
+;// CONCATENATED MODULE: ./lib/src/queue/check-schema.js
+
+
+
+/**
+ * Checks that the schema is in the database, in a version that this code can use.
+ * @throws QueueError that says which version is needed and how to get it
+ */
+async function checkSchema(rpc, patience) {
+    const { schema, requires } = await check_schema_version(rpc, patience);
+    if (schema < CLIENT_SCHEMA) {
+        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}; this release needs version ${CLIENT_SCHEMA}. Run the sql/install.sql of this release: it upgrades in place and keeps all jobs.`);
+    }
+    if (requires > CLIENT_SCHEMA) {
+        throw new errors/* QueueError */.W('schema_mismatch', `The cloud-jobs schema in this database is version ${schema}, newer than this release can use (${CLIENT_SCHEMA}). Use the release that the schema was installed from.`);
+    }
+    return { schema };
+}
+async function check_schema_version(rpc, patience) {
+    try {
+        return await rpc('cloud_jobs_version', {}, versionReply, patience);
+    }
+    catch (error) {
+        if (!(error instanceof errors/* QueueError */.W) || error.code !== 'schema_missing')
+            throw error;
+        throw new errors/* QueueError */.W('schema_missing', 'The cloud-jobs schema is not in this database. Paste sql/install.sql of this release into the Supabase SQL Editor and run it. (If you just did: the Data API may need a few seconds to see it.)', { sqlState: error.sqlState });
+    }
+}
+const MAY_BE_SCHEMA = new Set([
+    'schema_missing',
+    'unexpected_reply',
+    'not_supabase',
+]);
+/**
+ * A missing function, or a reply in another form, may mean another schema or a broken one: asks for the version, so that
+ * the error says what to do. If the version is right, so is the address: either the Data API has loaded the schema by now,
+ * or something in the schema was changed.
+ */
+function explainingSchema(rpc) {
+    return async (fn, args, reply, patience = FOR_A_PERSON) => {
+        try {
+            return await rpc(fn, args, reply, patience);
+        }
+        catch (error) {
+            if (!mayBeSchema(error))
+                throw error;
+        }
+        await checkSchema(rpc, patience);
+        try {
+            return await rpc(fn, args, reply, { ...patience, doubtMs: 0 });
+        }
+        catch (error) {
+            if (!mayBeSchema(error))
+                throw error;
+            const said = error.message.replace(/ Check the project URL.*$/s, '');
+            throw new errors/* QueueError */.W(error.code === 'not_supabase' ? 'unexpected_reply' : error.code, `${said} The schema is there, but a part of it is missing or was changed. Run sql/install.sql of this release again; the command doctor names what differs.`, { sqlState: error.sqlState, cause: error });
+        }
+    };
+}
+const mayBeSchema = (error) => error instanceof errors/* QueueError */.W && MAY_BE_SCHEMA.has(error.code);
+
+;// CONCATENATED MODULE: ./lib/src/queue/control-replies.js
+
+
+
+/** What the functions in control.ts return. */
+const countReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    by_status: schemas/* record */.g1P(schemas/* enum */.k5n(types/* JOB_STATUSES */.nE), schemas/* object */.Ikc({
+        count: schemas/* number */.aig(),
+        /** There are more than `count`. */
+        capped: schemas/* boolean */.zMY(),
+        /** `count` comes from the statistics of the table. */
+        estimated: schemas/* boolean */.zMY(),
+    })),
+    /** How far back the count went, if not to the oldest job. */
+    searched_to: job/* instant */.uR.nullable(),
+});
+const bulkReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Jobs of this batch that the action makes sense for. */
+    matched: schemas/* number */.aig(),
+    changed: schemas/* number */.aig(),
+    /** The first 20 that could not be changed. */
+    refused: schemas/* array */.YOg(schemas/* object */.Ikc({ job_id: schemas/* string */.YjP(), reason: schemas/* string */.YjP().nullable() })),
+    /** Pass as `before` to do the next batch; null after the last. */
+    next: schemas/* string */.YjP().nullable(),
+});
+const queuesReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    queues: schemas/* array */.YOg(schemas/* object */.Ikc({
+        queue: schemas/* string */.YjP(),
+        due: schemas/* number */.aig(),
+        /** More are due than `due`. */
+        due_is_capped: schemas/* boolean */.zMY(),
+        running: schemas/* number */.aig(),
+        oldest_due_seconds: schemas/* number */.aig().nullable(),
+        paused: schemas/* boolean */.zMY(),
+        cool_down_until: job/* instant */.uR.nullable(),
+        reason: schemas/* string */.YjP().nullable(),
+        max_running: schemas/* number */.aig().nullable(),
+        rate_limit: schemas/* number */.aig().nullable(),
+        rate_period_seconds: schemas/* number */.aig().nullable(),
+        /** Starts within the last period. */
+        rate_used: schemas/* number */.aig().nullable(),
+        default_timeout_seconds: schemas/* number */.aig().nullable(),
+    })),
+});
+const setQueueReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), queue: schemas/* string */.YjP() });
+const overviewReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Jobs; each stops at 10,000. */
+    counts: schemas/* object */.Ikc({
+        due: schemas/* number */.aig(),
+        scheduled: schemas/* number */.aig(),
+        blocked: schemas/* number */.aig(),
+        running: schemas/* number */.aig(),
+        failed_24h: schemas/* number */.aig(),
+    }),
+    /** From due to started, of first attempts. */
+    wait: schemas/* object */.Ikc({ p50_seconds: schemas/* number */.aig().nullable(), p95_seconds: schemas/* number */.aig().nullable() }),
+    /** Attempts by the time they started. */
+    series: schemas/* object */.Ikc({
+        step_seconds: schemas/* number */.aig(),
+        /** Where the 100,000 newest attempts begin, if there are more in the period. */
+        cut_at: job/* instant */.uR.nullable(),
+        points: schemas/* array */.YOg(schemas/* object */.Ikc({ at: job/* instant */.uR, succeeded: schemas/* number */.aig(), retried: schemas/* number */.aig(), failed: schemas/* number */.aig() })),
+    }),
+    oldest_due: schemas/* array */.YOg(schemas/* object */.Ikc({
+        queue: schemas/* string */.YjP(),
+        due: schemas/* number */.aig(),
+        due_is_capped: schemas/* boolean */.zMY(),
+        oldest_due_seconds: schemas/* number */.aig(),
+        paused: schemas/* boolean */.zMY(),
+    })),
+    workers: schemas/* array */.YOg(schemas/* object */.Ikc({
+        instance_id: schemas/* string */.YjP(),
+        queues: schemas/* array */.YOg(schemas/* string */.YjP()),
+        run_url: schemas/* string */.YjP().nullable(),
+        trigger: schemas/* string */.YjP().nullable(),
+        started_at: job/* instant */.uR,
+        last_seen_at: job/* instant */.uR,
+        claimed: schemas/* number */.aig(),
+    })),
+    /** Scheduled runs, and how far apart they came. */
+    ticks: schemas/* object */.Ikc({ count: schemas/* number */.aig(), median_gap_seconds: schemas/* number */.aig().nullable() }),
+    /** Each run rounded up to whole minutes, from the workers that are still on record. */
+    minutes_billed_estimate: schemas/* number */.aig(),
+});
+const outcomesReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    jobs: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* array */.YOg(schemas/* object */.Ikc({
+        scheduled_for: job/* instant */.uR.nullable(),
+        started_at: job/* instant */.uR.nullable(),
+        status: schemas/* enum */.k5n(types/* EXECUTION_STATUSES */.ch),
+        failure_kind: schemas/* enum */.k5n(types/* FAILURE_KINDS */.Bs).nullable(),
+    }))),
+});
+const papersReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    papers: schemas/* array */.YOg(schemas/* object */.Ikc({
+        paper_id: schemas/* string */.YjP(),
+        title: schemas/* string */.YjP(),
+        authors: schemas/* array */.YOg(schemas/* string */.YjP()),
+        published: job/* instant */.uR,
+        source: schemas/* string */.YjP(),
+        url: schemas/* string */.YjP().nullable(),
+        primary_category: schemas/* string */.YjP().nullable(),
+    })),
+    next: schemas/* string */.YjP().nullable(),
+});
+const lane = { queue: schemas/* string */.YjP(), job_type: schemas/* string */.YjP() };
+const metricsReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    /** Attempts and times are of this long. */
+    window_seconds: schemas/* number */.aig(),
+    /** There were more attempts than it looked at. */
+    is_partial: schemas/* boolean */.zMY(),
+    jobs: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ...lane,
+        due: schemas/* number */.aig(),
+        scheduled: schemas/* number */.aig(),
+        blocked: schemas/* number */.aig(),
+        running: schemas/* number */.aig(),
+        failed: schemas/* number */.aig(),
+        disabled: schemas/* number */.aig(),
+        oldest_due_seconds: schemas/* number */.aig().nullable(),
+    })),
+    /** `outcome` is success or a failure kind. */
+    attempts: schemas/* array */.YOg(schemas/* object */.Ikc({ ...lane, outcome: schemas/* string */.YjP(), count: schemas/* number */.aig() })),
+    bounds: schemas/* object */.Ikc({ wait: schemas/* array */.YOg(schemas/* number */.aig()), run: schemas/* array */.YOg(schemas/* number */.aig()) }),
+    times: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ...lane,
+        kind: schemas/* enum */.k5n(['wait', 'run']),
+        /** How many of the bounds these times reach. */
+        bucket: schemas/* number */.aig().int(),
+        count: schemas/* number */.aig(),
+        sum: schemas/* number */.aig(),
+    })),
+    /** Queues that start nothing now. */
+    paused: schemas/* array */.YOg(schemas/* string */.YjP()),
+    workers: schemas/* number */.aig(),
+    last_worker_seconds: schemas/* number */.aig().nullable(),
+});
+/** What is to be reported, the same however often it is handed out. */
+const control_replies_alert = schemas/* object */.Ikc({
+    id: schemas/* string */.YjP(),
+    action: schemas/* enum */.k5n(['failed', 'recovered']),
+    kind: schemas/* enum */.k5n(['job', 'run']),
+    /** The name of the job, or what a run warns about. */
+    subject: schemas/* string */.YjP(),
+    queue: schemas/* string */.YjP(),
+    job_id: schemas/* string */.YjP().nullable(),
+    error: schemas/* string */.YjP().nullable(),
+    failure_kind: schemas/* string */.YjP().nullable(),
+    run_url: schemas/* string */.YjP().nullable(),
+    at: job/* instant */.uR,
+    /** Failures since the subject was last well. */
+    failures: schemas/* number */.aig().int(),
+    first_failed_at: job/* instant */.uR.nullable(),
+    /** It was well before. */
+    is_new: schemas/* boolean */.zMY(),
+    issue_number: schemas/* number */.aig().int().nullable(),
+});
+const alertTakeReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), alerts: schemas/* array */.YOg(control_replies_alert) });
+const alertDoneReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), recorded: schemas/* number */.aig().int() });
+
+;// CONCATENATED MODULE: ./lib/src/queue/control.js
+
+
+/** The calls by which people look at the queue and control it. Each may be sent again after a lost reply. */
+const controlCalls = (call) => ({
+    /** One page of the jobs that match, newest first. */
+    search: (filter, limit, before) => call('cloud_jobs_list', { filter_param: filter, limit_param: limit, before_param: before }, listReply),
+    /** How many jobs match, by status; capped or estimated where the reply says so. */
+    count: (filter) => call('cloud_jobs_count', { filter_param: filter }, countReply),
+    /** Changes a job that does not run. */
+    update: (jobId, changes) => call('cloud_jobs_update', { job_id_param: jobId, changes_param: changes }, verbReply),
+    /** One batch of jobs: call again with `next` of the reply as `before` while it is not null. */
+    bulk: (action, filter, how) => call('cloud_jobs_bulk', {
+        action_param: action,
+        filter_param: filter,
+        dry_run_param: how.dryRun,
+        limit_param: how.limit,
+        before_param: how.before,
+        options_param: { per_minute: how.perMinute, after: how.perMinute && how.after, config: how.config },
+    }, bulkReply),
+    /** The queues with unfinished jobs or settings, with their depth and limits. */
+    queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+    setQueue: (queue, changes) => call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
+    /** How the queue is doing now, and how it did in the last hours. */
+    overview: (hours) => call('cloud_jobs_overview', { hours_param: hours }, overviewReply),
+    /** What a monitoring system asks for: counts now, and the attempts of the last hour. */
+    metrics: () => call('cloud_jobs_metrics', {}, metricsReply),
+    /** How the last 30 occurrences of each recurring job ended, oldest first. */
+    outcomes: (jobIds) => call('cloud_jobs_outcomes', { job_ids_param: jobIds }, outcomesReply),
+    /** Registers a channel of alerts, and hands out those that are due; each is held for two minutes. */
+    alertTake: (instanceId, channel, queues, warnings, hold) => call('cloud_jobs_alert_take', {
+        instance_id_param: instanceId,
+        channel_param: channel,
+        queues_param: queues,
+        warnings_param: warnings,
+        hold_param: hold,
+    }, alertTakeReply),
+    alertDone: (instanceId, channel, results) => call('cloud_jobs_alert_done', { instance_id_param: instanceId, channel_param: channel, results_param: results }, alertDoneReply),
+    /** Papers, newest first; `search` is a part of the title or the abstract. */
+    papers: (search, limit, before) => call('cloud_jobs_paper_list', { search_param: search, limit_param: limit, before_param: before }, papersReply),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/report-replies.js
+
+
+
+/** The replies of the SQL functions that report on the queue as a whole, and of those that look after the database. */
+const statusCounts = {
+    waiting: count,
+    locked: count,
+    success: count,
+    failed: count,
+    disabled: count,
+};
+/** How the attempts of one queue or type went. */
+const attemptCounts = {
+    success: count,
+    /** Neither lost, cancelled nor expired. */
+    failed: count,
+    lost: count,
+    /** Not started before they expired. */
+    expired: count.default(0),
+    average_seconds: schemas/* number */.aig().nullable(),
+    p95_seconds: schemas/* number */.aig().nullable(),
+};
+const statsReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    total: count,
+    jobs: schemas/* object */.Ikc(statusCounts),
+    due: count,
+    scheduled: count,
+    blocked: count,
+    expired_locks: count,
+    oldest_due_seconds: schemas/* number */.aig().nullable(),
+    workers: workersState,
+    /** Null where sql/optional/wake.sql is not installed. */
+    wake: wakeState.nullable(),
+    queues: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), due: count, oldest_due_seconds: schemas/* number */.aig().nullable(), ...statusCounts })),
+    executions_24h: schemas/* object */.Ikc({
+        running: count,
+        success: count,
+        failed: count,
+        /** Not started before they expired. */
+        expired: count.default(0),
+        failure_kinds: schemas/* record */.g1P(schemas/* string */.YjP(), count),
+        average_seconds: schemas/* number */.aig().nullable(),
+        p95_seconds: schemas/* number */.aig().nullable(),
+        /** The 50 queues with the most attempts, those first. */
+        by_queue: schemas/* array */.YOg(schemas/* object */.Ikc({ queue: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        by_type: schemas/* array */.YOg(schemas/* object */.Ikc({ job_type: schemas/* string */.YjP(), ...attemptCounts })).default([]),
+        /** `by_queue` and `by_type` are from the newest 100,000 attempts, and there were more. */
+        is_partial: schemas/* boolean */.zMY().default(false),
+    }),
+});
+const doctorReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    role: schemas/* string */.YjP(),
+    workers: workersState,
+    /** Null where it is not installed. */
+    wake: wakeState.nullable(),
+    oldest_due_seconds: schemas/* number */.aig().nullable(),
+    schema: schemas/* number */.aig().int(),
+    server_version: schemas/* string */.YjP(),
+    statement_timeout: schemas/* string */.YjP(),
+    /** The database refuses to write: its disk or a quota is full. */
+    read_only: schemas/* boolean */.zMY().default(false),
+    /** Jobs that have snoozed for a day or more, the longest first, up to 20. */
+    snoozed_for_a_day: schemas/* array */.YOg(schemas/* object */.Ikc({
+        job_id: schemas/* string */.YjP(),
+        name: schemas/* string */.YjP(),
+        queue: schemas/* string */.YjP(),
+        snoozes: schemas/* number */.aig(),
+        snoozed_since: job/* instant */.uR,
+    }))
+        .default([]),
+    without_row_security: schemas/* array */.YOg(schemas/* string */.YjP()),
+    policies: schemas/* array */.YOg(schemas/* string */.YjP()),
+    open_tables: schemas/* array */.YOg(schemas/* string */.YjP()),
+    open_functions: schemas/* array */.YOg(schemas/* string */.YjP()),
+    missing_grants: schemas/* array */.YOg(schemas/* string */.YjP()),
+});
+/** How the database differs from what sql/install.sql made. */
+const inspectReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    /** Null if the installation recorded nothing. */
+    differences: schemas/* array */.YOg(schemas/* object */.Ikc({
+        thing: schemas/* string */.YjP(),
+        state: schemas/* enum */.k5n(['missing', 'changed']),
+        /** The statement that makes it again; null if sql/install.sql does. */
+        repair: schemas/* string */.YjP().nullable(),
+    }))
+        .nullable(),
+    /** The views and functions through which anon or authenticated reach the tables. */
+    reached_through: schemas/* array */.YOg(schemas/* string */.YjP()),
+});
+/** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+const unattendedReply = schemas/* array */.YOg(schemas/* object */.Ikc({
+    queue: schemas/* string */.YjP(),
+    job_type: schemas/* string */.YjP(),
+    /** Counted to 10,000. */
+    due: count,
+    /** Null: never, as far as is recorded. */
+    last_asked_at: job/* instant */.uR.nullable(),
+    seconds: schemas/* number */.aig(),
+}));
+const pruneReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    executions: schemas/* number */.aig().int(),
+    jobs: schemas/* number */.aig().int(),
+    more: schemas/* boolean */.zMY(),
+});
+const bloatReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    now: job/* instant */.uR,
+    relations: schemas/* array */.YOg(schemas/* object */.Ikc({
+        name: schemas/* string */.YjP(),
+        kind: schemas/* enum */.k5n(['table', 'index']),
+        bytes: schemas/* number */.aig(),
+        rows: schemas/* number */.aig(),
+        dead_rows: schemas/* number */.aig().nullable(),
+        /** About what it would have when freshly built; null for a table and for an index on an expression. */
+        expected_bytes: schemas/* number */.aig().nullable(),
+        /** A statement for the SQL Editor, or null where there is nothing to do. */
+        advice: schemas/* string */.YjP().nullable(),
+    })),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/step-replies.js
+
+
+
+/** What the functions of durable steps return. `held` is false if the execution no longer holds the lock of its job. */
+const stepReply = schemas/* object */.Ikc({ v: schemas/* literal */.euz(1), held: schemas/* boolean */.zMY(), result: job/* json */.Pq });
+const waitReply = stepReply.extend({ done: schemas/* boolean */.zMY(), wait_seconds: schemas/* number */.aig() });
+const recallReply = schemas/* object */.Ikc({
+    v: schemas/* literal */.euz(1),
+    held: schemas/* boolean */.zMY(),
+    /** The finished steps of this occurrence, in their order. */
+    steps: schemas/* array */.YOg(schemas/* object */.Ikc({ name: schemas/* string */.YjP(), kind: schemas/* enum */.k5n(['step', 'sleep', 'event']), result: job/* json */.Pq })),
+    /** The jobs that this one depends on, in the order of `depends_on`. */
+    parents: schemas/* array */.YOg(schemas/* object */.Ikc({
+        ref: schemas/* string */.YjP(),
+        job_id: schemas/* string */.YjP(),
+        /** Null if the job was deleted, and so is its status. */
+        name: schemas/* string */.YjP().nullable(),
+        status: schemas/* enum */.k5n(types/* JOB_STATUSES */.nE).nullable(),
+        /** Null too if the job did not succeed, or if the results are more than 1 MiB in all. */
+        result: job/* json */.Pq,
+        left_out: schemas/* boolean */.zMY().optional(),
+    })),
+});
+
+;// CONCATENATED MODULE: ./lib/src/queue/queue.js
+
+
+
+
+
+
+/**
+ * @param rpc the way to the database
+ * @param newId makes the ids of jobs that have none, so that enqueuing is repeatable
+ */
+function createQueue(rpc, newId) {
+    const call = explainingSchema(rpc);
+    return {
+        /** Checks that the schema is there, in a version that this code can use. */
+        checkSchema: (patience) => checkSchema(rpc, patience),
+        ...workerCalls(call),
+        ...stepCalls(call),
+        ...jobCalls(call, newId),
+        ...controlCalls(call),
+        ...reportCalls(call),
+    };
+}
+/** The calls about durable steps. */
+const stepCalls = (call) => ({
+    /** What a running attempt may need of the past: finished steps, and the results of the jobs that it depends on. */
+    recall: (fence, patience) => call('cloud_jobs_recall', fenceParams(fence), recallReply, patience),
+    /** Stores the result of a step. Returns what is stored, which an earlier try may have done. */
+    step: (fence, name, result, seconds, patience) => call('cloud_jobs_step', {
+        ...fenceParams(fence),
+        name_param: name,
+        result_param: result,
+        duration_seconds_param: seconds,
+    }, stepReply, patience),
+    /** Begins or continues a sleep, or the wait for an event. */
+    wait: (fence, { name, kind, seconds, details = null }, patience) => call('cloud_jobs_wait', {
+        ...fenceParams(fence),
+        name_param: name,
+        kind_param: kind,
+        seconds_param: seconds,
+        details_param: details,
+    }, waitReply, patience),
+    /** @param job a job id, or the unique key of an unfinished job */
+    signal: (job, name, payload, signalId) => call('cloud_jobs_signal', { job_param: job, name_param: name, payload_param: payload, signal_id_param: signalId }, verbReply),
+    /** Runs a job again, with the results of the steps before the one named. */
+    retryFromStep: (jobId, step) => call('cloud_jobs_retry_from_step', { job_id_param: jobId, step_param: step }, verbReply),
+});
+const fenceParams = ({ instanceId, jobId, executionId }) => ({
+    instance_id_param: instanceId,
+    job_id_param: jobId,
+    execution_id_param: executionId,
+});
+const workerCalls = (call) => ({
+    claim: (instanceId, request, patience) => call('cloud_jobs_claim', {
+        instance_id_param: instanceId,
+        limit_param: request.limit,
+        queues_param: request.queues,
+        job_types_param: request.jobTypes,
+        lock_seconds_param: request.lockSeconds,
+        request_id_param: request.requestId,
+        run_url_param: request.runUrl,
+        client_schema_param: CLIENT_SCHEMA,
+        trigger_param: request.trigger ?? null,
+    }, claimReply, patience),
+    finish: (instanceId, items, claim, patience) => call('cloud_jobs_finish', {
+        instance_id_param: instanceId,
+        items_param: items,
+        claim_param: claim && {
+            limit: claim.limit,
+            queues: claim.queues,
+            job_types: claim.jobTypes,
+            lock_seconds: claim.lockSeconds,
+            request_id: claim.requestId,
+            run_url: claim.runUrl,
+        },
+    }, finishReply, patience),
+    renew: (instanceId, items, lockSeconds, patience) => call('cloud_jobs_renew', { instance_id_param: instanceId, items_param: items, lock_seconds_param: lockSeconds }, renewReply, patience),
+    /** What a claim would find now, without taking it; `due` counts to 10,000 and stops there. */
+    peek: (queues, jobTypes, limit, patience) => call('cloud_jobs_peek', { queues_param: queues, job_types_param: jobTypes, limit_param: limit }, peekReply, patience),
+    /**
+     * How much is due by queue, and how much of it could run at the same time.
+     * @param planner the run that asks, which is recorded; null for a person, who is not
+     */
+    backlog: (queues, jobTypes, planner) => {
+        const what = { queues_param: queues, job_types_param: jobTypes };
+        if (planner === null)
+            return call('cloud_jobs_backlog', what, backlogReply);
+        const { instanceId, runUrl, trigger } = planner;
+        const who = { instance_id_param: instanceId, run_url_param: runUrl, trigger_param: trigger };
+        return call('cloud_jobs_plan', { ...what, ...who }, backlogReply);
+    },
+    /** Ends the attempts of dead workers in all queues; returns how many. */
+    releaseExpiredLocks: () => call('release_expired_locks', {}, schemas/* number */.aig().int()),
+});
+const jobCalls = (call, newId) => ({
+    enqueue: (jobs) => call('cloud_jobs_enqueue', { items_param: jobs.map((job) => ({ ...job, job_id: job.job_id ?? newId() })) }, enqueueReply),
+    /**
+     * Makes the recurring jobs of a source equal to a list, all or nothing.
+     * @param source names where they come from; jobs of other sources do not change
+     * @param jobs each with `schedule` and `unique_key`
+     */
+    apply: (source, jobs, { prune, dryRun, adopt }) => call('cloud_jobs_apply', {
+        source_param: source,
+        items_param: jobs,
+        prune_param: prune,
+        dry_run_param: dryRun,
+        adopt_param: adopt,
+    }, applyReply),
+    /** Runs a job again, and puts back what was cancelled because it failed. */
+    retryWithDependents: (jobId) => call('cloud_jobs_retry_with_dependents', { job_id_param: jobId }, verbReply),
+    verb: (verb, jobId) => call(`cloud_jobs_${verb}`, { job_id_param: jobId }, verbReply),
+    list: ({ status, jobType, queue, name, limit, before }) => call('cloud_jobs_list', {
+        filter_param: { status, job_type: jobType, queue, name },
+        limit_param: limit,
+        before_param: before,
+    }, listReply),
+    show: (jobId, executions) => call('cloud_jobs_show', { job_id_param: jobId, limit_param: executions }, showReply),
+});
+const reportCalls = (call) => ({
+    stats: (queue) => call('cloud_jobs_stats', { queue_param: queue }, statsReply),
+    doctor: () => call('cloud_jobs_doctor', {}, doctorReply),
+    /** Compares the database with what sql/install.sql made. */
+    inspect: () => call('cloud_jobs_inspect', {}, inspectReply),
+    /** Queues and job types that have had due jobs for hours, while no worker asked for them. */
+    unattended: (queue) => call('cloud_jobs_unattended', { queue_param: queue }, unattendedReply),
+    /** Sizes of tables and indexes with advice; changes nothing. */
+    bloat: () => call('cloud_jobs_bloat', {}, bloatReply),
+    /** One bounded batch: call again while `more`. */
+    prune: (days, limit) => call('cloud_jobs_prune', { executions_days_param: days.executions, jobs_days_param: days.jobs, limit_param: limit }, pruneReply),
+});
 
 ;// CONCATENATED MODULE: ./lib/src/queue/open-queue.js
 

@@ -275,7 +275,7 @@ it('docs/guides/operations.md removes everything that install.sql made', async (
 
 it.each([
   ['docs/guides/workers.md', 'part of the runner since version 2.327.1'],
-  ['docs/guides/workers.md', "fail with ``version `GLIBC_2.28' not found``"],
+  ['docs/guides/workers.md', "``version `GLIBC_2.28' not found``"],
   ['docs/guides/workers.md', '## One concurrency group for each queue'],
   ['docs/guides/workers.md', 'Name the queue in the group'],
   ['docs/guides/waking.md', 'select vault.update_secret('],
