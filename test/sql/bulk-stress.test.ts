@@ -63,10 +63,11 @@ it('a bulk action on 200,000 jobs leaves each cancelled or done, beside workers 
   const counts = await project.sql<{ status: string; n: number }>(
     `select status, count(*)::int as n from cloud_jobs group by 1 order by 1`,
   );
+  const count = (status: string): number => counts.find((one) => one.status === status)?.n ?? 0;
   expect(finished).toBeGreaterThan(0);
-  expect(counts.filter(({ status }) => status === 'failed')).toEqual([{ status: 'failed', n: cancelled }]);
-  expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(JOBS);
-  expect(counts.filter(({ status }) => status === 'success')).toEqual([{ status: 'success', n: finished }]);
-  expect(cancelled + finished).toBe(JOBS);
+  expect(count('success')).toBe(finished);
+  expect(count('failed')).toBe(JOBS - finished);
+  // A job that was claimed a moment before is asked to stop, and may end first.
+  expect(count('failed')).toBeLessThanOrEqual(cancelled);
   expect(await project.sql(STRANDED)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import {
   inputVariables,
@@ -82,7 +82,7 @@ export function startStep(
   });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+    onLines(stream, (line) => {
       log += `${line}\n`;
       onLine(line);
     });
@@ -137,3 +137,17 @@ export const runStep = (
   env?: Readonly<Record<string, string>>,
   onLine?: (line: string) => void,
 ): Promise<StepResult> => startStep(inputs, env, onLine).done;
+
+/** Calls `onLine` for each line, which ends as for the runner: at CR, LF or CRLF, and not at U+2028 as for readline. */
+function onLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    // A CR at the end may be half of a CRLF.
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
+  stream.on('end', () => {
+    if (rest !== '') onLine(rest.replace(/\r$/, ''));
+  });
+}
