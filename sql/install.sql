@@ -339,7 +339,7 @@ begin
   update public.cloud_job_dependencies d set outcome = ended,
     root_id = case when ended <> 'success' then public.cloud_jobs_root_of(old.job_id, never_ran) end
   where d.parent_id = old.job_id and d.outcome is null and (ended <> 'failed' or d.on_failure <> 'wait');
-  -- While children are told, those that are cancelled are parents that end: their turn comes in the same loop.
+  -- A child that is cancelled here is a parent that ends: its children follow in the same loop.
   if found and coalesce(current_setting('cloud_jobs.parents', true), '') <> 'pass on' then
     perform set_config('cloud_jobs.parents', 'ended', true);
   end if;
@@ -7287,13 +7287,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '4679c231f40af4b3' and earlier->>'server' = server then
+  if earlier->>'tables' = 'c894bf69647a0cb0' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '4679c231f40af4b3', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'c894bf69647a0cb0', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -77,7 +77,7 @@ begin
   update public.cloud_job_dependencies d set outcome = ended,
     root_id = case when ended <> 'success' then public.cloud_jobs_root_of(old.job_id, never_ran) end
   where d.parent_id = old.job_id and d.outcome is null and (ended <> 'failed' or d.on_failure <> 'wait');
-  -- While children are told, those that are cancelled are parents that end: their turn comes in the same loop.
+  -- A child that is cancelled here is a parent that ends: its children follow in the same loop.
   if found and coalesce(current_setting('cloud_jobs.parents', true), '') <> 'pass on' then
     perform set_config('cloud_jobs.parents', 'ended', true);
   end if;

@@ -58,7 +58,7 @@ it('a graph of 200 jobs starts no child early and forgets none', async () => {
             const { jobs, more } = rows[0].claim;
             if (jobs.length === 0) {
               idle = more ? 0 : idle + 1;
-              // Whoever vanished is taken for dead, and a retry need not wait for its time.
+              // A worker that vanished is taken for dead, and a retry need not wait for its time.
               await client.query(
                 `update cloud_jobs set lock_expires_at = now() - interval '1 s' where queue = $1 and status = 'locked' and locked_by = $2`,
                 [q.queue, `${name} vanished`],

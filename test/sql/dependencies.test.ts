@@ -18,7 +18,7 @@ async function enqueue(queue: string, items: readonly object[]): Promise<string[
   return rows.map(({ id }) => id);
 }
 
-/** A queue with what these tests need beside it. */
+/** A queue, and the calls that these tests make on it. */
 function graph() {
   const q = queueOf(project);
   return {
