@@ -62780,7 +62780,7 @@ async function work(input, context) {
             watch: worker.watch,
         }, worker.deps);
         const warnings = await runWarnings(input, worker.trigger, report.arrival, context);
-        // A worker that is being stopped has seconds left; the next one sends what it leaves.
+        // A worker that is being stopped has only seconds left. Its alerts stay in the outbox for the next worker.
         if (report.stopCause !== 'signal') {
             const subject = `Workers of ${worker.trigger ?? 'cloud-jobs'}`;
             await alerts.flush(warnings.map((error) => ({ subject, error })));

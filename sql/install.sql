@@ -1942,8 +1942,8 @@ $$;
 
 -- How much work is due in each queue, and how many jobs could run at the same time.
 --
--- Jobs with the same concurrency key run as many at a time as their limit says, and the limits of a queue count. Jobs of dead workers count. Counts up to 10000 for each queue and
--- stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
+-- At most as many jobs of a concurrency key count as its limit lets run at a time, and the limits of a queue apply. Jobs of
+-- dead workers count. Counts up to 10000 for each queue and stops there. Reply: {"v", "now", "queues": [{"queue", "due", "side_by_side"}]}. Changes nothing.
 create or replace function public.cloud_jobs_backlog(
   queues_param text[] default '{default}', job_types_param text[] default '{paper_fetch,maintenance,custom}')
 returns jsonb
@@ -4089,7 +4089,9 @@ $$;
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 -- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
--- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+-- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down.
+--
+-- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 --
 -- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}.
 --

@@ -2,7 +2,9 @@
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 -- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
--- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down. claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
+-- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down.
+--
+-- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 --
 -- Reply: {"v", "finished": [{"execution_id", "applied", "status", "failure_kind", "run_at"}], "claim": {...} or null}.
 --
