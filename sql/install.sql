@@ -2049,7 +2049,8 @@ $$;
 --
 -- With dry_run (the default) nothing is changed. Reply: {"v", "now", "matched", "changed", "refused": [{"job_id", "reason"}],
 -- "next"}; matched counts the jobs of this batch, and refused lists the first 20 that could not be done, such as a job whose
--- unique key is taken. Locks the job rows in the order of job_id; a repeat of a batch finds its jobs done already.
+-- unique key is taken. Locks the job rows in the order of job_id, and leaves alone those that no longer match once it has
+-- their locks. A repeat of a batch finds its jobs done already.
 create or replace function public.cloud_jobs_bulk(
   action_param text, filter_param jsonb, dry_run_param boolean default true, limit_param integer default 500,
   before_param text default null, options_param jsonb default '{}')
@@ -2069,6 +2070,7 @@ declare
   per_minute constant double precision := options_param->>'per_minute';
   merged constant jsonb := options_param->'config';
   position integer := coalesce((options_param->>'after')::integer, 0);
+  condition record;
   found record;
   id text;
   answer jsonb;
@@ -2090,6 +2092,12 @@ begin
     perform from (
       select from public.cloud_jobs j where j.job_id = any (found.job_ids) order by j.job_id for update
     ) locked;
+    -- A worker may have claimed or ended some of them while this waited for their locks.
+    condition := public.cloud_jobs_condition(filter_param);
+    execute format('select coalesce(array_agg(j.job_id order by p.position), ''{}'') from unnest($1) with ordinality as p (job_id, position)
+      join public.cloud_jobs j on j.job_id = p.job_id where %s and %s and %s',
+      coalesce(nullif(condition.kind, ''), 'true'), coalesce(nullif(condition.search, ''), 'true'), eligible)
+    into found.job_ids using found.job_ids;
     foreach id in array found.job_ids loop
       answer := case action_param
         when 'retry' then public.cloud_jobs_retry(id)

@@ -64,7 +64,7 @@ export function explainingSchema(rpc: Rpc): Rpc {
       throw new QueueError(
         error.code === 'not_supabase' ? 'unexpected_reply' : error.code,
         `${said} The schema is there, but a part of it is missing or was changed. Run sql/install.sql of this release again; the command doctor names what differs.`,
-        { sqlState: error.sqlState, cause: error },
+        { sqlState: error.sqlState, cause: error.cause },
       );
     }
   };

@@ -24,6 +24,8 @@ interface Facts {
   readonly state: string;
   readonly said: string;
   readonly hint: string;
+  /** It is a page for people, which something between here and the Data API has sent. */
+  readonly isPage: boolean;
 }
 
 type Verdict = readonly [code: QueueErrorCode, message: string];
@@ -45,6 +47,7 @@ export function classify(fn: string, host: string, reply: FailedReply): QueueErr
     state: field('code'),
     said: oneLine(field('message')),
     hint: oneLine(field('hint')),
+    isPage: /^\s*<(!doctype|html)/i.test(field('message')),
   };
   const [code, message] = byState(facts) ?? byStatus(facts) ?? otherwise(facts);
   return new QueueError(code, message, { sqlState: facts.state || undefined });
@@ -53,8 +56,13 @@ export function classify(fn: string, host: string, reply: FailedReply): QueueErr
 /** Whether a code is one that Postgres gives to an error, which means that the database has seen the request. */
 const isSqlState = (state: string): boolean => /^[0-9A-Z]{5}$/.test(state);
 
-/** SQLSTATE classes and codes of faults that pass: connections, resources, locks, shutdown, a schema cache that is loading. */
-const PASSING_STATES = /^(08|25|40|53|55P03|57|58|XX|PGRST00[0-3])/;
+/**
+ * SQLSTATE classes and codes of faults that pass: connections, resources, locks, shutdown, a schema cache that is
+ * loading, a pooler that mixed up prepared statements.
+ */
+const PASSING_STATES = /^(08|25|26000|40|42P05|53|55P03|57|58|XX|PGRST00[0-3])/;
+/** What Postgres says, with a code of its own kind, of statements that were prepared before the schema changed. */
+const OLD_PLAN = /cached plan must not change result type/;
 
 function byState(facts: Facts): Verdict | null {
   const { fn, host, state, said } = facts;
@@ -88,7 +96,7 @@ function byState(facts: Facts): Verdict | null {
         'unavailable',
         `The database at ${host} cancelled ${fn}, because it took longer than the statement timeout (${state}: ${said}). The database is overloaded, or the timeout of its API roles is too short.`,
       ];
-    case PASSING_STATES.test(state):
+    case PASSING_STATES.test(state) || OLD_PLAN.test(said):
       return ['unavailable', `The database at ${host} cannot answer now (${state}: ${said}).`];
     case state === 'PGRST106':
       return [
@@ -110,7 +118,7 @@ function byState(facts: Facts): Verdict | null {
   }
 }
 
-function byStatus({ host, status, said }: Facts): Verdict | null {
+function byStatus({ host, status, said, isPage }: Facts): Verdict | null {
   switch (true) {
     case status === 540:
       return [
@@ -122,7 +130,7 @@ function byStatus({ host, status, said }: Facts): Verdict | null {
         'quota',
         `The Supabase project at ${host} is over its quota or overdue (HTTP 402: ${said}). See its Usage and Billing pages.`,
       ];
-    case status === 401 || status === 403:
+    case (status === 401 || status === 403) && !isPage:
       return [
         'unauthorized',
         `${host} does not accept the key (HTTP ${status}: ${said}). Copy the secret key again from Project Settings > API Keys of this very project.`,

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { explainingSchema } from '../../src/queue/check-schema.ts';
 import { CLIENT_SCHEMA } from '../../src/queue/replies.ts';
 import { createRpc, type Patience } from '../../src/queue/rpc.ts';
+import { describeError } from '../../src/text/describe-error.ts';
 
 /** Each reply comes from a real server, so that it passes through supabase-js as it would from a project. */
 const ONCE: Patience = { networkMs: 0, serverMs: 0, doubtMs: 0 };
@@ -89,6 +90,13 @@ describe('a failed reply', () => {
       { code: '57014', message: 'canceling statement due to statement timeout' },
       'unavailable',
       /cancelled cloud_jobs_claim.*statement timeout/,
+    ],
+    [
+      'a page with 403',
+      403,
+      '<!doctype html><title>Just a moment...</title>',
+      'not_supabase',
+      /HTTP 403.*Just a moment/,
     ],
     ['too many connections', 500, { code: '53300', message: 'too many clients' }, 'unavailable', /53300/],
     [
@@ -183,6 +191,57 @@ describe('a failed reply', () => {
   });
 });
 
+describe('a fault that passes', () => {
+  // Each is also sent with a status that would mean something else.
+  it.each([
+    '08006',
+    '25006',
+    '25P02',
+    '26000',
+    '40001',
+    '40P01',
+    '42P05',
+    '53100',
+    '53200',
+    '53300',
+    '53400',
+    '55P03',
+    '57014',
+    '57P01',
+    '57P03',
+    '58030',
+    'XX000',
+    'PGRST000',
+    'PGRST001',
+    'PGRST002',
+    'PGRST003',
+  ])('is recognised by its code: %s', async (code) => {
+    for (const status of [400, 401, 404, 405, 500]) {
+      expect(await failure(status, { code, message: 'words of the server' })).toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining(code),
+      });
+    }
+  });
+
+  it('is recognised by its words: a plan from before the schema changed', async () => {
+    const message = 'cached plan must not change result type';
+    expect(await failure(400, { code: '0A000', message })).toMatchObject({ code: 'unavailable' });
+    expect(await failure(400, { code: '0A000', message: 'no such feature' })).toMatchObject({
+      code: 'refused',
+    });
+  });
+
+  it.each([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530, 544, 546])(
+    'is recognised by its status: %i',
+    async (status) => {
+      for (const body of ['', 'null', '[]', '<html>Bad gateway</html>', '{"message":"no"}', '{"v":1,']) {
+        expect(await failure(status, body)).toMatchObject({ code: 'unavailable' });
+      }
+    },
+  );
+});
+
 describe('a redirect', () => {
   it('is not followed, so that no other origin gets the key', async () => {
     seen.length = 0;
@@ -213,6 +272,23 @@ describe('a network failure', () => {
   it('by a connection that is cut says so', async () => {
     answer = (request) => request.socket.destroy();
     expect(await cause(url)).toMatch(/was closed before the answer was complete/);
+  });
+
+  it('that the server takes for a slow statement is not taken for silence', async () => {
+    // PostgREST cancels a statement after 8 s, here as everywhere in this test four times as fast.
+    const { timeout } = AbortSignal;
+    const fast = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 4));
+    answer = (_, response) => {
+      setTimeout(
+        () => response.writeHead(500).end('{"code":"57014","message":"canceling statement"}'),
+        2_000,
+      );
+    };
+    try {
+      expect(await cause(url)).toMatch(/cancelled cloud_jobs_claim, because it took longer/);
+    } finally {
+      fast.mockRestore();
+    }
   });
 
   it('by a server that says nothing says so', async () => {
@@ -256,6 +332,21 @@ describe('a request', () => {
     };
     const call = explainingSchema(rpcOf());
     expect(await call('cloud_jobs_claim', {}, reply, ONCE)).toEqual({ v: 1, jobs: [] });
+  });
+
+  it('whose replies do not fit the schema is reported in one sentence, once', async () => {
+    answer = ({ url: path }, response) => {
+      const isVersion = path?.endsWith('/cloud_jobs_version');
+      response.end(
+        JSON.stringify({ v: 1, ...(isVersion ? { schema: CLIENT_SCHEMA, requires: CLIENT_SCHEMA } : {}) }),
+      );
+    };
+    const failed = explainingSchema(rpcOf())('cloud_jobs_claim', {}, reply, ONCE);
+    const said = describeError(await failed.catch((error: unknown) => error));
+    expect(said.match(/not a reply of cloud-jobs/g)).toHaveLength(1);
+    expect(said).toMatch(
+      /a part of it is missing or was changed\. Run sql\/install\.sql .* names what differs\.$/,
+    );
   });
 
   it('is not sent again after a refusal', async () => {

@@ -67,7 +67,6 @@ it('a bulk action on 200,000 jobs leaves each cancelled or done, beside workers 
   expect(finished).toBeGreaterThan(0);
   expect(count('success')).toBe(finished);
   expect(count('failed')).toBe(JOBS - finished);
-  // A job that was claimed a moment before is asked to stop, and may end first.
-  expect(count('failed')).toBeLessThanOrEqual(cancelled);
+  expect(cancelled).toBe(JOBS - finished);
   expect(await project.sql(STRANDED)).toEqual([]);
 });

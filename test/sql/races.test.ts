@@ -476,6 +476,45 @@ describe('a heartbeat and', () => {
   });
 });
 
+describe('a bulk action', () => {
+  const bulk = (action: string, filter: object) => (client: pg.Client) =>
+    value<{ matched: number; changed: number }>(client, 'select cloud_jobs_bulk($1, $2, false)', [
+      action,
+      JSON.stringify(filter),
+    ]);
+
+  it.each([
+    ['cancel', {}],
+    ['disable', { schedule: '@daily', run_at: '2026-01-01T00:00:00Z' }],
+    ['delete', {}],
+  ])('leaves a job alone that was claimed meanwhile: %s', async (action, item) => {
+    const id = await queue().addOne(item);
+    const other = await queue().addOne({ delay_seconds: 60 });
+    const [{ jobs }, reply] = await whileOpen((one) => claim(one, 'w'), bulk(action, { status: 'waiting' }));
+    expect(jobs.map((job) => job.job_id)).toEqual([id]);
+    expect(reply).toMatchObject({ matched: 1, changed: 1 });
+    expect(await queue().job(id)).toMatchObject({
+      status: 'locked',
+      cancel_requested_at: null,
+      disable_requested_at: null,
+    });
+    expect(await project.sql('select status from cloud_jobs where job_id = $1', [other])).not.toEqual([
+      { status: 'waiting' },
+    ]);
+  });
+
+  it('leaves a job alone that waits again when it has the locks', async () => {
+    const id = await queue().addOne();
+    const { execution_id } = await queue().take('w');
+    const [, reply] = await whileOpen(
+      (one) => finish(one, 'w', execution_id, 'release'),
+      bulk('cancel', { state: 'running' }),
+    );
+    expect(reply).toMatchObject({ matched: 0, changed: 0 });
+    expect((await queue().job(id)).status).toBe('waiting');
+  });
+});
+
 describe('two batches with the same unique key at once', () => {
   it('the second waits and gets the job of the first', async () => {
     const [a, b] = await whileOpen(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Fault } from '../../local-supabase/faults.ts';
 import type { Handler } from '../../src/handlers/handler.ts';
 import { queueOf, until } from '../sql/support.ts';
@@ -91,6 +91,69 @@ describe('one wrong answer', () => {
     try {
       const report = await startWorker(project, q.queue, async () => done).report;
       expect(report).toMatchObject({ succeeded: 1, failed: 0 });
+    } finally {
+      project.setFaults(undefined);
+    }
+  });
+});
+
+describe('a fault of 40 s', () => {
+  /** The worker's time passes that much faster. The time of the database and of one request does not. */
+  const SPEED = 20;
+  const FOR_40_S = 40_000 / SPEED;
+  beforeEach(() => {
+    const { setTimeout: later, performance: clock } = globalThis;
+    const now = clock.now.bind(clock);
+    const began = now();
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms = 0, ...args: []) =>
+      later(run, ms / SPEED, ...args)) as typeof setTimeout);
+    vi.spyOn(clock, 'now').mockImplementation(() => began + (now() - began) * SPEED);
+    laterReal = later;
+  });
+  afterEach(() => vi.restoreAllMocks());
+  let laterReal: typeof setTimeout;
+
+  const faultNamed = (name: string): Fault => FAULTS.find(([one]) => one === name)?.[1] ?? { kind: 'cut' };
+  const pass = (fault: Fault) => {
+    project.setFaults(() => fault);
+    laterReal(() => project.setFaults(undefined), FOR_40_S);
+  };
+
+  it.each(['a clock that is behind', 'a read-only database', 'a gateway', 'a statement timeout'])(
+    'at the first claim is waited for: %s',
+    async (name) => {
+      const q = queueOf(project);
+      await q.addOne();
+      pass(faultNamed(name));
+      expect(await startWorker(project, q.queue, async () => done).report).toMatchObject({ succeeded: 1 });
+    },
+  );
+
+  it.each([
+    'a clock that is behind',
+    'a key that is not accepted',
+    'a schema cache that is old',
+    'a cut connection',
+  ])('before the last end is recorded is waited for, even if locks are shorter: %s', async (name) => {
+    const q = queueOf(project);
+    const id = await q.addOne();
+    const handler: Handler = async () => {
+      pass(faultNamed(name));
+      return done;
+    };
+    const report = await startWorker(project, q.queue, handler, { lockSeconds: 20 }).report;
+    expect(report).toMatchObject({ succeeded: 1, error: null, stopCause: 'empty' });
+    expect(await q.executions(id)).toMatchObject([{ status: 'success' }]);
+  });
+
+  it.each([
+    ['a clock that is behind', /issued in the future.*servers disagree about the time/],
+    ['a key that is not accepted', /Copy the secret key again/],
+  ])('that stays ends the run with its own cause: %s', async (name, message) => {
+    project.setFaults(() => faultNamed(name));
+    try {
+      const run = startWorker(project, queueOf(project).queue, async () => done).report;
+      await expect(run).rejects.toThrow(message);
     } finally {
       project.setFaults(undefined);
     }
