@@ -250,9 +250,10 @@ as $$
 declare
   is_url constant boolean := cloud_jobs_wake.is_url(target_param);
   who constant text := case when is_url then 'The function' else 'GitHub' end;
+  is_page constant boolean := content_param ~* '^\s*<(!doctype|html)';
   said text;
 begin
-  if status_param = 204 or is_url and status_param between 200 and 299 then
+  if status_param = 204 or is_url and status_param between 200 and 299 and is_page is not true then
     return null;
   elsif is_url and (timed_out_param or error_param ilike 'timeout%') then
     -- A function answers when its run is over; pg_net waits for 10 s.
@@ -270,6 +271,7 @@ begin
   return format('%s answered HTTP %s%s. %s', who, status_param, coalesce(': ' || rtrim(left(said, 300), '.'), ''),
     case
       when is_url and status_param in (401, 403) then 'It must be open to calls without a login, and have the secret of Vault as CLOUD_JOBS_WAKE_SECRET.'
+      when is_url and status_param between 200 and 299 then 'This is a web page, such as a login: watch a URL that takes calls without one.'
       when is_url and status_param between 300 and 399 then 'It leads elsewhere: watch the URL at its end.'
       when is_url and status_param = 404 then 'There is no function at this URL.'
       when is_url then 'It is asked again later.'

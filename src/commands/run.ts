@@ -77,7 +77,7 @@ export const runInput = z
     keepalive: yesOrNo()
       .prefault('false')
       .describe(
-        'On each run, enable the workflows that run cloud-jobs by a schedule, so that GitHub does not switch them off after 60 days. Needs `github-token` with actions: write.',
+        'On each run, enable this workflow, and after a checkout the others that run cloud-jobs by a schedule, so that GitHub does not switch them off after 60 days. Needs `github-token` with actions: write.',
       ),
     githubToken: githubToken.describe(
       'Warn about the 60 days after which GitHub switches schedules off. The token of the job (github.token) will do.',

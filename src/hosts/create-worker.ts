@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -181,9 +181,10 @@ export function openScratch(parent: string): string {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const found = lstatSync(folder);
+    accessSync(folder, constants.W_OK | constants.X_OK);
     if (found.isDirectory() && (user === undefined || found.uid === user)) return folder;
   } catch {
-    // Another user's file or link of this name.
+    // Another user's file or link of this name, or a folder that cannot be written to.
   }
   return mkdtempSync(join(parent, 'cloud-jobs-'));
 }

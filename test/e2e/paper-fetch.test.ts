@@ -49,6 +49,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   empty: emptyPage(30),
   rewritten: rewritten([]),
   partly: throttled(429),
+  forDays: throttled(429),
 };
 /** These end after so many requests of the job. */
 const RECOVERS_AFTER: Readonly<Record<string, number>> = { emptyOnce: 1 };
@@ -129,6 +130,10 @@ beforeAll(async () => {
   await add('nothing', { keywords: ['no paper has this'] });
   await add('allfail', { keywords: ['allfail'], sources: ['openalex', 'europepmc'] });
   await add('wrong', { keyword: 'x' });
+  await project.sql(
+    `update cloud_jobs set created_at = now() - interval '6 days', snoozes = 9, snoozed_since = now() - interval '5 days'
+     where name = 'forDays'`,
+  );
   faulty = await run({ concurrency: '8' });
 });
 afterAll(async () => {
@@ -206,6 +211,18 @@ describe('throttled', () => {
       expect(requestsOf(scene)).toHaveLength(1);
     },
   );
+});
+
+describe('throttled for days', () => {
+  it('the summary says since when nothing came, and since when the job snoozes', () => {
+    const shown = faulty.summary.replaceAll('&#40;', '(').replaceAll('&#41;', ')');
+    expect(shown).toMatch(
+      /forDays.*arXiv has not answered this query to its end since the job was created on [\d-]+ \(6 days ago\): arXiv throttles/,
+    );
+    expect(shown).toMatch(
+      /forDays \(queue default\) has snoozed 10 times in a row, first .*\. See why: show/,
+    );
+  });
 });
 
 describe('answers that are no papers', () => {

@@ -355,8 +355,8 @@ describe('.env', () => {
   });
 });
 
-// Only root can make a folder of another user's.
-it.runIf(process.getuid?.() === 0)('keeps its files apart from those of another user', async () => {
+// Only root can make a folder of another user's; scratch.test.ts has the same without root.
+it.runIf(process.getuid?.() === 0)('as root: keeps its files apart from those of other users', async () => {
   const temp = mkdtempSync(join(tmpdir(), 'cloud-jobs-shared-'));
   for (const name of ['cloud-jobs', 'cloud-jobs-0']) {
     mkdirSync(join(temp, name), { mode: 0o700 });

@@ -21,7 +21,7 @@ export interface FaultyArxivOptions extends ArxivServerOptions {
   readonly faultFor: (request: ArxivRequest) => Fault | undefined;
 }
 
-/** The stand-in for arXiv with faults in the shapes that were seen on the real one. */
+/** The stand-in for arXiv with faults; each names where it was seen on the real one. */
 export function startFaultyArxivServer({ faultFor, ...options }: FaultyArxivOptions): Promise<ArxivServer> {
   return startArxivServer({
     ...options,
@@ -42,18 +42,21 @@ export const throttled =
   (_request, response) =>
     sendText(response, status, 'Rate exceeded.');
 
+/** blazickjp/arxiv-mcp-server#249 retries it. The page is invented: no report quotes one. */
 export const overloaded: Fault = (_request, response) => {
   response
     .writeHead(503, { 'content-type': 'text/html' })
     .end('<html><body><h1>503 Service Unavailable</h1></body></html>');
 };
 
+/** arXiv's robots page: 403 is a block, and going on after it is taken for an attack. The body is invented. */
 export const forbidden: Fault = (_request, response) => {
   response
     .writeHead(403, { 'content-type': 'text/html' })
     .end('<html><head><title>Access Denied</title></head><body>Denied by policy</body></html>');
 };
 
+/** Like the announced maintenance of JabRef/jabref#1776. The page and its status are invented. */
 export const htmlPage: Fault = (_request, response) => {
   response
     .writeHead(200, { 'content-type': 'text/html' })
@@ -62,10 +65,11 @@ export const htmlPage: Fault = (_request, response) => {
     );
 };
 
+/** Invented, as the end of a connection may leave it. */
 export const brokenXml: Fault = (_request, response) =>
   sendFeed(response, 200, '<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>half</titl');
 
-/** A whole answer but for its end: what a proxy leaves of a connection that dropped. */
+/** A whole answer but for its end: what a proxy leaves of a connection that dropped. Invented. */
 export const cutOff =
   (papers: readonly InventedPaper[]): Fault =>
   (request, response) => {
@@ -73,18 +77,25 @@ export const cutOff =
     sendFeed(response, 200, feed.slice(0, feed.lastIndexOf('</entry>') + '</entry>'.length));
   };
 
+/**
+ * A refusal: with HTTP 400 for ids, paging and letters (arXiv/arxiv-search#257, aiming-lab/AutoResearchClaw#161,
+ * JabRef/jabref#1776), and with HTTP 200 for `start=notanumber`, noted by K-Dense-AI/scientific-agent-skills in July 2026.
+ */
 export const errorFeed =
   (status: 200 | 400, message: string): Fault =>
   (_request, response) =>
     sendFeed(response, status, renderErrorFeed(message, new Date()));
 
-/** A feed without entries that still counts `total` papers. */
+/** A feed without entries that still counts `total` papers (lukasschwab/arxiv.py#43 and #175). */
 export const emptyPage =
   (total: number): Fault =>
   (request, response) =>
     sendFeed(response, 200, renderFeed({ ...request, papers: [], total, now: new Date() }));
 
-/** What arXiv does with a field it does not know: runs another query and says so in the title only. */
+/**
+ * What arXiv does with a field it does not know: runs another query and says so in the title only. Noted by
+ * K-Dense-AI/scientific-agent-skills in July 2026.
+ */
 export const rewritten =
   (papers: readonly InventedPaper[]): Fault =>
   (request, response) =>
@@ -100,7 +111,7 @@ export const rewritten =
       }),
     );
 
-/** Takes the request and never answers. */
+/** Takes the request and never answers (ZJU-REAL/Polaris#198 lists timeouts, and dropped connections beside them). */
 export const hangs: Fault = () => {};
 
 /** Starts a feed and then stops sending. */

@@ -15,13 +15,18 @@ export interface EuropePmcServer {
 
 export interface EuropePmcOptions {
   readonly records?: readonly object[];
-  /** Default: the number of records. The real one was seen to say 170 and give 168. */
+  /** Default: the number of records. The real one said 170 and gave 168 (ContentMine/getpapers#153), also later (#162). */
   readonly hitCount?: unknown;
   /** Returns true when it has answered. */
   readonly intercept?: (request: EuropePmcRequest, response: ServerResponse) => boolean;
 }
 
-/** A stand-in for Europe PMC's `rest/search` (format=json, resultType=core) with cursor marks. */
+/**
+ * A stand-in for Europe PMC's `rest/search` (format=json, resultType=core) with cursor marks
+ * (europepmc.org/RestfulWebService). Reports of the faults that tests give it: a page without a next cursor
+ * (ropensci/europepmc#44), records without authors (Coleridge-Data-For-Impact/RCApi#13), false totals and empty pages at the
+ * end (ContentMine/getpapers#153). Other odd records of the tests are siblings of these that nobody has reported.
+ */
 export async function startEuropePmcServer(options: EuropePmcOptions = {}): Promise<EuropePmcServer> {
   const records = options.records ?? [];
   const requests: EuropePmcRequest[] = [];
@@ -55,7 +60,7 @@ export async function startEuropePmcServer(options: EuropePmcOptions = {}): Prom
   };
 }
 
-/** Europe PMC reports its errors with HTTP 200. */
+/** Europe PMC reports its errors with HTTP 200 and `errMsg` (cyanheads/pubmed-mcp-server#101). */
 export function sendEuropePmcError(response: ServerResponse, errCode: number, errMsg: string): void {
   sendJson(response, { version: '6.9', errCode, errMsg });
 }

@@ -1,10 +1,12 @@
 import type { TestProject } from './stack.ts';
 
 /**
- * Stand-ins of pg_cron 1.6, pg_net 0.20 and supabase_vault 0.3, which are not packaged for npm: the objects that
- * cloud-jobs uses, with the signatures, columns, defaults, checks and grants of the real ones. Nothing runs by itself: a
- * test calls the command of the cron job, and sends what is queued with `sendRequests`. `npm run test:wake` runs the same
- * file on the real pg_cron.
+ * Stand-ins of pg_cron, pg_net and supabase_vault, which are not packaged for npm: the objects that cloud-jobs uses, with
+ * the signatures, columns, defaults, checks and grants of the real ones. Nothing runs by itself: a test calls the command of
+ * the cron job, and sends what is queued with `sendRequests`. `npm run test:wake` runs the same file on the real pg_cron.
+ *
+ * pg_cron 1.6.7, src/job_metadata.c: a known name gets the new schedule and command and keeps `active`; `unschedule` fails
+ * for a job that is gone. Rows of runs can lack an end (citusdata/pg_cron#174) or both times (citusdata/pg_cron#246).
  */
 const CRON = `
   create schema cron;
@@ -18,7 +20,6 @@ const CRON = `
     command text, status text, return_message text, start_time timestamptz, end_time timestamptz);
   create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
     insert into cron.job (jobname, schedule, command) values (job_name, schedule, command)
-    -- A job that was switched off stays off, as with the real one.
     on conflict (jobname, username) do update set schedule = excluded.schedule, command = excluded.command
     returning jobid $$;
   create function cron.alter_job(
@@ -61,7 +62,15 @@ export const CRON_GRANTS = `
   grant select on table cron.job to postgres with grant option;
 `;
 
-/** pg_net and Vault with their grants, also for a database with the real pg_cron. */
+/**
+ * pg_net and Vault with their grants, also for a database with the real pg_cron.
+ *
+ * pg_net 0.20.4, sql/pg_net.sql: the two tables are unlogged, so a crash empties them, and everybody has all rights on them.
+ * Requests that were queued while its worker did not run are sent once it runs again (supabase/pg_net#191).
+ *
+ * Vault 0.3.0, sql/supabase_vault--0.3.0.sql: names are unique, so `create_secret` fails for one that exists, and only its
+ * two functions write (supabase/vault#41). The secrets are not encrypted here.
+ */
 export const NET_AND_VAULT = `
   create schema net;
   create domain net.http_method as text check (value ilike 'get' or value ilike 'post' or value ilike 'delete');
@@ -145,7 +154,7 @@ export async function sendRequests(project: Pick<TestProject, 'sql'>, timeoutMs?
   return queued;
 }
 
-/** pg_net sends a User-Agent of its own beside that of the request; a server sees both. */
+/** pg_net sends a User-Agent of its own beside that of the request, and a server sees both (0.20.4, src/core.c). */
 function withUserAgent(headers: Record<string, string>): Record<string, string> {
   const given = Object.entries(headers).filter(([name]) => name.toLowerCase() === 'user-agent');
   const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'user-agent');
@@ -160,7 +169,7 @@ async function send(request: Queued, timeoutMs: number): Promise<unknown[]> {
       headers: withUserAgent(request.headers),
       body: new Uint8Array(request.body),
       signal: AbortSignal.timeout(timeoutMs),
-      // As libcurl does it for pg_net: after a 301 or 302 the POST goes on as a GET, after a 307 as a POST.
+      // As libcurl does it for pg_net since 0.8.0: after a 301 or 302 the POST goes on as a GET, after a 307 as a POST.
       redirect: 'follow',
     });
     const headers = JSON.stringify(Object.fromEntries(response.headers));
@@ -174,10 +183,10 @@ async function send(request: Queued, timeoutMs: number): Promise<unknown[]> {
     ];
   } catch (error) {
     const timedOut = error instanceof Error && error.name === 'TimeoutError';
+    // The words of 0.14.0 and later (src/errors.c). Before 0.19.6 timed_out stays empty (supabase/pg_net#180).
     const words = timedOut
       ? `Timeout of ${timeoutMs} ms reached. Total time: ${timeoutMs}.1 ms`
       : "Couldn't connect to server";
-    // pg_net leaves timed_out empty (supabase/pg_net#180).
-    return [null, null, null, null, null, words];
+    return [null, null, null, null, timedOut, words];
   }
 }

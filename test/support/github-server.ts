@@ -42,7 +42,11 @@ export interface GitHubIssue {
 const DOCS = 'https://docs.github.com/rest';
 const REPOSITORY = 'octo/consumer';
 
-/** Starts the server. The replies have the form of https://docs.github.com/rest, version 2022-11-28. */
+/**
+ * Starts the server. The replies have the form of https://docs.github.com/rest, version 2022-11-28: 403 without a
+ * User-Agent (microsoft/PowerShellForGitHub#296), 401 for a bad token (homieiot/convention#328), 404 for what a token may not
+ * see. Tests add the rate limits and the redirect of a renamed repository as that documentation has them.
+ */
 export async function startGitHubServer(): Promise<GitHubServer> {
   const state = {
     token: 'github_pat_11TESTtoken0123456789',

@@ -20,7 +20,16 @@ export interface OpenAlexOptions {
   readonly intercept?: (request: OpenAlexRequest, response: ServerResponse) => boolean;
 }
 
-/** A stand-in for `https://api.openalex.org/works` with cursor paging, in its shape of 2026. It needs a key. */
+/**
+ * A stand-in for `https://api.openalex.org/works` with cursor paging, in its shape of 2026 (developers.openalex.org). It
+ * always needs a key; the real one answers a few requests a day without (its page on authentication).
+ *
+ * Reports of the faults that tests give it: authors without data (filipinascimento/openalexnet#1, ropensci/openalexR#37),
+ * titles with markup as publishers sent them (Future-Scholars/paperlib#204), an HTML page as a 429
+ * (research-software-directory/RSD-as-a-service#1640), `Retry-After` in seconds for a rate and of 15 hours for a spent
+ * budget (J535D165/pyalex#100, rpatrik96/bibtexupdater#50), and the budget's headers, whose reset is in seconds
+ * (SMTG-Bham/PaperMinerToolkit#75). Other odd records of the tests are siblings of these that nobody has reported.
+ */
 export async function startOpenAlexServer(options: OpenAlexOptions = {}): Promise<OpenAlexServer> {
   const requests: OpenAlexRequest[] = [];
   const server = createServer((incoming, response) => {

@@ -5,7 +5,7 @@ import type { Paper } from './paper.ts';
 import { readRecords } from './records.ts';
 import { get, quoteBody, type SourceResponse } from './request.ts';
 import { oddRecordWarnings, type Source, SourceError, type SourcePage, type SourceRun } from './source.ts';
-import { cleanText, cleanTextOrNull, isoDate, quoteStart } from './text.ts';
+import { cleanText, cleanTextOrNull, isoDate, quoteStart, textOfHtml } from './text.ts';
 import { isoDay } from './window.ts';
 
 const PAGE_SIZE = 100;
@@ -112,7 +112,7 @@ function readBody(response: SourceResponse): z.output<typeof bodySchema> {
 }
 
 function toPaper(record: PmcRecord): Paper | string {
-  const title = cleanTextOrNull(withoutMarkup(record.title));
+  const title = cleanTextOrNull(textOfHtml(record.title));
   const published = isoDate(record.firstPublicationDate);
   if (title === null) return 'no title';
   if (published === null) return 'no date';
@@ -130,7 +130,7 @@ function toPaper(record: PmcRecord): Paper | string {
     doi: normaliseDoi(record.doi),
     title,
     authors: authors.map(cleanText).filter((name) => name !== ''),
-    abstract: cleanTextOrNull(withoutMarkup(record.abstractText ?? '')),
+    abstract: cleanTextOrNull(textOfHtml(record.abstractText ?? '')),
     categories: [],
     primaryCategory: null,
     published,
@@ -138,17 +138,6 @@ function toPaper(record: PmcRecord): Paper | string {
     url: `https://europepmc.org/article/${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
     pdfUrl: pdf?.url ?? null,
     comment: null,
-    journalRef: cleanTextOrNull(record.journalInfo?.journal?.title),
+    journalRef: cleanTextOrNull(textOfHtml(record.journalInfo?.journal?.title ?? '')),
   };
-}
-
-/** Takes HTML tags and entities out of a title or abstract. */
-function withoutMarkup(text: string): string {
-  return text
-    .replace(/<\/?[a-z][^<>]*>/gi, ' ')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&#39;', "'")
-    .replaceAll('&amp;', '&');
 }

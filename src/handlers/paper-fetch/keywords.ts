@@ -1,6 +1,9 @@
-/** What to look for: a phrase, or several. A phrase is clean, so it can be put in double quotes. */
+/**
+ * What to look for: a phrase, or several. A phrase is clean, so it can be put in double quotes. `plain` is the phrase
+ * without its accents; null if it has none.
+ */
 export type KeywordExpression =
-  | { readonly kind: 'phrase'; readonly phrase: string }
+  | { readonly kind: 'phrase'; readonly phrase: string; readonly plain: string | null }
   | { readonly kind: 'all' | 'any'; readonly of: readonly KeywordExpression[] };
 
 /** Thrown for keywords that cannot be searched for; the message says which and why. */
@@ -61,22 +64,42 @@ const FOLDED_LETTERS: Readonly<Record<string, string>> = {
 
 /**
  * A phrase that cannot break out of double quotes or be read as syntax by arXiv, OpenAlex or Europe PMC: it has no
- * quotes, brackets, wildcards, field colons, commas or pipes, and its letters have no accents, since arXiv answers some
- * of them with HTTP 400.
+ * quotes, brackets, wildcards, field colons, commas or pipes.
  */
-export function cleanPhrase(text: string): string {
+function cleanPhrase(text: string): string {
   return text
     .toWellFormed()
-    .normalize('NFKD')
-    .replace(/[\p{M}\uFFFD]/gu, '')
-    .replace(/[^\0-\x7f]/g, (letter) => FOLDED_LETTERS[letter] ?? letter)
-    .replace(/[\p{C}\p{Z}\s"“”„«»\\()[\]{}<>*?^~:,;|]+/gu, ' ')
+    .normalize('NFKC')
+    .replace(/[\u2010-\u2015\u2212]/g, '-')
+    .replace(/[\p{C}\p{Z}\s\uFFFD"“”„«»\\()[\]{}<>*?^~:,;|]+/gu, ' ')
     .trim();
 }
 
-/** Writes an expression with AND and OR, each phrase through `leaf`. */
+/** A phrase in ASCII letters, or null if it is that already or accents are not all that makes it differ. */
+function plainPhrase(phrase: string): string | null {
+  const folded = phrase
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\0-\x7f]/g, (letter) => FOLDED_LETTERS[letter] ?? letter);
+  const plain = cleanPhrase(folded);
+  return plain === phrase || /[^\0-\x7f]/.test(plain) ? null : plain;
+}
+
+/** The expression with phrases in plain letters wherever there are such. */
+export function withoutAccents(expression: KeywordExpression): KeywordExpression {
+  if (expression.kind !== 'phrase') return { ...expression, of: expression.of.map(withoutAccents) };
+  return { ...expression, phrase: expression.plain ?? expression.phrase, plain: null };
+}
+
+/**
+ * Writes an expression with AND and OR, each phrase through `leaf`. A phrase with accents is looked for without them too:
+ * arXiv finds "Fréchet" in a title only by that spelling (JabRef/jabref#16772), and others write Frechet.
+ */
 export function renderKeywords(expression: KeywordExpression, leaf: (quoted: string) => string): string {
-  if (expression.kind === 'phrase') return leaf(`"${expression.phrase}"`);
+  if (expression.kind === 'phrase') {
+    const { phrase, plain } = expression;
+    return plain === null ? leaf(`"${phrase}"`) : `(${leaf(`"${phrase}"`)} OR ${leaf(`"${plain}"`)})`;
+  }
   const parts = expression.of.map((part) => renderKeywords(part, leaf));
   const joined = parts.join(expression.kind === 'all' ? ' AND ' : ' OR ');
   return parts.length === 1 ? joined : `(${joined})`;
@@ -124,7 +147,7 @@ function readPhrase(text: string): KeywordExpression | null {
       `keywords: "${phrase.slice(0, 40)}…" is longer than ${MAX_PHRASE_LENGTH} characters`,
     );
   }
-  return { kind: 'phrase', phrase };
+  return { kind: 'phrase', phrase, plain: plainPhrase(phrase) };
 }
 
 function combine(

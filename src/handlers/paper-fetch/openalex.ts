@@ -5,7 +5,7 @@ import type { Paper } from './paper.ts';
 import { readRecords } from './records.ts';
 import { get, quoteBody, type SourceResponse } from './request.ts';
 import { oddRecordWarnings, type Source, SourceError, type SourcePage, type SourceRun } from './source.ts';
-import { cleanText, cleanTextOrNull, distinctNames, isoDate } from './text.ts';
+import { cleanText, cleanTextOrNull, distinctNames, isoDate, textOfHtml } from './text.ts';
 import { isoDay } from './window.ts';
 
 /** The most that OpenAlex gives at once. */
@@ -125,7 +125,7 @@ function readBody(response: SourceResponse, redact: (text: string) => string): z
 }
 
 function toPaper(work: Work): Paper | string {
-  const title = cleanTextOrNull(work.title);
+  const title = cleanTextOrNull(textOfHtml(work.title));
   const published = isoDate(work.publication_date);
   if (title === null) return 'no title';
   if (published === null) return 'no date';
@@ -142,7 +142,7 @@ function toPaper(work: Work): Paper | string {
     authors: (work.authorships ?? [])
       .map(({ author }) => cleanText(author.display_name ?? ''))
       .filter((name) => name !== ''),
-    abstract: cleanTextOrNull(abstractText(work.abstract_inverted_index ?? {})),
+    abstract: cleanTextOrNull(textOfHtml(abstractText(work.abstract_inverted_index ?? {}))),
     categories: distinctNames((work.topics ?? []).map((each) => each.display_name ?? '')),
     primaryCategory: cleanTextOrNull(work.primary_topic?.display_name),
     published,
@@ -150,7 +150,7 @@ function toPaper(work: Work): Paper | string {
     url: work.primary_location?.landing_page_url ?? doi ?? work.id,
     pdfUrl: work.best_oa_location?.pdf_url ?? work.primary_location?.pdf_url ?? null,
     comment: null,
-    journalRef: cleanTextOrNull(work.primary_location?.source?.display_name),
+    journalRef: cleanTextOrNull(textOfHtml(work.primary_location?.source?.display_name ?? '')),
   };
 }
 

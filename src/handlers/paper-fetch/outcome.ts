@@ -5,7 +5,7 @@ import type { SourceReport } from './read-source.ts';
 import { LONGEST_WAIT_SECONDS } from './request.ts';
 import { announcementGap, type DateWindow, isoDay } from './window.ts';
 
-/** A throttle of arXiv outlives any run (it was seen to last for hours), so the job comes back much later. */
+/** A throttle of arXiv lasts for hours and outlives any run (lukasschwab/arxiv.py#203), so the job comes back much later. */
 const SNOOZE_SECONDS = 3 * 3600;
 /** After a source was not available for all tries of this run. */
 const UNAVAILABLE_RETRY_SECONDS = 1800;

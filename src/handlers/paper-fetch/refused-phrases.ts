@@ -1,9 +1,9 @@
-/** What to do about a query that a source refuses: find the phrase that it does not take, and go on without it. */
-import type { KeywordExpression } from './keywords.ts';
+/** What to do about a query that a source refuses: leave out accents, then the phrase that it does not take. */
+import { type KeywordExpression, withoutAccents } from './keywords.ts';
 import { withRetries } from './request.ts';
 import { type Source, SourceError, type SourceRun } from './source.ts';
 
-/** The same run without the phrase that the source refuses, or null if that is not what is wrong. */
+/** The same run without accents or the phrase that the source refuses, or null if that is not what is wrong. */
 export async function withoutRefusedPhrase(
   source: Source,
   run: SourceRun,
@@ -16,6 +16,9 @@ export async function withoutRefusedPhrase(
     ...run,
     config: { ...run.config, keywords: changed },
   });
+  // The plain spellings stand beside those with accents, so nothing else changes.
+  const plain = withKeywords(withoutAccents(keywords));
+  if (source.query(plain) !== source.query(run)) return plain;
   try {
     const phrase = await findRefusedPhrase(keywords, async (part) => {
       const probe = withKeywords(part);
@@ -90,5 +93,5 @@ function phrasesOf(keywords: KeywordExpression): string[] {
 }
 
 function anyOf(phrases: readonly string[]): KeywordExpression {
-  return { kind: 'any', of: phrases.map((phrase) => ({ kind: 'phrase', phrase })) };
+  return { kind: 'any', of: phrases.map((phrase) => ({ kind: 'phrase', phrase, plain: null })) };
 }

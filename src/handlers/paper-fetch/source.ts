@@ -42,7 +42,7 @@ export interface SourcePage {
   readonly entries: number;
   /** Whether the page holds as many entries as were asked for. */
   readonly isFull: boolean;
-  /** How many entries the source says it has in all. This is a hint: Europe PMC was seen to say 170 and give 168. */
+  /** How many entries the source says it has in all. This is a hint: see ContentMine/getpapers#153. */
   readonly total: number | null;
   readonly nextCursor: string | null;
   readonly warnings: readonly string[];

@@ -1,3 +1,5 @@
+import { decodeHTMLStrict } from 'entities';
+
 /**
  * One line of clean text: Unicode form C, no NUL or other control characters, no half surrogates (Postgres stores
  * neither in jsonb), runs of white space as one space. arXiv wraps titles and abstracts over several lines.
@@ -9,6 +11,20 @@ export function cleanText(text: string): string {
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
 }
+
+/**
+ * The text of HTML, in which OpenAlex and Europe PMC write titles and abstracts: without its tags, MathML included
+ * (Future-Scholars/paperlib#204), and with its entities as characters.
+ */
+export function textOfHtml(html: string): string {
+  return decodeHTMLStrict(html).replace(TAG, (_tag, name: string) => (INLINE.test(name) ? '' : ' '));
+}
+
+/** A whole tag, and not the signs of "a<b and c>d". */
+const TAG = /<(\/?[a-z][\w:-]*)(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*\/?>/gi;
+/** Tags within a word: letters in another style, and the parts of a formula. */
+const INLINE =
+  /^\/?(?:\w+:)?(?:i|b|u|em|strong|italic|bold|su[bp]|scp?|tt|span|m(?:i|n|o|row|text|style|su[bp]|subsup)|semantics)$|^\/(?:\w+:)?math$/i;
 
 /** Clean text, or null if nothing is left of it. */
 export function cleanTextOrNull(text: string | null | undefined): string | null {

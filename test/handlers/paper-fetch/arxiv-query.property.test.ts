@@ -38,7 +38,19 @@ describe('arxivSearchQuery', () => {
     ['categories alone', undefined, ['cs.AI', 'hep-th'], `(cat:cs.AI OR cat:hep-th) AND ${DATES}`],
     ['both', ['rag'], ['cs.AI'], `all:"rag" AND cat:cs.AI AND ${DATES}`],
     ['quotes and brackets', ['say "hi" (now) [x] {y}: *'], [], `all:"say hi now x y" AND ${DATES}`],
-    ['accents', ['Schrödinger café'], [], `all:"Schrodinger cafe" AND ${DATES}`],
+    [
+      'accents, and the plain letters beside them',
+      ['Schrödinger café', 'Łukasiewicz', 'rag'],
+      [],
+      `((all:"Schrödinger café" OR all:"Schrodinger cafe") OR (all:"Łukasiewicz" OR all:"Lukasiewicz") OR all:"rag") AND ${DATES}`,
+    ],
+    [
+      'letters that have no plain form',
+      ['теория поля', 'हिन्दी'],
+      [],
+      `(all:"теория поля" OR all:"हिन्दी") AND ${DATES}`,
+    ],
+    ['dashes as hyphens', ['Kolmogorov–Arnold'], [], `all:"Kolmogorov-Arnold" AND ${DATES}`],
     ['signs that matter', ['C++ & R&D/O(n)'], [], `all:"C++ & R&D/O n" AND ${DATES}`],
   ])('writes %s', (_name, keywords, categories, expected) => {
     expect(query(keywords, categories)).toBe(expected);

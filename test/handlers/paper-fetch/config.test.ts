@@ -12,7 +12,7 @@ describe('parsePaperFetchConfig', () => {
     expect(parsePaperFetchConfig({ keywords: ['rag'] })).toEqual({
       ok: true,
       config: {
-        keywords: { kind: 'phrase', phrase: 'rag' },
+        keywords: { kind: 'phrase', phrase: 'rag', plain: null },
         categories: [],
         daysBack: 7,
         maxPapers: 100,

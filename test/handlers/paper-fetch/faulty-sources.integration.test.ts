@@ -1,4 +1,7 @@
-/** What sources were seen to do wrong while they answer: odd records, wrong totals, phrases they refuse. */
+/**
+ * What sources do wrong while they answer: odd records, wrong totals, phrases they refuse. The servers in test/support
+ * name the reports.
+ */
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PaperStore } from '../../../src/handlers/paper-fetch/store.ts';
@@ -249,14 +252,39 @@ describe('a phrase that arXiv refuses', () => {
   });
 
   it('is none if its letters can be written without accents', async () => {
-    const config = { keywords: ['Łukasiewicz logic', 'Gödel', 'Erdős–Rényi', 'invented'] };
+    const config = {
+      keywords: ['Łukasiewicz logic', 'Gödel', 'Erdős–Rényi', 'Ångström', 'Çelik', 'invented'],
+    };
     const { outcome, test, arxiv } = await runOnce(store, {
       config,
-      arxiv: { faultFor: ({ query }) => (/[^ -~–]/.test(query) ? errorFeed(400, 'accents') : undefined) },
+      arxiv: { faultFor: ({ query }) => (/[^ -~]/.test(query) ? errorFeed(400, 'accents') : undefined) },
     });
     expect(resultOf(outcome).new_papers).toBe(30);
     expect(test.warnings).toEqual([]);
-    expect(arxiv.requests[0]?.query).toContain('all:"Lukasiewicz logic" OR all:"Godel" OR all:"Erdos–Renyi"');
+    expect(arxiv.requests.map(({ query }) => query.includes('all:"Godel" OR all:"Erdos-Renyi"'))).toEqual([
+      false,
+      true,
+    ]);
+  });
+
+  it('is looked for beside one that is refused for its accents', async () => {
+    const config = { keywords: ['Gödel', 'P→NP', 'invented'] };
+    const { outcome, test } = await runOnce(store, {
+      config,
+      arxiv: { faultFor: ({ query }) => (/[^ -~]/.test(query) ? errorFeed(400, 'accents') : undefined) },
+    });
+    expect(resultOf(outcome).new_papers).toBe(30);
+    expect(test.warnings).toEqual([expect.stringContaining('arXiv does not take the phrase "P→NP"')]);
+  });
+});
+
+describe('a phrase with accents', () => {
+  it.each(['Fréchet', 'Frechet'])('finds a paper that writes %s', async (written) => {
+    const [paper] = inventPapers(1, NOW);
+    if (paper === undefined) throw new Error('no paper');
+    const papers = [{ ...paper, title: `A slice theorem for ${written} spaces` }];
+    const { outcome } = await runOnce(store, { config: { keywords: ['Fréchet'] }, arxiv: { papers } });
+    expect(resultOf(outcome)).toMatchObject({ new_papers: 1, errors: [] });
   });
 });
 

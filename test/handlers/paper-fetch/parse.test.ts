@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readArxivFeed } from '../../../src/handlers/paper-fetch/arxiv-feed.ts';
 import { abstractText } from '../../../src/handlers/paper-fetch/openalex.ts';
 import { retryAfter } from '../../../src/handlers/paper-fetch/request.ts';
-import { cleanText, isoDate, quoteStart } from '../../../src/handlers/paper-fetch/text.ts';
+import { cleanText, isoDate, quoteStart, textOfHtml } from '../../../src/handlers/paper-fetch/text.ts';
 import { renderErrorFeed, renderFeed } from '../../support/arxiv/feed.ts';
 import { inventPapers } from '../../support/arxiv/papers.ts';
 
@@ -149,6 +149,18 @@ describe('text', () => {
   });
   it('quotes the start on one line', () => {
     expect(quoteStart(`<html>\n${'x'.repeat(500)}`, 20)).toBe(`<html> ${'x'.repeat(13)}…`);
+  });
+  it.each([
+    ['<i>E. coli</i> &amp; CO<sub>2</sub>', 'E. coli & CO2'],
+    ['&lt;b&gt;Bold&lt;/b&gt; &#946; &eacute; AT&T', 'Bold β é AT&T'],
+    ['<h4>Aim</h4>None.<p>Two<br/>lines', 'Aim None. Two lines'],
+    ['if a<b and c>d, p &lt; 0.05, x <y', 'if a<b and c>d, p < 0.05, x <y'],
+    [
+      'in<mml:math xmlns:mml="http://x.org/M"><mml:mi mathvariant=\'italic\'>N</mml:mi></mml:math>-Coupled',
+      'in N-Coupled',
+    ],
+  ])('reads the HTML %j', (html, text) => {
+    expect(cleanText(textOfHtml(html))).toBe(text);
   });
   it('puts an OpenAlex abstract in order', () => {
     expect(abstractText({ again: [3], and: [1], Round: [0], round: [2] })).toBe('Round and round again');

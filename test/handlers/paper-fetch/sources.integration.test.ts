@@ -33,7 +33,12 @@ describe('OpenAlex', () => {
   it('reads all pages and stores works with their abstracts', async () => {
     const { outcome, test, openAlex } = await runOnce({
       config,
-      openAlex: { works: many(230, inventWork) },
+      openAlex: {
+        works: [
+          inventWork(1, { title: 'Agents in <i>E. coli</i> &amp; CO<sub>2</sub>' }),
+          ...many(230, inventWork).slice(1),
+        ],
+      },
     });
 
     expect(resultOf(outcome)).toMatchObject({
@@ -53,7 +58,7 @@ describe('OpenAlex', () => {
       {
         arxiv_id: null,
         doi: '10.5555/work.1',
-        title: 'An Invented Work about Agents, Number 1',
+        title: 'Agents in E. coli & CO2',
         authors: 'Ilse Vandenhoek|Teo Marchetti',
         abstract: 'We study invented agents',
         category_list: ['Multi-Agent Systems'],
@@ -112,6 +117,18 @@ describe('OpenAlex', () => {
     const shown = JSON.stringify([run.outcome, run.test.lines, run.test.progress]);
     expect(shown).not.toContain(KEY);
     expect(shown).not.toContain(encodeURIComponent(KEY));
+  });
+
+  it('snoozes on a 429 that is a web page', async () => {
+    const { outcome } = await runOnce({
+      config,
+      openAlex: {
+        intercept: answers((response) =>
+          response.writeHead(429, { 'content-type': 'text/html' }).end('<html><h1>429</h1></html>'),
+        ),
+      },
+    });
+    expect(outcome).toMatchObject({ outcome: 'snooze' });
   });
 
   it('does not show the key when the connection breaks', async () => {

@@ -118,7 +118,7 @@ describe('a long wait', () => {
     expect(openAlex.requests).toHaveLength(1);
   });
 
-  // Seen on 2026-11-10: OpenAlex names the end of a budget in headers of its own.
+  // In seconds from now: SMTG-Bham/PaperMinerToolkit#75.
   it('lasts until the budget of OpenAlex is renewed', async () => {
     const headers = { 'x-ratelimit-remaining-usd': '0', 'x-ratelimit-reset': '20000' };
     const { outcome } = await runOnce(store, { config, openAlex: { works, intercept: refuse(1, headers) } });

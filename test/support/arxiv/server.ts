@@ -15,7 +15,10 @@ export interface ArxivRequest {
 export interface ArxivServerOptions {
   /** Default: 30 invented papers of the last 6 days. */
   readonly papers?: readonly InventedPaper[];
-  /** What the feeds say instead of the number of matches. The real arXiv was seen to say 401 and give 400. */
+  /**
+   * What the feeds say instead of the number of matches. arXiv was seen to say 401 and give 400 by those who first tried
+   * this project; in public there is a total of 1 above no entry (autobib/autobib#183).
+   */
   readonly total?: number;
   readonly now?: () => Date;
   /** Default: a free port. */
