@@ -1,17 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { changeMany } from '../../src/commands/change-many.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
+import { projectVariables, runCommandLine, startCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 /** The commands retry, cancel, disable, enable and delete on all jobs that match a filter. */
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 beforeAll(async () => {
   project = await startTestProject();
@@ -19,18 +16,7 @@ beforeAll(async () => {
 afterAll(() => project?.stop());
 beforeEach(() => project.sql('truncate cloud_jobs cascade'));
 
-const run = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      {
-        cwd: tmpdir(),
-        env: { PATH: process.env.PATH, SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey },
-      },
-      (error, out, err) => resolve({ code: error ? 1 : 0, out, err }),
-    ),
-  );
+const run = (...args: string[]) => runCommandLine(args, { env: projectVariables(project) });
 const failed = (count: number, name = 'f', error = 'out of quota') =>
   project.sql(
     `insert into cloud_jobs (name, job_type, status, finished_at, error_message, queue, config, created_at)
@@ -183,10 +169,15 @@ describe('many jobs', () => {
     const silent = createServer(() => {});
     await once(silent.listen(0, '127.0.0.1'), 'listening');
     const { port } = silent.address() as AddressInfo;
-    const args = [CLI, 'delete', '--status', 'failed', '--supabase-url', `http://127.0.0.1:${port}`];
-    const child = spawn(process.execPath, [...args, '--supabase-key', project.secretKey], { cwd: tmpdir() });
+    const child = startCommandLine(
+      [
+        ...['delete', '--status', 'failed', '--supabase-url', `http://127.0.0.1:${port}`],
+        ...['--supabase-key', project.secretKey],
+      ],
+      { stdio: 'pipe' },
+    );
     let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (said += data));
     try {
       await once(silent, 'request');
       child.kill('SIGINT');

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examine } from '../../src/commands/doctor.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import { INSTALL } from '../sql/support.ts';
+import { projectVariables, runCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 let project: TestProject;
@@ -15,16 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => project?.stop());
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
-const cli = ({ url, secretKey }: TestProject, ...args: string[]): Promise<{ out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      { cwd: tmpdir(), env: { PATH: process.env.PATH, SUPABASE_URL: url, SUPABASE_SECRET_KEY: secretKey } },
-      (_, out, err) => resolve({ out, err }),
-    ),
-  );
+const cli = (of: TestProject, ...args: string[]) => runCommandLine(args, { env: projectVariables(of) });
 
 async function all(key = project.secretKey) {
   const { queue } = openQueue({ url: project.url, key, publishableKey: null }, 'test');

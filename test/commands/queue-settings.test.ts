@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectVariables, runCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 /** The commands queues, pause, resume and limit, as a user types them. */
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 beforeAll(async () => {
   project = await startTestProject();
@@ -16,22 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => project?.stop());
 
-const run = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      {
-        cwd: tmpdir(),
-        env: {
-          PATH: process.env.PATH,
-          SUPABASE_URL: project.url,
-          SUPABASE_SECRET_KEY: project.secretKey,
-        },
-      },
-      (error, out, err) => resolve({ code: error ? 1 : 0, out, err }),
-    ),
-  );
+const run = (...args: string[]) => runCommandLine(args, { env: projectVariables(project) });
 const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
 describe('pause and resume', () => {

@@ -1,16 +1,14 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readJobsFile } from '../../src/commands/jobs-file.ts';
 import { init } from '../../src/commands/terminal/init.ts';
 import { watchCommand } from '../../src/commands/terminal/watch.ts';
+import { runCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cloud-jobs-init-'));
@@ -18,18 +16,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]) => runWith({}, ...args);
-const runWith = (
-  env: Record<string, string>,
-  ...args: string[]
-): Promise<{ code: number; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      { cwd: folder, env: { PATH: process.env.PATH, HOME: folder, ...env } },
-      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
-    ),
-  );
+const runWith = (env: Record<string, string>, ...args: string[]) =>
+  runCommandLine(args, { cwd: folder, env: { HOME: folder, ...env } });
 const read = (path: string): string => readFileSync(join(folder, path), 'utf8');
 
 describe('init', () => {

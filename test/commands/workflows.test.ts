@@ -1,36 +1,18 @@
-import { execFile } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queueOf } from '../sql/support.ts';
+import { projectVariables, runCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
 /** The commands about jobs that depend on each other, and about steps and events. */
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 beforeAll(async () => {
   project = await startTestProject();
 });
 afterAll(() => project?.stop());
 
-const run = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      {
-        cwd: tmpdir(),
-        env: {
-          PATH: process.env.PATH,
-          SUPABASE_URL: project.url,
-          SUPABASE_SECRET_KEY: project.secretKey,
-          GITHUB_ACTOR: 'ada',
-        },
-      },
-      (error, out, err) => resolve({ code: error ? 1 : 0, out, err }),
-    ),
-  );
+const run = (...args: string[]) =>
+  runCommandLine(args, { env: { ...projectVariables(project), GITHUB_ACTOR: 'ada' } });
 
 describe('depends-on', () => {
   it('makes a job wait, and show and list say for what', { timeout: 120_000 }, async () => {

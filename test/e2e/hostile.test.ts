@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -7,6 +5,7 @@ import type { Command } from '../../src/commands/command.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { inputNames } from '../../src/commands/read-fields.ts';
 import { call } from '../sql/support.ts';
+import { projectVariables, runCommandLine } from '../support/command-line.ts';
 import { expectHarmless, expectHarmlessText, expectNoSecret } from '../support/harmless.ts';
 import { FILE_NAMES, hostile, UNSTORABLE } from '../support/hostile-texts.ts';
 import { runStep, type StepResult } from '../support/runner.ts';
@@ -265,23 +264,8 @@ describe('jobs, configs, results, errors and output that mean harm', () => {
   });
 });
 
-const terminal = (args: readonly string[]): Promise<{ code: unknown; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url)), ...args],
-      {
-        env: {
-          PATH: process.env.PATH,
-          SUPABASE_URL: project.url,
-          SUPABASE_SECRET_KEY: project.secretKey,
-        },
-        cwd: workspace.folder,
-        maxBuffer: 64 * 1024 * 1024,
-      },
-      (error, out, err) => resolve({ code: error === null ? 0 : error.code, out, err }),
-    ),
-  );
+const terminal = (args: readonly string[]) =>
+  runCommandLine(args, { cwd: workspace.folder, env: projectVariables(project) });
 
 describe('inputs that mean harm are refused or taken as text', () => {
   const texts = fc.sample(hostile, { numRuns: COMMANDS.length, seed: SEED + 3 });

@@ -1,17 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/index.ts';
+import { CLI, type Run, runCommandLine, startCommandLine } from '../support/command-line.ts';
 import { installExtensions } from '../support/extensions.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-/** The source, or what the npm package has: `CLOUD_JOBS_CLI=$PWD/lib/src/hosts/command-line.js`. */
-const CLI =
-  process.env.CLOUD_JOBS_CLI ?? fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let folder: string;
 
@@ -32,11 +29,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
 /** As a user would, in a folder with a `.env` and nothing else. */
 const run = (...args: string[]): Promise<Run> => runIn(folder, {}, ...args);
 const custom = (handler: string): string[] => [
@@ -49,15 +41,7 @@ const shell = (script: string): Promise<Run> =>
     ),
   );
 const runIn = (cwd: string, env: Record<string, string>, ...args: string[]): Promise<Run> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      { cwd, env: { PATH: process.env.PATH, HOME: folder, ...env } },
-      (error, out, err) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, out, err }),
-    ),
-  );
+  runCommandLine(args, { cwd, env: { HOME: folder, ...env } });
 
 it('creates, lists, runs, shows and counts, with the project from .env', async () => {
   const created = await run(
@@ -305,12 +289,9 @@ it('says that you stopped it when you press Ctrl-C', { timeout: 120_000 }, async
     'export default async (config, { signal }) => { console.log("started"); await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))); };',
   );
   const id = JSON.parse((await run('create', ...custom('slow'), '--json')).out).job_id;
-  const child = spawn(process.execPath, [CLI, 'run', '--handlers', '.'], {
-    cwd: folder,
-    env: { PATH: process.env.PATH },
-  });
+  const child = startCommandLine(['run', '--handlers', '.'], { cwd: folder, stdio: 'pipe' });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (said += data));
   await expect
     .poll(() => project.sql(`select from cloud_jobs where job_id = $1 and status = 'locked'`, [id]), {
       timeout: 60_000,

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queueOf } from '../sql/support.ts';
+import { projectVariables, startCommandLine } from '../support/command-line.ts';
 import { until } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let workspace: Workspace;
 beforeAll(async () => {
@@ -26,10 +24,9 @@ async function startBusy(ms: number, graceSeconds: number) {
   const q = queueOf(project);
   const id = await q.addOne({ config: { handler: 'wait', ms } });
   const args = ['run', '--watch', '--handlers', workspace.folder, '--queues', q.queue];
-  const worker = spawn(process.execPath, [CLI, ...args, '--grace-seconds', String(graceSeconds)], {
+  const worker = startCommandLine([...args, '--grace-seconds', String(graceSeconds)], {
     cwd: workspace.folder,
-    env: { PATH: process.env.PATH, SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey },
-    stdio: 'ignore',
+    env: projectVariables(project),
   });
   const ended = once(worker, 'exit');
   await until(async () => (await q.job(id)).status === 'locked', 60);

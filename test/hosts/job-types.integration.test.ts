@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHandler as lambdaHandler } from '../../src/hosts/aws-lambda.ts';
 import { createHandler as googleHandler } from '../../src/hosts/google-cloud.ts';
+import { startCommandLine } from '../support/command-line.ts';
 import { inventWork, type OpenAlexServer, startOpenAlexServer } from '../support/openalex-server.ts';
 import { runStep, until } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let openAlex: OpenAlexServer;
 let workspace: Workspace;
@@ -55,11 +53,7 @@ const statuses = async () =>
   );
 const allDone = { hello: 'success', clean: 'success', papers: 'success' };
 const terminal = (...args: string[]) =>
-  spawn(process.execPath, [CLI, 'run', '--handlers', workspace.folder, ...args], {
-    cwd: workspace.folder,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: 'ignore',
-  });
+  startCommandLine(['run', '--handlers', workspace.folder, ...args], { cwd: workspace.folder, env });
 
 describe('every job type', { timeout: 120_000 }, () => {
   it('runs in the packaged action', async () => {

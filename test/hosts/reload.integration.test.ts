@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { queueOf, until } from '../sql/support.ts';
+import { projectVariables, startCommandLine } from '../support/command-line.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let folder: string;
 beforeAll(async () => {
@@ -32,11 +30,7 @@ it('run --watch runs the new code of a handler that changes', async () => {
   };
   write('first');
   const args = ['run', '--watch', '--handlers', folder, '--queues', q.queue];
-  const worker = spawn(process.execPath, [CLI, ...args], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey },
-    stdio: 'ignore',
-  });
+  const worker = startCommandLine(args, { cwd: folder, env: projectVariables(project) });
   const ended = once(worker, 'exit');
   try {
     expect(await resultOfNext()).toBe('first');

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../support/command-line.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 const KEY = 'sb_secret_of_the_project_0123456789';
 const HANDLERS = {
   'greet.mjs': `export default async (config, context) => {
@@ -47,15 +45,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const run = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
-  new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      [CLI, 'try', ...args],
-      { cwd: folder, env: { PATH: process.env.PATH, SUPABASE_SECRET_KEY: KEY, OTHER: KEY } },
-      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
-    ),
-  );
+const run = (...args: string[]) =>
+  runCommandLine(['try', ...args], { cwd: folder, env: { SUPABASE_SECRET_KEY: KEY, OTHER: KEY } });
 
 describe('try', () => {
   it('shows the result, progress and warnings of a JavaScript handler', async () => {

@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { queueOf } from '../sql/support.ts';
+import { projectVariables, startCommandLine } from '../support/command-line.ts';
 import { startStep, until } from '../support/runner.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
-const CLI = fileURLToPath(new URL('../../src/hosts/command-line.ts', import.meta.url));
 let project: TestProject;
 let workspace: Workspace;
 beforeAll(async () => {
@@ -32,12 +30,7 @@ it('a watching worker and an action run share a queue without repetition', {
   const q = queueOf(project);
   await q.add(...Array.from({ length: 2 }, () => ({ config: { handler: 'gate' }, priority: 1 })));
   const args = ['run', '--watch', '--handlers', workspace.folder, '--queues', q.queue, '--concurrency', '1'];
-  const env = { SUPABASE_URL: project.url, SUPABASE_SECRET_KEY: project.secretKey };
-  const watching = spawn(process.execPath, [CLI, ...args], {
-    cwd: workspace.folder,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: 'ignore',
-  });
+  const watching = startCommandLine(args, { cwd: workspace.folder, env: projectVariables(project) });
   const ended = once(watching, 'exit');
   const action = startStep({
     'supabase-url': project.url,

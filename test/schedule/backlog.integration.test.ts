@@ -15,7 +15,7 @@ afterAll(async () => {
 });
 beforeEach(() => client.query('truncate cloud_jobs cascade'));
 
-/** 10,000 in `npm run test:search`. */
+/** 10,000 in `npm run test:slow`. */
 const JOBS = Number(process.env.LATE_JOBS ?? 600);
 /** Steps of the calendar and looks at a time zone that one call may take, whatever waits. */
 const MOST_STEPS = 300_000;

@@ -70,6 +70,7 @@ export function startStep(
   const variables: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     ...runnerVariables(files, trackingId),
     ...env,
     ...inputVariables(MANIFEST, inputs),
