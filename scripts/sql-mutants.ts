@@ -147,6 +147,55 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'and j.schedule is null',
     "j.status in ('success', 'failed') and",
   ),
+  ...mutants('cloud_jobs_bulk', 'sql/races', [
+    'into found.job_ids using found.job_ids;',
+    'into position using found.job_ids;\n    position := 0;',
+  ]),
+  // Guards of what a row may hold, and triggers for plain writes.
+  ...mutants(
+    'tables/job-guards.sql',
+    'sql/guards',
+    ["when new.name is distinct from old.name and new.name !~ '[^[:space:]\\u00a0]' then 'has no name'", ''],
+    ["when (new.name !~ '[^[:space:]\\u00a0]' or length(new.name) > 500", 'when (length(new.name) > 500'],
+    ["or length(new.queue) > 100 or new.queue !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$'\n    or", 'or'],
+    "or jsonb_typeof(new.config) <> 'object'",
+    'or pg_column_size(jsonb_build_array(new.config)) > 43690',
+    ['> 43690', '> 262144'],
+    ['pg_column_size(jsonb_build_array(new.config)) > 1000', 'pg_column_size(new.config) > 1000000'],
+    `or jsonb_path_exists(new.config, 'strict $.** ? (@.type() == "number" && (@ > 9007199254740991 || @ < -9007199254740991))')`,
+    ['when (new.max_retries not between 0 and 9999 or', 'when ('],
+    'or new.timeout_seconds > 9999999',
+    "or new.run_at not between '1900-01-01Z' and '9999-12-31Z'",
+    "or new.locked_at not between '1900-01-01Z' and '9999-12-31Z'",
+    'new.occurrence not between 0 and 1000000000 or',
+  ),
+  ...mutants('tables/job-guards.sql', 'sql/direct-writes', [
+    "when (new.status in ('waiting', 'locked') and new.finished_at is not null)",
+    'when (false)',
+  ]),
+  ...mutants('cloud_jobs_end_attempts', 'sql/old-rows', [
+    'greatest(0, least(coalesce(c.current_retries, 0) + 1, 1000000))',
+    'coalesce(c.current_retries, 0) + 1',
+  ]),
+  ...mutants(
+    'tables/direct-writes.sql',
+    'sql/direct-writes',
+    [
+      "before insert on public.cloud_jobs for each row when (new.status = 'locked' and",
+      'before insert on public.cloud_jobs for each row when (false and',
+    ],
+    [
+      "before update of status, lock_expires_at on public.cloud_jobs for each row when (new.status = 'locked' and",
+      'before update of status, lock_expires_at on public.cloud_jobs for each row when (false and',
+    ],
+    ["when (old.status = 'locked' and new.status <> 'locked' and", 'when (false and'],
+    ["when (new.schedule is not null and old.status in ('waiting', 'locked') and", 'when (false and'],
+    ["case when old.disable_requested_at is null then 'waiting' else 'disabled' end", "'waiting'"],
+  ),
+  ...mutants('tables/direct-writes.sql', 'sql/old-rows', [
+    "where status = 'locked' and (lock_expires_at is null or lock_expires_at = 'infinity')",
+    'where false',
+  ]),
   // Limits.
   ...mutants(
     'cloud_jobs_finish',

@@ -950,12 +950,28 @@ declare
       then 'has a current_retries that is not a number from 0 to 1000000'
     when new.timeout_seconds is distinct from old.timeout_seconds and new.timeout_seconds > 9999999
       then 'has a timeout_seconds that is more than 9999999'
+    when new.occurrence is distinct from old.occurrence and new.occurrence not between 0 and 1000000000
+      then 'has an occurrence that is not a number from 0 to 1000000000'
+    when new.snoozes is distinct from old.snoozes and new.snoozes not between 0 and 1000000
+      then 'has a number of snoozes that is not from 0 to 1000000'
+    when new.expires_in_seconds is distinct from old.expires_in_seconds and new.expires_in_seconds not between 1 and 315576000
+      then 'has an expires_in_seconds that is not a number from 1 to ten years'
     when new.run_at is distinct from old.run_at and new.run_at not between earliest and latest
       then 'has a run_at that is not a time between 1900 and 9999'
     when new.scheduled_for is distinct from old.scheduled_for and new.scheduled_for not between earliest and latest
       then 'has a scheduled_for that is not a time between 1900 and 9999'
     when new.created_at is distinct from old.created_at and new.created_at not between earliest and latest
       then 'has a created_at that is not a time between 1900 and 9999'
+    when new.expires_at is distinct from old.expires_at and new.expires_at not between earliest and latest
+      then 'has an expires_at that is not a time between 1900 and 9999'
+    when new.locked_at is distinct from old.locked_at and new.locked_at not between earliest and latest
+      then 'has a locked_at that is not a time between 1900 and 9999'
+    when new.finished_at is distinct from old.finished_at and new.finished_at not between earliest and latest
+      then 'has a finished_at that is not a time between 1900 and 9999'
+    when new.last_execution is distinct from old.last_execution and new.last_execution not between earliest and latest
+      then 'has a last_execution that is not a time between 1900 and 9999'
+    when new.snoozed_since is distinct from old.snoozed_since and new.snoozed_since not between earliest and latest
+      then 'has a snoozed_since that is not a time between 1900 and 9999'
     when new.config is distinct from old.config then 'has a config ' || public.cloud_jobs_config_fault(new.config)
   end;
 begin
@@ -995,13 +1011,21 @@ create or replace trigger cloud_jobs_guard_texts
   execute function public.cloud_jobs_guard();
 
 create or replace trigger cloud_jobs_guard_numbers
-  before insert or update of max_retries, current_retries, timeout_seconds, run_at, scheduled_for, created_at on public.cloud_jobs
+  before insert or update of max_retries, current_retries, timeout_seconds, occurrence, snoozes, expires_in_seconds,
+    run_at, scheduled_for, created_at, expires_at, locked_at, finished_at, last_execution, snoozed_since on public.cloud_jobs
   for each row
   when (new.max_retries not between 0 and 9999 or new.current_retries not between 0 and 1000000
     or new.timeout_seconds > 9999999
+    or new.occurrence not between 0 and 1000000000 or new.snoozes not between 0 and 1000000
+    or new.expires_in_seconds not between 1 and 315576000
     or new.run_at not between '1900-01-01Z' and '9999-12-31Z'
     or new.scheduled_for not between '1900-01-01Z' and '9999-12-31Z'
-    or new.created_at not between '1900-01-01Z' and '9999-12-31Z')
+    or new.created_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.expires_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.locked_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.finished_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.last_execution not between '1900-01-01Z' and '9999-12-31Z'
+    or new.snoozed_since not between '1900-01-01Z' and '9999-12-31Z')
   execute function public.cloud_jobs_guard();
 
 -- An unfinished job has no finished_at, for every writer: the index of unique keys depends on it.
@@ -3358,7 +3382,7 @@ begin
   ),
   decided as materialized (
     select asked.*, case when following.due <= asked.retry_at then 'dead' else asked.wanted end as decision,
-      case when following.due <= asked.retry_at then coalesce(max_retries, 3) - coalesce(current_retries, 0) end as retries_left_out,
+      case when following.due <= asked.retry_at then least(coalesce(max_retries, 3), 1000000) - greatest(coalesce(current_retries, 0), 0) end as retries_left_out,
       following.due as following_due
     from asked
     left join following on following.ordinal = asked.ordinal
@@ -3419,7 +3443,8 @@ begin
       status = next.new_status,
       run_at = coalesce(next.new_run_at, c.run_at),
       current_retries = case
-        when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
+        -- Within what the guard allows, whatever the row held.
+        when next.decision = 'retry' then greatest(0, least(coalesce(c.current_retries, 0) + 1, 1000000))
         when next.decision = 'again' then c.current_retries
         when next.next_occurrence is not null then 0
         else c.current_retries
@@ -5653,7 +5678,7 @@ as $$
   )
   select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
     'queue', named.queue, 'due', least(due.n, 10000), 'due_is_capped', due.n > 10000, 'running', running.n,
-    'oldest_due_seconds', extract(epoch from now() - due.oldest),
+    'oldest_due_seconds', extract(epoch from now() - public.cloud_jobs_finite(due.oldest)),
     'paused', coalesce(s.paused, false), 'cool_down_until', case when s.cool_down_until > now() then s.cool_down_until end,
     'reason', s.reason, 'max_running', s.max_running, 'rate_limit', s.rate_limit, 'rate_period_seconds', s.rate_period_seconds,
     'rate_used', case when s.rate_limit is not null then
@@ -7297,13 +7322,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'c894bf69647a0cb0' and earlier->>'server' = server then
+  if earlier->>'tables' = '22cca1f3c68b99c6' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'c894bf69647a0cb0', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '22cca1f3c68b99c6', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

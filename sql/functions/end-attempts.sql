@@ -135,7 +135,7 @@ begin
   ),
   decided as materialized (
     select asked.*, case when following.due <= asked.retry_at then 'dead' else asked.wanted end as decision,
-      case when following.due <= asked.retry_at then coalesce(max_retries, 3) - coalesce(current_retries, 0) end as retries_left_out,
+      case when following.due <= asked.retry_at then least(coalesce(max_retries, 3), 1000000) - greatest(coalesce(current_retries, 0), 0) end as retries_left_out,
       following.due as following_due
     from asked
     left join following on following.ordinal = asked.ordinal
@@ -196,7 +196,8 @@ begin
       status = next.new_status,
       run_at = coalesce(next.new_run_at, c.run_at),
       current_retries = case
-        when next.decision = 'retry' then coalesce(c.current_retries, 0) + 1
+        -- Within what the guard allows, whatever the row held.
+        when next.decision = 'retry' then greatest(0, least(coalesce(c.current_retries, 0) + 1, 1000000))
         when next.decision = 'again' then c.current_retries
         when next.next_occurrence is not null then 0
         else c.current_retries

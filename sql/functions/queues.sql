@@ -30,7 +30,7 @@ as $$
   )
   select jsonb_build_object('v', 1, 'now', now(), 'queues', coalesce(jsonb_agg(jsonb_build_object(
     'queue', named.queue, 'due', least(due.n, 10000), 'due_is_capped', due.n > 10000, 'running', running.n,
-    'oldest_due_seconds', extract(epoch from now() - due.oldest),
+    'oldest_due_seconds', extract(epoch from now() - public.cloud_jobs_finite(due.oldest)),
     'paused', coalesce(s.paused, false), 'cool_down_until', case when s.cool_down_until > now() then s.cool_down_until end,
     'reason', s.reason, 'max_running', s.max_running, 'rate_limit', s.rate_limit, 'rate_period_seconds', s.rate_period_seconds,
     'rate_used', case when s.rate_limit is not null then

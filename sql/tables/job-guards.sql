@@ -23,12 +23,28 @@ declare
       then 'has a current_retries that is not a number from 0 to 1000000'
     when new.timeout_seconds is distinct from old.timeout_seconds and new.timeout_seconds > 9999999
       then 'has a timeout_seconds that is more than 9999999'
+    when new.occurrence is distinct from old.occurrence and new.occurrence not between 0 and 1000000000
+      then 'has an occurrence that is not a number from 0 to 1000000000'
+    when new.snoozes is distinct from old.snoozes and new.snoozes not between 0 and 1000000
+      then 'has a number of snoozes that is not from 0 to 1000000'
+    when new.expires_in_seconds is distinct from old.expires_in_seconds and new.expires_in_seconds not between 1 and 315576000
+      then 'has an expires_in_seconds that is not a number from 1 to ten years'
     when new.run_at is distinct from old.run_at and new.run_at not between earliest and latest
       then 'has a run_at that is not a time between 1900 and 9999'
     when new.scheduled_for is distinct from old.scheduled_for and new.scheduled_for not between earliest and latest
       then 'has a scheduled_for that is not a time between 1900 and 9999'
     when new.created_at is distinct from old.created_at and new.created_at not between earliest and latest
       then 'has a created_at that is not a time between 1900 and 9999'
+    when new.expires_at is distinct from old.expires_at and new.expires_at not between earliest and latest
+      then 'has an expires_at that is not a time between 1900 and 9999'
+    when new.locked_at is distinct from old.locked_at and new.locked_at not between earliest and latest
+      then 'has a locked_at that is not a time between 1900 and 9999'
+    when new.finished_at is distinct from old.finished_at and new.finished_at not between earliest and latest
+      then 'has a finished_at that is not a time between 1900 and 9999'
+    when new.last_execution is distinct from old.last_execution and new.last_execution not between earliest and latest
+      then 'has a last_execution that is not a time between 1900 and 9999'
+    when new.snoozed_since is distinct from old.snoozed_since and new.snoozed_since not between earliest and latest
+      then 'has a snoozed_since that is not a time between 1900 and 9999'
     when new.config is distinct from old.config then 'has a config ' || public.cloud_jobs_config_fault(new.config)
   end;
 begin
@@ -68,13 +84,21 @@ create or replace trigger cloud_jobs_guard_texts
   execute function public.cloud_jobs_guard();
 
 create or replace trigger cloud_jobs_guard_numbers
-  before insert or update of max_retries, current_retries, timeout_seconds, run_at, scheduled_for, created_at on public.cloud_jobs
+  before insert or update of max_retries, current_retries, timeout_seconds, occurrence, snoozes, expires_in_seconds,
+    run_at, scheduled_for, created_at, expires_at, locked_at, finished_at, last_execution, snoozed_since on public.cloud_jobs
   for each row
   when (new.max_retries not between 0 and 9999 or new.current_retries not between 0 and 1000000
     or new.timeout_seconds > 9999999
+    or new.occurrence not between 0 and 1000000000 or new.snoozes not between 0 and 1000000
+    or new.expires_in_seconds not between 1 and 315576000
     or new.run_at not between '1900-01-01Z' and '9999-12-31Z'
     or new.scheduled_for not between '1900-01-01Z' and '9999-12-31Z'
-    or new.created_at not between '1900-01-01Z' and '9999-12-31Z')
+    or new.created_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.expires_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.locked_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.finished_at not between '1900-01-01Z' and '9999-12-31Z'
+    or new.last_execution not between '1900-01-01Z' and '9999-12-31Z'
+    or new.snoozed_since not between '1900-01-01Z' and '9999-12-31Z')
   execute function public.cloud_jobs_guard();
 
 -- An unfinished job has no finished_at, for every writer: the index of unique keys depends on it.

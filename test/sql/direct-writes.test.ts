@@ -107,6 +107,14 @@ describe('a late write over a job that a worker runs', () => {
   });
 });
 
+it('a write that makes a finished job wait again lets it hold its unique key', async () => {
+  const id = await q().addOne({ unique_key: 'u' });
+  await q().end('w', (await q().take('w')).execution_id, 'success');
+  await write(id, `status = 'waiting'`);
+  expect(await q().job(id)).toMatchObject({ status: 'waiting', finished: false });
+  expect(await q().add({ unique_key: 'u' })).toEqual([id]);
+});
+
 describe('a lock without an end', () => {
   it.each([
     `insert into cloud_jobs (job_id, name, job_type, status, locked_by) values ('x', 'x', 'custom', 'locked', 'first')`,
@@ -126,50 +134,9 @@ describe('a lock without an end', () => {
   });
 });
 
-describe('values that only a plain write can store', () => {
-  const insert = (columns: string, values: string) =>
-    project.sql(
-      `insert into cloud_jobs (job_id, name, job_type, ${columns}) values ('x', 'x', 'custom', ${values})`,
-    );
-
-  it.each([
-    ['max_retries', '2147483647'],
-    ['max_retries, current_retries', '2147483647, 2147483647'],
-    ['max_retries, current_retries', '2147483647, 2147483646'],
-    ['max_retries, current_retries', '-2147483648, -5'],
-    ['max_retries, current_retries', 'null, null'],
-    ['run_at', `'-infinity'`],
-    ['run_at, created_at', `'-infinity', 'infinity'`],
-    ['run_at, created_at, last_execution', `'0044-03-15 BC', null, '-infinity'`],
-  ])('%s = %s do not stop a claim, a finish, stats, list or show', async (columns, values) => {
-    try {
-      await insert(columns, values);
-    } catch (error) {
-      // What a row may not hold is refused when it is written.
-      expect(error).toMatchObject({ code: expect.stringMatching(/^(23514|PT400)$/) });
-      return;
-    }
-    const reads = async () => {
-      for (const name of ['stats', 'doctor', 'list', 'peek', 'backlog'])
-        await call(project, `cloud_jobs_${name}`);
-      await call(project, 'cloud_jobs_show', { job_id_param: 'x' });
-    };
-    await reads();
-    const job = await q().take('w');
-    expect(job.job_id).toBe('x');
-    await reads();
-    expect(await q().end('w', job.execution_id, 'failure')).toMatchObject({ applied: true });
-    await reads();
-    await q().due('x');
-    for (const held of (await q().claim('w')).jobs) {
-      await q().expire(held.job_id);
-      await q().reap();
-    }
-    await reads();
-  });
-
+describe('an execution that a plain write stored', () => {
   it.each(['NaN', 'Infinity', '-Infinity', '-5'])(
-    'a duration of %s breaks neither stats nor show',
+    'with a duration of %s breaks neither stats nor show',
     async (duration) => {
       const id = await q().addOne();
       await project.sql(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/queue/types.ts';
-import { lives, openHandlers } from './harness.ts';
+import { lives, openHandlers, printed } from './harness.ts';
 
 const FILES = {
   'pid.mjs': 'export default () => process.pid;',
@@ -175,6 +175,28 @@ describe('handler that tampers with its process', () => {
       });
       expect(await pidOf(run)).toBe(first);
     }
+  });
+});
+
+describe('handler whose output another process holds open', () => {
+  // Without the worker's environment it is not known as a process of the job, and stays.
+  const HOLD = {
+    'it.mjs': `import { spawn } from 'node:child_process'; import { closeSync } from 'node:fs';
+      export default () => {
+        const child = spawn('sleep', ['60'], { stdio: 'inherit', detached: true, env: { PATH: process.env.PATH } });
+        child.unref(); console.log('held=' + child.pid); closeSync(1); return 'done'; };`,
+    '*it.sh': `#!/bin/sh\nenv -i setsid sleep 60 &\necho "held=$!"; echo '"done"' > "$CLOUD_JOBS_RESULT"\n`,
+  };
+
+  it.each(['it.mjs', 'it.sh'])('says that some of it may be missing: %s', async (handler) => {
+    const { run } = openHandlers({ ...FILES, ...HOLD });
+    const { outcome, lines } = await run({ handler });
+    const pid = printed(lines, 'held');
+    if (pid !== undefined && lives(pid)) process.kill(pid);
+    expect(outcome).toMatchObject({ outcome: 'success', result: 'done' });
+    expect(lines.at(-1)).toMatch(/^err cloud-jobs: the output of this job may not be whole: a process/);
+    expect(lines.filter((line) => line.includes('may not be whole'))).toHaveLength(1);
+    await expectNextIsWell(run);
   });
 });
 
