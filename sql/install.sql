@@ -67,8 +67,8 @@ do $$
 declare
   installed integer := (select max(version) from public.cloud_jobs_schema);
 begin
-  if installed > 11 then
-    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 11.', installed
+  if installed > 12 then
+    raise exception 'cloud-jobs: this database has schema version %, this file would bring version 12.', installed
       using hint = 'Use the sql/install.sql of the release that your action runs.';
   end if;
 end
@@ -286,6 +286,9 @@ create table if not exists public.cloud_job_dependencies (
   primary key (job_id, parent_id)
 );
 alter table public.cloud_job_dependencies enable row level security;
+alter table public.cloud_job_dependencies
+  -- The parent added the child when it succeeded. The child neither waits for it nor gets its result.
+  add column if not exists spawned boolean not null default false;
 create index if not exists cloud_job_dependencies_parent on public.cloud_job_dependencies (parent_id);
 create index if not exists cloud_job_dependencies_root on public.cloud_job_dependencies (root_id) where root_id is not null;
 -- What a child still waits for. Read from its end: parents tend to end in the order of their ids.
@@ -484,7 +487,9 @@ alter table public.cloud_job_executions
   add column if not exists scheduled_for timestamptz,
   -- The state of the job after this execution: the answer that a repeated request gets again.
   add column if not exists job_status text,
-  add column if not exists next_run_at timestamptz;
+  add column if not exists next_run_at timestamptz,
+  -- How many jobs it added when it succeeded.
+  add column if not exists spawned integer;
 
 alter table public.cloud_job_executions alter column execution_id set default public.cloud_jobs_new_id();
 
@@ -2971,7 +2976,7 @@ $$;
 
 -- ==== functions/dependencies ====================================================================
 
--- Whether a job that has not finished depends on this one, and may still read its result.
+-- Whether a job that has not finished depends on this one, and may still read its result. A job that it spawned does not.
 create or replace function public.cloud_jobs_is_needed(job_id_param text)
 returns boolean
 language sql
@@ -2981,7 +2986,7 @@ as $$
   select exists (
     select from public.cloud_job_dependencies d
     join public.cloud_jobs c on c.job_id = d.job_id
-    where d.parent_id = job_id_param and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
+    where d.parent_id = job_id_param and not d.spawned and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
 $$;
 
 -- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, and how many there are.
@@ -2994,14 +2999,14 @@ as $$
   select jsonb_build_object(
     'parents', (
       select coalesce(jsonb_agg(jsonb_build_object('job_id', d.parent_id, 'ref', d.ref, 'name', p.name,
-        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by d.position), '[]')
+        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by d.position), '[]')
       from (
         select * from public.cloud_job_dependencies where job_id = job_id_param order by position limit 100) d
       left join public.cloud_jobs p on p.job_id = d.parent_id),
     'parent_count', (select count(*) from public.cloud_job_dependencies d where d.job_id = job_id_param),
     'children', (
       select coalesce(jsonb_agg(jsonb_build_object('job_id', c.job_id, 'ref', d.ref, 'name', c.name,
-        'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by c.job_id), '[]')
+        'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by c.job_id), '[]')
       from (
         select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id limit 100) d
       join public.cloud_jobs c on c.job_id = d.job_id),
@@ -3030,7 +3035,7 @@ as $$
       select e.result from public.cloud_job_executions e
       where e.job_id = d.parent_id and e.status = 'success'
       order by e.started_at desc, e.execution_id desc limit 1) e on true
-    where d.job_id = job_id_param) r
+    where d.job_id = job_id_param and not d.spawned) r
 $$;
 
 -- ==== functions/disable =========================================================================
@@ -4122,7 +4127,8 @@ $$;
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 -- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
--- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down.
+-- "output", "pause_queue": {"seconds", "reason"}, "spawn": [...]}]. pause_queue lets the queue of the job cool down. spawn
+-- adds jobs together with the success: see cloud_jobs_spawn.
 --
 -- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 --
@@ -4196,6 +4202,9 @@ begin
   end if;
   if finished is null then
     finished := public.cloud_jobs_end_attempts(instance_id_param, items_param);
+  end if;
+  if items_param @? '$[*].spawn' then
+    perform public.cloud_jobs_spawn(instance_id_param, items_param);
   end if;
 
   return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',
@@ -6193,7 +6202,8 @@ as $$
     'steps', (select public.cloud_jobs_steps(j.job_id, j.occurrence) from public.cloud_jobs j
       where j.job_id = job_id_param and j.has_steps),
     'family', (select public.cloud_jobs_family(j.job_id) from public.cloud_jobs j
-      where j.job_id = job_id_param and (j.has_parents or j.has_children)),
+      where j.job_id = job_id_param and (j.has_parents or j.has_children
+        or exists (select from public.cloud_job_dependencies d where d.job_id = j.job_id))),
     'executions', coalesce((
       select jsonb_agg(jsonb_build_object(
         'execution_id', e.execution_id, 'status', e.status, 'attempt', e.attempt, 'occurrence', e.occurrence,
@@ -6203,17 +6213,17 @@ as $$
         'duration_seconds', case when e.duration_seconds between 0 and 1e9 then e.duration_seconds end, 'result', e.result, 'error_message', e.error_message,
         'error_details', e.error_details, 'output', e.output, 'progress', e.progress, 'instance_id', e.instance_id,
         'run_url', e.run_url, 'scheduled_for', public.cloud_jobs_finite(e.scheduled_for),
-        'next_run_at', public.cloud_jobs_finite(e.next_run_at))
+        'next_run_at', public.cloud_jobs_finite(e.next_run_at), 'spawned', e.spawned)
         order by e.started_at desc, e.execution_id desc)
       from (
         select e.execution_id, e.status, e.attempt, e.occurrence, e.failure_kind, e.started_at, e.finished_at,
           e.duration_seconds, e.result, e.error_message, e.error_details, e.output, e.progress, e.instance_id, e.run_url,
-          e.scheduled_for, e.next_run_at
+          e.scheduled_for, e.next_run_at, e.spawned
         from public.cloud_job_executions e where e.job_id = job_id_param
         union all
         select r.execution_id, 'running', r.attempt, r.occurrence, null, r.started_at, null,
           null, null, null, null, null, null, r.instance_id, r.run_url,
-          r.scheduled_for, null
+          r.scheduled_for, null, null
         from public.cloud_jobs_running(array[job_id_param]) r
         order by started_at desc
         limit least(greatest(coalesce(limit_param, 10), 1), 200)
@@ -6381,6 +6391,62 @@ as $$
     when since_param < now() - interval '30 days' then format(
       'It has been snoozed since %s UTC, and 30 days is the limit.', to_char(since_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
   end
+$$;
+
+-- ==== functions/spawn ===========================================================================
+
+-- Adds the jobs that attempts spawn, in the transaction that ends these attempts with success: a part of cloud_jobs_finish.
+--
+-- items: as there. spawn of an item is a list as cloud_jobs_enqueue takes it; a job without a queue goes to the queue of the job
+-- that spawned it. At most 10,000 jobs and 4 MiB for an attempt. Nothing is added for an attempt that this call did not end
+-- with success. If a list is refused, so is the whole call.
+--
+-- A new job is shown as a child of the job that spawned it, and does not wait for it. A repeat adds nothing. Locks what
+-- cloud_jobs_enqueue locks, after the rows of the jobs that ended.
+create or replace function public.cloud_jobs_spawn(instance_id_param text, items_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  item jsonb;
+  spawner record;
+  added jsonb;
+begin
+  for item in
+    select i.item from jsonb_array_elements(items_param) as i (item)
+    where i.item->>'spawn' is not null order by i.item->>'execution_id'
+  loop
+    if jsonb_typeof(item->'spawn') <> 'array' or item->>'outcome' <> 'success' then
+      perform public.cloud_jobs_refuse(400, format('The spawn of execution %s is no list, or its outcome is not success.', item->>'execution_id'),
+        'Only an attempt that succeeds can spawn jobs.');
+    elsif jsonb_array_length(item->'spawn') > 10000 or octet_length((item->'spawn')::text) > 4194304 then
+      perform public.cloud_jobs_refuse(413, format('Execution %s spawns too much: %s jobs.', item->>'execution_id', jsonb_array_length(item->'spawn')),
+        'At most 10000 jobs and 4 MiB. Let a job that is spawned spawn more.');
+    end if;
+    update public.cloud_job_executions e set spawned = jsonb_array_length(item->'spawn')
+    from public.cloud_jobs j
+    where e.execution_id = item->>'execution_id' and e.instance_id = instance_id_param and e.status = 'success'
+      and e.finished_at = now() and e.spawned is null and j.job_id = e.job_id
+    returning j.job_id, j.queue into spawner;
+    continue when not found or jsonb_array_length(item->'spawn') = 0;
+
+    added := public.cloud_jobs_enqueue((
+      select jsonb_agg(case when s.job->>'queue' is null then s.job || jsonb_build_object('queue', spawner.queue) else s.job end
+        order by s.ordinal)
+      from jsonb_array_elements(item->'spawn') with ordinality as s (job, ordinal)))->'jobs';
+    insert into public.cloud_job_dependencies (job_id, parent_id, ref, position, outcome, passed_on, spawned)
+    select a.job->>'job_id', spawner.job_id, spawner.job_id, 0, 'success', true, true
+    from jsonb_array_elements(added) as a (job)
+    where (a.job->>'created')::boolean
+    on conflict do nothing;
+    update public.cloud_jobs j set has_children = true where j.job_id = spawner.job_id and j.has_children is not true;
+  end loop;
+end
 $$;
 
 -- ==== functions/stats ===========================================================================
@@ -7213,7 +7279,7 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select '{"v": 1, "schema": 11, "requires": 1}'::jsonb
+  select '{"v": 1, "schema": 12, "requires": 1}'::jsonb
 $$;
 
 -- ==== functions/wake-state ======================================================================
@@ -7322,13 +7388,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '22cca1f3c68b99c6' and earlier->>'server' = server then
+  if earlier->>'tables' = 'a07bce9bcc8998ff' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '22cca1f3c68b99c6', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'a07bce9bcc8998ff', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';
@@ -7337,7 +7403,7 @@ $$;
 
 -- ==== install/end ===============================================================================
 
-insert into public.cloud_jobs_schema (version, name) values (11, 'cloud-jobs')
+insert into public.cloud_jobs_schema (version, name) values (12, 'cloud-jobs')
 on conflict (version) do nothing;
 
 -- PostgREST learns of the new functions.

@@ -2,6 +2,7 @@
  * What the author of a custom handler imports: `import { defineHandler } from 'cloud-jobs'`.
  * Types, and one function that gives its argument back: a handler needs nothing of this package when it runs.
  */
+import type { ListedJob } from './listed-job.ts';
 import type { ClaimedJob } from './queue/job.ts';
 
 /** What JSON can hold. A property whose value is `undefined` is left out, as `JSON.stringify` does. */
@@ -100,7 +101,19 @@ export interface JobContext {
   waitFor(name: string, options?: { readonly timeoutDays?: number }): Promise<JsonValue>;
   /** Waits until a person approves or rejects: the commands `approve` and `reject`, or the dashboard. */
   approval(options: ApprovalRequest): Promise<Approval>;
+  /**
+   * Adds jobs together with the success of this attempt: all of them, or none if it does not succeed. Those without a
+   * `queue` go to the queue of this job. May be called more than once.
+   * @param jobs Up to 10,000 in one attempt. A later one may name an earlier one by its `ref` in `dependsOn`.
+   * @param options `then`: a job that starts when all of the list have succeeded, and gets what they returned in
+   * `context.parents`, by ref or as `_1`, `_2` and so on.
+   * @throws TypeError for what is no job; RangeError for more than fits.
+   */
+  spawn(jobs: readonly SpawnedJob[], options?: { readonly then?: SpawnedJob }): Promise<void>;
 }
+
+/** A job that a handler adds. */
+export type SpawnedJob = Omit<ListedJob, 'jobId' | 'schedule' | 'timezone'>;
 
 /** How long a sleep takes; what is given is added up. At most a year. */
 export interface SleepLength {
@@ -116,8 +129,10 @@ export interface ParentResult {
   /** Null if the job was deleted, and so is its status. */
   readonly name: string | null;
   readonly status: 'waiting' | 'locked' | 'success' | 'failed' | 'disabled' | null;
-  /** What its handler returned; null if it did not succeed. */
+  /** What its handler returned; null if it did not succeed, and if `leftOut`. */
   readonly result: JsonValue;
+  /** The results of the parents are more than 1 MiB in all, and this one is not among the first. */
+  readonly leftOut: boolean;
 }
 
 export interface ApprovalRequest {

@@ -1,4 +1,4 @@
--- Whether a job that has not finished depends on this one, and may still read its result.
+-- Whether a job that has not finished depends on this one, and may still read its result. A job that it spawned does not.
 create or replace function public.cloud_jobs_is_needed(job_id_param text)
 returns boolean
 language sql
@@ -8,7 +8,7 @@ as $$
   select exists (
     select from public.cloud_job_dependencies d
     join public.cloud_jobs c on c.job_id = d.job_id
-    where d.parent_id = job_id_param and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
+    where d.parent_id = job_id_param and not d.spawned and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
 $$;
 
 -- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, and how many there are.
@@ -21,14 +21,14 @@ as $$
   select jsonb_build_object(
     'parents', (
       select coalesce(jsonb_agg(jsonb_build_object('job_id', d.parent_id, 'ref', d.ref, 'name', p.name,
-        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by d.position), '[]')
+        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by d.position), '[]')
       from (
         select * from public.cloud_job_dependencies where job_id = job_id_param order by position limit 100) d
       left join public.cloud_jobs p on p.job_id = d.parent_id),
     'parent_count', (select count(*) from public.cloud_job_dependencies d where d.job_id = job_id_param),
     'children', (
       select coalesce(jsonb_agg(jsonb_build_object('job_id', c.job_id, 'ref', d.ref, 'name', c.name,
-        'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure) order by c.job_id), '[]')
+        'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by c.job_id), '[]')
       from (
         select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id limit 100) d
       join public.cloud_jobs c on c.job_id = d.job_id),
@@ -57,5 +57,5 @@ as $$
       select e.result from public.cloud_job_executions e
       where e.job_id = d.parent_id and e.status = 'success'
       order by e.started_at desc, e.execution_id desc limit 1) e on true
-    where d.job_id = job_id_param) r
+    where d.job_id = job_id_param and not d.spawned) r
 $$;

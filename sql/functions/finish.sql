@@ -2,7 +2,8 @@
 --
 -- items: [{"execution_id", "outcome": "success" | "failure" | "discard" | "snooze" | "release", "result", "error",
 -- "error_details", "failure_kind": "error" | "timeout" | "crashed", "delay_seconds", "duration_seconds", "progress",
--- "output", "pause_queue": {"seconds", "reason"}}]. pause_queue lets the queue of the job cool down.
+-- "output", "pause_queue": {"seconds", "reason"}, "spawn": [...]}]. pause_queue lets the queue of the job cool down. spawn
+-- adds jobs together with the success: see cloud_jobs_spawn.
 --
 -- claim: {"limit", "queues", "job_types", "lock_seconds", "request_id", "run_url"}, or null to claim nothing.
 --
@@ -76,6 +77,9 @@ begin
   end if;
   if finished is null then
     finished := public.cloud_jobs_end_attempts(instance_id_param, items_param);
+  end if;
+  if items_param @? '$[*].spawn' then
+    perform public.cloud_jobs_spawn(instance_id_param, items_param);
   end if;
 
   return json_build_object('v', 1, 'finished', coalesce(finished, '[]'), 'claim',

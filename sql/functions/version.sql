@@ -5,5 +5,5 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select '{"v": 1, "schema": 11, "requires": 1}'::jsonb
+  select '{"v": 1, "schema": 12, "requires": 1}'::jsonb
 $$;

@@ -1,5 +1,6 @@
 -- A role whose key can work and do nothing else: claim jobs of the queues that the key names, renew their locks, record
--- how they ended, hand them back. It cannot add, read, change or delete a job, and sees no other queue.
+-- how they ended, hand them back. It adds jobs only to these queues, together with the success of one that it holds. It cannot
+-- read, change or delete a job, and sees no other queue.
 --
 -- The key is a JWT of role cloud_jobs_worker with the claim "cloud_jobs_queues", signed for this project: docs/guides/keys.md
 -- shows how to make one. Run this file as the role postgres, after sql/install.sql. It can be run again at any time.

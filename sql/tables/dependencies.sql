@@ -24,6 +24,9 @@ create table if not exists public.cloud_job_dependencies (
   primary key (job_id, parent_id)
 );
 alter table public.cloud_job_dependencies enable row level security;
+alter table public.cloud_job_dependencies
+  -- The parent added the child when it succeeded. The child neither waits for it nor gets its result.
+  add column if not exists spawned boolean not null default false;
 create index if not exists cloud_job_dependencies_parent on public.cloud_job_dependencies (parent_id);
 create index if not exists cloud_job_dependencies_root on public.cloud_job_dependencies (root_id) where root_id is not null;
 -- What a child still waits for. Read from its end: parents tend to end in the order of their ids.

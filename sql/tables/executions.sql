@@ -27,7 +27,9 @@ alter table public.cloud_job_executions
   add column if not exists scheduled_for timestamptz,
   -- The state of the job after this execution: the answer that a repeated request gets again.
   add column if not exists job_status text,
-  add column if not exists next_run_at timestamptz;
+  add column if not exists next_run_at timestamptz,
+  -- How many jobs it added when it succeeded.
+  add column if not exists spawned integer;
 
 alter table public.cloud_job_executions alter column execution_id set default public.cloud_jobs_new_id();
 

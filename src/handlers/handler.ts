@@ -1,4 +1,5 @@
 import type { ClaimedJob, Progress } from '../queue/job.ts';
+import type { NewJob } from '../queue/requests.ts';
 import type { RecallReply, Wait } from '../queue/step-replies.ts';
 import type { FailureKind, Json } from '../queue/types.ts';
 
@@ -68,7 +69,12 @@ export class AbortReason extends Error {
 
 /** A closed set: a handler ends in one of these ways or throws, which is a failure of kind `error`. */
 export type HandlerOutcome =
-  | { readonly outcome: 'success'; readonly result: Json }
+  | {
+      readonly outcome: 'success';
+      readonly result: Json;
+      /** Jobs that are added together with the success, as `cloud_jobs_enqueue` takes them. */
+      readonly spawn?: readonly NewJob[];
+    }
   | {
       readonly outcome: 'failure';
       readonly kind: Extract<FailureKind, 'error' | 'timeout' | 'crashed'>;

@@ -165,6 +165,7 @@ function inWords(tried: Tried): string {
     ['Result', tried.result === undefined ? '' : JSON.stringify(tried.result, null, 2)],
     [tried.outcome === 'failure' ? 'Error' : 'Reason', tried.error ?? ''],
     ['Details', detailWords(tried.error_details)],
+    ['Spawns', spawnWords(tried)],
     ['Progress', progressInWords(tried.progress ?? null)],
     ...tried.warnings.map((text): [string, string] => ['Warning', text]),
   ];
@@ -188,6 +189,13 @@ function outcomeWords({ outcome, failure_kind: kind, delay_seconds: delay }: Tri
       return `failure${kind === undefined ? '' : ` (${kind})`}, retried${when} if retries are left`;
     }
   }
+}
+
+/** The jobs that would be added, up to ten of them by name. */
+function spawnWords({ spawn = [] }: Tried): string {
+  const named = spawn.slice(0, 10).map(({ name }) => `\n  ${name}`);
+  const more = spawn.length > named.length ? `\n  and ${spawn.length - named.length} more` : '';
+  return spawn.length === 0 ? '' : `${spawn.length} jobs${named.join('')}${more}`;
 }
 
 /** What an error holds besides its message. Its place is in the message. */

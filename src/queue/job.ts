@@ -134,5 +134,7 @@ export const executionRow = z.object({
   run_url: z.string().nullable(),
   scheduled_for: instant.nullable(),
   next_run_at: instant.nullable(),
+  /** How many jobs it added when it succeeded. */
+  spawned: z.number().nullish(),
 });
 export type ExecutionRow = z.infer<typeof executionRow>;

@@ -10,7 +10,7 @@ import { FAILURE_KINDS, JOB_STATUSES, ON_PARENT_FAILURE } from './types.ts';
 export const count = z.coerce.number();
 
 /** The number of the newest migration that this code needs in the database. */
-export const CLIENT_SCHEMA = 11;
+export const CLIENT_SCHEMA = 12;
 
 export const versionReply = z.object({
   v: z.literal(1),
@@ -119,6 +119,8 @@ const relative = z.object({
   /** How the parent of the pair ended; null while the child waits for it. */
   outcome: z.enum(['success', 'failed', 'deleted']).nullable(),
   on_failure: z.enum(ON_PARENT_FAILURE),
+  /** The parent added the child when it succeeded; the child does not wait for it. */
+  spawned: z.boolean().default(false),
 });
 
 export const stepRow = z.object({

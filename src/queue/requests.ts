@@ -70,6 +70,8 @@ export interface FinishItem {
   readonly output?: string;
   /** Lets the queue of the job cool down. */
   readonly pause_queue?: { readonly seconds: number; readonly reason: string };
+  /** Jobs that are added together with the success, and never without it. */
+  readonly spawn?: readonly NewJob[];
 }
 
 export interface ListFilter {

@@ -25,5 +25,9 @@ function branch(title: string, relatives: readonly Relative[], count: number): s
   ];
 }
 
-const policyWords = ({ on_failure: policy }: Relative): string =>
-  policy === 'cancel' ? '' : `; if the first fails, the second ${policy === 'run' ? 'runs' : 'waits'}`;
+const policyWords = ({ on_failure: policy, spawned }: Relative): string =>
+  spawned
+    ? '; the first added the second'
+    : policy === 'cancel'
+      ? ''
+      : `; if the first fails, the second ${policy === 'run' ? 'runs' : 'waits'}`;

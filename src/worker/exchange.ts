@@ -39,6 +39,19 @@ interface HandBack {
   readonly reason: string;
 }
 
+/** The most jobs that the attempts of one request spawn: adding ten times as many could take longer than a request may. */
+const MOST_SPAWNED = 10_000;
+
+/** How many of the attempts go into one request, at least one. */
+function countWithin(ended: readonly EndedAttempt[]): number {
+  let spawned = 0;
+  const beyond = ended.findIndex(({ finished }, index) => {
+    spawned += finished.item.spawn?.length ?? 0;
+    return index > 0 && spawned > MOST_SPAWNED;
+  });
+  return beyond === -1 ? ended.length : beyond;
+}
+
 /**
  * The worker's side of the exchange with the database: keeps what is to be recorded or handed back, sends it together
  * with the next claim, and keeps it if the request fails.
@@ -107,7 +120,7 @@ export class Exchange {
    * @throws QueueError if the request fails for good; everything is then kept
    */
   async send(limit: number, patience: Patience): Promise<void> {
-    const ended = this.#ended;
+    const ended = this.#ended.slice(0, countWithin(this.#ended));
     const handBack = this.#handBack;
     const claim = limit > 0 ? this.#claimRequest(limit) : null;
     const outgoing: Outgoing[] = [
@@ -117,7 +130,7 @@ export class Exchange {
         finished: null,
       })),
     ];
-    this.#ended = [];
+    this.#ended = this.#ended.slice(ended.length);
     this.#handBack = [];
     for (const { item } of outgoing) this.#sending.add(item.execution_id);
     this.#requests += 1;
@@ -153,7 +166,7 @@ export class Exchange {
   async close(reason: string, patience: Patience): Promise<void> {
     const unanswered = await this.#settleUnansweredClaims(reason, patience);
     try {
-      if (this.#ended.length + this.#handBack.length > 0) await this.send(0, patience);
+      while (this.#ended.length + this.#handBack.length > 0) await this.send(0, patience);
       if (unanswered !== null) throw unanswered;
     } catch (error) {
       const left = this.#ended.length + this.#handBack.length;

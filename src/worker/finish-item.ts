@@ -1,6 +1,6 @@
 import type { AbortCause, HandlerOutcome, QueuePause } from '../handlers/handler.ts';
 import type { Progress } from '../queue/job.ts';
-import type { FinishItem } from '../queue/requests.ts';
+import type { FinishItem, NewJob } from '../queue/requests.ts';
 import type { Json } from '../queue/types.ts';
 import { describeError } from '../text/describe-error.ts';
 import { isTooDeep, MAX_DEPTH } from '../text/json-fault.ts';
@@ -13,6 +13,8 @@ import {
   MAX_RESULT_BYTES,
   MAX_TEXT_BYTES,
 } from './limits.ts';
+
+type Success = Extract<HandlerOutcome, { outcome: 'success' }>;
 
 /** How one attempt ended, before the database knows of it. */
 export interface Ending {
@@ -34,7 +36,7 @@ export interface Ending {
 export interface FinishDeps {
   /** Removes the secrets of this run from a text. */
   readonly redact: (text: string) => string;
-  readonly redactJson: (value: Json) => Json;
+  readonly redactJson: <Value>(value: Value) => Value;
   /** Writes a result to a file that outlives the run; returns its absolute path. */
   readonly spill: (executionId: string, text: string) => Promise<string>;
 }
@@ -43,7 +45,8 @@ export interface FinishDeps {
 export interface Finished {
   readonly item: FinishItem;
   readonly result: Json;
-  readonly resultBytes: number;
+  /** What its result and the jobs that it spawns add to a request. */
+  readonly bytes: number;
   /** Absolute path of the file with the whole result, if it is too large for its row. */
   readonly resultFile: string | null;
 }
@@ -56,7 +59,7 @@ export interface Finished {
 export async function finishItem(ending: Ending, deps: FinishDeps): Promise<Finished> {
   try {
     return ending.outcome.outcome === 'success'
-      ? await success(ending, ending.outcome.result, deps)
+      ? await success(ending, ending.outcome, deps)
       : notSuccess(ending, ending.outcome, deps);
   } catch (error) {
     const what =
@@ -81,15 +84,31 @@ export async function withoutResult(finished: Finished, reason: string, deps: Fi
   return await spilled(bare, result, { result_refused: reason }, deps);
 }
 
-async function success(ending: Ending, given: Json, deps: FinishDeps): Promise<Finished> {
+async function success(ending: Ending, outcome: Success, deps: FinishDeps): Promise<Finished> {
+  const { result: given, spawn = [] } = outcome;
   if (isTooDeep(given)) throw new Error(`It is nested more than ${MAX_DEPTH} levels deep.`);
+  const secret = spawn.find((job) => JSON.stringify(job) !== JSON.stringify(deps.redactJson(job)));
+  if (secret !== undefined) return notSuccess(ending, holdsSecret(secret), deps);
   const result = storableJson(deps.redactJson(given));
-  const item = { ...sharedPart(ending, deps), outcome: 'success' } as const;
+  const item = {
+    ...sharedPart(ending, deps),
+    outcome: 'success',
+    ...(spawn.length > 0 && { spawn }),
+  } as const;
   const bytes = jsonbBytes(result);
+  const spawnBytes = spawn.length === 0 ? 0 : JSON.stringify(spawn).length;
   if (bytes <= MAX_RESULT_BYTES)
-    return { item: { ...item, result }, result, resultBytes: bytes, resultFile: null };
+    return { item: { ...item, result }, result, bytes: bytes + spawnBytes, resultFile: null };
   return await spilled(item, result, { result_too_large: true, bytes, limit_bytes: MAX_RESULT_BYTES }, deps);
 }
+
+/** A job is stored as it is, and one without its secret would do something else. */
+const holdsSecret = ({ name }: NewJob) =>
+  ({
+    outcome: 'failure',
+    kind: 'error',
+    message: `The handler succeeded, but the job ${JSON.stringify(name)} that it spawns holds a secret, which would be stored. Let the handler of that job read it from its environment. Nothing was spawned.`,
+  }) as const;
 
 /** A success whose row holds a note about the result in place of the result. */
 async function spilled(
@@ -101,16 +120,12 @@ async function spilled(
   const file = await deps.spill(item.execution_id, JSON.stringify(result));
   const note = 'The whole result is in this file on the runner, and named in the output result-files.';
   const stub = { ...why, file, note };
-  return { item: { ...item, result: stub }, result: stub, resultBytes: 0, resultFile: file };
+  return { item: { ...item, result: stub }, result: stub, bytes: 0, resultFile: file };
 }
 
-function notSuccess(
-  ending: Ending,
-  outcome: Exclude<HandlerOutcome, { outcome: 'success' }>,
-  deps: FinishDeps,
-): Finished {
+function notSuccess(ending: Ending, outcome: Exclude<HandlerOutcome, Success>, deps: FinishDeps): Finished {
   const item = { ...sharedPart(ending, deps), ...outcomePart(ending, outcome, deps) };
-  return { item, result: null, resultBytes: 0, resultFile: null };
+  return { item, result: null, bytes: 0, resultFile: null };
 }
 
 /** What every ending has. */
@@ -133,7 +148,7 @@ function sharedPart(ending: Ending, deps: FinishDeps): Omit<FinishItem, 'outcome
 
 function outcomePart(
   { abortCause, abortMessage }: Ending,
-  outcome: Exclude<HandlerOutcome, { outcome: 'success' }>,
+  outcome: Exclude<HandlerOutcome, Success>,
   deps: FinishDeps,
 ): Omit<FinishItem, 'execution_id'> {
   const text = (value: string): string => storable(value, MAX_TEXT_BYTES, deps.redact);

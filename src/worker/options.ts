@@ -1,7 +1,6 @@
 import type { Handler } from '../handlers/handler.ts';
 import type { ClaimedJob } from '../queue/job.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { Json } from '../queue/types.ts';
 import type { ClaimOptions } from './exchange.ts';
 import type { JobOutput } from './job-output.ts';
 
@@ -30,7 +29,7 @@ export interface WorkerDeps {
   readonly handlers: Readonly<Record<string, Handler>>;
   readonly openOutput: (job: ClaimedJob) => JobOutput;
   readonly redact: (text: string) => string;
-  readonly redactJson: (value: Json) => Json;
+  readonly redactJson: <Value>(value: Value) => Value;
   /** Masks a value from now on. Returns false if it is too long to be hidden. */
   readonly secret: (value: string) => boolean;
   /** Writes a result to a file that outlives the run; returns its absolute path. */

@@ -59,7 +59,7 @@ export async function record(
 
 /**
  * Records one ending. If it is refused, the same ending is sent without its data; if that is refused as well, an ending
- * without success becomes a failure that says why. A success never becomes one.
+ * without success becomes a failure that says why. A success becomes one only if the jobs that it spawns are refused.
  */
 async function recordOne(
   { item, finished }: Outgoing,
@@ -74,24 +74,34 @@ async function recordOne(
   if (!(first instanceof QueueError)) return { answer: first, instead: null };
 
   const bare = await withoutResult(
-    finished ?? { item, result: null, resultBytes: 0, resultFile: null },
+    finished ?? { item, result: null, bytes: 0, resultFile: null },
     first.message,
     deps,
   );
   const second = await send(bare.item);
   if (!(second instanceof QueueError)) return { answer: second, instead: bare };
-  if (item.outcome === 'success') {
+  // A success without the jobs that it spawns would forget them.
+  const refused = item.spawn === undefined ? null : withoutSpawn(item, second.message);
+  if (item.outcome === 'success' && refused === null) {
     deps.warn(
       `The success of execution ${item.execution_id} could not be recorded: ${second.message} Its lock expires, and the job is then tried again.`,
     );
     return { answer: null, instead: null };
   }
   const error = `The job ended (${item.outcome}), but the database refused to store how: ${second.message}`;
-  const plain: FinishItem = { execution_id: item.execution_id, outcome: 'discard', error };
+  const plain: FinishItem = refused ?? { execution_id: item.execution_id, outcome: 'discard', error };
   const third = await send(plain);
   if (third instanceof QueueError) throw third;
   return { answer: third, instead: { ...bare, item: plain } };
 }
+
+/** The end of an attempt whose jobs the database refused: a failure, since they are added with its success or not at all. */
+const withoutSpawn = ({ execution_id, duration_seconds = 0 }: FinishItem, reason: string): FinishItem => ({
+  execution_id,
+  duration_seconds,
+  outcome: 'failure',
+  error: `The handler succeeded, but the jobs that it spawns were refused: ${reason}`,
+});
 
 /** The reply, or the error if the database refused what it was sent. Other errors are thrown. */
 async function unlessRefused<T>(call: Promise<T>): Promise<T | QueueError> {

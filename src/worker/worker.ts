@@ -208,7 +208,7 @@ class Worker {
   }
 
   #takeEnded(ended: EndedAttempt): void {
-    const bytes = jsonbBytes(ended.attempt.job.config) + ended.finished.resultBytes;
+    const bytes = jsonbBytes(ended.attempt.job.config) + ended.finished.bytes;
     this.#exchange.addEnded(ended);
     this.#pace.ended(ended.ending.durationSeconds * 1000, bytes);
     this.#notify();

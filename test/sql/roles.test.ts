@@ -147,6 +147,26 @@ describe('a worker key', () => {
     ).toMatchObject({ due: 1 });
   });
 
+  it('adds what its jobs spawn to its queues, and to no other', async () => {
+    const [mine, other] = [queueOf(project), queueOf(project)];
+    await mine.addOne();
+    const foreign = await other.addOne();
+    const key = worker(mine.queue);
+    const [job] = (await claim(key, [mine.queue])).jobs;
+    const end = (...spawn: object[]) => {
+      const item = { execution_id: job?.execution_id, outcome: 'success', spawn };
+      return call(project, 'cloud_jobs_finish', { instance_id_param: 'w', items_param: [item] }, key);
+    };
+    const child = { name: 'child', job_type: 'custom' };
+    await expect(end({ ...child, queue: other.queue })).rejects.toEqual(REFUSED);
+    await expect(end({ ...child, depends_on: [foreign] })).rejects.toEqual(REFUSED);
+    await expect(end({ name: 'm', job_type: 'maintenance' })).rejects.toEqual(REFUSED);
+    await end(child);
+    expect(await project.sql(`select queue from cloud_jobs where name = 'child'`)).toEqual([
+      { queue: mine.queue },
+    ]);
+  });
+
   it('ends the attempts of dead workers of its queue, and of no other', async () => {
     const [mine, other] = [queueOf(project), queueOf(project)];
     const ids = [await mine.addOne(), await other.addOne()];

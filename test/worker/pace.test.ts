@@ -5,7 +5,7 @@ import { Pace } from '../../src/worker/pace.ts';
 const NOTHING = { running: 0, waiting: 0, asked: 0, ended: 0, oldestEnded: Number.POSITIVE_INFINITY };
 const empty = (nextDue: number | null = null): ClaimReply => ({
   v: 1,
-  schema: 11,
+  schema: 12,
   now: '2026-01-01T00:00:00Z',
   jobs: [],
   more: false,

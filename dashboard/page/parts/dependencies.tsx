@@ -12,15 +12,20 @@ export function Dependencies({ name, family }: { name: string; family: Family | 
     <section aria-labelledby="dependencies">
       <h2 id="dependencies">Dependencies</h2>
       <div class="graph">
-        <Side title="Depends on" relatives={family.parents} count={family.parent_count} />
+        <Side title="Depends on" by="added it" relatives={family.parents} count={family.parent_count} />
         <strong class="graph-self">{name}</strong>
-        <Side title="Starts after it" relatives={family.children} count={family.child_count} />
+        <Side
+          title="Starts after it"
+          by="added by it"
+          relatives={family.children}
+          count={family.child_count}
+        />
       </div>
     </section>
   );
 }
 
-function Side(props: { title: string; relatives: readonly Relative[]; count: number }) {
+function Side(props: { title: string; by: string; relatives: readonly Relative[]; count: number }) {
   const left = props.count - props.relatives.length;
   return (
     <div class="graph-side">
@@ -32,6 +37,7 @@ function Side(props: { title: string; relatives: readonly Relative[]; count: num
           <li key={one.job_id}>
             {one.name === null ? one.ref : <a href={`/jobs/${encodeURIComponent(one.job_id)}`}>{one.name}</a>}{' '}
             {one.status === null ? <span class="muted">deleted</span> : <Status of={one.status} />}
+            {one.spawned && <span class="muted"> {props.by}</span>}
           </li>
         ))}
       </ul>

@@ -69,6 +69,7 @@ export async function runExecutable(
       errors: errors.lines,
       binary: command.binary,
       resultPath: files.resultPath,
+      spawnPath: files.spawnPath,
       redact: context.redact,
       pauseQueue: context.pauseQueue,
       complain: (line) => context.log.line(`cloud-jobs: ${line}`, 'stderr'),

@@ -6,6 +6,7 @@ import type { HandlerOutcome, QueuePause } from '../handler.ts';
 import { createSteps, type StepsOptions } from './host-steps.ts';
 import { asJson } from './json.ts';
 import { MAX_PAUSE_SECONDS, warningLine } from './protocol.ts';
+import { Spawned } from './spawn.ts';
 
 /** Bounds the message to the worker, which keeps far less and cuts after secrets are taken out. */
 const MAX_TEXT = 262_144;
@@ -30,7 +31,7 @@ export interface ContextOptions {
 export interface RunningContext {
   readonly context: JobContext;
   /** The outcome for what the handler returned. @throws NotJsonError for what is no result. */
-  outcomeOf(returned: unknown): HandlerOutcome;
+  outcomeOf(returned: unknown): Promise<HandlerOutcome>;
   /** The outcome that a thrown snooze or discard asks for, or null for any other thrown value. */
   thrownOutcome(thrown: unknown): HandlerOutcome | null;
   /** Sends progress that is still held back. Nothing is sent after it. */
@@ -53,6 +54,7 @@ export function createContext(options: ContextOptions): RunningContext {
     return token;
   };
   const progress = throttledProgress(options.sendProgress);
+  const spawned = new Spawned();
 
   const context: JobContext = Object.freeze({
     job: deepFreeze(options.job),
@@ -60,6 +62,7 @@ export function createContext(options: ContextOptions): RunningContext {
     idempotencyKey: options.idempotencyKey,
     signal: options.signal,
     ...createSteps(options.steps),
+    spawn: (jobs: unknown, given?: unknown) => spawned.spawn(jobs, given),
     log: Object.freeze({
       info: (...values: readonly unknown[]) => void process.stdout.write(`${format(...values)}\n`),
       warn: (...values: readonly unknown[]) => void process.stderr.write(warningLine(format(...values))),
@@ -94,7 +97,7 @@ export function createContext(options: ContextOptions): RunningContext {
 
   return {
     context,
-    outcomeOf(returned) {
+    async outcomeOf(returned) {
       const asked = askedFor(returned);
       if (asked !== null) return asked;
       const unused = endings[0];
@@ -105,7 +108,9 @@ export function createContext(options: ContextOptions): RunningContext {
             `Write "return context.${unused.call}(…)".`,
         );
       }
-      return { outcome: 'success', result: returned === undefined ? null : asJson(returned) };
+      const result = returned === undefined ? null : asJson(returned);
+      const spawn = await spawned.jobs();
+      return { outcome: 'success', result, ...(spawn.length > 0 && { spawn }) };
     },
     thrownOutcome: askedFor,
     close: progress.close,

@@ -146,8 +146,8 @@ function approvalOf(event: Json): Approval {
 
 function parentsOf(list: Remembered['parents']): Readonly<Record<string, ParentResult>> {
   const parents = Object.create(null) as Record<string, ParentResult>;
-  for (const { ref, job_id: jobId, name, status, result } of list)
-    parents[ref] = Object.freeze({ jobId, name, status, result });
+  for (const { ref, job_id: jobId, name, status, result, left_out: leftOut = false } of list)
+    parents[ref] = Object.freeze({ jobId, name, status, result, leftOut });
   return Object.freeze(parents);
 }
 

@@ -155,7 +155,7 @@ async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOu
     },
   });
   try {
-    return running.outcomeOf(await handler.run(config.value, running.context));
+    return await running.outcomeOf(await handler.run(config.value, running.context));
   } catch (error) {
     const asked = running.thrownOutcome(error);
     if (asked !== null) return asked;

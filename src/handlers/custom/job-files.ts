@@ -2,16 +2,18 @@ import { constants } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClaimedJob, type Progress, progress } from '../../queue/job.ts';
+import type { NewJob } from '../../queue/requests.ts';
 import type { Json } from '../../queue/types.ts';
 import { codeOf } from '../../text/describe-error.ts';
 import { storableText } from '../../text/storable.ts';
 import type { JobMemory } from '../handler.ts';
 import { asJson } from './json.ts';
+import { Spawned } from './spawn.ts';
 
 /** Linux takes no environment string longer than 128 KiB with its name and end (execve(2), MAX_ARG_STRLEN). */
 const MAX_ENV_STRING = process.platform === 'win32' ? 32_767 : 131_072;
-/** More than any result that the queue takes; only guards the memory of the worker. */
-const MAX_RESULT_BYTES = 16 * 1024 * 1024;
+/** More than the queue takes; only guards the memory of the worker. */
+const MAX_WRITTEN_BYTES = 16 * 1024 * 1024;
 /** Only the last line of progress counts, so only the end of the file is read. */
 const PROGRESS_BYTES = 4_096;
 
@@ -23,6 +25,7 @@ export interface JobFiles {
   readonly resultPath: string;
   readonly progressPath: string;
   readonly stepsPath: string;
+  readonly spawnPath: string;
   remove(): Promise<void>;
 }
 
@@ -40,6 +43,7 @@ export async function createJobFiles(
     result: join(folder, 'result.json'),
     progress: join(folder, 'progress'),
     steps: join(folder, 'steps'),
+    spawn: join(folder, 'spawn'),
   };
   const json = JSON.stringify({ ...job, idempotency_key: idempotencyKey, ...pastOf(memory) });
   // With a line end: the shell's `read` fails on a line without one.
@@ -48,6 +52,7 @@ export async function createJobFiles(
   // It is there from the start, so that ">>" and a check for the file both work.
   await writeFile(paths.progress, '', { mode: 0o600 });
   await writeFile(paths.steps, '', { mode: 0o600 });
+  await writeFile(paths.spawn, '', { mode: 0o600 });
   const fits = Buffer.byteLength(`CLOUD_JOBS_JOB=${json}`) + 1 <= MAX_ENV_STRING;
   return {
     env: {
@@ -56,6 +61,7 @@ export async function createJobFiles(
       CLOUD_JOBS_RESULT: paths.result,
       CLOUD_JOBS_PROGRESS: paths.progress,
       CLOUD_JOBS_STEPS: paths.steps,
+      CLOUD_JOBS_SPAWN: paths.spawn,
       CLOUD_JOBS_JOB_ID: job.job_id,
       CLOUD_JOBS_ATTEMPT: String(job.attempt),
       CLOUD_JOBS_IDEMPOTENCY_KEY: idempotencyKey,
@@ -64,6 +70,7 @@ export async function createJobFiles(
     resultPath: paths.result,
     progressPath: paths.progress,
     stepsPath: paths.steps,
+    spawnPath: paths.spawn,
     // A leftover file of a handler must not fail its job; the runner's temporary folder is emptied anyway.
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => {}),
   };
@@ -85,23 +92,7 @@ function pastOf({ steps, parents }: Pick<JobMemory, 'steps' | 'parents'>) {
  * @throws Error that quotes the start of a file that is not JSON, and NotJsonError for what Postgres cannot store.
  */
 export async function readResult(path: string, redact: (text: string) => string): Promise<Json> {
-  let text: string;
-  try {
-    // Not blocking: a handler may have put a pipe there, which would be waited for without end.
-    await using file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const info = await file.stat();
-    if (!info.isFile()) throw new Error('The result file (CLOUD_JOBS_RESULT) is not a file any more.');
-    if (info.size > MAX_RESULT_BYTES) {
-      throw new Error(
-        `The result file (CLOUD_JOBS_RESULT) has ${info.size} bytes; at most ${MAX_RESULT_BYTES} are read.`,
-      );
-    }
-    text = decoded(await file.readFile());
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    if (!['EISDIR', 'EACCES', 'ELOOP'].includes(codeOf(error))) throw error;
-    throw new Error('The result file (CLOUD_JOBS_RESULT) cannot be read.', { cause: error });
-  }
+  const text = await readWritten(path, 'The result file (CLOUD_JOBS_RESULT)');
   if (text.trim() === '') return null;
   let value: unknown;
   try {
@@ -117,15 +108,38 @@ export async function readResult(path: string, redact: (text: string) => string)
   return asJson(value);
 }
 
-/** @throws Error for bytes that are no text: replaced, they would be another result */
-function decoded(bytes: Buffer): string {
+/**
+ * The text of a file that a handler may have written; empty if there is none.
+ * @param what names the file in errors
+ * @throws Error for what is no file, is too large, or is no text: replaced, its bytes would be another text
+ */
+async function readWritten(path: string, what: string): Promise<string> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // Not blocking: a handler may have put a pipe there, which would be waited for without end.
+    await using file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const info = await file.stat();
+    if (!info.isFile()) throw new Error(`${what} is not a file any more.`);
+    if (info.size > MAX_WRITTEN_BYTES)
+      throw new Error(`${what} has ${info.size} bytes; at most ${MAX_WRITTEN_BYTES} are read.`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile());
   } catch (error) {
-    throw new Error('The result file (CLOUD_JOBS_RESULT) is not UTF-8. Write it in this encoding.', {
-      cause: error,
-    });
+    const code = codeOf(error);
+    if (code === 'ENOENT') return '';
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new Error(`${what} is not UTF-8. Write it in this encoding.`, { cause: error });
+    if (!['EISDIR', 'EACCES', 'ELOOP'].includes(code)) throw error;
+    throw new Error(`${what} cannot be read.`, { cause: error });
   }
+}
+
+/**
+ * Reads the jobs that the handler wrote to CLOUD_JOBS_SPAWN.
+ * @throws Error that names the line
+ */
+export async function readSpawn(path: string): Promise<readonly NewJob[]> {
+  const spawned = new Spawned();
+  await spawned.addLines(await readWritten(path, 'The file of jobs to spawn (CLOUD_JOBS_SPAWN)'));
+  return await spawned.jobs();
 }
 
 /**

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Json } from '../../queue/types.ts';
 import { messageOf } from '../../text/describe-error.ts';
 import { type AbortCause, AbortReason, type HandlerOutcome, type QueuePause } from '../handler.ts';
-import { readResult } from './job-files.ts';
+import { readResult, readSpawn } from './job-files.ts';
 import { MAX_PAUSE_SECONDS, NO_REPORT_EXIT_CODE, REPORT_FD } from './protocol.ts';
 
 /** How long a handler that is asked to stop may take, in milliseconds. */
@@ -80,6 +80,7 @@ export interface ExecutableEnd extends ProcessEnd {
   readonly errors: readonly string[];
   readonly binary: boolean;
   readonly resultPath: string;
+  readonly spawnPath: string;
   readonly redact: (text: string) => string;
   pauseQueue(pause: QueuePause): void;
   /** Prints a note in the job's output about something that is not worth failing for. */
@@ -90,10 +91,14 @@ export interface ExecutableEnd extends ProcessEnd {
 export async function exitOutcome(end: ExecutableEnd): Promise<HandlerOutcome> {
   const { name, code, signal, errors } = end;
   if (code === 0) {
+    let fault = 'its result cannot be taken';
     try {
-      return { outcome: 'success', result: await readResult(end.resultPath, end.redact) };
+      const result = await readResult(end.resultPath, end.redact);
+      fault = 'the jobs that it spawns cannot be added';
+      const spawn = await readSpawn(end.spawnPath);
+      return { outcome: 'success', result, ...(spawn.length > 0 && { spawn }) };
     } catch (error) {
-      const message = `The handler "${name}" ended well, but its result cannot be taken. ${messageOf(error)}`;
+      const message = `The handler "${name}" ended well, but ${fault}. ${messageOf(error)}`;
       return { outcome: 'failure', kind: 'error', message };
     }
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { progress } from '../../queue/job.ts';
+import type { NewJob } from '../../queue/requests.ts';
 import type { Json } from '../../queue/types.ts';
 import { isTooDeep } from '../../text/json-fault.ts';
 import type { HandlerOutcome } from '../handler.ts';
@@ -8,10 +9,16 @@ import { MAX_PAUSE_SECONDS, type Question, type Report, reportStart } from './pr
 /** The most bytes of one report: results of any size that the queue takes or spills, and a bound for the memory of the worker. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 
+const isList = (value: unknown): boolean => Array.isArray(value) && !isTooDeep(value as Json);
 const json = z.custom<Json>((value) => value !== undefined && !isTooDeep(value));
 const details = json.exactOptional();
 const outcome: z.ZodType<HandlerOutcome> = z.discriminatedUnion('outcome', [
-  z.object({ outcome: z.literal('success'), result: json }),
+  // The database checks each job of the list.
+  z.object({
+    outcome: z.literal('success'),
+    result: json,
+    spawn: z.custom<NewJob[]>(isList).exactOptional(),
+  }),
   z.object({
     outcome: z.literal('failure'),
     kind: z.enum(['error', 'timeout', 'crashed']),
