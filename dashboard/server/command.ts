@@ -49,7 +49,7 @@ export function dashboardCommand(host: Host): Command {
     .option('--no-open', 'Do not open a browser.')
     .addHelpText(
       'after',
-      '\nOther machines: set CLOUD_JOBS_DASHBOARD_PASSWORD, or put a proxy in front and name its header.',
+      '\nOther machines: set CLOUD_JOBS_DASHBOARD_PASSWORD, or put a proxy in front and\nname its header.',
     )
     .exitOverride()
     .action(async (options: Options) => {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { JOB_TYPE_NAMES } from '../handlers/index.ts';
 import type { JobFilter } from '../queue/filter.ts';
 import { FAILURE_KINDS, JOB_STATUSES } from '../queue/types.ts';
 import { config, given, jobType, oneOf, queueName, text } from './fields.ts';
@@ -10,11 +11,15 @@ export const filterFields = {
     .optional()
     .describe('Only jobs of this status: waiting, locked, success, failed or disabled.'),
   queue: queueName().optional().describe('Only this queue.'),
-  jobType: jobType().optional().describe('Only jobs of this type.'),
+  jobType: jobType()
+    .optional()
+    .describe(`Only jobs of this type: ${JOB_TYPE_NAMES.join(', ')}.`),
   name: text(500).optional().describe('Only jobs of this name.'),
   handler: text(500).optional().describe('Only custom jobs with this handler.'),
   error: text(500).optional().describe('Only jobs whose error has this text, in any case.'),
-  failureKind: oneOf(FAILURE_KINDS).optional().describe('Only jobs with an attempt that ended so.'),
+  failureKind: oneOf(FAILURE_KINDS)
+    .optional()
+    .describe(`Only jobs with an attempt that ended so: ${FAILURE_KINDS.join(', ')}.`),
   createdBefore: runAtSchema()
     .optional()
     .describe('Only jobs created before a time with zone (2026-12-24T18:00:00Z), or longer ago than 7d.'),

@@ -1,6 +1,9 @@
 import type { Json } from '../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../worker/report.ts';
 
+/** Seconds with no more digits than a clock has use for. */
+const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+
 /** The report of a run with the names that the database uses, for `--json`. */
 export function runJson(report: RunReport): { readonly [key: string]: unknown } {
   return {
@@ -13,7 +16,7 @@ export function runJson(report: RunReport): { readonly [key: string]: unknown } 
     expired: report.expired,
     stop_cause: report.stopCause,
     error: report.error,
-    duration_seconds: report.durationSeconds,
+    duration_seconds: toMilliseconds(report.durationSeconds),
     http_requests: report.httpRequests,
     executions: report.executions.map(executionJson),
   };
@@ -33,7 +36,7 @@ export function executionJson(execution: ExecutionReport): { readonly [key: stri
     failure_kind: execution.failureKind,
     job_status: execution.jobStatus,
     next_run_at: execution.nextRunAt,
-    duration_seconds: execution.durationSeconds,
+    duration_seconds: toMilliseconds(execution.durationSeconds),
     result: execution.result,
     error: execution.error,
     result_file: execution.resultFile,

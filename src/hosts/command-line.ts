@@ -97,7 +97,7 @@ function addVerb(program: Command, verb: Verb): Command {
       const word = field === 'jobId' ? 'id' : inputName(field);
       command.argument(kindOf(schema).type === 'list' ? `[${word}...]` : `[${word}]`, text);
       command.addOption(new Option(`--${inputName(field)} <${word}>`, text).hideHelp());
-    } else command.option(`--${inputName(field)}${placeholder(kindOf(schema))}`, text);
+    } else command.option(`--${inputName(field)}${placeholder(kindOf(schema), inputName(field))}`, text);
   }
   if (verb.name === 'run') {
     command
@@ -115,7 +115,10 @@ function addVerb(program: Command, verb: Verb): Command {
     .option('--json', 'Print JSON.');
 }
 
-function placeholder({ type, values }: ReturnType<typeof kindOf>): string {
+/** A longer option would leave its text no room in a terminal of 80 columns. The text names the choices too. */
+const LONGEST_OPTION = 34;
+
+function placeholder({ type, values }: ReturnType<typeof kindOf>, name: string): string {
   switch (type) {
     case 'boolean':
       return '';
@@ -124,8 +127,10 @@ function placeholder({ type, values }: ReturnType<typeof kindOf>): string {
       return ' <n>';
     case 'list':
       return ' <a,b>';
-    case 'enum':
-      return ` <${values?.join('|')}>`;
+    case 'enum': {
+      const choices = ` <${values?.join('|')}>`;
+      return `--${name}${choices}`.length > LONGEST_OPTION ? ' <choice>' : choices;
+    }
     default:
       return ' <text>';
   }

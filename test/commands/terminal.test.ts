@@ -31,7 +31,9 @@ describe('init', () => {
         { steps: { uses: string }[] },
       ];
       expect(steps.at(-1)?.uses).toBe('octo/jobs@v1');
+      expect(read(`.github/workflows/${name}.yml`)).not.toMatch(/copy it|own action|uses: \.\//i);
     }
+    expect(out).toMatch(/paste \S*sql\/install\.sql into/);
     const { jobs, problems } = await readJobsFile(
       readFileSync(join(folder, '.github/cloud-jobs/jobs.yml')),
       'jobs.yml',
@@ -39,6 +41,20 @@ describe('init', () => {
     );
     expect(problems).toEqual([]);
     expect(jobs).toMatchObject([{ job: { unique_key: 'hello', config: { handler: 'hello' } } }]);
+  });
+
+  it('writes a TypeScript handler that runs beside what npm init writes', async () => {
+    const typed = mkdtempSync(join(tmpdir(), 'cloud-jobs-init-'));
+    try {
+      await init({ folder: typed, language: 'ts', uses: 'octo/jobs@v1' });
+      writeFileSync(join(typed, 'package.json'), '{ "type": "commonjs" }');
+      const handlers = join(typed, '.github/cloud-jobs');
+      const { code, out } = await run('try', 'hello', '--handlers', handlers, '--config', '{"who":"Ada"}');
+      expect(out).toContain('"greeted": "Ada"');
+      expect(code).toBe(0);
+    } finally {
+      rmSync(typed, { recursive: true });
+    }
   });
 
   it('asks for --uses if the package names no repository', async () => {

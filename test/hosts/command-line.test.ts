@@ -143,6 +143,7 @@ describe('help', () => {
       for (const [, option] of out.matchAll(/^ {2}(--[a-z-]+(?: <[^>]+>)?) *$/gm))
         expect(option).toBeUndefined();
       expect(out).not.toContain('`');
+      expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
   });
 });

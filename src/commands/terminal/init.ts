@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { describeError } from '../../text/describe-error.ts';
 import { disarm } from '../../text/disarm.ts';
@@ -20,7 +20,8 @@ export default async (config, context) => {
 `,
   ],
   ts: [
-    'hello.ts',
+    // Not .ts, which is CommonJS in a package with "type": "commonjs", as npm init writes it.
+    'hello.mts',
     `// The config of the job comes in; what is returned is the result that is stored.
 export default async (config: { who?: string }) => {
   console.log(\`Hello \${config.who ?? 'there'}\`);
@@ -95,10 +96,9 @@ export async function init({ folder, language, uses }: InitOptions): Promise<str
   const action = uses ?? (await ownAction());
   const [name, handler] = HANDLERS[language];
   const workflow = async (file: string): Promise<string> =>
-    (await readFile(packageFile(`.github/workflows/${file}`), 'utf8')).replaceAll(
-      /uses: \.\/( #.*)?$/gm,
-      `uses: ${action}`,
-    );
+    (await readFile(packageFile(`.github/workflows/${file}`), 'utf8'))
+      .replace(/ Copy it into your repository.*/, '')
+      .replaceAll(/uses: \.\/( #.*)?$/gm, `uses: ${action}`);
   const files = {
     '.github/workflows/run-jobs.yml': await workflow('run-jobs.yml'),
     '.github/workflows/manage-jobs.yml': await workflow('manage-jobs.yml'),
@@ -122,9 +122,10 @@ export async function init({ folder, language, uses }: InitOptions): Promise<str
     ...lines,
     '',
     'Next:',
-    '1. Install the schema: paste sql/install.sql into the Supabase SQL Editor, or run cloud-jobs install.',
+    `1. Install the schema: paste ${relative('.', packageFile('sql/install.sql'))} into the Supabase SQL Editor,`,
+    '   or run npx cloud-jobs install.',
     '2. Add two secrets to the repository: gh secret set SUPABASE_URL, gh secret set SUPABASE_SECRET_KEY,',
-    '   or run cloud-jobs init --secrets.',
+    '   or run npx cloud-jobs init --secrets.',
     '3. Commit and push to the default branch, then run the workflow Manage jobs with the command apply.',
   ];
 }

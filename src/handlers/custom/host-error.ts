@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect, types } from 'node:util';
 import type { Json } from '../../queue/types.ts';
@@ -98,8 +98,25 @@ export function loadFailure(
       'enums, namespaces with code and parameter properties do not work; use a const object in place of an enum.';
   } else if (missing !== null && typeof code === 'string' && NOT_FOUND.has(code)) {
     why += `. ${missingAdvice(missing)}`;
+  } else if (place !== null && isModuleTakenForCommonJs(thrown)) {
+    why += `. ${commonJsAdvice(place)}`;
   }
   return { ...failure, message: clip(`The handler "${name}" cannot be loaded: ${why}`) };
+}
+
+/** Whether an ES module was read as CommonJS. */
+function isModuleTakenForCommonJs(thrown: unknown): boolean {
+  return (
+    thrown instanceof SyntaxError && /outside a module$|^Unexpected token 'export'$/.test(thrown.message)
+  );
+}
+
+/** @param place `file:line` of the import or export */
+function commonJsAdvice(place: string): string {
+  const file = place.replace(/:\d+$/, '');
+  const renamed = basename(file).replace(/\.c?([jt]s)x?$/, '.m$1');
+  const set = /\.c[jt]s$/.test(file) ? '' : ', or set "type": "module" in package.json';
+  return `Node reads this file as CommonJS. Rename it to ${renamed}${set}`;
 }
 
 /** `file:line` of a syntax error, relative to the working directory when below it. */

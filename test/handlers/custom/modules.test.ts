@@ -178,6 +178,26 @@ describe('files that are no handler', () => {
     await expect(validate({ handler: 'a' })).rejects.toThrow(message);
   });
 
+  test.each<[string, string, RegExp]>([
+    [
+      'a.ts',
+      'export default () => 1;',
+      /export' \(.*a\.ts:1\)\. Node reads .* to a\.mts, or set "type": "module"/,
+    ],
+    ['a.js', "import 'node:fs';", /a\.js:1\)\. Node reads .* Rename it to a\.mjs, or set/],
+    ['a.cjs', '\nexport const a = 1;', /a\.cjs:2\)\. Node reads .* Rename it to a\.mjs$/],
+    ['a.ts', 'const a = import.meta.url;', /Rename it to a\.mts/],
+    ['a.mts', "import './lib/helper.ts'; export default () => 1;", /Rename it to helper\.mts/],
+  ])('an ES module in a CommonJS package: %s %j', async (file, source, advice) => {
+    const { run } = openHandlers({
+      [file]: source,
+      'lib/helper.ts': 'export const a = 1;',
+      'package.json': '{ "type": "commonjs" }',
+    });
+    const { outcome } = await run({ handler: 'a' });
+    expect(outcome).toMatchObject({ outcome: 'failure', message: expect.stringMatching(advice) });
+  });
+
   test.each<[string, RegExp]>([
     ["import './lib/helper';", /import "\.\/lib\/helper\.ts"$/],
     ["import './lib/helper.js';", /import "\.\/lib\/helper\.ts"$/],
