@@ -1301,9 +1301,10 @@ create table if not exists public.cloud_jobs_alert_outbox (
   alert_id     text primary key default public.cloud_jobs_new_id(),
   channel      text not null,
   queue        text not null,
-  -- The name of the job, or what a run warns about.
+  -- The name of the job, what a run warns about, or what waits for a decision.
   subject      text not null,
-  kind         text not null check (kind in ('job', 'run')),
+  kind         text not null check (kind in ('job', 'run', 'approval')),
+  -- For an approval, failed is that it waits, and recovered that it does no longer.
   action       text not null check (action in ('failed', 'recovered')),
   job_id       text,
   error        text,
@@ -1320,6 +1321,16 @@ create table if not exists public.cloud_jobs_alert_outbox (
   sent_at      timestamptz,
   last_error   text
 );
+do $$
+begin
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs_alert_outbox'::regclass
+    and conname = 'cloud_jobs_alert_outbox_kind_check' and pg_get_constraintdef(oid) like '%approval%')
+  then
+    alter table public.cloud_jobs_alert_outbox drop constraint if exists cloud_jobs_alert_outbox_kind_check;
+    alter table public.cloud_jobs_alert_outbox add constraint cloud_jobs_alert_outbox_kind_check check (kind in ('job', 'run', 'approval'));
+  end if;
+end
+$$;
 alter table public.cloud_jobs_alert_outbox enable row level security;
 create index if not exists cloud_jobs_alert_outbox_unsent on public.cloud_jobs_alert_outbox (channel, created_at, alert_id)
   where sent_at is null;
@@ -1502,6 +1513,83 @@ begin
 end
 $$;
 
+-- ==== functions/aftermath =======================================================================
+
+-- What a run leaves for people: which jobs start because others have ended, and which wait for a decision.
+--
+-- job_ids: the jobs that the run ended or paused, up to 1,000. Reply: {"v", "released": [{"job_id", "name", "status", "parent_id",
+-- "spawned"}], "released_count", "approvals": [{"job_id", "name", "step", "title", "details", "until"}]}. A job that was cancelled because another
+-- failed is among the released, with its status. Up to 50 of each; a key sees only its own queues. Changes nothing.
+create or replace function public.cloud_jobs_aftermath(job_ids_param text[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+  allowed constant text[] := public.cloud_jobs_allowed_queues();
+begin
+  if cardinality(job_ids_param) > 1000 then
+    perform public.cloud_jobs_refuse(400, 'job_ids_param names more than 1000 jobs.', 'Ask about fewer.');
+  end if;
+  return (
+    with released as materialized (
+      select distinct on (c.job_id) c.job_id, c.name, c.status, d.parent_id, d.spawned
+      from public.cloud_job_dependencies d
+      join public.cloud_jobs c on c.job_id = d.job_id
+      where d.parent_id = any (job_ids_param) and d.passed_on and c.blocked is not null
+        and (allowed is null or c.queue = any (allowed))
+      order by c.job_id)
+    select jsonb_build_object('v', 1,
+      'released', (
+        select coalesce(jsonb_agg(to_jsonb(r) order by r.job_id), '[]') from (select * from released order by job_id limit 50) r),
+      'released_count', (select count(*) from released),
+      'approvals', (
+        select coalesce(jsonb_agg(to_jsonb(a)), '[]')
+        from (
+          select j.job_id, j.name, s.name as step, s.details->>'title' as title, s.details->'details' as details, s.until
+          from public.cloud_jobs j
+          join public.cloud_job_steps s on s.job_id = j.job_id and s.occurrence = j.occurrence
+          where j.job_id = any (job_ids_param) and j.has_steps and j.status = 'waiting' and s.kind = 'event' and s.finished_at is null
+            and s.details->>'title' is not null and (allowed is null or j.queue = any (allowed))
+          order by s.started_at limit 50) a)));
+end
+$$;
+
+-- ==== functions/alert-approval ==================================================================
+
+-- Writes to the outbox that a job waits for a decision: one row for each channel of its queue. A part of cloud_jobs_wait, which
+-- calls it when the wait begins.
+create or replace function public.cloud_jobs_alert_approval(job_id_param text, step_param text)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.cloud_jobs_alert_outbox (channel, queue, subject, kind, action, job_id, error)
+  select c.channel, j.queue, public.cloud_jobs_approval_subject(j.job_id, j.name, s.name, s.details), 'approval', 'failed', j.job_id,
+    concat_ws(E'\n\n', left(s.details->>'details', 3000),
+      format('To decide: cloud-jobs approve %1$s%2$s, or cloud-jobs reject %1$s%2$s. It is given up at %3$s UTC.', j.job_id,
+        case when s.name <> 'approval' then ' --signal ''' || replace(s.name, '''', '''\''''') || '''' else '' end,
+        to_char(s.until at time zone 'UTC', 'YYYY-MM-DD HH24:MI')))
+  from public.cloud_jobs j
+  join public.cloud_job_steps s on s.job_id = j.job_id and s.occurrence = j.occurrence and s.name = step_param
+  join public.cloud_jobs_alert_channels c on c.queue = j.queue and c.seen_at > now() - interval '7 days'
+  where j.job_id = job_id_param
+$$;
+
+-- What an alert about an approval is called: each approval of each job has a name of its own.
+create or replace function public.cloud_jobs_approval_subject(job_id_param text, name_param text, step_param text, details_param jsonb)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select format('%s (%s, %s%s)', left(details_param->>'title', 200), left(name_param, 100), job_id_param,
+    case when step_param <> 'approval' then ', ' || left(step_param, 80) else '' end)
+$$;
+
 -- ==== functions/alert-done ======================================================================
 
 -- Records which alerts of a channel were sent.
@@ -1556,7 +1644,7 @@ $$;
 -- about, [{"subject", "error"}]. hold_param: how long another message about a subject that is known to fail waits, so that a
 -- job which fails every minute is not reported every minute.
 --
--- Reply: {"v", "alerts": [{"id", "action": "failed" | "recovered", "kind", "subject", "queue", "job_id", "error",
+-- Reply: {"v", "alerts": [{"id", "action": "failed" | "recovered", "kind": "job" | "run" | "approval", "subject", "queue", "job_id", "error",
 -- "failure_kind", "run_url", "at", "failures", "first_failed_at", "is_new", "issue_number"}]}. One message reports all failures of a
 -- subject since the last, and a subject has one message on its way at a time. The message of an id never changes, so a
 -- receiver can leave out what it has seen.
@@ -1670,7 +1758,8 @@ $$;
 -- Writes to the outbox which subjects of a channel that failed have succeeded since.
 --
 -- A job of the same name that succeeded counts, whether it is the same job or another; up to 50,000 finished jobs are looked
--- at in one call, and the next goes on. A warning of a run has passed if it has not come for a day.
+-- at in one call, and the next goes on. A warning of a run has passed if it has not come for a day, an approval if the job waits for it no
+-- longer.
 create or replace function public.cloud_jobs_alert_recoveries(channel_param text, queues_param text[])
 returns void
 language plpgsql
@@ -1715,7 +1804,12 @@ begin
     order by e.started_at desc limit 1) good on s.kind = 'job'
   where (good.job_id is not null
       or exists (select from unnest(names, times) as f (name, at) where s.kind = 'job' and f.name = s.subject and f.at > s.failed_at)
-      or (s.kind = 'run' and s.failed_at < now() - interval '1 day'))
+      or (s.kind = 'run' and s.failed_at < now() - interval '1 day')
+      or (s.kind = 'approval' and not exists (
+        select from public.cloud_jobs j
+        join public.cloud_job_steps w on w.job_id = j.job_id and w.occurrence = j.occurrence
+        where j.job_id = any (s.job_ids) and j.finished_at is null and w.kind = 'event' and w.finished_at is null
+          and public.cloud_jobs_approval_subject(j.job_id, j.name, w.name, w.details) = s.subject)))
     and not exists (
       select from public.cloud_jobs_alert_outbox o
       where o.channel = s.channel and o.sent_at is null and o.subject = s.subject and o.action = 'recovered');
@@ -2503,7 +2597,7 @@ begin
       greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
         as scheduled_for,
       j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents,
-      coalesce(j.has_steps, false) as has_steps, greatest(least(j.run_at, latest), earliest) as run_at,
+      coalesce(j.has_steps, false) as has_steps, coalesce(j.has_children, false) as has_children, greatest(least(j.run_at, latest), earliest) as run_at,
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'
@@ -6673,6 +6767,9 @@ begin
   values (job.job_id, job.occurrence, name_param, kind_param, public.cloud_jobs_next_step(job.job_id, job.occurrence), execution_id_param,
     now() + make_interval(secs => seconds_param), details_param)
   on conflict (job_id, occurrence, name) do nothing;
+  if found and kind_param = 'event' and details_param->>'title' is not null then
+    perform public.cloud_jobs_alert_approval(job.job_id, name_param);
+  end if;
   update public.cloud_jobs set has_steps = true where job_id = job.job_id and has_steps is not true;
   select * into step from public.cloud_job_steps s
   where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param;
@@ -7388,13 +7485,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = 'a07bce9bcc8998ff' and earlier->>'server' = server then
+  if earlier->>'tables' = 'a0bc2e0d927f2dfb' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', 'a07bce9bcc8998ff', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', 'a0bc2e0d927f2dfb', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

@@ -4,7 +4,7 @@
 -- about, [{"subject", "error"}]. hold_param: how long another message about a subject that is known to fail waits, so that a
 -- job which fails every minute is not reported every minute.
 --
--- Reply: {"v", "alerts": [{"id", "action": "failed" | "recovered", "kind", "subject", "queue", "job_id", "error",
+-- Reply: {"v", "alerts": [{"id", "action": "failed" | "recovered", "kind": "job" | "run" | "approval", "subject", "queue", "job_id", "error",
 -- "failure_kind", "run_url", "at", "failures", "first_failed_at", "is_new", "issue_number"}]}. One message reports all failures of a
 -- subject since the last, and a subject has one message on its way at a time. The message of an id never changes, so a
 -- receiver can leave out what it has seen.
@@ -118,7 +118,8 @@ $$;
 -- Writes to the outbox which subjects of a channel that failed have succeeded since.
 --
 -- A job of the same name that succeeded counts, whether it is the same job or another; up to 50,000 finished jobs are looked
--- at in one call, and the next goes on. A warning of a run has passed if it has not come for a day.
+-- at in one call, and the next goes on. A warning of a run has passed if it has not come for a day, an approval if the job waits for it no
+-- longer.
 create or replace function public.cloud_jobs_alert_recoveries(channel_param text, queues_param text[])
 returns void
 language plpgsql
@@ -163,7 +164,12 @@ begin
     order by e.started_at desc limit 1) good on s.kind = 'job'
   where (good.job_id is not null
       or exists (select from unnest(names, times) as f (name, at) where s.kind = 'job' and f.name = s.subject and f.at > s.failed_at)
-      or (s.kind = 'run' and s.failed_at < now() - interval '1 day'))
+      or (s.kind = 'run' and s.failed_at < now() - interval '1 day')
+      or (s.kind = 'approval' and not exists (
+        select from public.cloud_jobs j
+        join public.cloud_job_steps w on w.job_id = j.job_id and w.occurrence = j.occurrence
+        where j.job_id = any (s.job_ids) and j.finished_at is null and w.kind = 'event' and w.finished_at is null
+          and public.cloud_jobs_approval_subject(j.job_id, j.name, w.name, w.details) = s.subject)))
     and not exists (
       select from public.cloud_jobs_alert_outbox o
       where o.channel = s.channel and o.sent_at is null and o.subject = s.subject and o.action = 'recovered');

@@ -147,7 +147,7 @@ begin
       greatest(least(case when j.schedule is null then j.run_at else coalesce(j.scheduled_for, j.run_at) end, latest), earliest)
         as scheduled_for,
       j.unique_key, j.concurrency_key, coalesce(j.has_parents, false) as has_parents,
-      coalesce(j.has_steps, false) as has_steps, greatest(least(j.run_at, latest), earliest) as run_at,
+      coalesce(j.has_steps, false) as has_steps, coalesce(j.has_children, false) as has_children, greatest(least(j.run_at, latest), earliest) as run_at,
       greatest(least(coalesce(j.created_at, j.run_at), latest), earliest) as created_at
     from unnest(picked) as p (job_id)
     join public.cloud_jobs j on j.job_id = p.job_id and coalesce(j.status, '') = 'locked'

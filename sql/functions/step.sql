@@ -109,6 +109,9 @@ begin
   values (job.job_id, job.occurrence, name_param, kind_param, public.cloud_jobs_next_step(job.job_id, job.occurrence), execution_id_param,
     now() + make_interval(secs => seconds_param), details_param)
   on conflict (job_id, occurrence, name) do nothing;
+  if found and kind_param = 'event' and details_param->>'title' is not null then
+    perform public.cloud_jobs_alert_approval(job.job_id, name_param);
+  end if;
   update public.cloud_jobs set has_steps = true where job_id = job.job_id and has_steps is not true;
   select * into step from public.cloud_job_steps s
   where s.job_id = job.job_id and s.occurrence = job.occurrence and s.name = name_param;

@@ -57,6 +57,7 @@ alter function public.cloud_jobs_alert_done security definer;
 alter function public.cloud_jobs_step security definer;
 alter function public.cloud_jobs_wait security definer;
 alter function public.cloud_jobs_recall security definer;
+alter function public.cloud_jobs_aftermath security definer;
 grant execute on function
   public.cloud_jobs_version,
   public.cloud_jobs_claim,
@@ -68,7 +69,8 @@ grant execute on function
   public.cloud_jobs_alert_done,
   public.cloud_jobs_step,
   public.cloud_jobs_wait,
-  public.cloud_jobs_recall
+  public.cloud_jobs_recall,
+  public.cloud_jobs_aftermath
 to cloud_jobs_worker;
 
 notify pgrst, 'reload schema';

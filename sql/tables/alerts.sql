@@ -15,9 +15,10 @@ create table if not exists public.cloud_jobs_alert_outbox (
   alert_id     text primary key default public.cloud_jobs_new_id(),
   channel      text not null,
   queue        text not null,
-  -- The name of the job, or what a run warns about.
+  -- The name of the job, what a run warns about, or what waits for a decision.
   subject      text not null,
-  kind         text not null check (kind in ('job', 'run')),
+  kind         text not null check (kind in ('job', 'run', 'approval')),
+  -- For an approval, failed is that it waits, and recovered that it does no longer.
   action       text not null check (action in ('failed', 'recovered')),
   job_id       text,
   error        text,
@@ -34,6 +35,16 @@ create table if not exists public.cloud_jobs_alert_outbox (
   sent_at      timestamptz,
   last_error   text
 );
+do $$
+begin
+  if not exists (select from pg_constraint where conrelid = 'public.cloud_jobs_alert_outbox'::regclass
+    and conname = 'cloud_jobs_alert_outbox_kind_check' and pg_get_constraintdef(oid) like '%approval%')
+  then
+    alter table public.cloud_jobs_alert_outbox drop constraint if exists cloud_jobs_alert_outbox_kind_check;
+    alter table public.cloud_jobs_alert_outbox add constraint cloud_jobs_alert_outbox_kind_check check (kind in ('job', 'run', 'approval'));
+  end if;
+end
+$$;
 alter table public.cloud_jobs_alert_outbox enable row level security;
 create index if not exists cloud_jobs_alert_outbox_unsent on public.cloud_jobs_alert_outbox (channel, created_at, alert_id)
   where sent_at is null;

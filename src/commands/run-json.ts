@@ -1,3 +1,4 @@
+import type { AftermathReply } from '../queue/step-replies.ts';
 import type { Json } from '../queue/types.ts';
 import type { ExecutionReport, RunReport } from '../worker/report.ts';
 
@@ -5,7 +6,10 @@ import type { ExecutionReport, RunReport } from '../worker/report.ts';
 const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
 /** The report of a run with the names that the database uses, for `--json`. */
-export function runJson(report: RunReport): { readonly [key: string]: unknown } {
+export function runJson(
+  report: RunReport,
+  aftermath: AftermathReply | null,
+): { readonly [key: string]: unknown } {
   return {
     instance_id: report.instanceId,
     claimed: report.claimed,
@@ -19,6 +23,9 @@ export function runJson(report: RunReport): { readonly [key: string]: unknown } 
     duration_seconds: toMilliseconds(report.durationSeconds),
     http_requests: report.httpRequests,
     executions: report.executions.map(executionJson),
+    released: aftermath?.released ?? [],
+    released_count: aftermath?.released_count ?? 0,
+    approvals: aftermath?.approvals ?? [],
   };
 }
 

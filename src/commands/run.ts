@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { PeekReply } from '../queue/replies.ts';
+import type { AftermathReply } from '../queue/step-replies.ts';
 import type { FailureKind } from '../queue/types.ts';
 import { plural } from '../text/format.ts';
 import { outcomeLine, type RunReport, remainingInWords } from '../worker/report.ts';
 import { runWorker } from '../worker/worker.ts';
+import { aftermathLines, readAftermath } from './aftermath.ts';
 import { ALERTS, openAlerts } from './alerts/open-alerts.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import {
@@ -103,6 +105,8 @@ export type RunResult =
       readonly report: RunReport;
       /** What is wrong around the run: ticks that come late, a long silence, a schedule about to be switched off. */
       readonly warnings?: readonly string[];
+      /** Jobs that it released, and decisions that are waited for; null if there can be none. */
+      readonly aftermath?: AftermathReply | null;
     }
   | { readonly command: 'dry-run'; readonly peek: PeekReply };
 
@@ -119,9 +123,10 @@ export const run = defineCommand({
       : await work(input, context),
   text: (result, now, width) =>
     result.command === 'run'
-      ? runText(result.report, result.warnings ?? [])
+      ? runText(result, now)
       : `${result.peek.due_is_minimum ? 'At least ' : ''}${plural(result.peek.due, 'job')} due; nothing was claimed.\n${jobTable(result.peek.jobs, now, width)}`,
-  json: (result) => (result.command === 'run' ? runJson(result.report) : result.peek),
+  json: (result) =>
+    result.command === 'run' ? runJson(result.report, result.aftermath ?? null) : result.peek,
   exitCode: (result, { failOn }) => (result.command === 'run' && failed(result.report, failOn) ? 1 : 0),
 });
 
@@ -151,7 +156,12 @@ async function work(input: RunInput, context: CommandContext): Promise<RunResult
     const subject = `Workers of ${worker.trigger ?? 'cloud-jobs'}`;
     await alerts.flush(warnings.map((error) => ({ subject, error })));
   }
-  return { command: 'run', report, warnings: [...warnings, ...(await snoozeWarnings(report, context))] };
+  return {
+    command: 'run',
+    report,
+    warnings: [...warnings, ...(await snoozeWarnings(report, context))],
+    aftermath: await readAftermath(report, context),
+  };
 }
 
 /** Endings that are no fault of the job, or that a person asked for. */
@@ -167,10 +177,14 @@ function failed(report: RunReport, failOn: RunInput['failOn']): boolean {
   );
 }
 
-function runText(report: RunReport, warnings: readonly string[]): string {
+function runText(
+  { report, warnings = [], aftermath = null }: Extract<RunResult, { command: 'run' }>,
+  now: Date,
+): string {
   return [
     ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
     ...warnings.map((warning) => `Warning: ${warning}`),
+    ...aftermathLines(aftermath, now),
     `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${remainingInWords(report)} remaining.`,
   ].join('\n');
 }

@@ -185,9 +185,10 @@ export type MetricsReply = z.infer<typeof metricsReply>;
 /** What is to be reported, the same however often it is handed out. */
 const alert = z.object({
   id: z.string(),
+  /** For an approval: it waits, and it does no longer. */
   action: z.enum(['failed', 'recovered']),
-  kind: z.enum(['job', 'run']),
-  /** The name of the job, or what a run warns about. */
+  kind: z.enum(['job', 'run', 'approval']),
+  /** The name of the job, what a run warns about, or what waits for a decision. */
   subject: z.string(),
   queue: z.string(),
   job_id: z.string().nullable(),

@@ -52,6 +52,8 @@ export const claimedJob = z.object({
   has_parents: z.boolean().optional(),
   /** An earlier attempt stored steps. */
   has_steps: z.boolean().optional(),
+  /** Other jobs depend on it. */
+  has_children: z.boolean().optional(),
   /** When the job became due, by the database's clock (ISO 8601). */
   run_at: instant,
   created_at: instant,

@@ -25,7 +25,7 @@ import {
 } from './report-replies.ts';
 import type { ClaimRequest, FinishItem, JobVerb, ListFilter, NewJob, Planner } from './requests.ts';
 import type { Patience, Rpc } from './rpc.ts';
-import { type Fence, recallReply, stepReply, type Wait, waitReply } from './step-replies.ts';
+import { aftermathReply, type Fence, recallReply, stepReply, type Wait, waitReply } from './step-replies.ts';
 import type { Json } from './types.ts';
 
 /** The typed calls of the SQL functions. Each may be sent again after a lost reply. */
@@ -87,6 +87,9 @@ const stepCalls = (call: Rpc) => ({
       { job_param: job, name_param: name, payload_param: payload, signal_id_param: signalId },
       verbReply,
     ),
+  /** What the end or the pause of these jobs leaves for people. */
+  aftermath: (jobIds: readonly string[]) =>
+    call('cloud_jobs_aftermath', { job_ids_param: jobIds }, aftermathReply),
   /** Runs a job again, with the results of the steps before the one named. */
   retryFromStep: (jobId: string, step: string) =>
     call('cloud_jobs_retry_from_step', { job_id_param: jobId, step_param: step }, verbReply),

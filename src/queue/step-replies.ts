@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { json } from './job.ts';
+import { instant, json } from './job.ts';
 import { JOB_STATUSES, type Json } from './types.ts';
 
 /** What the functions of durable steps return. `held` is false if the execution no longer holds the lock of its job. */
@@ -28,6 +28,34 @@ export const recallReply = z.object({
   ),
 });
 export type RecallReply = z.infer<typeof recallReply>;
+
+/** What a run leaves: up to 50 of each. */
+export const aftermathReply = z.object({
+  v: z.literal(1),
+  /** Jobs that start because another ended, or were cancelled because it failed. */
+  released: z.array(
+    z.object({
+      job_id: z.string(),
+      name: z.string(),
+      status: z.enum(JOB_STATUSES),
+      parent_id: z.string(),
+      spawned: z.boolean(),
+    }),
+  ),
+  released_count: z.number(),
+  /** Decisions that jobs wait for. */
+  approvals: z.array(
+    z.object({
+      job_id: z.string(),
+      name: z.string(),
+      step: z.string(),
+      title: z.string(),
+      details: json.nullish().transform((value) => value ?? null),
+      until: instant,
+    }),
+  ),
+});
+export type AftermathReply = z.infer<typeof aftermathReply>;
 
 /** Names a running attempt to the database, which refuses an attempt that no longer holds its lock. */
 export interface Fence {

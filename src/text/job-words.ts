@@ -20,7 +20,7 @@ export const OUTCOME_ICONS: Readonly<Record<Outcome, string>> = {
   lost: '❓',
 };
 
-const JOB_ICONS: Readonly<Record<JobRow['status'], string>> = {
+export const JOB_ICONS: Readonly<Record<JobRow['status'], string>> = {
   waiting: '⏳',
   locked: '▶️',
   success: '✅',

@@ -25,6 +25,8 @@ export interface ExecutionReport {
   readonly jobStatus: JobStatus | null;
   /** When the job runs next (ISO 8601), from the database. */
   readonly nextRunAt: string | null;
+  /** Other jobs depend on it, or it spawned some. */
+  readonly hasChildren: boolean;
   readonly durationSeconds: number;
   readonly result: Json;
   readonly error: string | null;
@@ -111,6 +113,7 @@ export function executionReport(
     failureKind: answer?.failure_kind ?? null,
     jobStatus: answer?.status ?? null,
     nextRunAt: answer?.run_at ?? null,
+    hasChildren: job.has_children === true || item.spawn !== undefined,
     durationSeconds: ending.durationSeconds,
     result,
     error: item.error ?? null,

@@ -16,6 +16,7 @@ export function execution(changes: Partial<ExecutionReport> = {}): ExecutionRepo
     failureKind: null,
     jobStatus: 'success',
     nextRunAt: null,
+    hasChildren: false,
     durationSeconds: 1.25,
     result: null,
     error: null,

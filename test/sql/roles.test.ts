@@ -14,6 +14,7 @@ const WORKER = 'cloud_jobs_worker';
 const ENQUEUE = 'cloud_jobs_enqueue';
 const calls = (...names: string[]) => names.map((name) => `call cloud_jobs_${name}`);
 const WORKER_CALLS = calls(
+  'aftermath',
   'alert_done',
   'alert_take',
   'claim',
@@ -78,6 +79,7 @@ describe('what the roles may do', () => {
     );
     expect(definers.map(({ name }) => `call ${name}`)).toEqual(
       calls(
+        'aftermath',
         'alert_done',
         'alert_take',
         'claim',

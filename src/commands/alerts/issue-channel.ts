@@ -66,23 +66,41 @@ async function ifThere<Found>(asked: Promise<Found>): Promise<Found | null> {
 const markOf = (what: string, text: string): string =>
   `<!-- cloud-jobs ${what} ${createHash('sha256').update(text).digest('hex').slice(0, 32)} -->`;
 
+const TITLES = { job: 'Job failed', run: 'Warning', approval: 'Approval' };
+
+const OPEN_WORDS = {
+  job: 'A job has failed for good. This issue is updated while it goes on, and closed when the job succeeds again.',
+  run: 'A run warns about this. This issue is closed when the warning has not come for a day.',
+  approval: 'A job waits for a person to decide. This issue is closed when the job goes on.',
+};
+
+const CLOSED_WORDS = {
+  job: 'The job succeeded again',
+  run: 'No such warning for a day',
+  approval: 'The job waits for this decision no longer',
+};
+
 function titleOf({ kind, subject }: Alert): string {
-  const title = `${kind === 'job' ? 'Job failed' : 'Warning'}: ${subject.replace(/\s+/g, ' ').trim()}`;
+  const title = `${TITLES[kind]}: ${subject.replace(/\s+/g, ' ').trim()}`;
   return title.length > TITLE_CHARS ? `${title.slice(0, TITLE_CHARS).toWellFormed()}…` : title;
 }
 
 function issueBody(alert: Alert, mark: string): string {
   const { kind, failures, first_failed_at: first, at, queue, job_id: job, failure_kind: failure } = alert;
   return [
-    kind === 'job'
-      ? 'A job has failed for good. This issue is updated while it goes on, and closed when the job succeeds again.'
-      : 'A run warns about this. This issue is closed when the warning has not come for a day.',
+    OPEN_WORDS[kind],
     '',
     fenced(alert.subject),
     '',
-    `- ${plural(failures, 'failure')}${first ? ` since ${first}` : ''}, the last at ${at}`,
+    kind === 'approval'
+      ? `- It waits since ${at}`
+      : `- ${plural(failures, 'failure')}${first ? ` since ${first}` : ''}, the last at ${at}`,
     `- Queue: \`${queue}\``,
-    ...(job === null ? [] : [`- Newest job: \`${job.replace(/`/g, '')}\`${failure ? `, ${failure}` : ''}`]),
+    ...(job === null
+      ? []
+      : [
+          `- ${kind === 'approval' ? 'Job' : 'Newest job'}: \`${job.replace(/`/g, '')}\`${failure ? `, ${failure}` : ''}`,
+        ]),
     ...runLine(alert),
     '',
     ...(alert.error === null ? [] : [fenced(alert.error), '']),
@@ -91,12 +109,7 @@ function issueBody(alert: Alert, mark: string): string {
 }
 
 const recoveredWords = (alert: Alert): string =>
-  [
-    alert.kind === 'job'
-      ? `The job succeeded again (${alert.at}).`
-      : `No such warning for a day (${alert.at}).`,
-    ...runLine(alert),
-  ].join('\n\n');
+  [`${CLOSED_WORDS[alert.kind]} (${alert.at}).`, ...runLine(alert)].join('\n\n');
 
 /** An address is shown only if it can mean nothing else to Markdown. */
 const runLine = ({ run_url: url }: Alert): string[] =>

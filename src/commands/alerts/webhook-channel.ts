@@ -61,20 +61,30 @@ function signature(secret: string, id: string, timestamp: number, body: string):
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 }
 
-function plainMessage({ id, action, kind, at, is_new: _, issue_number: __, ...data }: Alert) {
-  return { type: `${kind}.${action}`, id, timestamp: at, data };
+function plainMessage({ id, at, is_new: _, issue_number: __, ...data }: Alert) {
+  const { kind, action } = data;
+  if (kind !== 'approval') return { type: `${kind}.${action}`, id, timestamp: at, data };
+  const state = action === 'failed' ? 'waiting' : 'decided';
+  return { type: `${kind}.${state}`, id, timestamp: at, data: { ...data, action: state } };
 }
 
 function slackMessage(alert: Alert): { readonly text: string } {
   const { subject, queue, failures, error, run_url: run } = alert;
   const name = `*${slackText(subject)}*`;
   const link = run === null ? '' : ` <${run.replace(/[<>|\s]/g, '')}|Run>`;
+  const more = error === null ? '' : `\n>${slackText(headline(error).slice(0, 500))}`;
+  if (alert.kind === 'approval')
+    return {
+      text:
+        alert.action === 'failed'
+          ? `:raised_hand: A decision is needed: ${name}${more}`
+          : `:white_check_mark: Decided: ${name}`,
+    };
   if (alert.action === 'recovered') return { text: `:white_check_mark: ${name} is well again.${link}` };
   const count = failures > 1 ? ` (${plural(failures, 'failure')})` : '';
-  const why = error === null ? '' : `\n>${slackText(headline(error).slice(0, 500))}`;
   return alert.kind === 'run'
-    ? { text: `:warning: ${name}${count}${link}${why}` }
-    : { text: `:x: ${name} failed in queue ${slackText(queue)}${count}.${link}${why}` };
+    ? { text: `:warning: ${name}${count}${link}${more}` }
+    : { text: `:x: ${name} failed in queue ${slackText(queue)}${count}.${link}${more}` };
 }
 
 /** Slack reads three characters, and stars and underscores beside words. */

@@ -41,7 +41,7 @@ type Pages = {
 
 /** What the page shows of each kind of answer. */
 const PAGES: Pages = {
-  run: (answer, now) => runPage(answer.report, now, answer.warnings),
+  run: (answer, now) => runPage(answer.report, now, answer.warnings, answer.aftermath),
   plan: (answer) => [
     `### ${answer.workers === 0 ? 'Nothing is due' : `${plural(answer.workers, 'worker')} to start`}`,
     ...warningLines(answer.warnings),

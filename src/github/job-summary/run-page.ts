@@ -1,10 +1,12 @@
 /** The page of a run: what a person in a hurry has to know first, then what went wrong, then the rest. */
 import { highlightsOf } from '../../handlers/index.ts';
+import type { AftermathReply } from '../../queue/step-replies.ts';
 import type { Json } from '../../queue/types.ts';
 import { duration, plural } from '../../text/format.ts';
 import { headline } from '../../text/headline.ts';
 import { OUTCOME_ICONS } from '../../text/job-words.ts';
 import type { ExecutionReport, RunReport } from '../../worker/report.ts';
+import { aftermathSections } from './aftermath.ts';
 import { durationChart, slowestChart } from './charts.ts';
 import { failures, wentWrong } from './failures.ts';
 import type { Section } from './fit.ts';
@@ -18,7 +20,12 @@ const SHORT = 10;
 const JOB_WARNINGS = 20;
 
 /** Sections from the most to the least important. */
-export function runPage(report: RunReport, now: Date, warnings: readonly string[] = []): Section[] {
+export function runPage(
+  report: RunReport,
+  now: Date,
+  warnings: readonly string[] = [],
+  aftermath: AftermathReply | null = null,
+): Section[] {
   const executions = [...report.executions].sort(
     (a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome),
   );
@@ -29,6 +36,7 @@ export function runPage(report: RunReport, now: Date, warnings: readonly string[
     ...warningLines(warnings),
     ...jobWarnings(executions),
     ...failures(executions, now),
+    ...aftermathSections(aftermath, now),
     ...(executions.length > SHORT ? [durationChart(executions), slowestChart(executions)] : []),
     ...otherJobs(executions, report, now),
     ...highlights(executions),
