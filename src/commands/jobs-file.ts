@@ -12,6 +12,8 @@ import { readYaml } from './yaml-file.ts';
 const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'on-conflict', 'run-at', 'expires-at', 'handlers'];
 const keysOfAJob = (): string[] => inputNames(create).filter((name) => !NOT_OF_A_JOB.includes(name));
 const MOST_JOBS = 1000;
+/** jobs, the key of a job, the name of an input: inputs are text, as everywhere else. */
+const INPUT_DEPTH = 3;
 
 /** A job of the file, and where it is: `key (line 5)`. */
 export interface FileJob {
@@ -31,7 +33,7 @@ export function readJobsFile(
   file: string,
   redact: (text: string) => string,
 ): { readonly jobs: readonly FileJob[]; readonly problems: readonly string[] } {
-  const yaml = readYaml(bytes);
+  const yaml = readYaml(bytes, INPUT_DEPTH);
   if ('problems' in yaml) throw fault(file, yaml.problems.map(redact));
   const { content } = yaml;
   if (!isRecord(content) || !isRecord(content.jobs)) {
@@ -46,8 +48,10 @@ export function readJobsFile(
   const jobs: FileJob[] = [];
   for (const [key, value] of entries) {
     const line = yaml.lineOf('jobs', key);
-    const place = line === null ? key : `${key} (line ${line})`;
+    const shown = isPlainKey(key) ? key : JSON.stringify(key);
+    const place = line === null ? shown : `${shown} (line ${line})`;
     const found: string[] = [];
+    if (!isPlainKey(key)) found.push('its key is empty, has blanks around it, or has a line break');
     const job = readJob(key, value, redact, found);
     if (job !== null && found.length === 0) jobs.push({ place, job });
     problems.push(...found.map((problem) => `${place}: ${problem}`));
@@ -80,6 +84,9 @@ function readJob(
       problems.push(`its config ${unfit}`);
       // One problem of a config is enough: without it, the check of the job type would add others.
       if (value['job-type'] === 'custom') raw.config = '{"handler": "x"}';
+    } else if (name === 'config' && typeof given === 'string') {
+      problems.push('its config is a text. Write it as a map, such as config: { handler: report }');
+      raw.config = '{"handler": "x"}';
     } else if (text === null) {
       problems.push(`its ${name} is not a text or a number`);
     } else {
@@ -106,6 +113,9 @@ function readJob(
     return null;
   }
 }
+
+/** Whether a key is one line that stays the same as a unique key. */
+const isPlainKey = (key: string): boolean => /^[^\p{Cc}]+$/u.test(key) && key.trim() === key;
 
 const NAMING: Omit<InputNaming, 'redact'> = { label: (name) => name, noun: 'input', missing: () => '' };
 

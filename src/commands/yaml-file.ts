@@ -11,6 +11,8 @@ import {
   parseDocument,
   type Scalar,
   visit,
+  type YAMLParseError,
+  type YAMLWarning,
 } from 'yaml';
 
 /** Tags that only say what YAML would read anyway. Others make values that JSON has not, such as a set or bytes. */
@@ -18,6 +20,7 @@ const PLAIN_TAG = /^(!|tag:yaml\.org,2002:(str|int|float|bool|null|map|seq))$/;
 /** Values after all aliases are followed: enough for a thousand jobs, too few to fill the memory. */
 const MOST_VALUES = 500_000;
 const NO_TEXT = 'a name must be a text';
+const TOO_DEEP = 'it is nested too deep';
 
 /** A YAML file as plain values. Whole numbers are bigints, so that none is rounded. */
 export interface YamlFile {
@@ -28,30 +31,38 @@ export interface YamlFile {
 
 /**
  * Reads one YAML 1.2 document, and refuses what would change on its way to JSON.
+ * @param textDepth so many names deep, a number or a truth value stays the text that is written
  * @returns the values, or every problem with its line
  */
-export function readYaml(bytes: Uint8Array): YamlFile | { readonly problems: readonly string[] } {
+export function readYaml(
+  bytes: Uint8Array,
+  textDepth: number,
+): YamlFile | { readonly problems: readonly string[] } {
   const text = decode(bytes);
   if (typeof text === 'number') {
-    return { problems: [`line ${text}: it is not UTF-8. Save the file with this encoding`] };
+    return {
+      problems: [`line ${text}: it is not UTF-8, or has a NUL character. Save the file with this encoding`],
+    };
   }
   try {
-    return readDocument(text);
+    return readDocument(text, textDepth);
   } catch (error) {
-    if (error instanceof RangeError) return { problems: ['it is nested too deep'] };
+    if (error instanceof RangeError) return { problems: [TOO_DEEP] };
     throw error;
   }
 }
 
-function readDocument(text: string): ReturnType<typeof readYaml> {
+function readDocument(text: string, textDepth: number): ReturnType<typeof readYaml> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true });
   const lineAt = (offset: number): number => lines.linePos(offset).line;
-  const source = text.split(/\r\n|\n|\r/);
-  const problems = [...document.errors, ...document.warnings].map((error) => {
+  const source = text.split('\n');
+  const problems = [...document.errors, ...document.warnings].flatMap((error) => {
     const line = lineAt(error.pos[0]);
-    return `line ${line}: ${quoteHint(source[line - 1] ?? '') ?? error.message}`;
+    const reason = quoteHint(source[line - 1] ?? '') ?? errorWords(error);
+    return reason === null ? [] : [`line ${line}: ${reason}`];
   });
+  keepText(document, textDepth);
   problems.push(...nodeProblems(document, (node) => lineAt(node.range?.[0] ?? 0), source));
   // One mistake makes several errors on its line.
   if (problems.length > 0) return { problems: [...new Set(problems)] };
@@ -64,6 +75,35 @@ function readDocument(text: string): ReturnType<typeof readYaml> {
       return start === undefined ? null : lineAt(start);
     },
   };
+}
+
+/** An error of the parser in words for people; null if the check of the nodes says it. */
+function errorWords({ code, message }: YAMLParseError | YAMLWarning): string | null {
+  if (message.startsWith('Maximum call stack')) return TOO_DEEP;
+  switch (code) {
+    case 'DUPLICATE_KEY':
+      return 'this name is there twice';
+    case 'MULTIPLE_DOCS':
+      return 'a second document begins here (---). Put everything into one';
+    case 'TAG_RESOLVE_FAILED': {
+      const [, core] = /^Unresolved tag: tag:yaml\.org,2002:(\w+)$/.exec(message) ?? [];
+      return core !== undefined && PLAIN_TAG.test(`tag:yaml.org,2002:${core}`)
+        ? `the tag !!${core} does not fit its value. Remove it`
+        : null;
+    }
+    default:
+      return message;
+  }
+}
+
+/** Makes scalars under so many names the text that is written: 007 stays 007, and 1.10 stays 1.10. */
+function keepText(document: Document, depth: number): void {
+  visit(document, {
+    Scalar: (key, node, path) => {
+      if (key !== 'value' || path.filter(isPair).length !== depth) return;
+      if (node.type === 'PLAIN' && node.value !== null && node.source !== undefined) node.value = node.source;
+    },
+  });
 }
 
 function nodeProblems(document: Document, lineOf: (node: Node) => number, source: string[]): string[] {
@@ -92,7 +132,14 @@ function nodeProblems(document: Document, lineOf: (node: Node) => number, source
         hint ?? `*${alias.source} has no &${alias.source} before it. If it is a text, put it in quotes`,
       );
     },
-    Node: (_, node) => {
+    Node: (key, node) => {
+      if (
+        isScalar(node) &&
+        key !== 'key' &&
+        typeof node.value !== 'string' &&
+        /^[+-]?0\d/.test(node.source ?? '')
+      )
+        problem(node, `${node.source} is the number ${node.value}. Put it in quotes, or leave out the 0`);
       const { tag } = node as { tag?: string };
       if (tag === undefined || PLAIN_TAG.test(tag)) return;
       const name = tag.replace('tag:yaml.org,2002:', '!!');
@@ -151,11 +198,13 @@ function quoteHint(line: string): string | null {
   return `put the value of ${key} in quotes, ${key}: "${value}": YAML takes ${sign}`;
 }
 
-/** The text of UTF-8 bytes, or the first line that is none. */
+/** The text of UTF-8 bytes with its lines ended by LF, or the first line that is none or has a NUL character. */
 function decode(bytes: Uint8Array): string | number {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   try {
-    return decoder.decode(bytes);
+    const text = decoder.decode(bytes).replace(/\r\n?/g, '\n');
+    const nul = text.indexOf('\0');
+    return nul === -1 ? text : text.slice(0, nul).split('\n').length;
   } catch {
     const buffer = Buffer.from(bytes);
     for (let start = 0, line = 1; start <= buffer.length; line++) {

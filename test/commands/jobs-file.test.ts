@@ -39,7 +39,14 @@ describe('a value that JSON has not', () => {
     ['!!binary aGVsbG8=', 'line 7: the tag !!binary is not used here'],
     ['!!timestamp 2001-01-01', 'line 7: the tag !!timestamp is not used here'],
     ['{a: [!!set {x}]}', 'line 7: the tag !!set is not used here'],
-    ['!mine x', 'line 7: '],
+    ['!mine x', 'line 7: the tag !mine is not used here'],
+    ['!!js/function x', 'line 7: the tag !!js/function is not used here'],
+    ['!!int 3.5', 'line 7: the tag !!int does not fit its value'],
+    ['!!map [1]', 'line 7: the tag !!map does not fit its value'],
+    ['{x: 1, "x": 2}', 'line 7: this name is there twice'],
+    ['1\n---\na: 1', 'line 8: a second document begins here'],
+    ['01234', 'line 7: 01234 is the number 1234. Put it in quotes, or leave out the 0'],
+    ['[-007.5]', 'line 7: -007.5 is the number -7.5. Put it in quotes'],
     ['*nobody', 'line 7: put the value of value in quotes'],
     ['[*nobody]', 'line 7: *nobody has no &nobody before it'],
     ['&a [*a]', 'line 7: '],
@@ -82,10 +89,11 @@ describe('a file', () => {
   it.each([
     ['Latin-1', 'latin1', 3],
     ['UTF-16', 'utf16le', 1],
-  ] as const)('in %s is refused with the line', (_, encoding, line) => {
+    ['UTF-16 without its mark', 'utf16le', 3],
+  ] as const)('in %s is refused with the line', (name, encoding, line) => {
     const text = 'jobs:\n  a:\n    description: Zürich\n';
     const bytes = Buffer.concat([
-      encoding === 'utf16le' ? Buffer.from([0xff, 0xfe]) : Buffer.alloc(0),
+      name === 'UTF-16' ? Buffer.from([0xff, 0xfe]) : Buffer.alloc(0),
       Buffer.from(text, encoding),
     ]);
     expect(() => readBytes(bytes)).toThrow(`line ${line}: it is not UTF-8`);
@@ -93,6 +101,25 @@ describe('a file', () => {
 
   it('may begin with a byte-order mark', () => {
     expect(read('\uFEFFjobs:\n  a: {job-type: maintenance, schedule: "@daily"}\n').jobs).toHaveLength(1);
+  });
+
+  it.each(['\n', '\r\n', '\r'])('may end its lines with %j', (end) => {
+    const text = ['jobs:', '  a:', '    job-type: maintenance', '    schedule: "@daily"', ''].join(end);
+    expect(read(text)).toMatchObject({ jobs: [{ place: 'a (line 2)' }], problems: [] });
+  });
+
+  it.each(['"a\\nb"', '" a"', '"a\\t"', '""', '"a\\0"', '"a\\u0085b"'])('has no key such as %s', (key) => {
+    const { jobs, problems } = read(`jobs:\n  ${key}: {job-type: maintenance, schedule: "@daily"}\n`);
+    expect(jobs).toEqual([]);
+    expect(problems[0]).toMatch(/^"[\x20-\x7e\x85]*" \(line 2\): its key is empty, has blanks around it, or/);
+  });
+
+  it('with a config that is JSON in a text is told to write a map', () => {
+    expect(withConfig('x').problems).toEqual([]);
+    const text = `jobs:\n  a: {job-type: custom, schedule: "@daily", config: '{"handler": "x"}'}\n`;
+    expect(read(text).problems).toEqual([
+      'a (line 2): its config is a text. Write it as a map, such as config: { handler: report }',
+    ]);
   });
 
   it('may use one anchor as often as it has jobs', () => {
@@ -145,6 +172,17 @@ describe('a whole number', () => {
       value: { id: 9_007_199_254_740_991, far: 1e300, half: 0.5, hex: 31 },
     });
   });
+
+  it.each(['007', '1.10', '0x10', '1e3', 'True', '2026-01-01', '+5'])(
+    'stays what is written where a text is wanted: %s',
+    (text) => {
+      const { jobs, problems } = read(
+        `jobs:\n  a: {job-type: maintenance, schedule: "@daily", name: ${text}, concurrency-key: ${text}}\n`,
+      );
+      expect(problems).toEqual([]);
+      expect(jobs[0]?.job).toMatchObject({ name: text, concurrency_key: text });
+    },
+  );
 
   it('is taken for other inputs too', () => {
     const { jobs, problems } = read(
