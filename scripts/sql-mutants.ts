@@ -74,6 +74,7 @@ export const SQL_MUTANTS: readonly Mutant[] = [
   ),
   // Row locks.
   ...mutants('cloud_jobs_end_successes', 'sql/races', 'order by j.job_id'),
+  ...mutants('cloud_jobs_finish', 'sql/races', 'or unique_violation'),
   ...mutants(
     'cloud_jobs_renew',
     'sql/races',

@@ -63,7 +63,7 @@ begin
   if not exists (select from jsonb_array_elements(items_param) as item where item->>'outcome' <> 'success') then
     begin
       if public.cloud_jobs_end_successes(instance_id_param, items_param) < jsonb_array_length(items_param) then
-        raise exception using errcode = 'PT298', message = 'Some of the jobs recur, were snoozed, or are not held.';
+        raise exception using errcode = 'PT298', message = 'Some of the jobs recur, were snoozed, run for long, or are not held.';
       end if;
       select json_agg(answer) into finished
       from (
@@ -71,7 +71,7 @@ begin
           null as run_at, null as retries_left_out
         from jsonb_array_elements(items_param) as item) answer;
     -- Undoes the row locks as well: a second statement that holds them could deadlock with a renewal.
-    exception when sqlstate 'PT298' then
+    exception when sqlstate 'PT298' or unique_violation then
       null;
     end;
   end if;

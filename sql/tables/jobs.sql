@@ -92,6 +92,7 @@ alter table public.cloud_jobs
 -- New rows get ids that sort by time, also if the table is that of the first schema.
 alter table public.cloud_jobs alter column job_id set default public.cloud_jobs_new_id();
 
--- Every job changes its state at least twice, so dead rows come fast: vacuum by their number, not by their share.
-alter table public.cloud_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
+-- Every job changes its state at least twice, so dead rows come fast: vacuum by their number, not by their share. A change
+-- that finds room on the page of the row writes less to the log.
+alter table public.cloud_jobs set (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500,
   autovacuum_analyze_scale_factor = 0.05);

@@ -403,6 +403,16 @@ describe('a finish and', () => {
     expect(said).toMatchObject({ applied: true, status: 'success' });
   });
 
+  it('the lock going to another attempt of the worker: nothing ends', async () => {
+    const { execution_id, job_id } = await held();
+    const [, said] = await whileOpen(
+      (one) => one.query(`update cloud_jobs set locked_execution_id = 'x' where job_id = $1`, [job_id]),
+      (two) => finish(two, 'w', execution_id, 'success'),
+    );
+    expect(said).toMatchObject({ applied: false });
+    expect(await queue().job(job_id)).toMatchObject({ status: 'locked', locked_execution_id: 'x' });
+  });
+
   it('a cancel before it: the attempt ends cancelled', async () => {
     const { execution_id, job_id } = await held();
     const [, said] = await whileOpen(
@@ -473,6 +483,18 @@ describe('a heartbeat and', () => {
     expect(said).toMatchObject({ held: true });
     expect(reply.expired).toBe(0);
     expect((await queue().claim('v')).expired).toBe(0);
+  });
+
+  it('an end that waits for the row of its execution: it ends once', async () => {
+    const job_id = await queue().addOne();
+    const { execution_id } = await queue().take('w');
+    const [, said] = await whileOpen(
+      (one) => renew(one, 'w', execution_id),
+      (two) => finish(two, 'w', execution_id, 'success'),
+    );
+    expect(said).toMatchObject({ applied: true, status: 'success' });
+    expect(await queue().executions(job_id)).toMatchObject([{ execution_id, status: 'success' }]);
+    expect(await queue().job(job_id)).toMatchObject({ status: 'success' });
   });
 });
 
