@@ -88,6 +88,8 @@ begin
       ('cloud_jobs_release', 'jsonb'::regtype), ('cloud_jobs_enqueue', 'jsonb'::regtype),
       ('cloud_jobs_end_successes', 'text[]'::regtype),
       ('cloud_jobs_pick', 'text[]'::regtype), ('cloud_jobs_pick_within_limits', 'text[]'::regtype))
+      -- With fewer arguments than today.
+      or p.pronamespace = 'public'::regnamespace and p.proname = 'cloud_jobs_create' and p.pronargs < 24
   loop
     execute 'drop function ' || old;
   end loop;
@@ -97,10 +99,6 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
@@ -2882,7 +2880,10 @@ create or replace function public.cloud_jobs_create(
   on_conflict_param text default null,
   concurrency_limit_param integer default null,
   depends_on_param text[] default null,
-  on_parent_failure_param text default null)
+  on_parent_failure_param text default null,
+  delay_seconds_param double precision default null,
+  retry_delay_seconds_param integer default null,
+  retry_factor_param double precision default null)
 returns text
 language sql
 set search_path = ''
@@ -2895,7 +2896,9 @@ as $$
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
     'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param,
-    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param,
+    'delay_seconds', delay_seconds_param, 'retry_delay_seconds', retry_delay_seconds_param,
+    'retry_factor', retry_factor_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;
 
 -- ==== functions/cron ============================================================================

@@ -1,7 +1,7 @@
 /** Jobs as applications (`client.enqueue`) and handlers (`context.spawn`) write them, and as the queue takes them. */
 import type { HandlerDefinition, JobConfig, JobHandler, StandardSchema } from './index.ts';
 import type { NewJob } from './queue/requests.ts';
-import type { Json, OnConflict, OnParentFailure } from './queue/types.ts';
+import type { Json, Missed, OnConflict, OnParentFailure } from './queue/types.ts';
 import { checkAgainst } from './standard-schema.ts';
 
 /** What `export default` of a handler is: made by `defineHandler`, or a function. */
@@ -39,6 +39,10 @@ export interface EnqueueOptions {
   readonly schedule?: string;
   /** An IANA name; UTC unless given. Only with `schedule`. */
   readonly timezone?: string;
+  /** What becomes of occurrences that no run started in time: `once` (the default), `skip` or `all`. Only with `schedule`. */
+  readonly missed?: Missed;
+  /** How late an occurrence may start with `missed: 'skip'`; 900 unless given. */
+  readonly missedGraceSeconds?: number;
   /** If the job has not started by then, it fails as expired. Not together with `expiresInSeconds`. */
   readonly expiresAt?: Date | string;
   /** The same, counted from when the job (each occurrence of a schedule) is due. */
@@ -79,6 +83,8 @@ const COLUMNS: { readonly [Option in Exclude<keyof ListedJob, 'handler' | 'confi
   retryFactor: 'retry_factor',
   schedule: 'schedule',
   timezone: 'timezone',
+  missed: 'missed',
+  missedGraceSeconds: 'missed_grace_seconds',
   expiresAt: 'expires_at',
   expiresInSeconds: 'expires_in_seconds',
   dependsOn: 'depends_on',

@@ -25,7 +25,10 @@ create or replace function public.cloud_jobs_create(
   on_conflict_param text default null,
   concurrency_limit_param integer default null,
   depends_on_param text[] default null,
-  on_parent_failure_param text default null)
+  on_parent_failure_param text default null,
+  delay_seconds_param double precision default null,
+  retry_delay_seconds_param integer default null,
+  retry_factor_param double precision default null)
 returns text
 language sql
 set search_path = ''
@@ -38,5 +41,7 @@ as $$
     'missed', missed_param, 'missed_grace_seconds', missed_grace_seconds_param,
     'expires_at', expires_at_param, 'expires_in_seconds', expires_in_seconds_param,
     'on_conflict', on_conflict_param, 'concurrency_limit', concurrency_limit_param,
-    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
+    'depends_on', depends_on_param, 'on_parent_failure', on_parent_failure_param,
+    'delay_seconds', delay_seconds_param, 'retry_delay_seconds', retry_delay_seconds_param,
+    'retry_factor', retry_factor_param)) || jsonb_build_object('config', config_param)))->'jobs'->0->>'job_id'
 $$;

@@ -10,6 +10,8 @@ begin
       ('cloud_jobs_release', 'jsonb'::regtype), ('cloud_jobs_enqueue', 'jsonb'::regtype),
       ('cloud_jobs_end_successes', 'text[]'::regtype),
       ('cloud_jobs_pick', 'text[]'::regtype), ('cloud_jobs_pick_within_limits', 'text[]'::regtype))
+      -- With fewer arguments than today.
+      or p.pronamespace = 'public'::regnamespace and p.proname = 'cloud_jobs_create' and p.pronargs < 24
   loop
     execute 'drop function ' || old;
   end loop;
@@ -19,10 +21,6 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer);
-drop function if exists public.cloud_jobs_create(text, text, jsonb, text, integer, integer, timestamptz, text, integer, text, text, text, text, text, integer, timestamptz, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);

@@ -226,7 +226,7 @@ function splitArguments(text: string): string[] {
 function argumentRow(text: string): string {
   const [left = '', standard] = text.split(' DEFAULT ');
   const [name = '', ...type] = left.split(' ');
-  return `| \`${name}\` | ${cell(type.join(' '))} | ${standard === undefined ? 'must be given' : `\`${cell(standard.replaceAll(/::[\w ]+(\[\])?/g, '$1'))}\``} |`;
+  return `| \`${name}\` | ${cell(type.join(' '))} | ${standard === undefined ? 'must be given' : `\`${cell(standard.replaceAll(/::[\w ]+(\[\])?/g, ''))}\``} |`;
 }
 
 /** The errors that a function raises itself or through those it calls, each once. */
