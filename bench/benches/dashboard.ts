@@ -1,24 +1,26 @@
-import { calls } from '../../dashboard/server/calls.ts';
+import { type Asked, calls } from '../../dashboard/server/calls.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { Queue } from '../../src/queue/queue.ts';
 import type { Bench, Row } from '../lib/bench.ts';
 import type { BenchStack } from '../lib/stack.ts';
 
+const ASKED: Asked = { describeConfigs: async () => [] };
+
 /** What the views of the dashboard ask for, by the label of the figure. */
 const VIEWS: Readonly<Record<string, (queue: Queue, jobId: string) => Promise<unknown>>> = {
-  'overview of a day': (queue) => calls.overview.run(queue, { hours: 24 }),
-  'overview of a week': (queue) => calls.overview.run(queue, { hours: 168 }),
-  'jobs, newest': (queue) => calls.jobs.run(queue, { filter: {}, limit: 50 }),
-  'jobs, failed': (queue) => calls.jobs.run(queue, { filter: { status: 'failed' }, limit: 50 }),
-  'jobs of a queue': (queue) => calls.jobs.run(queue, { filter: { queue: 'queue-3' }, limit: 50 }),
+  'overview of a day': (queue) => calls.overview.run(queue, { hours: 24 }, ASKED),
+  'overview of a week': (queue) => calls.overview.run(queue, { hours: 168 }, ASKED),
+  'jobs, newest': (queue) => calls.jobs.run(queue, { filter: {}, limit: 50 }, ASKED),
+  'jobs, failed': (queue) => calls.jobs.run(queue, { filter: { status: 'failed' }, limit: 50 }, ASKED),
+  'jobs of a queue': (queue) => calls.jobs.run(queue, { filter: { queue: 'queue-3' }, limit: 50 }, ASKED),
   'jobs by a text of their errors': (queue) =>
-    calls.jobs.run(queue, { filter: { error: 'no address' }, limit: 50 }),
+    calls.jobs.run(queue, { filter: { error: 'no address' }, limit: 50 }, ASKED),
   'jobs by a value of their config': (queue) =>
-    calls.jobs.run(queue, { filter: { config_contains: { customer: 777_777 } }, limit: 50 }),
-  'counts by status': (queue) => calls.counts.run(queue, { filter: {} }),
-  'a job': (queue, job_id) => calls.job.run(queue, { job_id }),
-  recurring: (queue) => calls.recurring.run(queue, {}),
-  queues: (queue) => calls.queues.run(queue, {}),
+    calls.jobs.run(queue, { filter: { config_contains: { customer: 777_777 } }, limit: 50 }, ASKED),
+  'counts by status': (queue) => calls.counts.run(queue, { filter: {} }, ASKED),
+  'a job': (queue, job_id) => calls.job.run(queue, { job_id }, ASKED),
+  recurring: (queue) => calls.recurring.run(queue, {}, ASKED),
+  queues: (queue) => calls.queues.run(queue, {}, ASKED),
 };
 
 export const dashboard: Bench = {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Queue } from '../../src/queue/queue.ts';
 import { describeError } from '../../src/text/describe-error.ts';
 import { OPEN_METRICS_TYPE, openMetrics } from '../../src/text/open-metrics.ts';
-import { calls, isCall } from './calls.ts';
+import { type Asked, calls, isCall } from './calls.ts';
 import { Sessions } from './sessions.ts';
 
 /**
@@ -25,6 +25,7 @@ export interface DashboardOptions {
   readonly userHeader: string | null;
   /** Host names (without port) under which the server may be asked for; null accepts any. */
   readonly hosts: readonly string[] | null;
+  readonly describeConfigs: Asked['describeConfigs'];
   /** Folder of the built page. */
   readonly pageDir: string;
   readonly version: string;
@@ -149,7 +150,10 @@ function addSessions(app: Hono, sessions: Sessions, options: DashboardOptions): 
 }
 
 /** Checks the input of a call by its schema and forwards it to the queue. */
-async function forward(c: Context, { queue, readOnly, userHeader }: DashboardOptions): Promise<Response> {
+async function forward(
+  c: Context,
+  { queue, readOnly, userHeader, describeConfigs }: DashboardOptions,
+): Promise<Response> {
   const name = c.req.param('name') ?? '';
   if (!isCall(name)) return c.json({ error: `There is no call ${JSON.stringify(name)}.` }, 404);
   const call = calls[name];
@@ -158,7 +162,7 @@ async function forward(c: Context, { queue, readOnly, userHeader }: DashboardOpt
   if (!input.success) return c.json({ error: z.prettifyError(input.error) }, 400);
   try {
     const person = userHeader === null ? undefined : c.req.header(userHeader);
-    return c.json(await call.run(queue, input.data as never, person));
+    return c.json(await call.run(queue, input.data as never, { describeConfigs, ...(person && { person }) }));
   } catch (error) {
     return c.json({ error: describeError(error) }, 502);
   }

@@ -1,31 +1,40 @@
 import { z } from 'zod';
 import { create, newJob } from '../../src/commands/create.ts';
 import { InputError, readFields } from '../../src/commands/read-fields.ts';
+import type { TypeSchemas } from '../../src/handlers/job-type.ts';
 import { bulkAction, jobChanges, jobFilter, queueChanges } from '../../src/queue/filter.ts';
 import type { Queue } from '../../src/queue/queue.ts';
 import type { NewJob } from '../../src/queue/requests.ts';
 import { comingOccurrences } from '../../src/schedule/coming.ts';
 import { scheduleInWords } from '../../src/schedule/in-words.ts';
 import { attentionOf } from './attention.ts';
+import { configForms } from './config-form.ts';
 
 export type { ExecutionRow, JobRow } from '../../src/queue/job.ts';
+
+/** What a call may know besides its input. */
+export interface Asked {
+  /** Who is signed in, if that is known: decisions are kept in this name. */
+  readonly person?: string;
+  /** Reads what configs may hold, from the handlers that are on this machine too. */
+  readonly describeConfigs: () => Promise<readonly TypeSchemas[]>;
+}
 
 interface Call<Input extends z.ZodType, Output> {
   readonly input: Input;
   /** Whether it changes something; a read-only dashboard refuses those. */
   readonly writes: boolean;
-  /** @param person who is signed in, if that is known: decisions are kept in this name */
-  readonly run: (queue: Queue, input: z.output<Input>, person?: string) => Promise<Output>;
+  readonly run: (queue: Queue, input: z.output<Input>, asked: Asked) => Promise<Output>;
 }
 
 const read = <Input extends z.ZodType, Output>(
   input: Input,
-  run: (queue: Queue, input: z.output<Input>) => Promise<Output>,
+  run: (queue: Queue, input: z.output<Input>, asked: Asked) => Promise<Output>,
 ): Call<Input, Output> => ({ input, writes: false, run });
 
 const write = <Input extends z.ZodType, Output>(
   input: Input,
-  run: (queue: Queue, input: z.output<Input>, person?: string) => Promise<Output>,
+  run: (queue: Queue, input: z.output<Input>, asked: Asked) => Promise<Output>,
 ): Call<Input, Output> => ({ input, writes: true, run });
 
 const jobId = z.object({ job_id: z.string().min(1).max(200) });
@@ -90,13 +99,16 @@ export const calls = {
     }),
     (queue, { search, limit, before }) => queue.papers(search, limit, before),
   ),
+  configForms: read(z.object({}), async (_queue, _input, { describeConfigs }) =>
+    configForms(await describeConfigs()),
+  ),
   create: write(newJobForm, (queue, form) => queue.enqueue([readNewJob(form)])),
   update: write(jobId.extend({ changes: jobChanges }), (queue, { job_id, changes }) =>
     queue.update(job_id, changes),
   ),
   decide: write(
     jobId.extend({ step: z.string().min(1).max(200), approved: z.boolean() }),
-    (queue, { job_id, step, approved }, person = 'the dashboard') =>
+    (queue, { job_id, step, approved }, { person = 'the dashboard' }) =>
       queue.signal(job_id, step, { approved, by: person, note: null }, crypto.randomUUID()),
   ),
   retryFromStep: write(jobId.extend({ step: z.string().min(1).max(200) }), (queue, { job_id, step }) =>

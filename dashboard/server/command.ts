@@ -6,6 +6,7 @@ import { openQueue } from '../../src/queue/open-queue.ts';
 import { describeError } from '../../src/text/describe-error.ts';
 import { disarm } from '../../src/text/disarm.ts';
 import { VERSION } from '../../src/version.ts';
+import type { Asked } from './calls.ts';
 import { isLoopback, serveDashboard } from './serve.ts';
 
 /** The built page. */
@@ -22,10 +23,17 @@ interface Options {
   readonly readOnly?: boolean;
   readonly open: boolean;
   readonly userHeader?: string;
+  readonly handlers?: string;
 }
 
 /** What the command line gives the command. */
 interface Host {
+  /** Reads what configs may hold, with the handlers of a folder. */
+  readonly describeConfigs: (
+    folder: string | undefined,
+    env: Env,
+    key: string,
+  ) => ReturnType<Asked['describeConfigs']>;
   readonly env: () => Env;
   readonly stop: () => AbortSignal;
   readonly end: (code: number) => void;
@@ -46,6 +54,7 @@ export function dashboardCommand(host: Host): Command {
     .option('--read-only', 'Refuse every change. The default if --host lets other machines in.')
     .option('--no-read-only', 'Allow changes although other machines are let in.')
     .option('--user-header <name>', 'Header in which a trusted proxy passes the signed-in user.')
+    .option('--handlers <folder>', 'Handlers whose configs get a form. Default: .github/cloud-jobs.')
     .option('--no-open', 'Do not open a browser.')
     .addHelpText(
       'after',
@@ -63,7 +72,7 @@ export function dashboardCommand(host: Host): Command {
     });
 }
 
-async function run(options: Options, { env: readEnv, stop }: Host): Promise<void> {
+async function run(options: Options, { env: readEnv, stop, describeConfigs }: Host): Promise<void> {
   const env = readEnv();
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN;
   if (!(port <= 65535)) {
@@ -89,6 +98,7 @@ async function run(options: Options, { env: readEnv, stop }: Host): Promise<void
   );
   await serveDashboard({
     queue: openQueue(connection, VERSION).queue,
+    describeConfigs: () => describeConfigs(options.handlers, env, connection.key),
     readOnly: options.readOnly ?? !isLoopback(options.host),
     password: env.CLOUD_JOBS_DASHBOARD_PASSWORD || null,
     userHeader: options.userHeader ?? null,

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { describeConfigs } from '../../src/handlers/index.ts';
 import { openQueue } from '../../src/queue/open-queue.ts';
 import type { TestProject } from '../../test/support/stack.ts';
 import { serveDashboard } from '../server/serve.ts';
@@ -23,7 +25,7 @@ export interface Served {
 }
 
 /** Starts the dashboard of a project on a free port. */
-export async function serve(project: TestProject, readOnly: boolean): Promise<Served> {
+export async function serve(project: TestProject, readOnly: boolean, handlers?: string): Promise<Served> {
   const stop = new AbortController();
   let say: (url: string) => void = () => {};
   const printed = new Promise<string>((resolve) => {
@@ -31,6 +33,13 @@ export async function serve(project: TestProject, readOnly: boolean): Promise<Se
   });
   const ended = serveDashboard({
     queue: openQueue({ url: project.url, key: project.secretKey }, 'test').queue,
+    describeConfigs: () =>
+      describeConfigs({
+        folder: handlers ?? null,
+        env: { PATH: process.env.PATH },
+        hostScript: new URL('../../src/handlers/custom/host.ts', import.meta.url),
+        scratchDir: tmpdir(),
+      }),
     readOnly,
     password: null,
     userHeader: null,

@@ -5,7 +5,7 @@
 import type { Json } from '../queue/types.ts';
 import { custom } from './custom/job-type.ts';
 import type { Handler } from './handler.ts';
-import type { HandlerDeps, HandlerPlace, Highlights, JobType } from './job-type.ts';
+import type { HandlerDeps, HandlerPlace, Highlights, JobType, TypeSchemas } from './job-type.ts';
 import { maintenance } from './maintenance.ts';
 import { paperFetch } from './paper-fetch/job-type.ts';
 
@@ -43,6 +43,13 @@ export async function checkByHandlers(
     for (const [at, index] of indexes.entries()) problems[index] = found[at] ?? null;
   }
   return problems;
+}
+
+/** The schemas of configs, by job type, as far as they are known on this machine. */
+export async function describeConfigs(place: HandlerPlace): Promise<readonly TypeSchemas[]> {
+  return await Promise.all(
+    JOB_TYPES.map(async ({ name, describe }) => ({ type: name, configs: await describe(place) })),
+  );
 }
 
 /** What the summary of a run shows of a result besides its plain fields, or null. */

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Json } from '../queue/types.ts';
 import type { Handler } from './handler.ts';
 import type { MaintenanceStore } from './maintenance.ts';
@@ -20,9 +21,30 @@ export interface JobType<Config = unknown> {
    * @returns For each config what is wrong with it, or null.
    */
   checkByHandler?(configs: readonly Json[], place: HandlerPlace): Promise<readonly (string | null)[]>;
+  /** The JSON Schema of a config, or one for each handler that is on this machine. */
+  describe(place: HandlerPlace): Promise<readonly ConfigSchema[]>;
   /** What the summary of a run shows of a result besides its plain fields, or null. */
   highlights?(result: Json): Highlights | null;
 }
+
+/** What the configs of a job type may hold. */
+export interface TypeSchemas {
+  readonly type: string;
+  /** One, or one for each handler that is on this machine. */
+  readonly configs: readonly ConfigSchema[];
+}
+
+/** What a config may hold. */
+export interface ConfigSchema {
+  /** The value of the key `handler`; null for a job type whose configs have none. */
+  readonly handler: string | null;
+  /** A JSON Schema of the rest of the config; null if it is not known. */
+  readonly schema: Json;
+}
+
+/** A schema of a built-in job type as JSON Schema. It shows what the worker reads, so that old forms of a value are left out. */
+export const writtenSchema = (schema: z.ZodType): Json =>
+  JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })));
 
 /** A list of links that the summary of a run shows under a heading. */
 export interface Highlights {

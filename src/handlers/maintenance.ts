@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../queue/types.ts';
 import { messageOf } from '../text/describe-error.ts';
 import type { Handler } from './handler.ts';
-import type { JobType } from './job-type.ts';
+import { type JobType, writtenSchema } from './job-type.ts';
 
 /** What maintenance needs of the queue. Each call does one bounded batch. */
 export interface MaintenanceStore {
@@ -59,6 +59,7 @@ type Config = z.infer<typeof schema>;
 export const maintenance: JobType<Config> = {
   name: 'maintenance',
   readConfig,
+  describe: async () => [{ handler: null, schema: writtenSchema(schema) }],
   open: ({ queue }) => ({ run: createMaintenanceHandler(queue) }),
 };
 

@@ -14,7 +14,7 @@ import { readInput } from '../commands/read-input.ts';
 import { initCommand } from '../commands/terminal/init.ts';
 import { installCommand } from '../commands/terminal/install.ts';
 import { watchCommand } from '../commands/terminal/watch.ts';
-import { JOB_TYPE_NAMES } from '../handlers/index.ts';
+import { describeConfigs, JOB_TYPE_NAMES } from '../handlers/index.ts';
 import { openQueue } from '../queue/open-queue.ts';
 import { describeError } from '../text/describe-error.ts';
 import { disarm } from '../text/disarm.ts';
@@ -22,7 +22,7 @@ import { jsonText } from '../text/json-text.ts';
 import { openMetrics } from '../text/open-metrics.ts';
 import { createRedactor } from '../text/redact.ts';
 import { VERSION } from '../version.ts';
-import { createContext } from './create-worker.ts';
+import { createContext, handlerPlace } from './create-worker.ts';
 import { serveHealth } from './health.ts';
 import { ORDERLY_END_SECONDS, stopSignals } from './stop-signals.ts';
 import { createTerminalLog } from './terminal-log.ts';
@@ -83,7 +83,13 @@ export function createProgram(env: Env, end: (code: number) => void): Command {
     .addCommand(initCommand(host.env, end))
     .addCommand(installCommand(host.env, end))
     .addCommand(tryCommand({ ...host, hostScript: HOST_SCRIPT, naming: NAMING }))
-    .addCommand(dashboardCommand(host))
+    .addCommand(
+      dashboardCommand({
+        ...host,
+        describeConfigs: (folder, env, key) =>
+          describeConfigs(handlerPlace(folder, { env, hostScript: HOST_SCRIPT }, key)),
+      }),
+    )
     .addCommand(watchCommand({ ...host, terminal: process.stdout }))
     .addCommand(stackCommand('dev', end));
 }

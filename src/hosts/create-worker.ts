@@ -56,12 +56,8 @@ export async function createContext(host: Host, connection: Connection): Promise
   const { env, log, redactor } = host;
   const opened = openQueue(connection, VERSION);
   const place = await runPlace(env);
-  const scratchDir = () => openScratch(env.RUNNER_TEMP || tmpdir());
-  const handlerPlace = (folder: string | undefined): HandlerPlace => ({
-    folder: folder ?? null,
-    env: withoutKey(env, connection.key),
-    hostScript: host.hostScript,
-    scratchDir: scratchDir(),
+  const placeOf = (folder: string | undefined): HandlerPlace => ({
+    ...handlerPlace(folder, host, connection.key),
     reload: host.watch ?? false,
   });
   return {
@@ -71,14 +67,14 @@ export async function createContext(host: Host, connection: Connection): Promise
     workflowFiles: () => readWorkflows(join(host.workspace, '.github', 'workflows')),
     repository: place.repository,
     redact: redactor.redact,
-    checkByHandlers: (jobs, folder) => checkByHandlers(jobs, handlerPlace(folder)),
+    checkByHandlers: (jobs, folder) => checkByHandlers(jobs, placeOf(folder)),
     now: () => new Date(),
     warn: (message) => log.warning(message),
     progress: (message) => log.info(message),
     github: (token) => openGitHub(token ?? null, env),
     person: env.GITHUB_ACTOR || env.USER || env.USERNAME || null,
     planner: place.runUrl === null ? null : place,
-    openWorker: (input) => createWorker(input, host, place, opened, handlerPlace(input.handlers)),
+    openWorker: (input) => createWorker(input, host, place, opened, placeOf(input.handlers)),
   };
 }
 
@@ -189,6 +185,18 @@ export function openScratch(parent: string): string {
   return mkdtempSync(join(parent, 'cloud-jobs-'));
 }
 
+/** Where handlers run on this machine. */
+export const handlerPlace = (
+  folder: string | undefined,
+  { env, hostScript }: Pick<Host, 'env' | 'hostScript'>,
+  key: string,
+): HandlerPlace => ({
+  folder: folder ?? null,
+  env: withoutKey(env, key),
+  hostScript,
+  scratchDir: openScratch(env.RUNNER_TEMP || tmpdir()),
+});
+
 /** Where people keep the secrets of the worker. */
 const KEY_NAMES: ReadonlySet<string> = new Set([
   'SUPABASE_SECRET_KEY',
@@ -198,7 +206,7 @@ const KEY_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** The environment without the worker's secrets, and without the key of the project whatever the variable is called. */
-export function withoutKey(env: Host['env'], key: string): Host['env'] {
+function withoutKey(env: Host['env'], key: string): Host['env'] {
   return Object.fromEntries(
     Object.entries(env).filter(
       ([name, value]) => !KEY_NAMES.has(name.toUpperCase()) && (key === '' || value?.trim() !== key),

@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { v7 as uuid7 } from 'uuid';
@@ -19,7 +18,7 @@ import { createRedactor } from '../text/redact.ts';
 import { Attempt } from '../worker/attempt.ts';
 import { finishItem } from '../worker/finish-item.ts';
 import { JobOutput } from '../worker/job-output.ts';
-import { type Host, openScratch, spill, withoutKey } from './create-worker.ts';
+import { type Host, handlerPlace, spill } from './create-worker.ts';
 import { createTerminalLog } from './terminal-log.ts';
 
 /** `cloud-jobs try HANDLER`: runs one handler as a worker does, without a database, and shows what would be recorded. */
@@ -87,13 +86,7 @@ async function tryHandler(
     redact: redactor.redact,
     colour: process.stderr.isTTY === true,
   });
-  const scratchDir = openScratch(tmpdir());
-  const place = {
-    folder: input.handlers ?? null,
-    env: withoutKey(env, key),
-    hostScript: host.hostScript,
-    scratchDir,
-  };
+  const place = handlerPlace(input.handlers, { env, hostScript: host.hostScript }, key);
   const custom = openHandlersFolder(place);
   const attempt = new Attempt(job, {
     handler: custom.handler,
@@ -112,7 +105,7 @@ async function tryHandler(
   const { item } = await finishItem(ending, {
     redact: redactor.redact,
     redactJson: redactor.redactJson,
-    spill: (id, text) => spill(join(scratchDir, 'results'), id, text),
+    spill: (id, text) => spill(join(place.scratchDir, 'results'), id, text),
   });
   attempt.output.end(`Ended after ${duration(ending.durationSeconds)}.`);
   const { execution_id: _id, ...recorded } = item;

@@ -27,6 +27,7 @@ const dashboard = (more: Partial<DashboardOptions> = {}) =>
     readOnly: false,
     password: null,
     userHeader: null,
+    describeConfigs: async () => [],
     hosts: ['127.0.0.1', 'localhost', '[::1]'],
     pageDir,
     version: 'test',

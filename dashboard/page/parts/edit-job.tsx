@@ -1,7 +1,7 @@
 import type { Calls } from '../../server/calls.ts';
 import { call } from '../api.ts';
 import { Dialog } from './dialog.tsx';
-import { ConfigField, Field, Form, type Read, readConfig, runAt } from './form.tsx';
+import { ConfigField, Field, Form, type Read, readJson, runAt } from './form.tsx';
 
 type Changes = Calls['update']['input']['changes'];
 type Job = NonNullable<Calls['job']['output']['job']>;
@@ -10,7 +10,7 @@ type Job = NonNullable<Calls['job']['output']['job']>;
 export function EditJob({ job, onClose, onDone }: { job: Job; onClose: () => void; onDone: () => void }) {
   const save = async (read: Read): Promise<void> => {
     const changes: Changes = {
-      config: readConfig(read('config')),
+      config: readJson(read('config'), 'The config'),
       priority: Number(read('priority')),
       max_retries: Number(read('max_retries')),
       ...runAt(read('run_at')),

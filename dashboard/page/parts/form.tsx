@@ -65,12 +65,12 @@ export function ConfigField(props: JSX.IntrinsicElements['textarea']) {
   );
 }
 
-/** @throws Error that says that the config is not JSON */
-export function readConfig(text: string) {
+/** @param what names the text in the error. @throws Error if it is not JSON */
+export function readJson(text: string, what: string) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`The config is not JSON: ${messageOf(error)}`);
+    throw new Error(`${what} is not JSON: ${messageOf(error)}`);
   }
 }
 

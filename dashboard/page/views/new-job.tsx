@@ -1,8 +1,15 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
+import type { ConfigForm } from '../../server/config-form.ts';
 import { call } from '../api.ts';
+import { ConfigInputs, configOf, isOfConfig } from '../parts/config-form.tsx';
 import { ConfigField, Field, Form, runAt } from '../parts/form.tsx';
 
+const TYPES: Record<string, string> = {
+  custom: 'a handler of your repository',
+  maintenance: 'prunes history',
+  paper_fetch: 'finds papers',
+};
 const EXAMPLES: Record<string, string> = {
   custom: '{\n  "handler": "report"\n}',
   maintenance: '{\n  "cleanup_days": 30,\n  "cleanup_executions": true\n}',
@@ -12,19 +19,28 @@ const EXAMPLES: Record<string, string> = {
 /** A form for a job, whose fields are the inputs of the command `create`. What is refused is shown at the form. */
 export function NewJobForm() {
   const { route } = useLocation();
+  const forms = useConfigForms();
   const [type, setType] = useState('custom');
-  const [config, setConfig] = useState(EXAMPLES.custom ?? '{}');
+  const [handler, setHandler] = useState<string | null>(null);
+  const [asJson, setAsJson] = useState(false);
+  const ofType = forms.filter((form) => form.type === type);
+  const handlers = ofType.flatMap((form) => form.handler ?? []);
+  const chosen = ofType.find((form) => form.handler === (handler ?? handlers[0] ?? null));
+  const fields = asJson ? null : (chosen?.fields ?? null);
   const create = async (form: FormData): Promise<void> => {
-    const texts = Object.fromEntries([...form].map(([name, value]) => [name, String(value)]));
+    const given = [...form].filter(([name]) => !isOfConfig(name) && name !== 'handler');
+    const texts = Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+    const config = chosen && fields ? JSON.stringify(configOf(chosen, form)) : (texts.config ?? '');
     const due = runAt(texts['run-at'] ?? '').run_at ?? '';
-    const reply = await call('create', { ...texts, 'run-at': due });
+    const reply = await call('create', { ...texts, config, 'run-at': due });
     const created = reply.jobs[0];
     if (created) route(`/jobs/${encodeURIComponent(created.job_id)}`);
   };
   const choose = (next: string): void => {
     setType(next);
-    setConfig(EXAMPLES[next] ?? '{}');
+    setHandler(null);
   };
+  const example = chosen?.handler ? JSON.stringify({ handler: chosen.handler }, null, 2) : EXAMPLES[type];
   return (
     <>
       <h1>New job</h1>
@@ -33,12 +49,39 @@ export function NewJobForm() {
         <label>
           Type
           <select name="job-type" value={type} onChange={(event) => choose(event.currentTarget.value)}>
-            <option value="custom">custom: a handler of your repository</option>
-            <option value="maintenance">maintenance: prunes history</option>
-            <option value="paper_fetch">paper_fetch: finds papers</option>
+            {Object.entries(TYPES).map(([name, about]) => (
+              <option key={name} value={name}>
+                {name}: {about}
+              </option>
+            ))}
           </select>
         </label>
-        <ConfigField value={config} onInput={(event) => setConfig(event.currentTarget.value)} />
+        {handlers.length > 0 && (
+          <label>
+            Handler
+            <select
+              name="handler"
+              value={chosen?.handler ?? ''}
+              onChange={(event) => setHandler(event.currentTarget.value)}
+            >
+              {handlers.map((name) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+        )}
+        {fields ? (
+          <ConfigInputs key={`${type} ${chosen?.handler}`} fields={fields} />
+        ) : (
+          <ConfigField key={`${type} ${chosen?.handler}`} defaultValue={example} />
+        )}
+        {chosen?.fields && (
+          <p>
+            <button type="button" onClick={() => setAsJson(!asJson)}>
+              {asJson ? 'Fill in a form' : 'Write JSON'}
+            </button>
+          </p>
+        )}
         <Field name="queue" label="Queue" placeholder="default" />
         <Field name="run-at" label="Due at (your time; empty for now)" type="datetime-local" />
         <Field name="schedule" label="Schedule (cron; empty for once)" placeholder="30 6 * * mon-fri" />
@@ -47,6 +90,15 @@ export function NewJobForm() {
       </Form>
     </>
   );
+}
+
+/** Empty until they are known, and if they cannot be read: a config can always be written as JSON. */
+function useConfigForms(): readonly ConfigForm[] {
+  const [forms, setForms] = useState<readonly ConfigForm[]>([]);
+  useEffect(() => {
+    call('configForms', {}).then(setForms, () => {});
+  }, []);
+  return forms;
 }
 
 const MoreFields = () => (

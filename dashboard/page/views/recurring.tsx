@@ -1,9 +1,11 @@
 import { useState } from 'preact/hooks';
+import { messageOf } from '../../../src/text/describe-error.ts';
 import type { Calls } from '../../server/calls.ts';
 import { call } from '../api.ts';
 import { instant, relative } from '../format.ts';
 import { useLive } from '../live.ts';
 import { type Action, BulkDialog } from '../parts/bulk-dialog.tsx';
+import { EditJob } from '../parts/edit-job.tsx';
 import { Empty, ErrorNotice, Loading } from '../parts/notice.tsx';
 import { outcomeOf, Status, stateOf } from '../parts/status.tsx';
 
@@ -11,10 +13,17 @@ import { outcomeOf, Status, stateOf } from '../parts/status.tsx';
 export function Recurring({ readOnly }: { readOnly: boolean }) {
   const { data, error, refresh } = useLive('recurring', (signal) => call('recurring', {}, signal));
   const [dialog, setDialog] = useState<{ action: Action; id: string } | null>(null);
+  const [editing, setEditing] = useState<Job | null>(null);
+  const [failed, setFailed] = useState<string | null>(null);
+  const edit = (job_id: string): void =>
+    void call('job', { job_id }).then(
+      ({ job }) => setEditing(job),
+      (cause) => setFailed(messageOf(cause)),
+    );
   if (!data) return error ? <ErrorNotice text={error} /> : <Loading />;
   return (
     <>
-      <ErrorNotice text={error} />
+      <ErrorNotice text={failed ?? error} />
       <h1>Recurring</h1>
       {data.jobs.length === 0 ? (
         <Empty title="No job has a schedule.">
@@ -53,6 +62,11 @@ export function Recurring({ readOnly }: { readOnly: boolean }) {
                       Disable…
                     </button>
                   )}
+                  {job.status !== 'locked' && (
+                    <button type="button" onClick={() => edit(job.job_id)}>
+                      Edit…
+                    </button>
+                  )}
                 </p>
               )}
             </li>
@@ -60,6 +74,7 @@ export function Recurring({ readOnly }: { readOnly: boolean }) {
         </ul>
       )}
       {data.has_more && <p class="muted">Only the newest 200 are shown. The list of jobs has all of them.</p>}
+      {editing && <EditJob job={editing} onClose={() => setEditing(null)} onDone={refresh} />}
       {dialog && (
         <BulkDialog
           action={dialog.action}
@@ -72,6 +87,7 @@ export function Recurring({ readOnly }: { readOnly: boolean }) {
   );
 }
 
+type Job = NonNullable<Calls['job']['output']['job']>;
 type Outcome = Calls['recurring']['output']['jobs'][number]['last_outcomes'][number];
 
 /** The last occurrences, oldest first, one bar each; lost and skipped ones show too. */

@@ -6,7 +6,7 @@ import { AbortReason, type Handler, type HandlerContext, type HandlerOutcome } f
 import { LocalMemory } from '../local-memory.ts';
 import { type CustomConfig, CustomHandlerError, readCustomConfig } from './config.ts';
 import { runExecutable } from './executable.ts';
-import { FolderVersion } from './folder.ts';
+import { FolderVersion, listHandlers } from './folder.ts';
 import { commandFor } from './interpreter.ts';
 import { type LocatedHandler, locateHandler } from './locate.ts';
 import type { RunContext } from './module-child.ts';
@@ -102,9 +102,32 @@ export class CustomHandlers {
       await commandFor(located, this.#shared.env);
       return;
     }
+    await this.#ask(located, requestFor(located, 'check', rest));
+  }
+
+  /**
+   * The handlers of the folder by the names that a config may give them, each with the JSON Schema of its config.
+   * The schema is null for an executable, and for a handler that has none or does not load.
+   */
+  async describe(): Promise<readonly { readonly name: string; readonly schema: Json }[]> {
+    const { folder } = this.#options;
+    const described: { name: string; schema: Json }[] = [];
+    for (const name of await listHandlers(folder)) {
+      const located = await locateHandler(folder, name);
+      const schema =
+        located.kind === 'executable'
+          ? null
+          : await this.#ask(located, requestFor(located, 'describe', {})).catch(() => null);
+      described.push({ name, schema });
+    }
+    return described;
+  }
+
+  /** Loads a handler to ask about it. @throws CustomHandlerError */
+  async #ask(located: LocatedHandler, request: RunRequest): Promise<Json> {
     const signal = AbortSignal.timeout(VALIDATE_MS);
-    const outcome = await this.#pool.run(requestFor(located, rest, null, ''), { ...SILENT, signal });
-    if (outcome.outcome === 'success') return;
+    const outcome = await this.#pool.run(request, { ...SILENT, signal });
+    if (outcome.outcome === 'success') return outcome.result;
     const reason = outcome.outcome === 'failure' ? outcome.message : outcome.reason;
     const message = signal.aborted
       ? `The handler "${located.name}" did not load within ${VALIDATE_MS / 1000} s.`
@@ -128,7 +151,12 @@ export class CustomHandlers {
     if (located.kind === 'module') {
       const job = { ...context.job, config: context.config };
       const { steps, parents } = context.memory;
-      const request = requestFor(located, rest, job, context.idempotencyKey, { steps, parents });
+      const request = {
+        ...requestFor(located, 'run', rest),
+        job,
+        idempotencyKey: context.idempotencyKey,
+        memory: { steps, parents },
+      };
       return this.#pool.run(request, context);
     }
     const signal = AbortSignal.any([context.signal, this.#closing.signal]);
@@ -154,25 +182,20 @@ const SILENT: Omit<RunContext, 'signal'> = {
   memory: new LocalMemory(),
 };
 
-function requestFor(
+const requestFor = (
   { path, name }: LocatedHandler,
+  type: RunRequest['type'],
   config: CustomConfig['rest'],
-  job: RunRequest['job'],
-  idempotencyKey: string,
-  memory: RunRequest['memory'] = { steps: [], parents: [] },
-): RunRequest {
-  const type = job === null ? 'check' : 'run';
-  return {
-    type,
-    run: randomUUID(),
-    url: pathToFileURL(path).href,
-    name,
-    config,
-    job,
-    idempotencyKey,
-    memory,
-  };
-}
+): RunRequest => ({
+  type,
+  run: randomUUID(),
+  url: pathToFileURL(path).href,
+  name,
+  config,
+  job: null,
+  idempotencyKey: '',
+  memory: { steps: [], parents: [] },
+});
 
 /**
  * The environment of a handler: what the step gave the worker, without the action's inputs and without what

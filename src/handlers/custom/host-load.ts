@@ -114,6 +114,20 @@ export async function checkConfig(
   return { refused: { outcome: 'discard', reason, details: { issues } } };
 }
 
+/** The JSON Schema of what a handler takes, or null if its library does not write one (https://standardschema.dev/json-schema). */
+export function jsonSchemaOf(schema: StandardSchema | null): Json {
+  const standard = schema?.['~standard'] as
+    | { jsonSchema?: { input?: (options: object) => unknown } }
+    | undefined;
+  try {
+    const written = standard?.jsonSchema?.input?.({ target: 'draft-2020-12' });
+    return written === undefined ? null : JSON.parse(JSON.stringify(written));
+  } catch {
+    // A schema may hold what JSON Schema has no words for.
+    return null;
+  }
+}
+
 function isStandardSchema(value: unknown): value is StandardSchema {
   if (!isObject(value) && typeof value !== 'function') return false;
   const standard: unknown = (value as Record<string, unknown>)['~standard'];

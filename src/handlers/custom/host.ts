@@ -12,6 +12,7 @@ import {
   checkConfig,
   handlerOf,
   installHooks,
+  jsonSchemaOf,
   type LoadedHandler,
   lastLoad,
   NoHandlerError,
@@ -136,6 +137,7 @@ function acceptLoaded(url: string): boolean {
 
 async function perform(mine: Current, handler: LoadedHandler): Promise<HandlerOutcome> {
   const { request, controller } = mine;
+  if (request.type === 'describe') return { outcome: 'success', result: jsonSchemaOf(handler.schema) };
   const config = await checkConfig(handler.schema, request.config, request.name);
   if ('refused' in config) return config.refused;
   if (request.type === 'check' || request.job === null) return { outcome: 'success', result: null };

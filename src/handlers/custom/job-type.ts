@@ -24,6 +24,14 @@ export const custom: JobType<CustomConfig> = {
       await handlers.close();
     }
   },
+  async describe(place) {
+    const handlers = openHandlersFolder(place);
+    try {
+      return (await handlers.describe()).map(({ name, schema }) => ({ handler: name, schema }));
+    } finally {
+      await handlers.close();
+    }
+  },
 };
 
 /**

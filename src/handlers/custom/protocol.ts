@@ -17,15 +17,15 @@ export const REQUEST_FD = 4;
 export const NO_REPORT_EXIT_CODE = 76;
 
 export interface RunRequest {
-  /** `check` loads the handler and checks the config without running it. */
-  readonly type: 'run' | 'check';
+  /** `check` loads the handler and checks the config without running it; `describe` returns the JSON Schema of its config. */
+  readonly type: 'run' | 'check' | 'describe';
   readonly run: string;
   /** file: URL of the module. */
   readonly url: string;
   /** The name of the handler in messages. */
   readonly name: string;
   readonly config: { readonly [key: string]: Json };
-  /** null for `check`. */
+  /** null unless it runs. */
   readonly job: ClaimedJob | null;
   readonly idempotencyKey: string;
   readonly memory: Remembered;

@@ -91,7 +91,8 @@ const sources = textList
       .min(1, 'must name at least one source'),
   );
 
-const schema = z
+/** The config as a job carries it. */
+export const schema = z
   .strictObject({
     keywords: keywords.optional(),
     categories: categories.default([]),

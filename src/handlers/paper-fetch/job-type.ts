@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json } from '../../queue/types.ts';
-import type { HandlerDeps, Highlights, JobType } from '../job-type.ts';
+import { type HandlerDeps, type Highlights, type JobType, writtenSchema } from '../job-type.ts';
 import { PAPER_FETCH_CONCURRENCY_KEY } from './arxiv.ts';
-import { type PaperFetchConfig, parsePaperFetchConfig } from './config.ts';
+import { type PaperFetchConfig, parsePaperFetchConfig, schema } from './config.ts';
 import { DEFAULT_PAPER_ENDPOINTS } from './deps.ts';
 import { createPaperFetchHandler } from './handler.ts';
 import { createPaperStore } from './store.ts';
@@ -19,6 +19,7 @@ export const paperFetch: JobType<PaperFetchConfig> = {
   concurrencyKey: ({ sources }) => (sources.includes('arxiv') ? PAPER_FETCH_CONCURRENCY_KEY : null),
   // One handler for the whole run: it keeps requests to arXiv apart.
   open: (deps) => ({ run: openHandler(deps) }),
+  describe: async () => [{ handler: null, schema: writtenSchema(schema) }],
   highlights: newestPapers,
 };
 
