@@ -182,19 +182,23 @@ export const SQL_MUTANTS: readonly Mutant[] = [
     'tables/direct-writes.sql',
     'sql/direct-writes',
     [
-      "before insert on public.cloud_jobs for each row when (new.status = 'locked' and",
-      'before insert on public.cloud_jobs for each row when (false and',
+      "before insert on public.cloud_jobs for each row when (new.status = 'locked' and new.lock_expires_at is null or",
+      'before insert on public.cloud_jobs for each row when (',
     ],
     [
-      "before update of status, lock_expires_at on public.cloud_jobs for each row when (new.status = 'locked' and",
-      'before update of status, lock_expires_at on public.cloud_jobs for each row when (false and',
+      "before update of status, lock_expires_at on public.cloud_jobs for each row when (new.status = 'locked' and new.lock_expires_at is null or",
+      'before update of status, lock_expires_at on public.cloud_jobs for each row when (',
     ],
     ["when (old.status = 'locked' and new.status <> 'locked' and", 'when (false and'],
     ["when (new.schedule is not null and old.status in ('waiting', 'locked') and", 'when (false and'],
     ["case when old.disable_requested_at is null then 'waiting' else 'disabled' end", "'waiting'"],
   ),
+  ...mutants('tables/concurrency-keys.sql', 'sql/direct-writes', [
+    'when (new.blocked or new.blocked is null and new.has_parents is not true)',
+    'when (false)',
+  ]),
   ...mutants('tables/direct-writes.sql', 'sql/old-rows', [
-    "where status = 'locked' and (lock_expires_at is null or lock_expires_at = 'infinity')",
+    "where status = 'locked' and lock_expires_at is null or lock_expires_at > now() + interval '366 days'",
     'where false',
   ]),
   // Limits.

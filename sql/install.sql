@@ -825,7 +825,7 @@ create or replace trigger cloud_jobs_stamp_inserted
 
 -- What happens when a client of the first schema, or a person, writes to cloud_jobs instead of calling a function.
 
--- Gives a lock without a usable expiry the 30 minutes of the first schema, so that every lock ends at some time.
+-- Gives a lock without an expiry, or with one beyond a year, the 30 minutes of the first schema: every lock ends at some time.
 create or replace function public.cloud_jobs_limit_lock()
 returns trigger
 language plpgsql
@@ -840,18 +840,18 @@ $$;
 create or replace trigger cloud_jobs_limit_inserted_lock
   before insert on public.cloud_jobs
   for each row
-  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  when (new.status = 'locked' and new.lock_expires_at is null or new.lock_expires_at > now() + interval '366 days')
   execute function public.cloud_jobs_limit_lock();
 
 create or replace trigger cloud_jobs_limit_lock
   before update of status, lock_expires_at on public.cloud_jobs
   for each row
-  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  when (new.status = 'locked' and new.lock_expires_at is null or new.lock_expires_at > now() + interval '366 days')
   execute function public.cloud_jobs_limit_lock();
 
 -- Locks from before these triggers.
-update public.cloud_jobs set lock_expires_at = coalesce(locked_at, now()) + interval '30 minutes'
-where status = 'locked' and (lock_expires_at is null or lock_expires_at = 'infinity');
+update public.cloud_jobs set lock_expires_at = least(locked_at, now()) + interval '30 minutes'
+where status = 'locked' and lock_expires_at is null or lock_expires_at > now() + interval '366 days';
 
 -- Ends the execution that held the lock if a plain write takes the job away from it. The worker learns from its next
 -- request that it no longer holds the lock; without this the execution would stay "running" for ever.
@@ -1112,6 +1112,13 @@ create or replace trigger cloud_jobs_clear_blocked
     or (new.concurrency_key, new.concurrency_limit, new.queue, new.job_type)
       is distinct from (old.concurrency_key, old.concurrency_limit, old.queue, old.job_type)
   ))
+  execute function public.cloud_jobs_clear_blocked();
+
+-- A new row cannot know that others go first: a claim marks it if they do. One with parents comes from a dump.
+create or replace trigger cloud_jobs_insert_unblocked
+  before insert on public.cloud_jobs
+  for each row
+  when (new.blocked or new.blocked is null and new.has_parents is not true)
   execute function public.cloud_jobs_clear_blocked();
 
 -- Takes turns with claims before a running job moves to another key: a claim of that key would collide with it.
@@ -7489,13 +7496,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '1967794bb0fcea70' and earlier->>'server' = server then
+  if earlier->>'tables' = '898e1d938bd630d7' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '1967794bb0fcea70', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '898e1d938bd630d7', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

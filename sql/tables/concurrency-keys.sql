@@ -57,6 +57,13 @@ create or replace trigger cloud_jobs_clear_blocked
   ))
   execute function public.cloud_jobs_clear_blocked();
 
+-- A new row cannot know that others go first: a claim marks it if they do. One with parents comes from a dump.
+create or replace trigger cloud_jobs_insert_unblocked
+  before insert on public.cloud_jobs
+  for each row
+  when (new.blocked or new.blocked is null and new.has_parents is not true)
+  execute function public.cloud_jobs_clear_blocked();
+
 -- Takes turns with claims before a running job moves to another key: a claim of that key would collide with it.
 create or replace function public.cloud_jobs_enter_key()
 returns trigger

@@ -1,6 +1,6 @@
 -- What happens when a client of the first schema, or a person, writes to cloud_jobs instead of calling a function.
 
--- Gives a lock without a usable expiry the 30 minutes of the first schema, so that every lock ends at some time.
+-- Gives a lock without an expiry, or with one beyond a year, the 30 minutes of the first schema: every lock ends at some time.
 create or replace function public.cloud_jobs_limit_lock()
 returns trigger
 language plpgsql
@@ -15,18 +15,18 @@ $$;
 create or replace trigger cloud_jobs_limit_inserted_lock
   before insert on public.cloud_jobs
   for each row
-  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  when (new.status = 'locked' and new.lock_expires_at is null or new.lock_expires_at > now() + interval '366 days')
   execute function public.cloud_jobs_limit_lock();
 
 create or replace trigger cloud_jobs_limit_lock
   before update of status, lock_expires_at on public.cloud_jobs
   for each row
-  when (new.status = 'locked' and (new.lock_expires_at is null or new.lock_expires_at = 'infinity'))
+  when (new.status = 'locked' and new.lock_expires_at is null or new.lock_expires_at > now() + interval '366 days')
   execute function public.cloud_jobs_limit_lock();
 
 -- Locks from before these triggers.
-update public.cloud_jobs set lock_expires_at = coalesce(locked_at, now()) + interval '30 minutes'
-where status = 'locked' and (lock_expires_at is null or lock_expires_at = 'infinity');
+update public.cloud_jobs set lock_expires_at = least(locked_at, now()) + interval '30 minutes'
+where status = 'locked' and lock_expires_at is null or lock_expires_at > now() + interval '366 days';
 
 -- Ends the execution that held the lock if a plain write takes the job away from it. The worker learns from its next
 -- request that it no longer holds the lock; without this the execution would stay "running" for ever.

@@ -115,11 +115,24 @@ it('a write that makes a finished job wait again lets it hold its unique key', a
   expect(await q().add({ unique_key: 'u' })).toEqual([id]);
 });
 
+it.each(['true', 'null'])(
+  'a new row that says it is blocked (%s) is claimed all the same',
+  async (blocked) => {
+    await project.sql(
+      `insert into cloud_jobs (job_id, name, job_type, concurrency_key, blocked) values ('x', 'x', 'custom', 'k', ${blocked})`,
+    );
+    expect((await q().take('w')).job_id).toBe('x');
+  },
+);
+
 describe('a lock without an end', () => {
   it.each([
     `insert into cloud_jobs (job_id, name, job_type, status, locked_by) values ('x', 'x', 'custom', 'locked', 'first')`,
     `insert into cloud_jobs (job_id, name, job_type, status, lock_expires_at) values ('x', 'x', 'custom', 'locked', 'infinity')`,
+    `insert into cloud_jobs (job_id, name, job_type, status, lock_expires_at) values ('x', 'x', 'custom', 'locked', '9999-12-31')`,
+    `insert into cloud_jobs (job_id, name, job_type, lock_expires_at) values ('x', 'x', 'custom', 'infinity'); update cloud_jobs set status = 'locked'`,
     `insert into cloud_jobs (job_id, name, job_type) values ('x', 'x', 'custom'); select from get_next_available_job('first', null)`,
+    `insert into cloud_jobs (job_id, name, job_type) values ('x', 'x', 'custom'); select from get_next_available_job('first', 2000000000)`,
     `insert into cloud_jobs (job_id, name, job_type) values ('x', 'x', 'custom'); update cloud_jobs set status = 'locked', locked_at = now()`,
   ])('ends after the 30 minutes of the first schema: %s', async (text) => {
     for (const one of text.split('; ')) await project.sql(one);

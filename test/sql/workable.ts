@@ -43,7 +43,10 @@ export async function expectWorkable(on: TestProject): Promise<void> {
   const rows = await on.sql<{ job_id: string; queue: string; status: string }>(
     'select job_id, queue, status from cloud_jobs',
   );
-  await on.sql(`update cloud_jobs set lock_expires_at = now() - interval '1 s' where status = 'locked'`);
+  const endless = `select job_id from cloud_jobs where lock_expires_at > now() + interval '367 days'
+    or status = 'locked' and lock_expires_at is null`;
+  expect(await on.sql(endless)).toEqual([]);
+  await on.sql(`update cloud_jobs set lock_expires_at = now() - interval '1 s'`);
   await queue.releaseExpiredLocks();
   for (const { job_id, status } of rows) {
     if (status === 'disabled') await queue.verb('enable', job_id);

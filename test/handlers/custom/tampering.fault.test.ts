@@ -185,7 +185,10 @@ describe('handler whose output another process holds open', () => {
       export default () => {
         const child = spawn('sleep', ['60'], { stdio: 'inherit', detached: true, env: { PATH: process.env.PATH } });
         child.unref(); console.log('held=' + child.pid); closeSync(1); return 'done'; };`,
-    '*it.sh': `#!/bin/sh\nenv -i setsid sleep 60 &\necho "held=$!"; echo '"done"' > "$CLOUD_JOBS_RESULT"\n`,
+    '*it.sh': `#!/bin/sh
+env -i setsid sleep 60 &
+until grep -q sleep /proc/$!/comm; do :; done
+echo "held=$!"; echo '"done"' > "$CLOUD_JOBS_RESULT"`,
   };
 
   it.each(['it.mjs', 'it.sh'])('says that some of it may be missing: %s', async (handler) => {
