@@ -99,6 +99,7 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+drop function if exists public.cloud_jobs_paper_list(text, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
 drop function if exists public.cloud_jobs_occurrences(text, text, timestamptz, timestamptz, integer, boolean);
@@ -700,18 +701,21 @@ alter table public.papers
   add column if not exists comment          text,
   add column if not exists journal_ref      text,
   add column if not exists updated          timestamptz,
-  add column if not exists url              text;
+  add column if not exists url              text,
+  add column if not exists job_id           text;
 
 comment on column public.papers.arxiv_id is 'arXiv id without its version; null for papers that arXiv does not have.';
 comment on column public.papers.authors is 'Names joined by |, as the first clients wrote them; author_list holds the same as an array.';
 comment on column public.papers.version is 'Version of the paper that this row describes (arXiv: the N of vN).';
 comment on column public.papers.doi is 'DOI of the journal version in lower case, never arXiv''s own 10.48550 DOI; held by one row only.';
+comment on column public.papers.job_id is 'The job that found the paper first; it may have been deleted since.';
 comment on column public.papers.updated is 'When the source published the version that this row describes; updated_at is when this row changed.';
 
 -- The names are those that Postgres gives the constraints of the first table, so an upgraded table gets no second index.
 create unique index if not exists papers_arxiv_id_key on public.papers (arxiv_id);
 create unique index if not exists papers_doi_key on public.papers (doi);
 create unique index if not exists papers_source_source_id_key on public.papers (source, source_id);
+create index if not exists papers_job_id_idx on public.papers (job_id, published desc) where job_id is not null;
 create index if not exists papers_published_idx on public.papers (published desc);
 create index if not exists papers_category_list_idx on public.papers using gin (category_list);
 
@@ -5069,10 +5073,12 @@ $$;
 -- ==== functions/paper-list ======================================================================
 
 -- Papers, newest first. search_param is a part of the title or the abstract; before_param is the "next" of the page before.
+-- job_id_param leaves the papers that this job found first.
 --
 -- A search looks at the newest 100,000 papers. Reply: {"v", "papers": [...], "next"}. Changes nothing.
 create or replace function public.cloud_jobs_paper_list(
-  search_param text default null, limit_param integer default 30, before_param text default null)
+  search_param text default null, limit_param integer default 30, before_param text default null,
+  job_id_param text default null)
 returns jsonb
 language plpgsql
 stable
@@ -5098,7 +5104,8 @@ begin
     from (
       select newest.* from (
         select * from public.papers p
-        where before_param is null or (p.published, p.id) < (split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1))
+        where (job_id_param is null or p.job_id = job_id_param)
+          and (before_param is null or (p.published, p.id) < (split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1)))
         order by p.published desc, p.id desc limit 100000) newest
       where search_param is null or strpos(lower(newest.title), lower(search_param)) > 0 or strpos(lower(newest.abstract), lower(search_param)) > 0
       limit limit_param + 1
@@ -7192,7 +7199,8 @@ $$;
 -- ids are never one paper. A paper that comes twice in a batch counts once.
 --
 -- The same source (or arXiv over any other) replaces what is stored, unless what is stored is a newer version. Another
--- source only fills in what is missing. A primary key, created_at and pdf_path never change. A DOI that another row holds
+-- source only fills in what is missing. A primary key, created_at, pdf_path and job_id (the job that found the paper first)
+-- never change. A DOI that another row holds
 -- is left out.
 --
 -- Returns {"v": 1, "inserted": n, "updated": n, "unchanged": n, "inserted_ids": [...]}. An inserted id is the identity of
@@ -7234,14 +7242,14 @@ begin
            regexp_replace(nullif(btrim(x.arxiv_id), ''), 'v[0-9]{1,4}$', '') as arxiv_id,
            lower(nullif(btrim(x.doi), '')) as doi,
            x.source, x.source_id, x.version, x.title, x.abstract, x.published, x.updated, x.pdf_url, x.url,
-           x.primary_category, x.comment, x.journal_ref,
+           x.primary_category, x.comment, x.journal_ref, x.job_id,
            coalesce(x.author_list, '{}') as author_list,
            coalesce(x.category_list, '{}') as category_list
     from jsonb_array_elements(papers_param) with ordinality as item(value, place)
     cross join lateral jsonb_to_record(item.value) as x(
       arxiv_id text, doi text, source text, source_id text, version integer, title text, abstract text,
       author_list text[], category_list text[], primary_category text, published timestamptz, updated timestamptz,
-      pdf_url text, url text, comment text, journal_ref text)
+      pdf_url text, url text, comment text, journal_ref text, job_id text)
   ),
   keyed as (
     -- A paper with only a DOI is the same as one with that DOI and an arXiv id.
@@ -7303,11 +7311,11 @@ begin
   inserted as (
     insert into public.papers (
       arxiv_id, doi, source, source_id, version, title, abstract, authors, author_list, categories, category_list,
-      primary_category, published, updated, pdf_url, url, comment, journal_ref)
+      primary_category, published, updated, pdf_url, url, comment, journal_ref, job_id)
     select n.arxiv_id, n.free_doi, n.source, n.source_id, n.version, n.title, n.abstract,
            array_to_string(n.author_list, '|'), n.author_list,
            array_to_string(n.category_list, '|'), n.category_list,
-           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref
+           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref, n.job_id
     from planned n
     where n.is_new
     order by n.place
@@ -7496,13 +7504,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '898e1d938bd630d7' and earlier->>'server' = server then
+  if earlier->>'tables' = '22504809ba2a9341' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '898e1d938bd630d7', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '22504809ba2a9341', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

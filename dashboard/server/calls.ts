@@ -94,10 +94,11 @@ export const calls = {
   papers: read(
     z.object({
       search: z.string().max(200).optional(),
+      job_id: z.string().max(200).optional(),
       limit: z.number().int().min(1).max(100),
       before: z.string().max(300).optional(),
     }),
-    (queue, { search, limit, before }) => queue.papers(search, limit, before),
+    (queue, { search, limit, before, job_id: jobId }) => queue.papers(limit, { search, before, jobId }),
   ),
   configForms: read(z.object({}), async (_queue, _input, { describeConfigs }) =>
     configForms(await describeConfigs()),

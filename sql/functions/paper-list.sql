@@ -1,8 +1,10 @@
 -- Papers, newest first. search_param is a part of the title or the abstract; before_param is the "next" of the page before.
+-- job_id_param leaves the papers that this job found first.
 --
 -- A search looks at the newest 100,000 papers. Reply: {"v", "papers": [...], "next"}. Changes nothing.
 create or replace function public.cloud_jobs_paper_list(
-  search_param text default null, limit_param integer default 30, before_param text default null)
+  search_param text default null, limit_param integer default 30, before_param text default null,
+  job_id_param text default null)
 returns jsonb
 language plpgsql
 stable
@@ -28,7 +30,8 @@ begin
     from (
       select newest.* from (
         select * from public.papers p
-        where before_param is null or (p.published, p.id) < (split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1))
+        where (job_id_param is null or p.job_id = job_id_param)
+          and (before_param is null or (p.published, p.id) < (split_part(before_param, '|', 1)::timestamptz, substr(before_param, strpos(before_param, '|') + 1)))
         order by p.published desc, p.id desc limit 100000) newest
       where search_param is null or strpos(lower(newest.title), lower(search_param)) > 0 or strpos(lower(newest.abstract), lower(search_param)) > 0
       limit limit_param + 1

@@ -4,7 +4,8 @@
 -- ids are never one paper. A paper that comes twice in a batch counts once.
 --
 -- The same source (or arXiv over any other) replaces what is stored, unless what is stored is a newer version. Another
--- source only fills in what is missing. A primary key, created_at and pdf_path never change. A DOI that another row holds
+-- source only fills in what is missing. A primary key, created_at, pdf_path and job_id (the job that found the paper first)
+-- never change. A DOI that another row holds
 -- is left out.
 --
 -- Returns {"v": 1, "inserted": n, "updated": n, "unchanged": n, "inserted_ids": [...]}. An inserted id is the identity of
@@ -46,14 +47,14 @@ begin
            regexp_replace(nullif(btrim(x.arxiv_id), ''), 'v[0-9]{1,4}$', '') as arxiv_id,
            lower(nullif(btrim(x.doi), '')) as doi,
            x.source, x.source_id, x.version, x.title, x.abstract, x.published, x.updated, x.pdf_url, x.url,
-           x.primary_category, x.comment, x.journal_ref,
+           x.primary_category, x.comment, x.journal_ref, x.job_id,
            coalesce(x.author_list, '{}') as author_list,
            coalesce(x.category_list, '{}') as category_list
     from jsonb_array_elements(papers_param) with ordinality as item(value, place)
     cross join lateral jsonb_to_record(item.value) as x(
       arxiv_id text, doi text, source text, source_id text, version integer, title text, abstract text,
       author_list text[], category_list text[], primary_category text, published timestamptz, updated timestamptz,
-      pdf_url text, url text, comment text, journal_ref text)
+      pdf_url text, url text, comment text, journal_ref text, job_id text)
   ),
   keyed as (
     -- A paper with only a DOI is the same as one with that DOI and an arXiv id.
@@ -115,11 +116,11 @@ begin
   inserted as (
     insert into public.papers (
       arxiv_id, doi, source, source_id, version, title, abstract, authors, author_list, categories, category_list,
-      primary_category, published, updated, pdf_url, url, comment, journal_ref)
+      primary_category, published, updated, pdf_url, url, comment, journal_ref, job_id)
     select n.arxiv_id, n.free_doi, n.source, n.source_id, n.version, n.title, n.abstract,
            array_to_string(n.author_list, '|'), n.author_list,
            array_to_string(n.category_list, '|'), n.category_list,
-           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref
+           n.primary_category, n.published, n.updated, n.pdf_url, n.url, n.comment, n.journal_ref, n.job_id
     from planned n
     where n.is_new
     order by n.place

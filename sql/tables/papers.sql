@@ -53,18 +53,21 @@ alter table public.papers
   add column if not exists comment          text,
   add column if not exists journal_ref      text,
   add column if not exists updated          timestamptz,
-  add column if not exists url              text;
+  add column if not exists url              text,
+  add column if not exists job_id           text;
 
 comment on column public.papers.arxiv_id is 'arXiv id without its version; null for papers that arXiv does not have.';
 comment on column public.papers.authors is 'Names joined by |, as the first clients wrote them; author_list holds the same as an array.';
 comment on column public.papers.version is 'Version of the paper that this row describes (arXiv: the N of vN).';
 comment on column public.papers.doi is 'DOI of the journal version in lower case, never arXiv''s own 10.48550 DOI; held by one row only.';
+comment on column public.papers.job_id is 'The job that found the paper first; it may have been deleted since.';
 comment on column public.papers.updated is 'When the source published the version that this row describes; updated_at is when this row changed.';
 
 -- The names are those that Postgres gives the constraints of the first table, so an upgraded table gets no second index.
 create unique index if not exists papers_arxiv_id_key on public.papers (arxiv_id);
 create unique index if not exists papers_doi_key on public.papers (doi);
 create unique index if not exists papers_source_source_id_key on public.papers (source, source_id);
+create index if not exists papers_job_id_idx on public.papers (job_id, published desc) where job_id is not null;
 create index if not exists papers_published_idx on public.papers (published desc);
 create index if not exists papers_category_list_idx on public.papers using gin (category_list);
 

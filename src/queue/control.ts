@@ -15,6 +15,16 @@ import { listReply, verbReply } from './replies.ts';
 import type { Rpc } from './rpc.ts';
 import type { Json } from './types.ts';
 
+/** Which papers to list. */
+export interface PaperFilter {
+  /** A part of the title or the abstract. */
+  readonly search?: string | undefined;
+  /** The `next` of the page before. */
+  readonly before?: string | undefined;
+  /** The job that found them first. */
+  readonly jobId?: string | undefined;
+}
+
 export interface BulkOptions {
   /** Counts, and changes nothing. */
   readonly dryRun: boolean;
@@ -100,11 +110,11 @@ export const controlCalls = (call: Rpc) => ({
       { instance_id_param: instanceId, channel_param: channel, results_param: results },
       alertDoneReply,
     ),
-  /** Papers, newest first; `search` is a part of the title or the abstract. */
-  papers: (search: string | undefined, limit: number, before?: string) =>
+  /** Papers, newest first. */
+  papers: (limit: number, { search, before, jobId }: PaperFilter = {}) =>
     call(
       'cloud_jobs_paper_list',
-      { search_param: search, limit_param: limit, before_param: before },
+      { search_param: search, limit_param: limit, before_param: before, job_id_param: jobId },
       papersReply,
     ),
 });

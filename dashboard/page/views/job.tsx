@@ -36,6 +36,11 @@ export function Job({ id, readOnly }: { id: string; readOnly: boolean }) {
       {job.error_message && <pre class="notice bad">{job.error_message}</pre>}
       {job.status === 'locked' && latest?.progress && <Progress progress={latest.progress} />}
       <Facts facts={factsOf(job)} />
+      {job.job_type === 'paper_fetch' && (
+        <p>
+          <a href={`/papers?job=${encodeURIComponent(job.job_id)}`}>Papers that it found</a>
+        </p>
+      )}
       {data.next_occurrences.length > 0 && (
         <NextTimes times={data.next_occurrences} timezone={job.timezone ?? 'UTC'} />
       )}

@@ -11,12 +11,23 @@ export function Papers() {
   const [query, setQuery] = useQuery();
   const search = query.get('search') ?? '';
   const before = query.get('before') ?? '';
-  const { data, error } = useLive(`papers ${search} ${before}`, (signal) =>
-    call('papers', { limit: PAGE, ...(search ? { search } : {}), ...(before ? { before } : {}) }, signal),
+  const job = query.get('job') ?? '';
+  const { data, error } = useLive(`papers ${search} ${before} ${job}`, (signal) =>
+    call(
+      'papers',
+      { limit: PAGE, ...(search && { search }), ...(before && { before }), ...(job && { job_id: job }) },
+      signal,
+    ),
   );
   return (
     <>
       <h1>Papers</h1>
+      {job && (
+        <p>
+          Found by <a href={`/jobs/${encodeURIComponent(job)}`}>one job</a>.{' '}
+          <a href="/papers">Show all papers</a>
+        </p>
+      )}
       <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
         <label>
           Title or abstract contains

@@ -28,6 +28,7 @@ export function createPaperFetchHandler(deps: PaperFetchDeps): Handler {
       config,
       window,
       signal: context.signal,
+      jobId: context.job.job_id,
       userAgent: userAgent(deps.userAgentVersion, config.mailto),
       deps,
       arxivGate,

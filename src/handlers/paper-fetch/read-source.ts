@@ -120,7 +120,7 @@ class Reading {
     if (page === null) return await this.#end(place.read);
     this.#total = page.total ?? this.#total;
     const papers = page.papers.slice(0, config.maxPapers - place.kept);
-    const counts = await deps.store.upsert(papers);
+    const counts = await deps.store.upsert(papers, this.#run.jobId);
     const here = { read: place.read + page.entries, kept: place.kept + papers.length };
     addPage(this.#report, { ...page, papers }, counts);
     this.#report.totalResults = this.#total;

@@ -11,6 +11,7 @@ export interface SourceRun {
   readonly config: PaperFetchConfig;
   readonly window: DateWindow;
   readonly signal: AbortSignal;
+  readonly jobId: string;
   readonly userAgent: string;
   readonly deps: PaperFetchDeps;
   /** Shared by all jobs of this process. */

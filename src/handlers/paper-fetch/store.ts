@@ -35,8 +35,8 @@ export interface QueryState {
 
 /** What `paper_fetch` needs of the place that keeps papers. Every call can be repeated. Errors fail the job. */
 export interface PaperStore {
-  /** Stores papers. A paper that is known is updated and never doubled. */
-  upsert(papers: readonly Paper[]): Promise<UpsertCounts>;
+  /** Stores papers, new ones as found by this job. A paper that is known is updated and never doubled. */
+  upsert(papers: readonly Paper[], jobId?: string): Promise<UpsertCounts>;
   /** Counts all papers that are stored, whatever query brought them. */
   count(): Promise<number>;
   queryState(queryKey: string): Promise<QueryState>;
@@ -75,10 +75,12 @@ export function createPaperStore(callSql: CallSql): PaperStore {
     throw new Error(`${fn} answered in another shape, ${advice}: ${z.prettifyError(parsed.error)}`);
   };
   return {
-    async upsert(papers) {
+    async upsert(papers, jobId) {
       const total = { inserted: 0, updated: 0, unchanged: 0, insertedIds: [] as string[] };
       for (let start = 0; start < papers.length; start += BATCH_SIZE) {
-        const batch = papers.slice(start, start + BATCH_SIZE).map(toRow);
+        const batch = papers
+          .slice(start, start + BATCH_SIZE)
+          .map((paper) => ({ ...toRow(paper), job_id: jobId ?? null }));
         const reply = await call(upsertReply, 'cloud_jobs_upsert_papers', { papers_param: batch });
         total.inserted += reply.inserted;
         total.updated += reply.updated;

@@ -100,6 +100,7 @@ describe('a run that works', () => {
     const dates = result.newest.map((paper) => paper.published);
     expect(dates).toEqual([...dates].sort().reverse());
     expect(test.progress).toEqual([{ done: 30, total: 30, note: 'arXiv: 30 papers read, 30 new' }]);
+    expect(await project.sql(`select from papers where job_id = 'job'`)).toHaveLength(30);
     expect(requests[0]?.headers).toMatchObject({
       'user-agent': 'cloud-jobs/1.2.3 (+https://www.npmjs.com/package/cloud-jobs; mailto:me@example.org)',
       accept: 'application/atom+xml, application/xml;q=0.9, */*;q=0.1',

@@ -52,6 +52,24 @@ const workPaper = (fields: Partial<Paper> = {}): Paper =>
   });
 const rows = () => project.sql('select * from public.papers order by arxiv_id nulls last, doi, source_id');
 
+describe('cloud_jobs_paper_list', () => {
+  it('lists the papers that a job found first', async () => {
+    await store.upsert([arxivNumber(1), arxivNumber(2, { published: '2026-11-21T10:00:00.000Z' })], 'one');
+    await store.upsert([arxivNumber(2, { version: 2 }), arxivNumber(3)], 'other');
+    const found = async (job: string | null) => {
+      const [row] = await project.sql<{ reply: { papers: { url: string }[]; next: string | null } }>(
+        'select cloud_jobs_paper_list(limit_param => 2, job_id_param => $1) as reply',
+        [job],
+      );
+      return [row?.reply.papers.length, row?.reply.next !== null];
+    };
+    expect(await found('one')).toEqual([2, false]);
+    expect(await found('other')).toEqual([1, false]);
+    expect(await found('no job')).toEqual([0, false]);
+    expect(await found(null)).toEqual([2, true]);
+  });
+});
+
 describe('cloud_jobs_upsert_papers', () => {
   it("stores a paper in the first clients' columns and the newer ones", async () => {
     const counts = await store.upsert([arxivPaper({ doi: '10.5555/x', authors: ['A | B', 'C'] })]);
