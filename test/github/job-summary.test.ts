@@ -434,7 +434,7 @@ describe('page', () => {
       | :--- | ---: | ---: | ---: |
       | mail | 3 | 1 | 2.0 s<br><sub>95 % within 4.0 s</sub> |
 
-      **1 lock expired**: the next run ends them.
+      **1 lock expired**: the next run ends it.
 
       The last worker was seen now (12:00 UTC).
 

@@ -76,7 +76,7 @@ function facts(report: RunReport): string {
       : '',
     retried > 0 && failed > 0 ? `${retried} ${COUNTED.retry}` : '',
     ...others(report),
-    expired > 0 ? `${plural(expired, 'lock')} of dead workers ended` : '',
+    expired > 0 ? `${plural(expired, 'expired lock')} ended` : '',
     remaining === null ? 'the number of due jobs left is not known' : '',
     remaining !== null && remaining > 0
       ? `**${report.remainingIsMinimum ? 'at least ' : ''}${plural(remaining, 'due job')} left**`

@@ -31,7 +31,7 @@ export function statsPage(stats: StatsReply): Section[] {
       stats.executions_24h.by_type.map((line) => [line.job_type, line]),
     ),
     stats.expired_locks > 0
-      ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends them.`
+      ? `**${plural(stats.expired_locks, 'lock')} expired**: the next run ends ${stats.expired_locks === 1 ? 'it' : 'them'}.`
       : '',
     stats.workers.last_seen_at === null
       ? ''
