@@ -91,8 +91,8 @@ type Client = InstanceType<Awaited<ReturnType<typeof loadPg>>['Client']>;
 async function loadPg() {
   try {
     return (await import('pg')).default;
-  } catch (cause) {
-    throw new Error('The package pg is needed to connect: npm install pg', { cause });
+  } catch {
+    throw new Error('The package pg is needed to connect. Run npm install pg, and this command again.');
   }
 }
 
