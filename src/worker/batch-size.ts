@@ -1,4 +1,4 @@
-import { BATCH_BYTES, BATCHES_HELD, MAX_BATCH } from './limits.ts';
+import { BATCH_BYTES, MAX_BATCH } from './limits.ts';
 
 /** How much work is held ahead of the handlers: enough to hide a round trip, too little to hoard. */
 const AHEAD_MS = 500;
@@ -10,12 +10,13 @@ const JOB_BYTES = 512;
 const ROUND_TRIP_MS = 25;
 /** The most requests under way, besides the heartbeat. */
 const MOST_IN_FLIGHT = 6;
+/** How many batches a worker holds that is near its database: it works on one while the database works on the other. */
+const BATCHES_HELD = 2;
 
 /**
  * Begins with one job for each slot; grows for jobs that end within milliseconds, so that a thousand of them need few
  * calls; stays at the slots for long ones, which other workers should get. Jobs with much to carry go in smaller
- * batches, and so do those from a database far away, of which more are under way: what a worker holds in memory stays
- * the same.
+ * batches. Far away from the database more requests are under way, each with fewer jobs.
  */
 export class BatchSize {
   readonly #concurrency: number;
@@ -35,7 +36,7 @@ export class BatchSize {
 
   /** How many jobs one request may carry. */
   get most(): number {
-    return Math.ceil((this.#batch * BATCHES_HELD) / this.inFlight);
+    return Math.ceil(this.#held / this.inFlight);
   }
 
   /** How many jobs to hold, running and waiting together. */
@@ -43,7 +44,7 @@ export class BatchSize {
     const slots = Math.min(this.#concurrency, MAX_BATCH);
     if (this.#average === null) return slots;
     const ahead = Math.floor((this.#concurrency * AHEAD_MS) / Math.max(this.#average.durationMs, 0.1));
-    return Math.max(slots, Math.min(ahead, this.#batch * BATCHES_HELD));
+    return Math.max(slots, Math.min(ahead, this.#held));
   }
 
   /**
@@ -60,6 +61,11 @@ export class BatchSize {
   /** A request was answered after this long. The fastest one shows how far away the database is. */
   answered(durationMs: number): void {
     this.#roundTripMs = Math.min(this.#roundTripMs, durationMs);
+  }
+
+  /** The most jobs in hand: two batches, and half of one for each request that distance adds. */
+  get #held(): number {
+    return (this.#batch * (BATCHES_HELD + this.inFlight)) / 2;
   }
 
   get #batch(): number {

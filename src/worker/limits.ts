@@ -11,6 +11,3 @@ export const MAX_NOTE_BYTES = 1024;
 export const MAX_BATCH = 1_000;
 /** About how many bytes of jobs one request carries: it bounds the memory of a worker whose jobs are large. */
 export const BATCH_BYTES = 512 * 1024;
-
-/** How many batches a worker holds at most: it works on one while the database works on the other. */
-export const BATCHES_HELD = 2;

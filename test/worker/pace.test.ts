@@ -26,19 +26,20 @@ describe('the pace of a worker with many short jobs', () => {
 
   it.each([
     [1, 2, 1_000],
-    [30, 3, 667],
-    [100, 6, 334],
-    [3_000, 6, 334],
+    [30, 3, 834],
+    [100, 6, 667],
+    [3_000, 6, 667],
   ])('with a round trip of %i ms has %i requests of %i jobs under way', (roundTripMs, inFlight, jobs) => {
     const pace = paceAt(roundTripMs);
     expect([pace.inFlight, pace.wanted(NOTHING)]).toEqual([inFlight, jobs]);
-    // What is held and asked for together stays the same.
-    expect(pace.wanted({ ...NOTHING, waiting: 1_000, asked: 1_000 })).toBe(0);
+    const held = 1_000 + 500 * inFlight;
+    expect(pace.wanted({ ...NOTHING, waiting: held - 1_000, asked: 999 })).toBe(1);
+    expect(pace.wanted({ ...NOTHING, waiting: held - 1_000, asked: 1_000 })).toBe(0);
   });
 
   it('carries few large jobs in a request, near and far', () => {
     expect(paceAt(1, 100_000).wanted(NOTHING)).toBe(5);
-    expect(paceAt(100, 100_000).wanted(NOTHING)).toBe(2);
+    expect(paceAt(100, 100_000).wanted(NOTHING)).toBe(4);
     expect(paceAt(100, 10_000_000).wanted(NOTHING)).toBe(1);
   });
 
