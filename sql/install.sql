@@ -2338,10 +2338,7 @@ declare
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
     'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
-  optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
-    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
-    'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
+  plain constant text[] := array['job_id', 'name', 'job_type', 'config'];
   dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
@@ -2356,7 +2353,7 @@ begin
   from (
     select i.ordinal, i.item->>'name' as name, case
       when jsonb_typeof(i.item) <> 'object' then 'is not an object'
-      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when i.item - plain <> '{}' and i.item - known <> '{}' then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
       when jsonb_typeof(i.item->'name') is distinct from 'string' or i.item->>'name' !~ '[^[:space:]\u00a0]' then 'has no name'
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
@@ -2369,7 +2366,7 @@ begin
       -- Not {1,100}: Postgres takes ten times as long over such a pattern.
       when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
       -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
-      when not i.item ?| optional then null
+      when i.item - plain = '{}' then null
       when jsonb_typeof(i.item->'max_retries') <> 'null'
         and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
       when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'
@@ -3766,6 +3763,7 @@ as $$
 declare
   -- The jsonb_agg of a trigger that saw no rows is null.
   items jsonb := coalesce(nullif(items_param, 'null'), '[]');
+  total integer;
   wrong record;
   added bigint;
   reply json;
@@ -3797,6 +3795,7 @@ begin
     end if;
   end if;
 
+  total := jsonb_array_length(items);
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
@@ -3808,7 +3807,7 @@ begin
       case
         when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0)))
         when coalesce(i.run_at, now()) <= now() and coalesce(i.delay_seconds, 0) = 0
-          then coalesce(i.run_at, now()) - (jsonb_array_length(items) - i.ordinal) * interval '1 microsecond'
+          then coalesce(i.run_at, now()) - (total - i.ordinal) * interval '1 microsecond'
         else coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) + (i.ordinal - 1) * interval '1 microsecond'
       end, coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
@@ -3829,7 +3828,7 @@ begin
     on conflict do nothing;
     get diagnostics added = row_count;
 
-    if added = jsonb_array_length(items) then
+    if added = total then
       -- The common case: every job is new, and there is nothing to look up.
       select json_agg(job) into reply
       from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;

@@ -35,10 +35,7 @@ declare
     'run_at', 'delay_seconds', 'queue', 'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone',
     'missed', 'missed_grace_seconds', 'expires_at', 'expires_in_seconds',
     'on_conflict', 'concurrency_limit', 'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
-  optional constant text[] := array['description', 'max_retries', 'priority', 'run_at', 'delay_seconds', 'queue',
-    'timeout_seconds', 'unique_key', 'concurrency_key', 'schedule', 'timezone', 'missed', 'missed_grace_seconds',
-    'expires_at', 'expires_in_seconds', 'on_conflict', 'concurrency_limit',
-    'ref', 'depends_on', 'on_parent_failure', 'retry_delay_seconds', 'retry_factor'];
+  plain constant text[] := array['job_id', 'name', 'job_type', 'config'];
   dependent constant text[] := array['ref', 'depends_on', 'on_parent_failure'];
   wrong record;
 begin
@@ -53,7 +50,7 @@ begin
   from (
     select i.ordinal, i.item->>'name' as name, case
       when jsonb_typeof(i.item) <> 'object' then 'is not an object'
-      when i.item - known <> '{}'::jsonb then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
+      when i.item - plain <> '{}' and i.item - known <> '{}' then 'has the unknown key "' || (select min(k) from jsonb_object_keys(i.item - known) k) || '"'
       when jsonb_typeof(i.item->'name') is distinct from 'string' or i.item->>'name' !~ '[^[:space:]\u00a0]' then 'has no name'
       when length(i.item->>'name') > 500 then 'has a name longer than 500 characters'
       when i.item->>'job_type' is null or i.item->>'job_type' not in ('paper_fetch', 'maintenance', 'custom')
@@ -66,7 +63,7 @@ begin
       -- Not {1,100}: Postgres takes ten times as long over such a pattern.
       when length(i.item->>'job_id') > 100 or i.item->>'job_id' !~ '^[A-Za-z0-9_.:-]+$' then 'has a job_id that is not 1 to 100 letters, digits and . _ : -'
       -- Most jobs of a large batch say no more than that, and what follows is most of the cost.
-      when not i.item ?| optional then null
+      when i.item - plain = '{}' then null
       when jsonb_typeof(i.item->'max_retries') <> 'null'
         and (jsonb_typeof(i.item->'max_retries') <> 'number' or i.item->>'max_retries' !~ '^\d{1,4}$') then 'has a max_retries that is not a number from 0 to 9999'
       when jsonb_typeof(i.item->'priority') <> 'null' and (jsonb_typeof(i.item->'priority') <> 'number' or i.item->>'priority' !~ '^-?\d{1,3}$'

@@ -34,6 +34,7 @@ as $$
 declare
   -- The jsonb_agg of a trigger that saw no rows is null.
   items jsonb := coalesce(nullif(items_param, 'null'), '[]');
+  total integer;
   wrong record;
   added bigint;
   reply json;
@@ -65,6 +66,7 @@ begin
     end if;
   end if;
 
+  total := jsonb_array_length(items);
   -- More than one round only when a job with the same unique key was finished between insert and look-up.
   for round in 1..5 loop
     insert into public.cloud_jobs (job_id, name, job_type, config, description, max_retries, priority, run_at, queue,
@@ -76,7 +78,7 @@ begin
       case
         when i.schedule is not null then coalesce(i.run_at, now() + make_interval(secs => coalesce(i.delay_seconds, 0)))
         when coalesce(i.run_at, now()) <= now() and coalesce(i.delay_seconds, 0) = 0
-          then coalesce(i.run_at, now()) - (jsonb_array_length(items) - i.ordinal) * interval '1 microsecond'
+          then coalesce(i.run_at, now()) - (total - i.ordinal) * interval '1 microsecond'
         else coalesce(i.run_at, now() + make_interval(secs => i.delay_seconds)) + (i.ordinal - 1) * interval '1 microsecond'
       end, coalesce(i.queue, 'default'),
       i.timeout_seconds, i.unique_key, i.concurrency_key, i.schedule,
@@ -97,7 +99,7 @@ begin
     on conflict do nothing;
     get diagnostics added = row_count;
 
-    if added = jsonb_array_length(items) then
+    if added = total then
       -- The common case: every job is new, and there is nothing to look up.
       select json_agg(job) into reply
       from (select i.item->>'job_id' as job_id, true as created from jsonb_array_elements(items) as i (item)) job;

@@ -176,3 +176,25 @@ describe('peek', () => {
     expect(await peek()).toMatchObject({ due: 10_000, blocked: 10_000, due_is_minimum: true });
   });
 });
+
+it('enqueuing a list that is read from a table costs pages by its length', async () => {
+  await project.sql('create table list (items jsonb)');
+  const pages: number[] = [];
+  for (const jobs of [500, 5_000]) {
+    await project.sql('truncate list');
+    // Of other letters each, so that the list is stored out of line.
+    await project.sql(
+      `insert into list select jsonb_agg(jsonb_build_object('job_id', md5(n::text), 'name', 'n', 'job_type', 'custom'))
+       from generate_series(1, $1::integer) n`,
+      [jobs],
+    );
+    await db.query('begin');
+    const [{ Plan: plan }] = await value<[{ Plan: Record<string, number> }]>(
+      db,
+      'explain (analyze, buffers, format json) select cloud_jobs_enqueue(items) from list',
+    );
+    await db.query('rollback');
+    pages.push((plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0));
+  }
+  expect(pages[1]).toBeLessThan(15 * (pages[0] ?? 0));
+});
