@@ -35,12 +35,14 @@ $$;
 -- instance_id_param names the worker. request_id_param is a random UUID. run_url_param is the page of the run.
 -- trigger_param says what started the worker, such as "workflow_dispatch" or "schedule 17 * * * *".
 --
--- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind", "next_due_seconds"}. If no
+-- Reply: {"v", "schema", "now", "jobs": [...], "expired", "set_aside", "worker", "more", "behind", "next_due_seconds", "held"}. If no
 -- job was claimed, next_due_seconds says when the next one becomes due, up to a day; null if none is. expired is the number
 -- of attempts of dead workers that this call ended, set_aside the number of jobs that it found behind a busy concurrency
 -- key. If more is true, due jobs may be left: "no jobs" with more = true does not mean that the queue is empty, and if
 -- expired or set_aside is not 0 it pays to ask again at once. behind says whether jobs wait for a concurrency key. worker
--- is null unless the worker is new: see cloud_jobs_see_worker.
+-- is null unless the worker is new: see cloud_jobs_see_worker. held lists the queues in which no job may start now, as
+-- {"queue", "paused", "until", "reason"}: until is the end of a cool-down, and a queue that is neither paused nor cools down
+-- has reached a limit.
 --
 -- Work: up to 500 expired locks, and what cloud_jobs_skip_missed and cloud_jobs_pick are bounded to.
 --
@@ -83,6 +85,7 @@ declare
   picked text[];
   jobs json;
   worker jsonb;
+  open_queues text[];
 begin
   perform public.cloud_jobs_check_claim(instance_id_param, limit_param, queues_param, job_types_param,
     lock_seconds_param, client_schema_param);
@@ -154,15 +157,20 @@ begin
       and left(coalesce(j.locked_execution_id, ''), 32) = id_prefix
   ) job;
 
+  open_queues := public.cloud_jobs_open_queues(queues_param);
   return json_build_object('v', 1, 'schema', (public.cloud_jobs_version()->>'schema')::integer, 'now', now(),
     'jobs', coalesce(jobs, '[]'::json), 'expired', expired, 'set_aside', set_aside, 'worker', worker,
     -- A full reply may have left some. A short one has left what other workers are claiming at this moment, or what
     -- became due meanwhile: the caller should look once more.
     'more', coalesce(cardinality(picked), 0) >= limit_param or expired >= 500 or collided
       or exists (select from public.cloud_job_dependencies d where d.outcome is not null and not d.passed_on)
-      or public.cloud_jobs_due(public.cloud_jobs_open_queues(queues_param), job_types_param),
+      or public.cloud_jobs_due(open_queues, job_types_param),
     'next_due_seconds', case when coalesce(cardinality(picked), 0) = 0 then
-      public.cloud_jobs_next_due(public.cloud_jobs_open_queues(queues_param), job_types_param) end,
+      public.cloud_jobs_next_due(open_queues, job_types_param) end,
+    'held', case when cardinality(open_queues) < cardinality(queues_param) then (
+      select json_agg(json_build_object('queue', s.queue, 'paused', s.paused,
+        'until', case when s.cool_down_until > now() then s.cool_down_until end, 'reason', s.reason) order by s.queue)
+      from public.cloud_jobs_queues s where s.queue = any (queues_param) and s.queue <> all (open_queues)) end,
     'behind', exists (
       select from unnest(queues_param) as q (queue)
       cross join unnest(job_types_param) as t (job_type)

@@ -25,6 +25,14 @@ export interface PlanResult {
   readonly warnings: readonly string[];
 }
 
+/** What the plan comes to: jobs may be due that no worker could start, as in a paused queue. */
+export function planTitle(workers: number, { queues }: PlanResult['reply']): string {
+  if (workers > 0) return `${plural(workers, 'worker')} to start`;
+  return queues.some(({ due }) => due > 0)
+    ? 'No worker to start: no due job may start now'
+    : 'Nothing is due';
+}
+
 export const plan = defineCommand({
   name: 'plan',
   about: 'Say how many workers are worth starting.',
@@ -45,7 +53,7 @@ export const plan = defineCommand({
   json: ({ workers, reply }) => ({ workers, queues: reply.queues }),
   text: ({ workers, warnings, reply }, _now, width) =>
     [
-      workers === 0 ? 'Nothing is due.' : `${plural(workers, 'worker')} to start.`,
+      `${planTitle(workers, reply)}.`,
       ...warnings.map((warning) => `Warning: ${warning}`),
       textTable(
         ['Queue', 'Due', 'Side by side'],

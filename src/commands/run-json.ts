@@ -17,6 +17,7 @@ export function runJson(
     failed: report.failed,
     retried: report.retried,
     remaining: report.remaining,
+    held_queues: report.heldQueues,
     expired: report.expired,
     stop_cause: report.stopCause,
     error: report.error,

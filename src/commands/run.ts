@@ -3,7 +3,7 @@ import type { PeekReply } from '../queue/replies.ts';
 import type { AftermathReply } from '../queue/step-replies.ts';
 import type { FailureKind } from '../queue/types.ts';
 import { plural } from '../text/format.ts';
-import { outcomeLine, type RunReport, remainingInWords } from '../worker/report.ts';
+import { heldInWords, outcomeLine, type RunReport, remainingInWords } from '../worker/report.ts';
 import { runWorker } from '../worker/worker.ts';
 import { aftermathLines, readAftermath } from './aftermath.ts';
 import { ALERTS, openAlerts } from './alerts/open-alerts.ts';
@@ -185,6 +185,7 @@ function runText(
     ...report.executions.map((execution) => `${execution.name}: ${outcomeLine(execution)}`),
     ...warnings.map((warning) => `Warning: ${warning}`),
     ...aftermathLines(aftermath, now),
+    ...report.heldQueues.map((held) => heldInWords(held, now)),
     `${plural(report.claimed, 'job')} claimed, ${report.succeeded} succeeded, ${report.failed} failed, ${report.retried} to be retried, ${report.cancelled} cancelled, ${remainingInWords(report)} remaining.`,
   ].join('\n');
 }

@@ -28,6 +28,16 @@ const arrival = z.object({
 });
 export type Arrival = z.infer<typeof arrival>;
 
+/** A queue in which no job may start now. One that is neither paused nor cools down has reached a limit. */
+const heldQueue = z.object({
+  queue: z.string(),
+  paused: z.boolean(),
+  /** The end of its cool-down. */
+  until: instant.nullable(),
+  reason: z.string().nullable(),
+});
+export type HeldQueue = Readonly<z.infer<typeof heldQueue>>;
+
 export const claimReply = z.object({
   v: z.literal(1),
   schema: z.number().int(),
@@ -45,6 +55,7 @@ export const claimReply = z.object({
   next_due_seconds: z.number().nullish(),
   /** Null unless the worker is new. */
   worker: arrival.nullish(),
+  held: z.array(heldQueue).nullish(),
 });
 export type ClaimReply = z.infer<typeof claimReply>;
 

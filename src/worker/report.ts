@@ -1,5 +1,5 @@
 import type { ClaimedJob, Progress } from '../queue/job.ts';
-import type { Arrival, FinishedItem } from '../queue/replies.ts';
+import type { Arrival, FinishedItem, HeldQueue } from '../queue/replies.ts';
 import type { FailureKind, JobStatus, Json } from '../queue/types.ts';
 import { clockTime } from '../text/format.ts';
 import { headline } from '../text/headline.ts';
@@ -64,6 +64,8 @@ export interface RunReport {
   readonly error: string | null;
   readonly durationSeconds: number;
   readonly httpRequests: number;
+  /** The queues of the worker in which no job could start at the end; their due jobs do not count as remaining. */
+  readonly heldQueues: readonly HeldQueue[];
   /** What the database knew of workers and ticks before this run; null if it did not say. */
   readonly arrival: Arrival | null;
 }
@@ -164,6 +166,15 @@ export function outcomeLine(report: ExecutionReport, now = new Date()): string {
     case 'lost':
       return `Lost its lock ${took}: nothing was recorded, and another worker may run the job`;
   }
+}
+
+/** Why no job of a queue starts now, in one sentence. */
+export function heldInWords({ queue, paused, until, reason }: HeldQueue, now: Date): string {
+  const why = reason === null || (!paused && until === null) ? '.' : `: ${reason}`;
+  if (paused) return `The queue ${queue} is paused${why}`;
+  return until === null
+    ? `The queue ${queue} has reached its limit, so jobs of it may wait.`
+    : `The queue ${queue} is paused until ${clockTime(until, now)}${why}`;
 }
 
 /** How many due jobs remain, for a sentence: "7", "at least 10000" or "unknown". */

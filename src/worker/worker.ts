@@ -1,5 +1,5 @@
 import { Changes } from '../changes.ts';
-import type { Arrival, ClaimReply } from '../queue/replies.ts';
+import type { Arrival, ClaimReply, HeldQueue } from '../queue/replies.ts';
 import { describeError } from '../text/describe-error.ts';
 import { jsonbBytes } from '../text/json-size.ts';
 import type { Attempt } from './attempt.ts';
@@ -54,6 +54,7 @@ class Worker {
   #claimed = 0;
   #expired = 0;
   #arrival: Arrival | null = null;
+  #held: readonly HeldQueue[] = [];
   /** A claim has been answered. */
   #hasReached = false;
 
@@ -200,6 +201,7 @@ class Worker {
     this.#claimed += claim.jobs.length;
     this.#expired += claim.expired;
     this.#arrival ??= claim.worker ?? null;
+    this.#held = claim.held ?? [];
     // The claim was sent before the run had to end.
     if (this.#stopCause !== null) this.#exchange.handBack(claim.jobs, 'Not started: the run was over.');
     else for (const job of claim.jobs) this.#runner.buffer.add(job, now);
@@ -282,6 +284,7 @@ class Worker {
       durationSeconds: (this.#deps.now() - this.#started) / 1000,
       httpRequests: this.#deps.requests(),
       arrival: this.#arrival,
+      heldQueues: this.#held,
     };
   }
 

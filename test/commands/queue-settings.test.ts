@@ -23,7 +23,12 @@ describe('pause and resume', () => {
       err: '',
       out: expect.stringMatching(/mail +3 +0 .*paused: The server is down\.\n$/),
     });
-    expect((await run('run', '--queues', 'mail', '--json')).out).toContain('"claimed": 0');
+    expect((await run('run', '--queues', 'mail')).out).toMatch(
+      /^The queue mail is paused: The server is down\.\n0 jobs claimed/,
+    );
+    expect((await run('plan', '--queues', 'mail')).out).toMatch(
+      /^No worker to start: no due job may start now\./,
+    );
     expect((await run('queues')).out).toContain('paused: The server is down.');
     expect((await run('resume', 'mail')).out).toMatch(/mail .*active\n$/);
     expect(await json('resume', 'mail')).toMatchObject({ queue: 'mail', paused: false, reason: null });

@@ -333,6 +333,20 @@ describe('page', () => {
     `);
   });
 
+  it('of a run whose queues are held', () => {
+    const held = { queue: 'mail', paused: false, until: null, reason: null };
+    const heldQueues = [
+      { ...held, paused: true, reason: '<b>night' },
+      { ...held, until: '2026-11-25T13:00:00Z' },
+      held,
+    ];
+    const shown = page({ command: 'run', report: runReport([], { heldQueues }) }, NOW);
+    expect(shown).toContain('### ⏸️ Nothing was started');
+    expect(shown).toContain('⏸️ The queue mail is paused: &#60;b&#62;night');
+    expect(shown).toMatch(/⏸️ The queue mail is paused until .*13:00 UTC\./);
+    expect(shown).toContain('⏸️ The queue mail has reached its limit, so jobs of it may wait.');
+  });
+
   it('of a run with nothing to do, and of one that failed', () => {
     expect(page({ command: 'run', report: runReport([]), warnings: [] }, NOW)).toMatchInlineSnapshot(`
       "### ✅ Nothing was due

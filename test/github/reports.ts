@@ -50,6 +50,7 @@ export function runReport(
     durationSeconds: 12,
     httpRequests: 3,
     arrival: null,
+    heldQueues: [],
     ...changes,
   };
 }

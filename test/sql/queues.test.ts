@@ -45,6 +45,19 @@ describe('a paused queue', () => {
     expect(claimed.jobs.map((one) => one.queue)).toEqual([other.queue, other.queue]);
   });
 
+  it('is named to a worker that asks for it, and so is one that has reached a limit', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(3));
+    const held = async () => (await q.claim('w', 1)).held;
+    await set(q.queue, { paused: true, reason: 'night' });
+    expect(await held()).toEqual([{ queue: q.queue, paused: true, until: null, reason: 'night' }]);
+    await set(q.queue, { paused: false, cool_down_seconds: 600, reason: 'busy' });
+    expect(await held()).toMatchObject([{ paused: false, until: expect.any(String), reason: 'busy' }]);
+    await set(q.queue, { cool_down_seconds: 0, max_running: 2 });
+    expect(await held()).toBeNull();
+    expect(await held()).toEqual([{ queue: q.queue, paused: false, until: null, reason: null }]);
+  });
+
   it('plans no workers', async () => {
     const q = queueOf(project);
     await q.add(...jobs(3));

@@ -2,6 +2,7 @@ import type { Answer } from '../../commands/answer.ts';
 import { applyRows, applyVerdict } from '../../commands/apply-words.ts';
 import { manyText } from '../../commands/change-many.ts';
 import type { Check } from '../../commands/check.ts';
+import { planTitle } from '../../commands/plan.ts';
 import { QUEUE_HEAD, queueCells } from '../../commands/queue-table.ts';
 import { unattendedWords } from '../../commands/unattended.ts';
 import type { VerbReply } from '../../queue/replies.ts';
@@ -43,7 +44,7 @@ type Pages = {
 const PAGES: Pages = {
   run: (answer, now) => runPage(answer.report, now, answer.warnings, answer.aftermath),
   plan: (answer) => [
-    `### ${answer.workers === 0 ? 'Nothing is due' : `${plural(answer.workers, 'worker')} to start`}`,
+    `### ${planTitle(answer.workers, answer.reply)}`,
     ...warningLines(answer.warnings),
     {
       head: ['Queue', 'Due', 'Side by side'],

@@ -5,7 +5,7 @@ import type { Json } from '../../queue/types.ts';
 import { duration, plural } from '../../text/format.ts';
 import { headline } from '../../text/headline.ts';
 import { OUTCOME_ICONS } from '../../text/job-words.ts';
-import type { ExecutionReport, RunReport } from '../../worker/report.ts';
+import { type ExecutionReport, heldInWords, type RunReport } from '../../worker/report.ts';
 import { aftermathSections } from './aftermath.ts';
 import { durationChart, slowestChart } from './charts.ts';
 import { failures, wentWrong } from './failures.ts';
@@ -18,6 +18,7 @@ const ROWS = 200;
 const SHORT = 10;
 /** Warnings of jobs that are shown one by one. */
 const JOB_WARNINGS = 20;
+const HELD_QUEUES = 20;
 
 /** Sections from the most to the least important. */
 export function runPage(
@@ -36,6 +37,7 @@ export function runPage(
     ...warningLines(warnings),
     ...jobWarnings(executions),
     ...failures(executions, now),
+    ...report.heldQueues.slice(0, HELD_QUEUES).map((held) => `⏸️ ${words(heldInWords(held, now), 600)}`),
     ...aftermathSections(aftermath, now),
     ...(executions.length > SHORT ? [durationChart(executions), slowestChart(executions)] : []),
     ...otherJobs(executions, report, now),
@@ -51,8 +53,9 @@ function jobWarnings(executions: readonly ExecutionReport[]): string[] {
   return [...warningLines(all.slice(0, JOB_WARNINGS)), ...more];
 }
 
-function title({ claimed, succeeded, failed, retried, cancelled, error }: RunReport): string {
-  if (claimed === 0) return error ? '❌ The run could not do its work' : '✅ Nothing was due';
+function title({ claimed, succeeded, failed, retried, cancelled, error, heldQueues }: RunReport): string {
+  if (claimed === 0 && error) return '❌ The run could not do its work';
+  if (claimed === 0) return heldQueues.length > 0 ? '⏸️ Nothing was started' : '✅ Nothing was due';
   if (failed > 0) return `❌ ${share(failed, claimed)} failed`;
   if (retried > 0) return `🔁 ${share(retried, claimed)} will be retried`;
   if (succeeded === claimed) return `✅ ${plural(claimed, 'job')} succeeded`;
