@@ -17,6 +17,7 @@ import { dashboard } from './benches/dashboard.ts';
 import { distance } from './benches/distance.ts';
 import { drain } from './benches/drain.ts';
 import { enqueue } from './benches/enqueue.ts';
+import { graph } from './benches/graph.ts';
 import { history } from './benches/history.ts';
 import { limits } from './benches/limits.ts';
 import { scale } from './benches/scale.ts';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   enqueue,
   claim,
   limits,
+  graph,
   scale,
   history,
   custom,

@@ -104,7 +104,7 @@ export interface JobContext {
   /**
    * Adds jobs together with the success of this attempt: all of them, or none if it does not succeed. Those without a
    * `queue` go to the queue of this job. May be called more than once.
-   * @param jobs Up to 10,000 in one attempt. A later one may name an earlier one by its `ref` in `dependsOn`.
+   * @param jobs Up to 5,000 in one attempt. A later one may name an earlier one by its `ref` in `dependsOn`.
    * @param options `then`: a job that starts when all of the list have succeeded, and gets what they returned in
    * `context.parents`, by ref or as `_1`, `_2` and so on.
    * @throws TypeError for what is no job; RangeError for more than fits.

@@ -1,7 +1,7 @@
 -- Adds the jobs that attempts spawn, in the transaction that ends these attempts with success: a part of cloud_jobs_finish.
 --
 -- items: as there. spawn of an item is a list as cloud_jobs_enqueue takes it; a job without a queue goes to the queue of the job
--- that spawned it. At most 10,000 jobs and 4 MiB for an attempt. Nothing is added for an attempt that this call did not end
+-- that spawned it. At most 5,000 jobs and 4 MiB for an attempt. Nothing is added for an attempt that this call did not end
 -- with success. If a list is refused, so is the whole call.
 --
 -- A new job is shown as a child of the job that spawned it, and does not wait for it. A repeat adds nothing. Locks what
@@ -27,9 +27,9 @@ begin
     if jsonb_typeof(item->'spawn') <> 'array' or item->>'outcome' <> 'success' then
       perform public.cloud_jobs_refuse(400, format('The spawn of execution %s is no list, or its outcome is not success.', item->>'execution_id'),
         'Only an attempt that succeeds can spawn jobs.');
-    elsif jsonb_array_length(item->'spawn') > 10000 or octet_length((item->'spawn')::text) > 4194304 then
+    elsif jsonb_array_length(item->'spawn') > 5000 or octet_length((item->'spawn')::text) > 4194304 then
       perform public.cloud_jobs_refuse(413, format('Execution %s spawns too much: %s jobs.', item->>'execution_id', jsonb_array_length(item->'spawn')),
-        'At most 10000 jobs and 4 MiB. Let a job that is spawned spawn more.');
+        'At most 5000 jobs and 4 MiB. Let a job that is spawned spawn more.');
     end if;
     update public.cloud_job_executions e set spawned = jsonb_array_length(item->'spawn')
     from public.cloud_jobs j

@@ -39,8 +39,8 @@ interface HandBack {
   readonly reason: string;
 }
 
-/** The most jobs that the attempts of one request spawn: adding ten times as many could take longer than a request may. */
-const MOST_SPAWNED = 10_000;
+/** The most jobs that the attempts of one request spawn: many more could take longer than a request may. */
+const MOST_SPAWNED = 5_000;
 
 /** How many of the attempts go into one request, at least one. */
 function countWithin(ended: readonly EndedAttempt[]): number {

@@ -109,7 +109,16 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
         queue.finish(
           'w',
           [
-            { execution_id: execution(1), outcome: 'success', result: { n: 1 }, duration_seconds: 1 },
+            {
+              execution_id: execution(1),
+              outcome: 'success',
+              result: { n: 1 },
+              duration_seconds: 1,
+              spawn: [
+                { name: 'later', job_type: 'custom', queue: 'other', ref: 'later' },
+                { name: 'last', job_type: 'custom', queue: 'other', depends_on: ['later'] },
+              ],
+            },
             { execution_id: execution(1, 2), outcome: 'release', error: 'why', duration_seconds: 1 },
             { execution_id: execution(1, 3), outcome: 'failure', error: 'no', duration_seconds: 1 },
           ],
@@ -129,6 +138,7 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
       unlike: 'it had come already',
       call: async (on) => on.queue.signal((await heldBy(on)).jobId, 'paid', { amount: 12 }, 'bank-1'),
     },
+    { fn: 'cloud_jobs_aftermath', call: ({ queue }) => queue.aftermath(['a']) },
     { fn: 'cloud_jobs_recall', call: async (on) => on.queue.recall(await heldBy(on)) },
     {
       fn: 'cloud_jobs_retry_from_step',

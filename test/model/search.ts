@@ -11,13 +11,25 @@ export interface Found {
   readonly wrong: { readonly what: string; readonly trace: readonly string[] } | null;
 }
 
+/** What a search needs to know of the worlds that it goes through. */
+export interface Searched<Of> {
+  /** The same for worlds that are alike. */
+  nameOf(world: Of): string;
+  /** There is nothing left to do. */
+  isSettled(world: Of): boolean;
+  steps(world: Of): readonly { readonly what: string; readonly world: Of; readonly wrong: string | null }[];
+}
+
+export const search = (first: World, guards: Guards): Found =>
+  explore(first, { nameOf, isSettled: settled, steps: (world) => steps(world, guards) });
+
 /**
  * Goes through every world that can come about, breadth first, and stops at the first that breaks a rule. Beside the
  * rules of each step: from every world there must be a way to one in which all jobs are done with.
  */
-export function search(first: World, guards: Guards): Found {
-  const ids = new Map<string, number>([[nameOf(first), 0]]);
-  const worlds: (World | undefined)[] = [first];
+export function explore<Of>(first: Of, { nameOf: name, isSettled, steps: next }: Searched<Of>): Found {
+  const ids = new Map<string, number>([[name(first), 0]]);
+  const worlds: (Of | undefined)[] = [first];
   const cameFrom: { from: number; what: string }[] = [{ from: -1, what: '' }];
   // All steps, as pairs of numbers, to walk them backwards.
   const edges: number[] = [];
@@ -34,22 +46,22 @@ export function search(first: World, guards: Guards): Found {
     if (world === undefined) throw new Error('A world was let go too early.');
     // Only its number is needed from now on.
     worlds[at] = undefined;
-    if (settled(world)) ends.push(at);
-    for (const next of steps(world, guards)) {
-      if (next.wrong !== null) {
+    if (isSettled(world)) ends.push(at);
+    for (const step of next(world)) {
+      if (step.wrong !== null) {
         return {
           worlds: worlds.length,
           steps: edges.length / 2,
-          wrong: { what: next.wrong, trace: trace(at, [next.what]) },
+          wrong: { what: step.wrong, trace: trace(at, [step.what]) },
         };
       }
-      const name = nameOf(next.world);
-      let id = ids.get(name);
+      const called = name(step.world);
+      let id = ids.get(called);
       if (id === undefined) {
         id = worlds.length;
-        ids.set(name, id);
-        worlds.push(next.world);
-        cameFrom.push({ from: at, what: next.what });
+        ids.set(called, id);
+        worlds.push(step.world);
+        cameFrom.push({ from: at, what: step.what });
       }
       edges.push(at, id);
     }

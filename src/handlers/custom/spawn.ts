@@ -8,7 +8,7 @@ import { readCustomConfig } from './config.ts';
 import { asJson } from './json.ts';
 
 /** What the database takes of one attempt. */
-const MAX_JOBS = 10_000;
+const MAX_JOBS = 5_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Every run of the handler would add one more recurring job, and nothing can wait for one. */
 const NOT_SPAWNED: readonly string[] = ['jobId', 'schedule', 'timezone'];
