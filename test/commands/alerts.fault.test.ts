@@ -39,6 +39,16 @@ const webhook = (format: 'plain' | 'slack' = 'plain', secret: string | null = SE
   hold: '0',
 });
 
+/** Loses the reply of the database to each request and not to its repeat. Returns how many requests came. */
+function loseEveryReply(): () => number {
+  let requests = 0;
+  project.setFaults(() => {
+    requests += 1;
+    return requests % 2 === 1 ? { kind: 'lose-reply' } : undefined;
+  });
+  return () => requests;
+}
+
 /** A queue whose alerts go to a channel, sent by a new worker with each call of `flush`. */
 async function alerted(channel: AlertChannel) {
   const q = queueOf(project);
@@ -164,6 +174,22 @@ describe('alert issue', () => {
     expect(github.issues[0]?.comments).toHaveLength(1);
   });
 
+  it('opens, updates and closes once if every reply of the database is lost', async () => {
+    const { end, flush, unsent } = await alerted(issues());
+    for (const outcome of ['failure', 'failure', 'success'] as const) {
+      await end('a', outcome);
+      loseEveryReply();
+      await flush();
+      await flush();
+      project.setFaults(() => undefined);
+      await flush();
+    }
+    expect(github.issues).toMatchObject([{ state: 'closed' }]);
+    expect(github.issues[0]?.body).toContain('2 failures since');
+    expect(github.issues[0]?.comments).toHaveLength(1);
+    expect(await unsent()).toEqual([]);
+  });
+
   it('waits as long as GitHub asks for when its limit is reached', async () => {
     const { end, flush, q, pass } = await alerted(issues());
     await end('a', 'failure');
@@ -256,18 +282,14 @@ describe('alert webhook', () => {
   it('loses and repeats nothing if every reply of the database is lost', async () => {
     const { end, flush } = await alerted(webhook());
     for (let n = 0; n < 5; n += 1) await end(`job ${n}`, 'failure');
-    let requests = 0;
-    project.setFaults(() => {
-      requests += 1;
-      return requests % 2 === 1 ? { kind: 'lose-reply' } : undefined;
-    });
+    const requests = loseEveryReply();
     await flush();
     await flush();
     project.setFaults(() => undefined);
     await flush();
     const subjects = hook.received.map(({ text }) => JSON.parse(text).data.subject);
     expect(subjects.toSorted()).toEqual(['job 0', 'job 1', 'job 2', 'job 3', 'job 4']);
-    expect(requests).toBeGreaterThan(12);
+    expect(requests()).toBeGreaterThan(12);
   });
 
   it('never shows the address, which is a secret', async () => {

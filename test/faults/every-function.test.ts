@@ -215,6 +215,7 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     },
     { fn: 'cloud_jobs_overview', call: ({ queue }) => queue.overview(24) },
     { fn: 'cloud_jobs_outcomes', call: ({ queue }) => queue.outcomes(['a', 'h']) },
+    { fn: 'cloud_jobs_aftermath', call: ({ queue }) => queue.aftermath(['a', 'c']) },
     { fn: 'cloud_jobs_paper_list', call: ({ queue }) => queue.papers(5) },
     { fn: 'cloud_jobs_count', call: ({ queue }) => queue.count({}) },
     { fn: 'cloud_jobs_list', call: ({ queue }) => queue.list(EVERYTHING) },

@@ -191,6 +191,26 @@ describe('rate_limit', () => {
     expect((await q.claim('w', 10)).jobs).toHaveLength(4);
   });
 
+  it('is never exceeded by eight workers whose replies are lost', async () => {
+    const q = queueOf(project);
+    await q.add(...jobs(100));
+    await set(q.queue, { rate_limit: 20, rate_period_seconds: 100_000 });
+    await onConnections(project.adminUrl, 8, async (clients) => {
+      await Promise.all(
+        clients.map(async (client, index) => {
+          for (let turn = 0; turn < 5; turn += 1) {
+            const request = [`w${index}`, [q.queue], randomUUID()];
+            const claim = 'select cloud_jobs_claim($1, 3, $2, request_id_param => $3)';
+            await client.query(claim, request);
+            await client.query(claim, request);
+          }
+        }),
+      );
+    });
+    const started = `select count(*)::integer as n from cloud_jobs where queue = $1 and status = 'locked'`;
+    expect(await project.sql(started, [q.queue])).toEqual([{ n: 20 }]);
+  });
+
   it('holds over a simulated day of claims at random moments', async () => {
     const q = queueOf(project);
     await q.add(...jobs(400));
