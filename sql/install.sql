@@ -3229,7 +3229,7 @@ as $$
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'oldest_due_seconds', (
       -- A plain write may store '-infinity'.
-      select extract(epoch from now() - greatest(min(j.run_at), '0001-01-01 00:00:00+00')) from public.cloud_jobs j
+      select extract(epoch from now() - public.cloud_jobs_finite(min(j.run_at))) from public.cloud_jobs j
       where j.status = 'waiting' and not j.blocked and j.run_at <= now()
       having count(*) > 0),
     -- Jobs that were put off for a day or more, the longest first.
@@ -4700,7 +4700,7 @@ as $$
     'jobs', (
       select coalesce(jsonb_agg(jsonb_build_object('queue', l.queue, 'job_type', l.job_type, 'due', l.due,
         'scheduled', l.scheduled, 'blocked', l.blocked, 'running', l.running, 'failed', l.failed, 'disabled', l.disabled,
-        'oldest_due_seconds', extract(epoch from now() - greatest(l.oldest, '0001-01-01 00:00:00+00')))
+        'oldest_due_seconds', extract(epoch from now() - public.cloud_jobs_finite(l.oldest)))
         order by l.queue, l.job_type), '[]'::jsonb)
       from line l),
     'attempts', (
@@ -7076,7 +7076,7 @@ as $$
       and not exists (select from public.cloud_jobs_queues s where s.queue = pair.queue and (s.paused or s.cool_down_until > now()))
   )
   select coalesce(jsonb_agg(jsonb_build_object('queue', w.queue, 'job_type', w.job_type, 'due', w.jobs,
-    'last_asked_at', w.asked, 'seconds', extract(epoch from now() - greatest(w.since, '0001-01-01 00:00:00+00')))
+    'last_asked_at', w.asked, 'seconds', extract(epoch from now() - public.cloud_jobs_finite(w.since)))
     order by w.since, w.queue, w.job_type), '[]'::jsonb)
   from waiting w
   where w.since < now() - interval '2 hours'

@@ -31,7 +31,7 @@ as $$
     'workers', public.cloud_jobs_workers_state(), 'wake', public.cloud_jobs_wake_state(),
     'oldest_due_seconds', (
       -- A plain write may store '-infinity'.
-      select extract(epoch from now() - greatest(min(j.run_at), '0001-01-01 00:00:00+00')) from public.cloud_jobs j
+      select extract(epoch from now() - public.cloud_jobs_finite(min(j.run_at))) from public.cloud_jobs j
       where j.status = 'waiting' and not j.blocked and j.run_at <= now()
       having count(*) > 0),
     -- Jobs that were put off for a day or more, the longest first.

@@ -104,7 +104,7 @@ as $$
     'jobs', (
       select coalesce(jsonb_agg(jsonb_build_object('queue', l.queue, 'job_type', l.job_type, 'due', l.due,
         'scheduled', l.scheduled, 'blocked', l.blocked, 'running', l.running, 'failed', l.failed, 'disabled', l.disabled,
-        'oldest_due_seconds', extract(epoch from now() - greatest(l.oldest, '0001-01-01 00:00:00+00')))
+        'oldest_due_seconds', extract(epoch from now() - public.cloud_jobs_finite(l.oldest)))
         order by l.queue, l.job_type), '[]'::jsonb)
       from line l),
     'attempts', (

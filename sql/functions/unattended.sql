@@ -49,7 +49,7 @@ as $$
       and not exists (select from public.cloud_jobs_queues s where s.queue = pair.queue and (s.paused or s.cool_down_until > now()))
   )
   select coalesce(jsonb_agg(jsonb_build_object('queue', w.queue, 'job_type', w.job_type, 'due', w.jobs,
-    'last_asked_at', w.asked, 'seconds', extract(epoch from now() - greatest(w.since, '0001-01-01 00:00:00+00')))
+    'last_asked_at', w.asked, 'seconds', extract(epoch from now() - public.cloud_jobs_finite(w.since)))
     order by w.since, w.queue, w.job_type), '[]'::jsonb)
   from waiting w
   where w.since < now() - interval '2 hours'

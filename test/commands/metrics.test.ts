@@ -70,6 +70,14 @@ describe('metrics', () => {
     expect(age).toBeLessThan(3700);
   });
 
+  it('give no age to a queue in which nothing is due', async () => {
+    const q = queueOf(project);
+    await q.add({ delay_seconds: 600 });
+    const samples = await now();
+    expect(samples.get(`cloud_jobs_jobs{queue="${q.queue}",job_type="custom",state="scheduled"}`)).toBe(1);
+    expect(samples.has(`cloud_jobs_oldest_due_seconds{queue="${q.queue}",job_type="custom"}`)).toBe(false);
+  });
+
   it('have histograms of the time that first attempts waited and ran', async () => {
     const q = queueOf(project);
     await q.add(
