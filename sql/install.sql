@@ -5856,8 +5856,8 @@ $$;
 
 -- Ends the attempts of dead workers in all queues and returns how many. A function of the first schema.
 --
--- Each spends a retry, so a job that kills its workers stops after max_retries. Bounded to 20 batches of 500, to stay below
--- the statement timeout; the next call takes the rest.
+-- Each spends a retry, so a job that kills its workers stops after max_retries. Bounded to 8 batches of 500, to stay far
+-- below the statement timeout; the next call takes the rest.
 create or replace function public.release_expired_locks()
 returns integer
 language plpgsql
@@ -5867,7 +5867,7 @@ declare
   released integer := 0;
   batch integer;
 begin
-  for round in 1..20 loop
+  for round in 1..8 loop
     batch := public.cloud_jobs_expire(null, null, 500);
     released := released + batch;
     exit when batch < 500;
@@ -6428,8 +6428,8 @@ $$;
 -- Moves jobs with missed = 'skip' to their next occurrence if the present one is later than its grace and was never
 -- started, records what was skipped, and returns how many jobs it moved.
 --
--- Handles up to limit_param jobs for each queue and type, and stops early when it has counted 20000 skipped occurrences:
--- the next claim goes on. Skips rows that another transaction has locked.
+-- Handles up to limit_param jobs, and stops early when it has counted 20000 skipped occurrences: the next claim goes on.
+-- Skips rows that another transaction has locked.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_skip_missed(
@@ -6464,6 +6464,7 @@ begin
       order by c.run_at limit limit_param
       for update skip locked
     ) j
+    limit limit_param
   loop
     -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
     continue when late.concurrency_key is not null

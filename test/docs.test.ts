@@ -21,7 +21,13 @@ const jobsOf = (text: string) => {
 };
 
 it('pages about security and reliability name tests and files that exist', () => {
-  for (const path of ['docs/threat-model.md', 'docs/reliability.md', 'docs/guides/keys.md']) {
+  for (const path of [
+    'docs/threat-model.md',
+    'docs/threat-model-outside.md',
+    'docs/reliability.md',
+    'docs/testing-faults.md',
+    'docs/guides/keys.md',
+  ]) {
     const text = read(path).replaceAll(/\s+/g, ' ');
     // `file`: the beginning of the name, up to what ends it in a sentence or a table.
     const named = [...text.matchAll(/`((?:dashboard\/)?test\/[\w/.-]+)`: ([^;|)]+)/g)];
@@ -32,7 +38,7 @@ it('pages about security and reliability name tests and files that exist', () =>
     for (const [, file = ''] of text.matchAll(/`((?:sql|\.github|docs|scripts|test)\/[\w/.-]+)`/g)) {
       expect(existsSync(join(root, file)), file).toBe(true);
     }
-    if (path.includes('threat')) expect(named.length).toBeGreaterThan(15);
+    if (path.includes('threat')) expect(named.length).toBeGreaterThan(8);
   }
 });
 

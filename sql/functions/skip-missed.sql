@@ -17,8 +17,8 @@ $$;
 -- Moves jobs with missed = 'skip' to their next occurrence if the present one is later than its grace and was never
 -- started, records what was skipped, and returns how many jobs it moved.
 --
--- Handles up to limit_param jobs for each queue and type, and stops early when it has counted 20000 skipped occurrences:
--- the next claim goes on. Skips rows that another transaction has locked.
+-- Handles up to limit_param jobs, and stops early when it has counted 20000 skipped occurrences: the next claim goes on.
+-- Skips rows that another transaction has locked.
 --
 -- Planner settings: see sql/README.md.
 create or replace function public.cloud_jobs_skip_missed(
@@ -53,6 +53,7 @@ begin
       order by c.run_at limit limit_param
       for update skip locked
     ) j
+    limit limit_param
   loop
     -- Moving it lets the next of its key go. Never wait for a key while holding row locks: another claim will see to it.
     continue when late.concurrency_key is not null

@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestProject, type TestProject } from '../support/stack.ts';
+import { connectQuietly, crowd, deadJobs, measuredClaim } from './measured.ts';
 import { value } from './support.ts';
 
 /**
@@ -11,10 +12,7 @@ let project: TestProject;
 let db: pg.Client;
 beforeAll(async () => {
   project = await startTestProject();
-  await project.sql('alter table cloud_jobs set (autovacuum_enabled = off)');
-  await project.sql('alter table cloud_job_executions set (autovacuum_enabled = off)');
-  db = new pg.Client({ connectionString: project.adminUrl });
-  await db.connect();
+  db = await connectQuietly(project);
 });
 afterAll(async () => {
   await db?.end();
@@ -22,51 +20,17 @@ afterAll(async () => {
 });
 beforeEach(() => project.sql('truncate cloud_jobs cascade'));
 
-interface Reply {
-  readonly jobs: { readonly job_id: string }[];
-  readonly expired: number;
-  readonly set_aside: number;
-  readonly more: boolean;
-  readonly behind: boolean;
-}
-
-/** The reply of a claim, the rows that it wrote and the pages that it touched. */
-async function measured(limit: number): Promise<Reply & { rows: number; pages: number }> {
-  // Rows of earlier transactions count until Postgres has reported them.
-  const written = () =>
-    value<string>(
-      db,
-      `select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_xact_user_tables where schemaname = 'public'`,
-    );
-  await db.query('begin');
-  const before = await written();
-  const [{ Plan: plan }] = await value<[{ Plan: Record<string, number> & { Output: string[] } }]>(
-    db,
-    `explain (analyze, buffers, format json) create temporary table reply on commit drop as select cloud_jobs_claim('w', ${limit}) as reply`,
-  );
-  const reply = await value<Reply>(db, 'select reply from reply');
-  const rows = Number(await written()) - Number(before);
-  await db.query('commit');
-  const pages = (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
-  return { ...reply, rows, pages };
-}
+const measured = (limit: number) => measuredClaim(db, limit);
 
 describe('a claim behind busy concurrency keys', () => {
   const LIMIT = 64;
   const BUDGET = 1000 + 20 * LIMIT;
-  const crowd = (keys: number, each: number) =>
-    project.sql(`
-      insert into cloud_jobs (job_id, name, job_type, status, concurrency_key, locked_by, lock_expires_at)
-      select 'busy-' || k, 'busy', 'custom', 'locked', 'key-' || k, 'x', now() + interval '1 h' from generate_series(1, ${keys}) k;
-      insert into cloud_jobs (job_id, name, job_type, concurrency_key, run_at)
-      select k || '-' || n, 'waits', 'custom', 'key-' || k, now() - interval '1 h' + n * interval '1 ms'
-      from generate_series(1, ${each}) n cross join generate_series(1, ${keys}) k`);
 
   it('writes no more rows and reads no more pages, however many jobs wait', async () => {
     const pages: number[] = [];
     for (const each of [120, 1_200]) {
       await project.sql('truncate cloud_jobs cascade');
-      await crowd(64, each);
+      await crowd(project, 64, each);
       await measured(LIMIT);
       const claim = await measured(LIMIT);
       expect(claim).toMatchObject({ jobs: [], more: true, behind: true });
@@ -79,7 +43,7 @@ describe('a claim behind busy concurrency keys', () => {
   });
 
   it.each([1, 64, 1000])('finds the job behind them after a number of calls, asked for %i', async (limit) => {
-    await crowd(20, 300);
+    await crowd(project, 20, 300);
     await project.sql(`insert into cloud_jobs (job_id, name, job_type) values ('free', 'free', 'custom')`);
     let calls = 0;
     for (;;) {
@@ -98,7 +62,7 @@ describe('a claim behind busy concurrency keys', () => {
   });
 
   it('takes the first of each free key and sets the rest aside', async () => {
-    await crowd(5, 40);
+    await crowd(project, 5, 40);
     await project.sql(`update cloud_jobs set status = 'success' where status = 'locked'`);
     const claim = await measured(100);
     expect(claim.jobs.map(({ job_id }) => job_id).toSorted()).toEqual(['1-1', '2-1', '3-1', '4-1', '5-1']);
@@ -107,18 +71,11 @@ describe('a claim behind busy concurrency keys', () => {
 });
 
 describe('expired locks', () => {
-  const dead = (count: number, retries: number) =>
-    project.sql(`
-      insert into cloud_jobs (job_id, name, job_type, status, max_retries, locked_by, locked_at, lock_expires_at, locked_execution_id)
-      select 'dead-' || n, 'dead', 'custom', 'locked', ${retries}, 'x', now(), now() - interval '1 s', 'e-' || n from generate_series(1, ${count}) n;
-      insert into cloud_job_executions (execution_id, job_id, status, instance_id)
-      select 'e-' || n, 'dead-' || n, 'running', 'x' from generate_series(1, ${count}) n`);
-
   it('are ended 500 in a claim, which costs the same however many are left', async () => {
     const pages: number[] = [];
     for (const count of [1_500, 6_000]) {
       await project.sql('truncate cloud_jobs cascade');
-      await dead(count, 0);
+      await deadJobs(project, count, 0);
       await measured(10);
       const claim = await measured(10);
       expect(claim).toMatchObject({ expired: 500, jobs: [], more: true });
@@ -129,7 +86,7 @@ describe('expired locks', () => {
   });
 
   it.each([350, 2_350])('of %i jobs are all ended by one worker, batch after batch', async (count) => {
-    await dead(count, 0);
+    await deadJobs(project, count, 0);
     let ended = 0;
     for (let claim = await measured(1); ; claim = await measured(1)) {
       ended += claim.expired;
@@ -142,7 +99,7 @@ describe('expired locks', () => {
   });
 
   it('of jobs with retries left run in the same run', async () => {
-    await dead(350, 3);
+    await deadJobs(project, 350, 3);
     const claim = await measured(350);
     expect(claim).toMatchObject({ expired: 350, more: true });
     expect(claim.jobs).toHaveLength(350);

@@ -7,6 +7,7 @@ import { failureOf, type MissingImport } from './host-error.ts';
 
 /** A day: a delay does not grow beyond it. */
 const LONGEST_GROWN_DELAY_SECONDS = 86_400;
+const { isBuiltin } = nodeModule;
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
@@ -19,11 +20,19 @@ export const lastLoad: { url: string | null; missing: MissingImport | null } = {
  * An installed one is passed over: this process is what reads the handler, so its own version has to match.
  * @param onBuiltin Called with each built-in module before a handler gets it.
  */
-export function installHooks(onBuiltin: (exports: object) => void): void {
+export function installHooks(onBuiltin: (name: string, exports: object) => void): void {
+  const { getBuiltinModule } = process;
+  const give = (specifier: string): object | undefined => {
+    const exports: unknown = getBuiltinModule(specifier);
+    if (isObject(exports) || typeof exports === 'function')
+      onBuiltin(specifier.replace(/^node:/, ''), exports);
+    return exports as object | undefined;
+  };
+  process.getBuiltinModule = give as typeof getBuiltinModule;
   nodeModule.registerHooks({
     resolve: (specifier, context, next) => {
       if (specifier === 'cloud-jobs') return { url: SHIM_URL, format: 'module', shortCircuit: true };
-      if (nodeModule.isBuiltin(specifier)) onBuiltin(process.getBuiltinModule(specifier) as object);
+      if (isBuiltin(specifier)) give(specifier);
       try {
         return next(specifier, context);
       } catch (error) {

@@ -35,6 +35,17 @@ export async function flush(stream: NodeJS.WriteStream): Promise<void> {
   }
 }
 
+/** Calls a function ahead of each write to an output stream, in the asynchronous context of whoever writes. */
+export function beforeEachWrite(stream: NodeJS.WriteStream, before: () => void): void {
+  const { _write: pass } = stream;
+  stream._write = (...args) => {
+    before();
+    pass.apply(stream, args);
+  };
+  // Otherwise chunks that wait for a full pipe would go past it together.
+  Object.assign(stream, { _writev: null });
+}
+
 /** False when a stream is closed. */
 export function mark(run: string, what: OutputMark): boolean {
   const text = encodeMark(run, what);

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import v8 from 'node:v8';
+import { countSetters, setterCalls, settingsOf } from './host-settings.ts';
 
 /** Descriptors of a host process: standard input, output and error, and the two pipes to the worker. */
 const OWN_DESCRIPTORS = [0, 1, 2, 3, 4] as const;
@@ -33,7 +34,7 @@ const CHANGING: ReadonlySet<PropertyKey> = new Set([
 const { fstatSync, readdirSync } = fs;
 const { getPriority } = os;
 const { getHeapStatistics } = v8;
-const { ownKeys, getOwnPropertyDescriptor, apply } = Reflect;
+const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, isExtensible, apply } = Reflect;
 const { hasOwn } = Object;
 const { eventNames, rawListeners } = EventEmitter.prototype;
 const { getActiveResourcesInfo, hasUncaughtExceptionCaptureCallback, umask, memoryUsage } = process;
@@ -42,8 +43,17 @@ const isChanging = CHANGING.has.bind(CHANGING);
 
 interface Properties {
   readonly of: object;
+  readonly prototype: object | null;
+  readonly isExtensible: boolean;
   readonly keys: readonly PropertyKey[];
   readonly descriptors: readonly (PropertyDescriptor | undefined)[];
+}
+
+/** Settings of a built-in module, as they were. */
+interface Settings {
+  readonly name: string;
+  readonly exports: object;
+  readonly values: readonly unknown[];
 }
 
 type Listeners = readonly { readonly name: string | symbol; readonly listeners: readonly unknown[] }[];
@@ -59,31 +69,54 @@ export type Difference = 'none' | 'added' | 'changed';
 export class Untouched {
   #properties: Properties[] = [];
   #listeners: Listeners = [];
+  #setterCalls = 0;
+  #settings: Settings[] = [];
   readonly #covered = new Set<unknown>();
+  readonly #modules = new Set<object>();
   readonly #descriptors = OWN_DESCRIPTORS.map(identity);
   readonly #openDescriptors = countDescriptors();
   readonly #process = processState();
 
   constructor() {
+    countSetters('process', process);
     // The last two are behind getters.
-    for (const object of [globalThis, process, Buffer]) this.#coverAll(object);
+    for (const object of [globalThis, Intl, process, Buffer]) this.#coverAll(object);
     for (const object of [Buffer.prototype, process.argv, process.execArgv]) this.#cover(object);
     // Reached by no name: loops and awaits run through these.
-    const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator]()];
-    for (const iterator of iterators) this.#cover(Object.getPrototypeOf(iterator));
-    this.#cover(Object.getPrototypeOf(async () => {}));
+    const iterators = [
+      ...[
+        [][Symbol.iterator](),
+        new Map().entries(),
+        new Set().values(),
+        ''[Symbol.iterator](),
+        'a'.matchAll(/a/g),
+      ],
+      ...[(function* () {})(), (async function* () {})(), async () => {}, Uint8Array, Uint8Array.prototype],
+    ];
+    for (const iterator of iterators) {
+      for (let at = getPrototypeOf(iterator); at !== null; at = getPrototypeOf(at)) this.#cover(at);
+    }
     this.accept();
   }
 
   /** Adds a built-in module; called before the handler that imports it can change it. */
-  coverModule(exports: object): void {
-    if (!this.#covered.has(exports)) this.#coverAll(exports);
+  coverModule(name: string, exports: object): void {
+    if (this.#modules.has(exports)) return;
+    this.#modules.add(exports);
+    countSetters(name, exports);
+    // A module that is a global as well was covered before its setters were counted.
+    this.#properties = this.#properties.filter(({ of }) => of !== exports);
+    this.#covered.delete(exports);
+    this.#coverAll(exports);
+    this.#settings.push({ name, exports, values: settingsOf(name, exports) });
   }
 
   /** Takes what is there now as the state to compare with. */
   accept(): void {
     this.#properties = this.#properties.map(({ of }) => propertiesOf(of));
+    this.#settings = this.#settings.map((one) => ({ ...one, values: settingsOf(one.name, one.exports) }));
     this.#listeners = listenersNow();
+    this.#setterCalls = setterCalls();
   }
 
   difference(): Difference {
@@ -94,6 +127,10 @@ export class Untouched {
         if (one === 'changed') return one;
         if (one === 'added') found = one;
       }
+      for (let i = 0; i < this.#settings.length; i++) {
+        if (!areSame(this.#settings[i] as Settings)) found = 'added';
+      }
+      if (setterCalls() !== this.#setterCalls) found = 'added';
       const heard = compareListeners(this.#listeners, listenersNow());
       return heard === 'none' ? found : heard;
     } catch {
@@ -147,10 +184,23 @@ export class Untouched {
 
 function propertiesOf(of: object): Properties {
   const keys = ownKeys(of);
-  return { of, keys, descriptors: keys.map((key) => getOwnPropertyDescriptor(of, key)) };
+  return {
+    of,
+    prototype: getPrototypeOf(of),
+    isExtensible: isExtensible(of),
+    keys,
+    descriptors: keys.map((key) => getOwnPropertyDescriptor(of, key)),
+  };
 }
 
-function compare({ of, keys, descriptors }: Properties): Difference {
+function areSame({ name, exports, values }: Settings): boolean {
+  const now = settingsOf(name, exports);
+  for (let i = 0; i < values.length; i++) if (now[i] !== values[i]) return false;
+  return true;
+}
+
+function compare({ of, prototype, isExtensible: wasExtensible, keys, descriptors }: Properties): Difference {
+  if (getPrototypeOf(of) !== prototype || isExtensible(of) !== wasExtensible) return 'changed';
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as PropertyKey;
     if (of === process && isChanging(key)) continue;

@@ -18,7 +18,7 @@ import {
   NoHandlerError,
   retrySeconds,
 } from './host-load.ts';
-import { flush, hasPipes, mark, report, write } from './host-pipes.ts';
+import { beforeEachWrite, flush, hasPipes, mark, report, write } from './host-pipes.ts';
 import { Untouched } from './host-untouched.ts';
 import {
   type AbortRequest,
@@ -67,7 +67,8 @@ process.on('uncaughtException', (error) =>
 );
 process.on('unhandledRejection', (error) => fault(error, 'A rejected promise was not handled: '));
 let untouched: Untouched | null = null;
-installHooks((exports) => untouched?.coverModule(exports));
+installHooks((name, exports) => untouched?.coverModule(name, exports));
+for (const output of outputs) beforeEachWrite(output, noteForeignOutput);
 
 let unread = '';
 requests.setEncoding('utf8');
@@ -223,6 +224,16 @@ function fault(error: unknown, prefix: string): void {
     2,
     `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`,
   );
+}
+
+/** Says once in a run that output follows which comes from what an earlier job left running. */
+function noteForeignOutput(): void {
+  const mine = current;
+  const cause = owner.getStore();
+  if (mine === null || mine.ended || mine.disturbed) return;
+  if (cause === undefined || cause === mine.request.run) return;
+  mine.disturbed = true;
+  write(2, 'cloud-jobs: an earlier job left something running in this process, which printed a line here.\n');
 }
 
 /** Asks the worker. The promise settles when it answers. */

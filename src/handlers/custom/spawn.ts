@@ -42,7 +42,8 @@ export class Spawned {
 
   /** All jobs, once every call has ended. */
   async jobs(): Promise<readonly NewJob[]> {
-    await Promise.all(this.#pending);
+    // A handler may have replaced Promise.
+    for (let i = 0; i < this.#pending.length; i += 1) await this.#pending[i];
     return this.#jobs;
   }
 

@@ -192,6 +192,33 @@ describe('what a handler leaves running', () => {
     expect(pidOf((await run({ handler: 'next' })).outcome)).not.toBe(first);
   });
 
+  test('is named when it prints into the next job, and the process is not used after that', async () => {
+    const { run } = openHandlers({
+      'leave.mjs': `export default () => {
+        const timer = setInterval(() => { if (globalThis.go) { clearInterval(timer); console.log('late'); } }, 5);
+        timer.unref();
+        return process.pid;
+      };`,
+      'next.mjs': `import { setTimeout as sleep } from 'node:timers/promises'; export default async () => {
+        globalThis.go = true;
+        console.log('mine');
+        await sleep(100);
+        return process.pid;
+      };`,
+    });
+    const first = pidOf((await run({ handler: 'leave' })).outcome);
+    const { outcome, lines } = await run({ handler: 'next' });
+    expect(pidOf(outcome)).toBe(first);
+    expect(lines.toSorted()).toEqual([
+      expect.stringMatching(
+        /^err cloud-jobs: an earlier job left something running in this process, which printed/,
+      ),
+      'out late',
+      'out mine',
+    ]);
+    expect(pidOf((await run({ handler: 'next' })).outcome)).not.toBe(first);
+  });
+
   test('a process that dies while it waits costs the next job nothing', async () => {
     const { run } = openHandlers({
       'leave.mjs': `export default () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5).unref(); return process.pid; };`,

@@ -16,7 +16,9 @@ const FILES = {
     };`,
 };
 const IMPORTS = `import fs from 'node:fs'; import { spawnSync, spawn } from 'node:child_process';
-  import module from 'node:module'; import net from 'node:net'; import events from 'node:events';`;
+  import module from 'node:module'; import net from 'node:net'; import events from 'node:events'; import v8 from 'node:v8';
+  import dns, { setDefaultResultOrder } from 'node:dns'; import http from 'node:http'; import stream from 'node:stream';
+  import tls from 'node:tls'; import util from 'node:util'; import hooks from 'node:async_hooks';`;
 
 const open = (body: string, top = '') =>
   openHandlers({
@@ -74,6 +76,35 @@ describe('handler that tampers with its process', () => {
     ],
     ['EventEmitter', 'events.EventEmitter.prototype.emit = () => false'],
     ['a module imported later', '(await import("node:http")).default.request = () => {}'],
+    [
+      'a hook of the module loader',
+      'module.registerHooks({ load: (url, context, next) => next(url, context) })',
+    ],
+    ['flags of V8', 'v8.setFlagsFromString("--stack-size=500")'],
+    ['a built-in module that is not imported', 'process.getBuiltinModule("node:zlib").gzipSync = () => 0'],
+    ['a built-in module that is required', 'module.createRequire("/x/")("node:querystring").parse = () => 0'],
+    ['the order of addresses', 'setDefaultResultOrder("ipv6first")'],
+    ['the servers of names', 'dns.setServers(["127.0.0.1"])'],
+    ['the choice of addresses', 'net.setDefaultAutoSelectFamily(false)'],
+    ['the global agent', 'http.globalAgent = new http.Agent()'],
+    ['the sockets of the global agent', 'http.globalAgent.maxSockets = 1'],
+    ['the size of stream buffers', 'stream.setDefaultHighWaterMark(false, 1)'],
+    ['trusted certificates', 'tls.setDefaultCACertificates([])'],
+    ['how objects are printed', 'util.inspect.defaultOptions.depth = 0'],
+    ['how many objects are printed', 'util.inspect.defaultOptions = { maxArrayLength: 1 }'],
+    ['how many listeners warn', 'events.defaultMaxListeners = 1'],
+    ['hooks of asynchronous resources', 'hooks.createHook({ init() {} }).enable()'],
+    ['source maps', 'process.setSourceMapsEnabled(true)'],
+    ['number formats', 'Intl.NumberFormat.prototype.formatToParts = () => []'],
+    ['typed arrays', 'Object.getPrototypeOf(Uint8Array.prototype).map = () => 0'],
+    [
+      'generators',
+      'Object.getPrototypeOf(Object.getPrototypeOf((function* () {})())).next = () => ({ done: true })',
+    ],
+    ['matches', `Object.getPrototypeOf('a'.matchAll(/a/g)).next = () => ({ done: true })`],
+    ['frozen arrays', 'Object.freeze(Array.prototype)'],
+    ['sealed globals', 'Object.preventExtensions(globalThis)'],
+    ['prototypes of prototypes', 'Object.setPrototypeOf(Array.prototype, { x: 1 })'],
     ['a new global', 'globalThis.leak = "secret"'],
     ['the mask of new files', 'process.umask(0)'],
     ['output that is corked', 'process.stdout.cork(); process.stdout.write("")'],
