@@ -74,12 +74,7 @@ create index if not exists cloud_jobs_finished_at on public.cloud_jobs (finished
 create index if not exists cloud_job_executions_job_id on public.cloud_job_executions (job_id, started_at);
 create index if not exists cloud_job_executions_started_at on public.cloud_job_executions (started_at);
 
--- Indexes of the first schema: each is covered by one above, and each costs a write on every change of state.
-drop index if exists public.idx_cloud_jobs_status;
-drop index if exists public.idx_cloud_jobs_status_retries;
-drop index if exists public.idx_cloud_jobs_lock_expires;
-drop index if exists public.idx_cloud_jobs_type;
-drop index if exists public.idx_cloud_jobs_created_at;
+-- Indexes of the first schema, each covered by one above.
 drop index if exists public.idx_cloud_job_executions_job_id;
 drop index if exists public.idx_cloud_job_executions_status;
 drop index if exists public.idx_cloud_job_executions_started_at;

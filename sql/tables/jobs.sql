@@ -17,6 +17,13 @@ create table if not exists public.cloud_jobs (
   lock_expires_at timestamptz
 );
 
+-- Indexes of the first schema: each is covered by one of today, and each costs a write on every change of a row.
+drop index if exists public.idx_cloud_jobs_status;
+drop index if exists public.idx_cloud_jobs_status_retries;
+drop index if exists public.idx_cloud_jobs_lock_expires;
+drop index if exists public.idx_cloud_jobs_type;
+drop index if exists public.idx_cloud_jobs_created_at;
+
 -- Rows of the first schema have no run_at. Its clients take the oldest first, so a waiting row is due since it was
 -- created, or now if a client's clock ran ahead: the first schema has no "not yet". Done only once.
 do $$
