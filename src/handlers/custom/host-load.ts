@@ -7,7 +7,7 @@ import { failureOf, type MissingImport } from './host-error.ts';
 
 /** A day: a delay does not grow beyond it. */
 const LONGEST_GROWN_DELAY_SECONDS = 86_400;
-const { isBuiltin } = nodeModule;
+const isBuiltin = nodeModule.isBuiltin;
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
