@@ -99,6 +99,7 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+drop function if exists public.cloud_jobs_refuse_item(bigint, text, text);
 drop function if exists public.cloud_jobs_paper_list(text, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);
@@ -579,8 +580,8 @@ create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_ke
 create index if not exists cloud_jobs_created_at
   on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
 -- Each change of a job adds an entry beside the one before. With room for them, pages do not split.
-alter index public.cloud_jobs_pkey set (fillfactor = 70);
-alter index public.cloud_jobs_created_at set (fillfactor = 70);
+alter index if exists public.cloud_jobs_pkey set (fillfactor = 70);
+alter index if exists public.cloud_jobs_created_at set (fillfactor = 70);
 -- The few of a large table that people look for: what failed, what is disabled, and what recurs.
 create index if not exists cloud_jobs_failed_disabled
   on public.cloud_jobs (status, coalesce(created_at, '-infinity'::timestamptz), job_id)
@@ -2304,14 +2305,17 @@ $$;
 -- ==== functions/check-items =====================================================================
 
 -- Refuses a batch of jobs because of one of them.
-create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
+create or replace function public.cloud_jobs_refuse_item(
+  ordinal_param bigint, name_param text, reason_param text, is_alone_param boolean default false)
 returns void
 language sql
 set search_path = ''
 as $$
   select public.cloud_jobs_refuse(400,
-    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
-    'Nothing was enqueued. Correct the job and send the batch again.')
+    format('%s (%s) %s.', case when is_alone_param then 'The job' else format('Job %s of the batch', ordinal_param) end,
+      coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
+    case when is_alone_param then 'Nothing was changed. Correct it and try again.'
+      else 'Nothing was enqueued. Correct the job and send the batch again.' end)
 $$;
 
 -- Whether a text can be read as a time: 30 February, 25:00 and the zone +99:00 look like parts of one.
@@ -2423,7 +2427,7 @@ begin
   order by checked.ordinal
   limit 1;
   if found then
-    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason, jsonb_array_length(items_param) = 1);
   end if;
 end
 $$;
@@ -7514,13 +7518,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '48cad714b964b35b' and earlier->>'server' = server then
+  if earlier->>'tables' = '5d487ad9688cbe5e' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '48cad714b964b35b', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '5d487ad9688cbe5e', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

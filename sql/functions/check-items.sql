@@ -1,12 +1,15 @@
 -- Refuses a batch of jobs because of one of them.
-create or replace function public.cloud_jobs_refuse_item(ordinal_param bigint, name_param text, reason_param text)
+create or replace function public.cloud_jobs_refuse_item(
+  ordinal_param bigint, name_param text, reason_param text, is_alone_param boolean default false)
 returns void
 language sql
 set search_path = ''
 as $$
   select public.cloud_jobs_refuse(400,
-    format('Job %s of the batch (%s) %s.', ordinal_param, coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
-    'Nothing was enqueued. Correct the job and send the batch again.')
+    format('%s (%s) %s.', case when is_alone_param then 'The job' else format('Job %s of the batch', ordinal_param) end,
+      coalesce(to_json(left(name_param, 80))::text, 'no name'), reason_param),
+    case when is_alone_param then 'Nothing was changed. Correct it and try again.'
+      else 'Nothing was enqueued. Correct the job and send the batch again.' end)
 $$;
 
 -- Whether a text can be read as a time: 30 February, 25:00 and the zone +99:00 look like parts of one.
@@ -118,7 +121,7 @@ begin
   order by checked.ordinal
   limit 1;
   if found then
-    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason);
+    perform public.cloud_jobs_refuse_item(wrong.ordinal, wrong.name, wrong.reason, jsonb_array_length(items_param) = 1);
   end if;
 end
 $$;

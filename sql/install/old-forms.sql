@@ -21,6 +21,7 @@ $$;
 drop function if exists public.cloud_jobs_end_attempts(text, jsonb);
 drop function if exists public.cloud_jobs_lock_held(text, jsonb);
 drop function if exists public.cloud_jobs_claim(text, integer, text[], text[], double precision, uuid, text, integer);
+drop function if exists public.cloud_jobs_refuse_item(bigint, text, text);
 drop function if exists public.cloud_jobs_paper_list(text, integer, text);
 drop function if exists public.cloud_jobs_cron(text);
 drop function if exists public.cloud_jobs_local_moments(timestamp, text, boolean);

@@ -60,8 +60,8 @@ create index if not exists cloud_jobs_keyed on public.cloud_jobs (concurrency_ke
 create index if not exists cloud_jobs_created_at
   on public.cloud_jobs (coalesce(created_at, '-infinity'::timestamptz), job_id);
 -- Each change of a job adds an entry beside the one before. With room for them, pages do not split.
-alter index public.cloud_jobs_pkey set (fillfactor = 70);
-alter index public.cloud_jobs_created_at set (fillfactor = 70);
+alter index if exists public.cloud_jobs_pkey set (fillfactor = 70);
+alter index if exists public.cloud_jobs_created_at set (fillfactor = 70);
 -- The few of a large table that people look for: what failed, what is disabled, and what recurs.
 create index if not exists cloud_jobs_failed_disabled
   on public.cloud_jobs (status, coalesce(created_at, '-infinity'::timestamptz), job_id)

@@ -4,7 +4,7 @@ import type { ShowReply } from '../queue/replies.ts';
 import { comingOccurrences, lateWords, missedWords } from '../schedule/coming.ts';
 import { scheduleInWords } from '../schedule/in-words.ts';
 import { familyLines } from '../text/family.ts';
-import { duration, moment, progressInWords } from '../text/format.ts';
+import { clockTime, duration, moment, progressInWords } from '../text/format.ts';
 import { stepLines } from '../text/steps.ts';
 import { textTable } from '../text/table.ts';
 import { CommandError } from './answer.ts';
@@ -62,7 +62,7 @@ function showText({ job, executions, family, steps }: ShowReply, now: Date, widt
   const history = textTable(
     ['Started', 'Attempt', 'Outcome', 'Took', 'Result or error'],
     executions.map((execution) => [
-      moment(execution.started_at, now) + lateWords(execution),
+      moment(execution.started_at, now, job.timezone) + lateWords(execution),
       String(execution.attempt),
       execution.failure_kind ?? execution.status,
       execution.duration_seconds === null ? '' : duration(execution.duration_seconds),
@@ -90,7 +90,7 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
     ['Id', job.job_id],
     ['Description', job.description],
     ['Status', statusWords(job, now)],
-    ['Due', job.status === 'waiting' ? moment(job.run_at, now) : ''],
+    ['Due', job.status === 'waiting' ? moment(job.run_at, now, job.timezone) : ''],
     ['Progress', running ? progressInWords(running.progress) : ''],
     ['Worker', job.locked_by ?? ''],
     ['Run', running?.run_url ?? ''],
@@ -110,7 +110,7 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
     ['Attempts', `${job.current_retries} of ${job.max_retries} retries used${retryWords(job)}`],
     ['Queue', `${job.queue}, type ${job.job_type}, priority ${job.priority}`],
     ['Schedule', scheduleWords(job)],
-    ['Next', next.map((at) => moment(at, now)).join(', ')],
+    ['Next', next.map((at) => clockTime(at, now, job.timezone)).join('; ')],
     ['Unique key', job.unique_key ?? ''],
     ['Concurrency key', concurrencyWords(job)],
     ['Timeout', job.timeout_seconds === null ? '' : duration(job.timeout_seconds)],

@@ -121,7 +121,8 @@ describe('enqueue', () => {
     for (const item of [1, 'job', null, ['a']]) {
       await expect(send([item])).rejects.toMatchObject({
         status: 400,
-        message: 'Job 1 of the batch (no name) is not an object.',
+        message: 'The job (no name) is not an object.',
+        hint: 'Nothing was changed. Correct it and try again.',
       });
     }
     await expect(q.add({ job_id: 'a', name: 'A' }, { job_id: 'a', name: 'B' })).rejects.toMatchObject({
