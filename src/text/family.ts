@@ -7,16 +7,30 @@ type Relative = Family['parents'][number];
 export function familyLines(family: ShowReply['family']): string[] {
   if (!family) return [];
   return [
-    ...branch('Depends on', family.parents, family.parent_count),
-    ...branch('Starts after it', family.children, family.child_count),
+    ...branch('Depends on', family.parents, family.parent_count, {
+      spawned: 'added this job',
+      run: 'this job runs even if it fails',
+      wait: 'this job waits if it fails',
+    }),
+    ...branch('Starts after it', family.children, family.child_count, {
+      spawned: 'added by this job',
+      run: 'runs even if this job fails',
+      wait: 'waits if this job fails',
+    }),
   ];
 }
 
-function branch(title: string, relatives: readonly Relative[], count: number): string[] {
+interface Words {
+  readonly spawned: string;
+  readonly run: string;
+  readonly wait: string;
+}
+
+function branch(title: string, relatives: readonly Relative[], count: number, words: Words): string[] {
   if (count === 0) return [];
   const left = count - relatives.length;
   const lines = relatives.map(
-    (one) => `${one.name ?? one.ref} (${one.job_id}): ${one.status ?? 'deleted'}${policyWords(one)}`,
+    (one) => `${one.name ?? one.ref} (${one.job_id}): ${one.status ?? 'deleted'}${edgeWords(one, words)}`,
   );
   if (left > 0) lines.push(`${left} more`);
   return [
@@ -25,9 +39,7 @@ function branch(title: string, relatives: readonly Relative[], count: number): s
   ];
 }
 
-const policyWords = ({ on_failure: policy, spawned }: Relative): string =>
-  spawned
-    ? '; the first added the second'
-    : policy === 'cancel'
-      ? ''
-      : `; if the first fails, the second ${policy === 'run' ? 'runs' : 'waits'}`;
+function edgeWords({ on_failure: policy, spawned }: Relative, words: Words): string {
+  if (spawned) return `; ${words.spawned}`;
+  return policy === 'cancel' ? '' : `; ${words[policy]}`;
+}
