@@ -2206,9 +2206,9 @@ declare
     when 'enable' then $c$(j.status = 'disabled' or j.disable_requested_at is not null)$c$
     when 'delete' then $c$j.status <> 'locked'$c$
   end;
-  per_minute constant double precision := options_param->>'per_minute';
+  per_minute double precision;
   merged constant jsonb := options_param->'config';
-  position integer := coalesce((options_param->>'after')::integer, 0);
+  position integer;
   condition record;
   found record;
   id text;
@@ -2222,9 +2222,17 @@ begin
   if options_param - array['per_minute', 'config', 'after'] <> '{}' or (options_param <> '{}' and action_param <> 'retry') then
     perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'Only retry takes options: per_minute, config and after.');
   end if;
-  if per_minute <= 0 or (merged is not null and jsonb_typeof(merged) <> 'object') then
-    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'per_minute is a number above 0, and config an object.');
+  if coalesce(jsonb_typeof(options_param->'per_minute'), 'null') not in ('number', 'null')
+    or coalesce(jsonb_typeof(options_param->'after'), 'null') not in ('number', 'null')
+    or coalesce(jsonb_typeof(merged), 'null') not in ('object', 'null')
+    or (options_param->>'per_minute')::numeric not between 0.001 and 1000000
+    or (options_param->>'after')::numeric not between 0 and 1000000000
+  then
+    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)),
+      'per_minute is a number from 0.001 to 1000000, after one from 0 to 1000000000, and config an object.');
   end if;
+  per_minute := options_param->>'per_minute';
+  position := coalesce((options_param->>'after')::numeric, 0);
   found := public.cloud_jobs_find(filter_param, limit_param, before_param, eligible);
   if not dry_run_param then
     -- In the order in which finish and renew lock them.
@@ -2238,19 +2246,24 @@ begin
       coalesce(nullif(condition.kind, ''), 'true'), coalesce(nullif(condition.search, ''), 'true'), eligible)
     into found.job_ids using found.job_ids;
     foreach id in array found.job_ids loop
-      answer := case action_param
-        when 'retry' then public.cloud_jobs_retry(id)
-        when 'cancel' then public.cloud_jobs_cancel(id)
-        when 'disable' then public.cloud_jobs_disable(id)
-        when 'enable' then public.cloud_jobs_enable(id)
-        when 'delete' then public.cloud_jobs_delete(id)
-      end;
-      if (answer->>'changed')::boolean then
-        if merged is not null or per_minute is not null then
-          update public.cloud_jobs j set config = j.config || coalesce(merged, '{}'),
+      begin
+        answer := case action_param
+          when 'retry' then public.cloud_jobs_retry(id)
+          when 'cancel' then public.cloud_jobs_cancel(id)
+          when 'disable' then public.cloud_jobs_disable(id)
+          when 'enable' then public.cloud_jobs_enable(id)
+          when 'delete' then public.cloud_jobs_delete(id)
+        end;
+        if (answer->>'changed')::boolean and (merged is not null or per_minute is not null) then
+          update public.cloud_jobs j set config = j.config || coalesce(nullif(merged, 'null'), '{}'),
             run_at = case when per_minute is null then j.run_at else j.run_at + make_interval(secs => position * 60 / per_minute) end
           where j.job_id = id and j.status = 'waiting';
         end if;
+      -- A guard refused what the row would hold: the others are done all the same.
+      exception when sqlstate 'PT400' then
+        answer := jsonb_build_object('applied', false, 'changed', false, 'reason', sqlerrm);
+      end;
+      if (answer->>'changed')::boolean then
         changed := changed + 1;
         position := position + 1;
       elsif not (answer->>'applied')::boolean and jsonb_array_length(refused) < 20 then
@@ -3866,11 +3879,19 @@ begin
       select i.ordinal, own.job_id as own,
         -- As the first sending of this request made it. Otherwise the id is another job's.
         (own.name, own.job_type, own.queue, own.config, own.description, own.max_retries, own.priority, own.timeout_seconds,
-          own.unique_key, own.concurrency_key, own.schedule)
+          own.unique_key, own.concurrency_key, own.schedule, own.timezone, own.missed, own.missed_grace_seconds,
+          own.expires_in_seconds, own.concurrency_limit, own.retry_delay_seconds, own.retry_factor)
         is not distinct from (i.item->>'name', i.item->>'job_type', coalesce(i.item->>'queue', 'default'),
           coalesce(nullif(i.item->'config', 'null'), '{}'), coalesce(i.item->>'description', ''),
           coalesce((i.item->>'max_retries')::integer, 3), coalesce((i.item->>'priority')::smallint, 0::smallint),
-          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule')
+          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule',
+          case when i.item->>'schedule' is not null then coalesce(i.item->>'timezone', 'UTC') end,
+          coalesce(i.item->>'missed', 'once'), coalesce((i.item->>'missed_grace_seconds')::integer, 900),
+          (i.item->>'expires_in_seconds')::integer, coalesce((i.item->>'concurrency_limit')::integer, 1),
+          (i.item->>'retry_delay_seconds')::integer, (i.item->>'retry_factor')::double precision)
+        -- Not yet due, it has not started, and so its time has not moved.
+        and (own.status = 'waiting' and own.occurrence = 1 and (i.item->>'run_at')::timestamptz > now() + interval '1 s'
+          and (i.item->>'run_at')::timestamptz - own.run_at not between interval '-1 s' and interval '1 s') is not true
         as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')
@@ -4281,9 +4302,9 @@ begin
       or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
       or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
       or case jsonb_typeof(item->'duration_seconds')
-        when 'number' then (item->>'duration_seconds')::numeric not between 0 and 1e9 else item->>'duration_seconds' is not null end
+        when 'number' then (item->>'duration_seconds')::numeric not between 1e-30 and 1e9 and item->'duration_seconds' <> '0' else item->>'duration_seconds' is not null end
       or case jsonb_typeof(item->'delay_seconds')
-        when 'number' then (item->>'delay_seconds')::numeric not between 0 and 31536000 else item->>'delay_seconds' is not null end
+        when 'number' then (item->>'delay_seconds')::numeric not between 1e-300 and 31536000 and item->'delay_seconds' <> '0' else item->>'delay_seconds' is not null end
       as unusable
   ) looked
   where unusable

@@ -28,9 +28,9 @@ declare
     when 'enable' then $c$(j.status = 'disabled' or j.disable_requested_at is not null)$c$
     when 'delete' then $c$j.status <> 'locked'$c$
   end;
-  per_minute constant double precision := options_param->>'per_minute';
+  per_minute double precision;
   merged constant jsonb := options_param->'config';
-  position integer := coalesce((options_param->>'after')::integer, 0);
+  position integer;
   condition record;
   found record;
   id text;
@@ -44,9 +44,17 @@ begin
   if options_param - array['per_minute', 'config', 'after'] <> '{}' or (options_param <> '{}' and action_param <> 'retry') then
     perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'Only retry takes options: per_minute, config and after.');
   end if;
-  if per_minute <= 0 or (merged is not null and jsonb_typeof(merged) <> 'object') then
-    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)), 'per_minute is a number above 0, and config an object.');
+  if coalesce(jsonb_typeof(options_param->'per_minute'), 'null') not in ('number', 'null')
+    or coalesce(jsonb_typeof(options_param->'after'), 'null') not in ('number', 'null')
+    or coalesce(jsonb_typeof(merged), 'null') not in ('object', 'null')
+    or (options_param->>'per_minute')::numeric not between 0.001 and 1000000
+    or (options_param->>'after')::numeric not between 0 and 1000000000
+  then
+    perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)),
+      'per_minute is a number from 0.001 to 1000000, after one from 0 to 1000000000, and config an object.');
   end if;
+  per_minute := options_param->>'per_minute';
+  position := coalesce((options_param->>'after')::numeric, 0);
   found := public.cloud_jobs_find(filter_param, limit_param, before_param, eligible);
   if not dry_run_param then
     -- In the order in which finish and renew lock them.
@@ -60,19 +68,24 @@ begin
       coalesce(nullif(condition.kind, ''), 'true'), coalesce(nullif(condition.search, ''), 'true'), eligible)
     into found.job_ids using found.job_ids;
     foreach id in array found.job_ids loop
-      answer := case action_param
-        when 'retry' then public.cloud_jobs_retry(id)
-        when 'cancel' then public.cloud_jobs_cancel(id)
-        when 'disable' then public.cloud_jobs_disable(id)
-        when 'enable' then public.cloud_jobs_enable(id)
-        when 'delete' then public.cloud_jobs_delete(id)
-      end;
-      if (answer->>'changed')::boolean then
-        if merged is not null or per_minute is not null then
-          update public.cloud_jobs j set config = j.config || coalesce(merged, '{}'),
+      begin
+        answer := case action_param
+          when 'retry' then public.cloud_jobs_retry(id)
+          when 'cancel' then public.cloud_jobs_cancel(id)
+          when 'disable' then public.cloud_jobs_disable(id)
+          when 'enable' then public.cloud_jobs_enable(id)
+          when 'delete' then public.cloud_jobs_delete(id)
+        end;
+        if (answer->>'changed')::boolean and (merged is not null or per_minute is not null) then
+          update public.cloud_jobs j set config = j.config || coalesce(nullif(merged, 'null'), '{}'),
             run_at = case when per_minute is null then j.run_at else j.run_at + make_interval(secs => position * 60 / per_minute) end
           where j.job_id = id and j.status = 'waiting';
         end if;
+      -- A guard refused what the row would hold: the others are done all the same.
+      exception when sqlstate 'PT400' then
+        answer := jsonb_build_object('applied', false, 'changed', false, 'reason', sqlerrm);
+      end;
+      if (answer->>'changed')::boolean then
         changed := changed + 1;
         position := position + 1;
       elsif not (answer->>'applied')::boolean and jsonb_array_length(refused) < 20 then

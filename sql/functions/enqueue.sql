@@ -123,11 +123,19 @@ begin
       select i.ordinal, own.job_id as own,
         -- As the first sending of this request made it. Otherwise the id is another job's.
         (own.name, own.job_type, own.queue, own.config, own.description, own.max_retries, own.priority, own.timeout_seconds,
-          own.unique_key, own.concurrency_key, own.schedule)
+          own.unique_key, own.concurrency_key, own.schedule, own.timezone, own.missed, own.missed_grace_seconds,
+          own.expires_in_seconds, own.concurrency_limit, own.retry_delay_seconds, own.retry_factor)
         is not distinct from (i.item->>'name', i.item->>'job_type', coalesce(i.item->>'queue', 'default'),
           coalesce(nullif(i.item->'config', 'null'), '{}'), coalesce(i.item->>'description', ''),
           coalesce((i.item->>'max_retries')::integer, 3), coalesce((i.item->>'priority')::smallint, 0::smallint),
-          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule')
+          (i.item->>'timeout_seconds')::integer, i.item->>'unique_key', i.item->>'concurrency_key', i.item->>'schedule',
+          case when i.item->>'schedule' is not null then coalesce(i.item->>'timezone', 'UTC') end,
+          coalesce(i.item->>'missed', 'once'), coalesce((i.item->>'missed_grace_seconds')::integer, 900),
+          (i.item->>'expires_in_seconds')::integer, coalesce((i.item->>'concurrency_limit')::integer, 1),
+          (i.item->>'retry_delay_seconds')::integer, (i.item->>'retry_factor')::double precision)
+        -- Not yet due, it has not started, and so its time has not moved.
+        and (own.status = 'waiting' and own.occurrence = 1 and (i.item->>'run_at')::timestamptz > now() + interval '1 s'
+          and (i.item->>'run_at')::timestamptz - own.run_at not between interval '-1 s' and interval '1 s') is not true
         as is_same,
         (select j.job_id from public.cloud_jobs j
          where j.unique_key = i.item->>'unique_key' and j.queue = coalesce(i.item->>'queue', 'default')

@@ -34,9 +34,9 @@ begin
       or coalesce(item->>'outcome', '') not in ('success', 'failure', 'discard', 'snooze', 'release')
       or coalesce(item->>'failure_kind', 'error') not in ('error', 'timeout', 'crashed')
       or case jsonb_typeof(item->'duration_seconds')
-        when 'number' then (item->>'duration_seconds')::numeric not between 0 and 1e9 else item->>'duration_seconds' is not null end
+        when 'number' then (item->>'duration_seconds')::numeric not between 1e-30 and 1e9 and item->'duration_seconds' <> '0' else item->>'duration_seconds' is not null end
       or case jsonb_typeof(item->'delay_seconds')
-        when 'number' then (item->>'delay_seconds')::numeric not between 0 and 31536000 else item->>'delay_seconds' is not null end
+        when 'number' then (item->>'delay_seconds')::numeric not between 1e-300 and 31536000 and item->'delay_seconds' <> '0' else item->>'delay_seconds' is not null end
       as unusable
   ) looked
   where unusable

@@ -166,7 +166,7 @@ describe('an execution that a plain write stored', () => {
   );
 });
 
-it.each(['NaN', 'Infinity', '12', -1, 1e12, true, [1], { a: 1 }])(
+it.each(['NaN', 'Infinity', '12', -1, 1e12, 1e-50, true, [1], { a: 1 }])(
   'a worker that reports a duration of %j is refused',
   async (duration) => {
     await q().addOne();

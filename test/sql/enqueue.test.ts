@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { enqueueReply } from '../../src/queue/replies.ts';
 import { codeBlocks } from '../support/code-blocks.ts';
 import { startTestProject, type TestProject } from '../support/stack.ts';
 import { CallError, call, queueOf } from './support.ts';
@@ -349,5 +351,40 @@ describe('enqueue', () => {
     await expect(project.sql(`select cloud_jobs_create('x', 'email')`)).rejects.toThrow(
       /has the job_type email/,
     );
+  });
+});
+
+describe('a job_id that exists', () => {
+  const schedule = { schedule: '@daily' };
+
+  it.each<[object, object]>([
+    [{}, { name: 'other' }],
+    [{}, { config: { a: 1 } }],
+    [{}, { queue: 'other' }],
+    [{}, { description: 'other' }],
+    [{}, { max_retries: 4 }],
+    [{}, { priority: 1 }],
+    [{}, { timeout_seconds: 5 }],
+    [{}, { unique_key: 'other' }],
+    [{}, { concurrency_key: 'other' }],
+    [{ concurrency_key: 'k' }, { concurrency_limit: 2 }],
+    [{}, { retry_delay_seconds: 5 }],
+    [{ retry_delay_seconds: 5 }, { retry_factor: 2 }],
+    [{}, { expires_in_seconds: 60 }],
+    [{ run_at: '2031-01-01T00:00:00Z' }, { run_at: '2032-01-01T00:00:00Z' }],
+    [{}, { run_at: '2032-01-01T00:00:00Z' }],
+    [schedule, { schedule: '@hourly' }],
+    [schedule, { timezone: 'Europe/Berlin' }],
+    [schedule, { missed: 'all' }],
+    [schedule, { missed_grace_seconds: 5 }],
+  ])('is created again with the same content, %j, and not with %j', async (same, other) => {
+    const item = { name: 'a job', job_type: 'custom', job_id: randomUUID(), queue: 'ids', ...same };
+    const created = async (one: object) => {
+      const reply = await call(project, 'cloud_jobs_enqueue', { items_param: [one] });
+      return enqueueReply.parse(reply).jobs.map((job) => job.created);
+    };
+    expect(await created(item)).toEqual([true]);
+    expect(await created(item)).toEqual([true]);
+    expect(await created({ ...item, ...other })).toEqual([false]);
   });
 });

@@ -196,9 +196,29 @@ describe('bulk', () => {
     });
   });
 
-  it.each([
+  it('names a job whose config would become too large, and does the others', async () => {
+    const q = queueOf(project);
+    const [large] = await q.add({ config: { a: 'x'.repeat(200_000) } }, { config: {} });
+    for (const { execution_id } of (await q.claim('w', 2)).jobs) await q.end('w', execution_id, 'discard');
+    const config = { b: 'y'.repeat(100_000) };
+    expect(await bulk('retry', { queue: q.queue }, { options_param: { config } })).toMatchObject({
+      matched: 2,
+      changed: 1,
+      refused: [{ job_id: large, reason: expect.stringMatching(/has a config of more than 256 KiB/) }],
+    });
+    expect(await count({ queue: q.queue })).toMatchObject({ failed: 1, waiting: 1 });
+  });
+
+  it.each<[object, RegExp]>([
     [{ action_param: 'explode' }, /action_param is "explode"/],
-    [{ options_param: { per_minute: 0 } }, /options_param is/],
+    ...[0, -1, 1e-300, 1e300, '1', true].map((per_minute): [object, RegExp] => [
+      { options_param: { per_minute } },
+      /options_param is/,
+    ]),
+    ...[-1, 1e12, 'x'].map((after): [object, RegExp] => [
+      { options_param: { per_minute: 1, after } },
+      /options_param is/,
+    ]),
     [{ options_param: { config: 7 } }, /options_param is/],
     [{ options_param: { speed: 7 } }, /options_param is/],
     [{ action_param: 'cancel', options_param: { per_minute: 7 } }, /options_param is/],
