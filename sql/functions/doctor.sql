@@ -50,7 +50,9 @@ as $$
     -- A privilege on a table is of use only if a policy lets rows through; one on a function always is.
     'open_tables', (select coalesce(jsonb_agg(s.role || ' may ' || v.verb || ' ' || r.name order by r.name, s.role, v.verb), '[]'::jsonb)
       from relation r cross join outsider s cross join (values ('select'), ('insert'), ('update'), ('delete'), ('truncate')) as v (verb)
-      where pg_catalog.has_table_privilege(s.role, r.oid, v.verb)),
+      -- Or on one of its columns.
+      where case when v.verb in ('delete', 'truncate') then pg_catalog.has_table_privilege(s.role, r.oid, v.verb)
+        else pg_catalog.has_any_column_privilege(s.role, r.oid, v.verb) end),
     'open_functions', (select coalesce(jsonb_agg(s.role || ' may call ' || f.name order by f.name, s.role), '[]'::jsonb)
       from routine f cross join outsider s where pg_catalog.has_function_privilege(s.role, f.oid, 'execute')),
     'missing_grants', (select coalesce(jsonb_agg(m.what order by m.what), '[]'::jsonb) from (

@@ -51,6 +51,19 @@ The project comes from --supabase-url and --supabase-key, or SUPABASE_URL and SU
 
 /** One call of the command line. @returns the exit code */
 export async function runCommandLine(argv: readonly string[], env: Env): Promise<number> {
+  let lost: Error | null = null;
+  process.stdout.on('error', (error) => {
+    lost = error;
+  });
+  const code = await runProgram(argv, env);
+  // What is under way shows by then whether it can be written, whichever command wrote it.
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  if (code !== 0 || lost === null || isClosedPipe(lost)) return code;
+  process.stderr.write(`Error: ${describeError(new Error(UNWRITTEN, { cause: lost }))}\n`);
+  return 1;
+}
+
+async function runProgram(argv: readonly string[], env: Env): Promise<number> {
   let code = 0;
   try {
     await createProgram(env, (ended) => {
@@ -224,13 +237,17 @@ function graceOf(text: string): number {
 
 const VARIABLES = { 'supabase-url': 'SUPABASE_URL', 'supabase-key': 'SUPABASE_SECRET_KEY' } as const;
 
+const UNWRITTEN = 'The answer could not be written to the standard output.';
+
+/** The reader wanted no more: `cloud-jobs list | head`. */
+const isClosedPipe = (error: Error): boolean => 'code' in error && error.code === 'EPIPE';
+
 /** Resolves when the text is out. @throws Error if it cannot be written, as on a full disk */
 async function print(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const ended = (cause?: Error | null): void => {
-      // The reader wanted no more: `cloud-jobs list | head`.
-      if (!cause || ('code' in cause && cause.code === 'EPIPE')) resolve();
-      else reject(new Error('The answer could not be written to the standard output.', { cause }));
+      if (!cause || isClosedPipe(cause)) resolve();
+      else reject(new Error(UNWRITTEN, { cause }));
     };
     process.stdout.once('error', ended);
     process.stdout.write(`${text}\n`, ended);

@@ -312,14 +312,15 @@ it('prints the report of a run in snake case', async () => {
   expect(Object.keys(report).filter((key) => /[A-Z]/.test(key))).toEqual([]);
 });
 
-it('ends with 1 and says so if its answer cannot be written', async () => {
-  const full = await shell(`"${process.execPath}" "${CLI}" list --json > /dev/full`);
-  expect(full).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('The answer could not be written to the standard output'),
-  });
-  expect((await shell(`"${process.execPath}" "${CLI}" list | true`)).err).toBe('');
-});
+it.each(['list --json', 'list --help', '--version'])(
+  'ends with 1 if it cannot write: %s',
+  async (command) => {
+    const full = await shell(`"${process.execPath}" "${CLI}" ${command} > /dev/full`);
+    expect(full.code).toBe(1);
+    expect(full.err).toMatch(/^Error: The answer could not be written to the standard output\.[^\n]*\n$/);
+    expect((await shell(`"${process.execPath}" "${CLI}" ${command} | true`)).err).toBe('');
+  },
+);
 
 describe('.env', () => {
   it.each<[string, (text: string) => Buffer]>([

@@ -200,7 +200,14 @@ it('doctor names every table that is open to anon or authenticated', async () =>
       `grant select on ${name} to anon; create policy open on ${name} for select to anon using (true)`,
     );
   }
-  const facts = (await call(project, 'cloud_jobs_doctor')) as { policies: string[]; open_tables: string[] };
-  expect(facts.policies).toEqual(tables.map((name) => `${name}: open`));
-  expect(facts.open_tables).toEqual(tables.map((name) => `anon may select ${name}`));
+  const facts = async () =>
+    (await call(project, 'cloud_jobs_doctor')) as { policies: string[]; open_tables: string[] };
+  expect((await facts()).policies).toEqual(tables.map((name) => `${name}: open`));
+  expect((await facts()).open_tables).toEqual(tables.map((name) => `anon may select ${name}`));
+  await project.asPostgres(`revoke select on ${tables.join(', ')} from anon;
+    grant update (priority) on cloud_jobs to authenticated; grant delete on papers to anon`);
+  expect((await facts()).open_tables).toEqual([
+    'authenticated may update cloud_jobs',
+    'anon may delete papers',
+  ]);
 });
