@@ -296,7 +296,9 @@ create table if not exists public.cloud_job_dependencies (
 alter table public.cloud_job_dependencies enable row level security;
 alter table public.cloud_job_dependencies
   -- The parent added the child when it succeeded. The child neither waits for it nor gets its result.
-  add column if not exists spawned boolean not null default false;
+  add column if not exists spawned boolean not null default false,
+  -- The execution whose result the child gets; null for the last success of the parent. Set for an occurrence of a recurring job.
+  add column if not exists execution_id text;
 create index if not exists cloud_job_dependencies_parent on public.cloud_job_dependencies (parent_id);
 create index if not exists cloud_job_dependencies_root on public.cloud_job_dependencies (root_id) where root_id is not null;
 -- What a child still waits for. Read from its end: parents tend to end in the order of their ids.
@@ -309,7 +311,9 @@ alter table public.cloud_jobs
   -- True if the job was enqueued with depends_on: it has rows in cloud_job_dependencies.
   add column if not exists has_parents boolean,
   -- True if other jobs depend on this one.
-  add column if not exists has_children boolean;
+  add column if not exists has_children boolean,
+  -- Of a recurring job: the jobs that are added when an occurrence has ended. See cloud_jobs_add_followers.
+  add column if not exists followers jsonb;
 -- squawk-ignore ban-drop-not-null
 alter table public.cloud_jobs alter column blocked drop not null;
 
@@ -388,6 +392,35 @@ create or replace trigger cloud_jobs_parents_ended
   for each statement
   when (current_setting('cloud_jobs.parents', true) = 'ended')
   execute function public.cloud_jobs_parents_ended();
+
+-- Adds the jobs that come after an occurrence which has ended. If that is not possible, the occurrence has ended all the same, and
+-- the job says why.
+create or replace function public.cloud_jobs_occurrence_ended()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  why text;
+begin
+  begin
+    perform public.cloud_jobs_add_followers(new.job_id, coalesce(new.unique_key, new.job_id), new.followers, e.execution_id, e.status)
+    from public.cloud_job_executions e
+    where e.execution_id = old.locked_execution_id and e.status <> 'running';
+  exception when others then
+    get stacked diagnostics why = message_text;
+    update public.cloud_jobs set error_message = format('The jobs after it were not added: %s', why) where job_id = new.job_id;
+  end;
+  return null;
+end
+$$;
+
+create or replace trigger cloud_jobs_occurrence_ended
+  after update of status on public.cloud_jobs
+  for each row
+  when (new.followers is not null and old.status = 'locked' and new.status <> 'locked'
+    and (new.occurrence > old.occurrence or new.status in ('success', 'failed')))
+  execute function public.cloud_jobs_occurrence_ended();
 
 -- ==== tables/steps ==============================================================================
 
@@ -1892,8 +1925,9 @@ stable
 set search_path = ''
 as $$
   -- A null says "the default", but what is in the config is the handler's business.
-  select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
-      then jsonb_build_object('config', i.item->'config') else '{}' end,
+  select jsonb_strip_nulls(i.item - 'config' - 'followers') || case when jsonb_typeof(i.item->'config') <> 'null'
+      then jsonb_build_object('config', i.item->'config') else '{}' end
+      || case when i.item->>'followers' is not null then jsonb_build_object('followers', i.item->'followers') else '{}' end,
     coalesce(here.job_id, moved.job_id)
   from jsonb_array_elements(items_param) as i (item)
   left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
@@ -1912,6 +1946,8 @@ $$;
 -- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
 -- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
 -- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- followers of an item: the jobs that are added after each of its occurrences, see cloud_jobs_add_followers.
 --
 -- A job that belongs to another source is refused, unless adopt is true: then it belongs to this one.
 --
@@ -1932,7 +1968,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null}';
+    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null, "followers": null}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -1951,7 +1987,11 @@ begin
     perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
       'Name where the jobs come from, such as owner/repository:jobs.yml.');
   end if;
-  perform public.cloud_jobs_check_items(items_param);
+  perform public.cloud_jobs_check_items(case when jsonb_typeof(items_param) = 'array' then (
+    select coalesce(jsonb_agg(case when jsonb_typeof(i.item) = 'object' then i.item - 'followers' else i.item end order by i.ordinal), '[]')
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)) else items_param end);
+  perform public.cloud_jobs_check_followers(i.item->>'unique_key', i.item->'followers')
+  from jsonb_array_elements(items_param) as i (item) where i.item->>'followers' is not null;
   select i.item into item from jsonb_array_elements(items_param) as i (item)
   where i.item->>'unique_key' is null or i.item->>'schedule' is null or i.item ?| array['job_id', 'run_at', 'delay_seconds'] limit 1;
   if found then
@@ -1980,7 +2020,7 @@ begin
     order by j.status <> 'locked', j.job_id
     for update;
     -- What is not there is added in one batch.
-    select coalesce(jsonb_agg(t.item), '[]') into missing
+    select coalesce(jsonb_agg(t.item - 'followers'), '[]') into missing
     from public.cloud_jobs_apply_targets(source_param, items_param) as t where t.job_id is null;
     created := array(select a.job->>'job_id' from json_array_elements(public.cloud_jobs_enqueue(missing)->'jobs') as a (job)
       where (a.job->>'created')::boolean);
@@ -1994,6 +2034,7 @@ begin
       elsif id = any (created) then
         action := 'create';
         changes := '{}';
+        update public.cloud_jobs set followers = wanted->'followers' where job_id = id and wanted->>'followers' is not null;
       else
         if job.source <> source_param and not adopt_param then
           perform public.cloud_jobs_refuse(409,
@@ -2018,6 +2059,7 @@ begin
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
             retry_delay_seconds = (wanted->>'retry_delay_seconds')::integer,
             retry_factor = (wanted->>'retry_factor')::double precision,
+            followers = nullif(wanted->'followers', 'null'),
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.
@@ -3125,7 +3167,7 @@ as $$
     where d.parent_id = job_id_param and not d.spawned and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
 $$;
 
--- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, and how many there are.
+-- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, the newest of the children, and how many there are.
 create or replace function public.cloud_jobs_family(job_id_param text)
 returns jsonb
 language sql
@@ -3144,7 +3186,7 @@ as $$
       select coalesce(jsonb_agg(jsonb_build_object('job_id', c.job_id, 'ref', d.ref, 'name', c.name,
         'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by c.job_id), '[]')
       from (
-        select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id limit 100) d
+        select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id desc limit 100) d
       join public.cloud_jobs c on c.job_id = d.job_id),
     'child_count', (select count(*) from public.cloud_job_dependencies d where d.parent_id = job_id_param))
 $$;
@@ -3159,17 +3201,18 @@ language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('ref', r.ref, 'job_id', r.parent_id, 'name', r.name, 'status', r.status)
+  select coalesce(jsonb_agg(jsonb_build_object('ref', r.ref, 'job_id', r.parent_id, 'name', r.name,
+      'status', case when r.execution_id is null then r.status else r.outcome end)
     || case when r.bytes <= 1048576 then jsonb_build_object('result', r.result) else '{"result": null, "left_out": true}' end
     order by r.position), '[]')
   from (
-    select d.ref, d.parent_id, d.position, p.name, p.status, e.result,
+    select d.ref, d.parent_id, d.position, d.execution_id, d.outcome, p.name, p.status, e.result,
       sum(coalesce(octet_length(e.result::text), 0)) over (order by d.position) as bytes
     from public.cloud_job_dependencies d
     left join public.cloud_jobs p on p.job_id = d.parent_id
     left join lateral (
       select e.result from public.cloud_job_executions e
-      where e.job_id = d.parent_id and e.status = 'success'
+      where e.job_id = d.parent_id and e.status = 'success' and (d.execution_id is null or e.execution_id = d.execution_id)
       order by e.started_at desc, e.execution_id desc limit 1) e on true
     where d.job_id = job_id_param and not d.spawned) r
 $$;
@@ -4380,6 +4423,85 @@ set search_path = ''
 as $$
   select case when at_param is not null then
     greatest(least(at_param, '9999-12-31 00:00:00+00'::timestamptz), '0001-01-01 00:00:00+00'::timestamptz) end
+$$;
+
+-- ==== functions/followers =======================================================================
+
+-- Adds the jobs that come after an occurrence of a recurring job: `after` in a jobs file.
+--
+-- followers: a list as cloud_jobs_enqueue takes it, in which depends_on names only others of the list, and after_root is true for
+-- those that come after the recurring job itself. ended: success or failed. If the occurrence failed, those that come after it
+-- are left out unless their on_parent_failure is run, and so are those that come after what is left out.
+--
+-- A job that comes after the recurring one has it as a parent, by its unique key, with the result of this execution.
+create or replace function public.cloud_jobs_add_followers(
+  job_id_param text, ref_param text, followers_param jsonb, execution_id_param text, ended_param text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item jsonb;
+  batch jsonb := '[]';
+  firsts boolean[] := '{}';
+  left_out text[] := '{}';
+  added jsonb;
+begin
+  for item in select f.item from jsonb_array_elements(followers_param) with ordinality as f (item, ordinal) order by f.ordinal loop
+    if coalesce(item->>'on_parent_failure', 'cancel') <> 'run'
+      and (((item->>'after_root')::boolean and ended_param <> 'success')
+        or exists (select from jsonb_array_elements_text(item->'depends_on') as d (ref) where d.ref = any (left_out)))
+    then
+      left_out := left_out || (item->>'ref');
+    else
+      firsts := firsts || coalesce((item->>'after_root')::boolean, false);
+      batch := batch || jsonb_build_array(item - 'after_root' || jsonb_build_object('depends_on', (
+        select coalesce(jsonb_agg(d.ref), '[]') from jsonb_array_elements_text(item->'depends_on') as d (ref)
+        where d.ref <> all (left_out))));
+    end if;
+  end loop;
+  if batch = '[]' then
+    return;
+  end if;
+  added := public.cloud_jobs_enqueue(batch)->'jobs';
+  insert into public.cloud_job_dependencies (job_id, parent_id, ref, position, on_failure, outcome, passed_on, execution_id)
+  select a.job->>'job_id', job_id_param, ref_param, 0, coalesce(batch->(a.ordinal - 1)::integer->>'on_parent_failure', 'cancel'),
+    ended_param, true, execution_id_param
+  from jsonb_array_elements(added) with ordinality as a (job, ordinal)
+  where firsts[a.ordinal];
+  update public.cloud_jobs j set has_parents = true
+  where j.job_id in (select a.job->>'job_id' from jsonb_array_elements(added) with ordinality as a (job, ordinal) where firsts[a.ordinal]);
+  update public.cloud_jobs j set has_children = true where j.job_id = job_id_param and j.has_children is not true;
+end
+$$;
+
+-- Refuses followers that could not be added, by adding them and taking that back.
+create or replace function public.cloud_jobs_check_followers(key_param text, followers_param jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  why text;
+begin
+  if jsonb_typeof(followers_param) <> 'array' or jsonb_path_exists(followers_param, '$[*].schedule ? (@ != null)') then
+    perform public.cloud_jobs_refuse(400, format('The followers of the job %s are no list of jobs without a schedule.', to_json(left(key_param, 80))),
+      'Pass what cloud_jobs_enqueue takes.');
+  end if;
+  begin
+    perform public.cloud_jobs_enqueue((
+      select coalesce(jsonb_agg(f.item - 'after_root' order by f.ordinal), '[]')
+      from jsonb_array_elements(followers_param) with ordinality as f (item, ordinal)));
+    raise exception using errcode = 'PT297', message = 'Everything is taken back.';
+  exception
+    when sqlstate 'PT297' then
+      return;
+    when sqlstate 'PT400' then
+      get stacked diagnostics why = message_text;
+  end;
+  perform public.cloud_jobs_refuse(400, format('A job after %s cannot be used: %s', to_json(left(key_param, 80)), why),
+    'Nothing was changed. Correct the job and apply again.');
+end
 $$;
 
 -- ==== functions/get-next-available-job ==========================================================
@@ -6345,7 +6467,7 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object('v', 1, 'now', now(),
-    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
+    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config, 'followers', j.followers)
       from public.cloud_jobs j where j.job_id = job_id_param),
     'steps', (select public.cloud_jobs_steps(j.job_id, j.occurrence) from public.cloud_jobs j
       where j.job_id = job_id_param and j.has_steps),
@@ -7541,13 +7663,13 @@ begin
   exception when undefined_function then
     null;
   end;
-  if earlier->>'tables' = '5d487ad9688cbe5e' and earlier->>'server' = server then
+  if earlier->>'tables' = '4e8d7e324efb23c3' and earlier->>'server' = server then
     made := made || coalesce((
       select jsonb_object_agg(key, value) from jsonb_each(earlier->'things')
       where key ~ '^(column|default|constraint|index) '), '{}');
   end if;
   execute format('create or replace function public.cloud_jobs_installed() returns jsonb language sql immutable set search_path = %L as %L',
-    '', format('select %L::jsonb', jsonb_build_object('tables', '5d487ad9688cbe5e', 'server', server, 'things', made)));
+    '', format('select %L::jsonb', jsonb_build_object('tables', '4e8d7e324efb23c3', 'server', server, 'things', made)));
   revoke all on function public.cloud_jobs_installed() from public, anon, authenticated;
   grant execute on function public.cloud_jobs_installed() to service_role;
   comment on function public.cloud_jobs_installed() is 'What sql/install.sql made here, for cloud_jobs_inspect.';

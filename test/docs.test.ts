@@ -58,10 +58,11 @@ describe('docs/guides/schedules.md', () => {
     }
   });
 
-  it('has a jobs file that can be applied', async () => {
-    for (const yaml of codeBlocks(text, 'yaml')) {
-      expect(jobsOf(yaml)).toMatchObject([{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }]);
-    }
+  it('has jobs files that can be applied', () => {
+    expect(codeBlocks(text, 'yaml').map(jobsOf)).toMatchObject([
+      [{ unique_key: 'weekday-report', timezone: 'Europe/Berlin' }],
+      [{ unique_key: 'fetch' }, { name: 'merge' }, { name: 'publish' }],
+    ]);
   });
 });
 

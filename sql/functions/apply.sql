@@ -7,8 +7,9 @@ stable
 set search_path = ''
 as $$
   -- A null says "the default", but what is in the config is the handler's business.
-  select jsonb_strip_nulls(i.item - 'config') || case when jsonb_typeof(i.item->'config') <> 'null'
-      then jsonb_build_object('config', i.item->'config') else '{}' end,
+  select jsonb_strip_nulls(i.item - 'config' - 'followers') || case when jsonb_typeof(i.item->'config') <> 'null'
+      then jsonb_build_object('config', i.item->'config') else '{}' end
+      || case when i.item->>'followers' is not null then jsonb_build_object('followers', i.item->'followers') else '{}' end,
     coalesce(here.job_id, moved.job_id)
   from jsonb_array_elements(items_param) as i (item)
   left join public.cloud_jobs here on here.queue = coalesce(i.item->>'queue', 'default')
@@ -27,6 +28,8 @@ $$;
 -- items: as for cloud_jobs_enqueue, each with a schedule and a unique_key. A job of the same queue and key is updated in
 -- place and keeps its history. One that is as the source wants it is left alone, and one that does not exist is created.
 -- prune disables jobs that came from this source and are no longer in it. A job that a person disabled stays disabled.
+--
+-- followers of an item: the jobs that are added after each of its occurrences, see cloud_jobs_add_followers.
 --
 -- A job that belongs to another source is refused, unless adopt is true: then it belongs to this one.
 --
@@ -47,7 +50,7 @@ as $$
 declare
   defaults constant jsonb := '{"description": "", "config": {}, "max_retries": 3, "priority": 0, "queue": "default",
     "timeout_seconds": null, "concurrency_key": null, "timezone": "UTC", "missed": "once", "missed_grace_seconds": 900,
-    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null}';
+    "expires_in_seconds": null, "concurrency_limit": 1, "retry_delay_seconds": null, "retry_factor": null, "followers": null}';
   item jsonb;
   job public.cloud_jobs;
   current jsonb;
@@ -66,7 +69,11 @@ begin
     perform public.cloud_jobs_refuse(400, 'source_param is empty or longer than 500 characters.',
       'Name where the jobs come from, such as owner/repository:jobs.yml.');
   end if;
-  perform public.cloud_jobs_check_items(items_param);
+  perform public.cloud_jobs_check_items(case when jsonb_typeof(items_param) = 'array' then (
+    select coalesce(jsonb_agg(case when jsonb_typeof(i.item) = 'object' then i.item - 'followers' else i.item end order by i.ordinal), '[]')
+    from jsonb_array_elements(items_param) with ordinality as i (item, ordinal)) else items_param end);
+  perform public.cloud_jobs_check_followers(i.item->>'unique_key', i.item->'followers')
+  from jsonb_array_elements(items_param) as i (item) where i.item->>'followers' is not null;
   select i.item into item from jsonb_array_elements(items_param) as i (item)
   where i.item->>'unique_key' is null or i.item->>'schedule' is null or i.item ?| array['job_id', 'run_at', 'delay_seconds'] limit 1;
   if found then
@@ -95,7 +102,7 @@ begin
     order by j.status <> 'locked', j.job_id
     for update;
     -- What is not there is added in one batch.
-    select coalesce(jsonb_agg(t.item), '[]') into missing
+    select coalesce(jsonb_agg(t.item - 'followers'), '[]') into missing
     from public.cloud_jobs_apply_targets(source_param, items_param) as t where t.job_id is null;
     created := array(select a.job->>'job_id' from json_array_elements(public.cloud_jobs_enqueue(missing)->'jobs') as a (job)
       where (a.job->>'created')::boolean);
@@ -109,6 +116,7 @@ begin
       elsif id = any (created) then
         action := 'create';
         changes := '{}';
+        update public.cloud_jobs set followers = wanted->'followers' where job_id = id and wanted->>'followers' is not null;
       else
         if job.source <> source_param and not adopt_param then
           perform public.cloud_jobs_refuse(409,
@@ -133,6 +141,7 @@ begin
             expires_in_seconds = (wanted->>'expires_in_seconds')::integer,
             retry_delay_seconds = (wanted->>'retry_delay_seconds')::integer,
             retry_factor = (wanted->>'retry_factor')::double precision,
+            followers = nullif(wanted->'followers', 'null'),
             disable_requested_at = case when source is not distinct from source_param then disable_requested_at end
           where job_id = id;
           -- By itself: it moves the job to the next occurrence, which nothing else here should.

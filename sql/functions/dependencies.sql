@@ -11,7 +11,7 @@ as $$
     where d.parent_id = job_id_param and not d.spawned and c.status in ('waiting', 'locked', 'disabled') and c.finished_at is null)
 $$;
 
--- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, and how many there are.
+-- The parents and children of a job with their states, for cloud_jobs_show: up to 100 each, the newest of the children, and how many there are.
 create or replace function public.cloud_jobs_family(job_id_param text)
 returns jsonb
 language sql
@@ -30,7 +30,7 @@ as $$
       select coalesce(jsonb_agg(jsonb_build_object('job_id', c.job_id, 'ref', d.ref, 'name', c.name,
         'status', c.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by c.job_id), '[]')
       from (
-        select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id limit 100) d
+        select * from public.cloud_job_dependencies where parent_id = job_id_param order by job_id desc limit 100) d
       join public.cloud_jobs c on c.job_id = d.job_id),
     'child_count', (select count(*) from public.cloud_job_dependencies d where d.parent_id = job_id_param))
 $$;
@@ -45,17 +45,18 @@ language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('ref', r.ref, 'job_id', r.parent_id, 'name', r.name, 'status', r.status)
+  select coalesce(jsonb_agg(jsonb_build_object('ref', r.ref, 'job_id', r.parent_id, 'name', r.name,
+      'status', case when r.execution_id is null then r.status else r.outcome end)
     || case when r.bytes <= 1048576 then jsonb_build_object('result', r.result) else '{"result": null, "left_out": true}' end
     order by r.position), '[]')
   from (
-    select d.ref, d.parent_id, d.position, p.name, p.status, e.result,
+    select d.ref, d.parent_id, d.position, d.execution_id, d.outcome, p.name, p.status, e.result,
       sum(coalesce(octet_length(e.result::text), 0)) over (order by d.position) as bytes
     from public.cloud_job_dependencies d
     left join public.cloud_jobs p on p.job_id = d.parent_id
     left join lateral (
       select e.result from public.cloud_job_executions e
-      where e.job_id = d.parent_id and e.status = 'success'
+      where e.job_id = d.parent_id and e.status = 'success' and (d.execution_id is null or e.execution_id = d.execution_id)
       order by e.started_at desc, e.execution_id desc limit 1) e on true
     where d.job_id = job_id_param and not d.spawned) r
 $$;

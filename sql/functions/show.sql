@@ -8,7 +8,7 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object('v', 1, 'now', now(),
-    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config)
+    'job', (select public.cloud_jobs_row(j) || jsonb_build_object('config', j.config, 'followers', j.followers)
       from public.cloud_jobs j where j.job_id = job_id_param),
     'steps', (select public.cloud_jobs_steps(j.job_id, j.occurrence) from public.cloud_jobs j
       where j.job_id = job_id_param and j.has_steps),

@@ -26,7 +26,9 @@ create table if not exists public.cloud_job_dependencies (
 alter table public.cloud_job_dependencies enable row level security;
 alter table public.cloud_job_dependencies
   -- The parent added the child when it succeeded. The child neither waits for it nor gets its result.
-  add column if not exists spawned boolean not null default false;
+  add column if not exists spawned boolean not null default false,
+  -- The execution whose result the child gets; null for the last success of the parent. Set for an occurrence of a recurring job.
+  add column if not exists execution_id text;
 create index if not exists cloud_job_dependencies_parent on public.cloud_job_dependencies (parent_id);
 create index if not exists cloud_job_dependencies_root on public.cloud_job_dependencies (root_id) where root_id is not null;
 -- What a child still waits for. Read from its end: parents tend to end in the order of their ids.
@@ -39,7 +41,9 @@ alter table public.cloud_jobs
   -- True if the job was enqueued with depends_on: it has rows in cloud_job_dependencies.
   add column if not exists has_parents boolean,
   -- True if other jobs depend on this one.
-  add column if not exists has_children boolean;
+  add column if not exists has_children boolean,
+  -- Of a recurring job: the jobs that are added when an occurrence has ended. See cloud_jobs_add_followers.
+  add column if not exists followers jsonb;
 -- squawk-ignore ban-drop-not-null
 alter table public.cloud_jobs alter column blocked drop not null;
 
@@ -118,3 +122,32 @@ create or replace trigger cloud_jobs_parents_ended
   for each statement
   when (current_setting('cloud_jobs.parents', true) = 'ended')
   execute function public.cloud_jobs_parents_ended();
+
+-- Adds the jobs that come after an occurrence which has ended. If that is not possible, the occurrence has ended all the same, and
+-- the job says why.
+create or replace function public.cloud_jobs_occurrence_ended()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  why text;
+begin
+  begin
+    perform public.cloud_jobs_add_followers(new.job_id, coalesce(new.unique_key, new.job_id), new.followers, e.execution_id, e.status)
+    from public.cloud_job_executions e
+    where e.execution_id = old.locked_execution_id and e.status <> 'running';
+  exception when others then
+    get stacked diagnostics why = message_text;
+    update public.cloud_jobs set error_message = format('The jobs after it were not added: %s', why) where job_id = new.job_id;
+  end;
+  return null;
+end
+$$;
+
+create or replace trigger cloud_jobs_occurrence_ended
+  after update of status on public.cloud_jobs
+  for each row
+  when (new.followers is not null and old.status = 'locked' and new.status <> 'locked'
+    and (new.occurrence > old.occurrence or new.status in ('success', 'failed')))
+  execute function public.cloud_jobs_occurrence_ended();

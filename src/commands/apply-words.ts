@@ -1,3 +1,4 @@
+import type { Json } from '../queue/types.ts';
 import { moment } from '../text/format.ts';
 import type { ApplyResult } from './apply.ts';
 
@@ -37,8 +38,28 @@ export function applyRows({ reply }: Pick<ApplyResult, 'reply'>, now: Date): App
     action: job.action,
     queue: job.queue,
     runs: job.status === 'waiting' ? moment(job.run_at, now) : job.status,
-    changes: Object.entries(job.changes).map(
-      ([column, [before, after]]) => `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
+    changes: Object.entries(job.changes).map(([column, [before, after]]) =>
+      column === 'followers'
+        ? followerWords(before, after)
+        : `${column}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
     ),
   }));
+}
+
+/** Which jobs come after a recurring one now: by their names, as their keys are unless they have others. */
+function followerWords(before: Json, after: Json): string {
+  const [was, is] = [followerNames(before), followerNames(after)];
+  if (was.join() !== is.join())
+    return `after it: ${was.join(', ') || 'nothing'} -> ${is.join(', ') || 'nothing'}`;
+  const changed = is.filter(
+    (_, index) => JSON.stringify((before as Json[])[index]) !== JSON.stringify((after as Json[])[index]),
+  );
+  return `after it: ${changed.join(', ')} changed`;
+}
+
+/** The names of the jobs that come after each occurrence of a recurring one. */
+export function followerNames(followers: Json | undefined): string[] {
+  return Array.isArray(followers)
+    ? followers.map((one) => String((Object(one) as { name?: unknown }).name))
+    : [];
 }

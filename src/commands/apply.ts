@@ -77,8 +77,7 @@ async function applyFile(
     ),
   ];
   if (problems.length > 0) throw fault(file, problems);
-  const jobs = read.jobs.map(({ job }) => job);
   const source = await context.sourceOf(file);
-  const reply = await context.queue.apply(source, jobs, { prune, dryRun, adopt });
+  const reply = await context.queue.apply(source, read.recurring, { prune, dryRun, adopt });
   return { command: 'apply', source, reply };
 }

@@ -8,6 +8,7 @@ import { clockTime, duration, moment, progressInWords } from '../text/format.ts'
 import { stepLines } from '../text/steps.ts';
 import { textTable } from '../text/table.ts';
 import { CommandError } from './answer.ts';
+import { followerNames } from './apply-words.ts';
 import { noJob } from './change-jobs.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { jobId, text, wholeNumber } from './fields.ts';
@@ -90,6 +91,7 @@ function facts(job: Job, newest: ExecutionRow | undefined, now: Date): [label: s
     ['Id', job.job_id],
     ['Description', job.description],
     ['Status', statusWords(job, now)],
+    ['After each occurrence', followerNames(job.followers ?? null).join(', ')],
     ['Due', job.status === 'waiting' ? moment(job.run_at, now, job.timezone) : ''],
     ['Progress', running ? progressInWords(running.progress) : ''],
     ['Worker', job.locked_by ?? ''],

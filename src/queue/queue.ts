@@ -23,7 +23,15 @@ import {
   statsReply,
   unattendedReply,
 } from './report-replies.ts';
-import type { ClaimRequest, FinishItem, JobVerb, ListFilter, NewJob, Planner } from './requests.ts';
+import type {
+  ClaimRequest,
+  FinishItem,
+  JobVerb,
+  ListFilter,
+  NewJob,
+  Planner,
+  RecurringJob,
+} from './requests.ts';
 import type { Patience, Rpc } from './rpc.ts';
 import { aftermathReply, type Fence, recallReply, stepReply, type Wait, waitReply } from './step-replies.ts';
 import type { Json } from './types.ts';
@@ -191,7 +199,7 @@ const jobCalls = (call: Rpc, newId: () => string) => ({
    */
   apply: (
     source: string,
-    jobs: readonly NewJob[],
+    jobs: readonly RecurringJob[],
     { prune, dryRun, adopt }: { readonly prune: boolean; readonly dryRun: boolean; readonly adopt: boolean },
   ) =>
     call(

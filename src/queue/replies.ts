@@ -153,7 +153,13 @@ export type StepRow = z.infer<typeof stepRow>;
 export const showReply = z.object({
   v: z.literal(1),
   now: instant,
-  job: jobRow.extend({ config: json }).nullable(),
+  job: jobRow
+    .extend({
+      config: json,
+      /** Of a recurring job: what is added after each of its occurrences. */
+      followers: json.nullish(),
+    })
+    .nullable(),
   /** The jobs that it depends on and those that depend on it, up to 100 of each; null if there are none. */
   family: z
     .object({

@@ -44,6 +44,18 @@ export interface NewJob {
   readonly on_parent_failure?: OnParentFailure;
 }
 
+/** A job of a source that is applied. */
+export interface RecurringJob extends NewJob {
+  /** The jobs that are added after each of its occurrences. */
+  readonly followers?: readonly Follower[];
+}
+
+/** A job that is added after an occurrence of a recurring job. `depends_on` names only others of the list. */
+export interface Follower extends NewJob {
+  /** It comes after the recurring job itself. */
+  readonly after_root?: true;
+}
+
 export interface ClaimRequest {
   readonly limit: number;
   readonly queues: readonly string[];
