@@ -21,6 +21,7 @@ import {
   text,
   wholeNumber,
 } from './fields.ts';
+import { inOneLine } from './job-table.ts';
 import { instantSchema, retryDelaySchema, runAtSchema, spanSchema } from './run-at.ts';
 import { UNATTENDED_ADVICE, unattendedWords } from './unattended.ts';
 
@@ -197,7 +198,7 @@ export function createdWords({
   name,
   jobId,
 }: Pick<CreateResult, 'created' | 'replaced' | 'name' | 'jobId'>): string {
-  if (created) return `Created ${name}: ${jobId}`;
+  if (created) return `Created ${inOneLine(name)}: ${jobId}`;
   if (replaced)
     return `Replaced: the waiting job ${jobId} with the same unique key took the new config and due time.`;
   return `Nothing added: the unfinished job ${jobId} has the same unique key.`;

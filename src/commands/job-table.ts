@@ -12,7 +12,7 @@ export function jobTable(rows: readonly JobRow[], now: Date, width: number, comi
   return textTable(
     ['Job', 'Status', 'Queue', 'Runs', 'Retries'],
     rows.map((job) => [
-      lines(job.name, job.job_id, errorOf(job)),
+      lines(inOneLine(job.name), job.job_id, errorOf(job)),
       statusWords(job, now),
       lines(job.queue, job.job_type),
       lines(
@@ -45,5 +45,8 @@ function errorOf({ error_message: error }: JobRow): string {
   const [first = ''] = (error ?? '').trim().split('\n');
   return first.length > ERROR_CHARS ? `${first.slice(0, ERROR_CHARS).toWellFormed()}…` : first;
 }
+
+/** A name from SQL may have line breaks, which would look like another job. */
+export const inOneLine = (name: string): string => name.replace(/\s+/g, ' ').trim();
 
 const lines = (...parts: readonly string[]): string => parts.filter((part) => part !== '').join('\n');

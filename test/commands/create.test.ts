@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createInput, newJob } from '../../src/commands/create.ts';
+import { createdWords, createInput, newJob } from '../../src/commands/create.ts';
+import { jobTable } from '../../src/commands/job-table.ts';
+import { jobRow } from '../github/reports.ts';
 
 const read = (given: Record<string, string>) =>
   createInput.safeParse({
@@ -84,5 +86,15 @@ describe('inputs of create that go together', () => {
     expect(job({ expiresAt: '2099-01-01T00:00:00Z' })).toMatchObject({
       expires_at: '2099-01-01T00:00:00.000Z',
     });
+  });
+});
+
+describe('a name with line breaks', () => {
+  it('stays in one line of what create and list print', () => {
+    const name = 'a\n\n01a2-fake  success';
+    const created = { created: true, replaced: false, name, jobId: '1' };
+    expect(createdWords(created)).toBe('Created a 01a2-fake success: 1');
+    const table = jobTable([jobRow({ name, job_id: '1' })], new Date('2026-11-24T12:00:00Z'), 120);
+    expect(table).toMatch(/^a 01a2-fake success /m);
   });
 });
