@@ -46,7 +46,10 @@ export function failureOf(thrown: unknown, kind: Failure['kind'], prefix = ''): 
   return { outcome: 'failure', kind, message: clip(message), ...(hasDetails ? { details } : {}) };
 }
 
-/** One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep. */
+/**
+ * One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep, without a cause
+ * that the message holds already.
+ */
 function messageOf(thrown: unknown, depth = 0): string {
   if (!(thrown instanceof Error))
     return `a thrown value that is no Error: ${read(() => inspect(thrown, { depth: 2 }))}`;
@@ -56,9 +59,21 @@ function messageOf(thrown: unknown, depth = 0): string {
   if (depth < 3 && thrown instanceof AggregateError) {
     parts.push(...thrown.errors.slice(0, 5).map((error) => messageOf(error, depth + 1)));
   }
-  const cause = read(() => thrown.cause);
+  const cause = unsaidCause(thrown, message);
   if (depth < 3 && cause !== undefined) parts.push(`caused by: ${messageOf(cause, depth + 1)}`);
   return parts.join('; ');
+}
+
+/** The nearest cause of an error that says more than its message. */
+function unsaidCause(error: Error, message: string): unknown {
+  let cause: unknown = read(() => error.cause);
+  for (let hops = 0; cause instanceof Error && hops < 3; hops += 1) {
+    const said = namesOf(cause).message;
+    if (said === '' || !message.includes(said)) return cause;
+    const known = cause;
+    cause = read(() => known.cause);
+  }
+  return cause instanceof Error ? undefined : cause;
 }
 
 function namesOf(error: Error): { readonly name: string; readonly message: string } {

@@ -66,8 +66,10 @@ function copy(value: unknown, path: string, above: readonly object[]): Json {
 }
 
 function checkText(text: string, path: string): string {
-  if (text.includes('\0')) throw refuse(path, 'text with a NUL character, which Postgres cannot store');
-  if (!text.isWellFormed()) throw refuse(path, 'text with half a surrogate pair (a character cut in two)');
+  const unstorable = (what: string) =>
+    new NotJsonError(`${shortened(path)} is text with ${what}, which Postgres cannot store.`);
+  if (text.includes('\0')) throw unstorable('a NUL character');
+  if (!text.isWellFormed()) throw unstorable('half a surrogate pair (a character cut in two)');
   return text;
 }
 
@@ -92,7 +94,13 @@ function adviceFor(value: object): string | undefined {
 
 function refuse(path: string, what: string, advice?: string): NotJsonError {
   const more = advice === undefined ? '' : `: ${advice}`;
-  return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
+  const not = what.startsWith('nested') ? '' : ', which is not JSON';
+  return new NotJsonError(`${shortened(path)} is ${what}${not}${more}.`);
+}
+
+/** The start and the end of a path that would push out the reason. */
+function shortened(path: string): string {
+  return path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-60)}` : path;
 }
 
 /**

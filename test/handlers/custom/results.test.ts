@@ -45,7 +45,7 @@ describe('the closed set of results', () => {
     ['a Buffer', Buffer.from('x'), /^result is an instance of Buffer/],
     ['NaN', { 'odd key': Number.NaN }, /^result\["odd key"\] is the number NaN/],
     ['infinity', -Infinity, /^result is the number -Infinity/],
-    ['NUL', { t: 'a\0b' }, /^result\.t is text with a NUL/],
+    ['NUL', { t: 'a\0b' }, /^result\.t is text with a NUL character, which Postgres cannot store\.$/],
     ['half a pair', '\ud83c', /^result is text with half a surrogate pair/],
     ['a key with NUL', { 'a\0': 1 }, /^a key of result is text with a NUL/],
   ])('%s is an error that names its path and type', (_, value, message) => {
@@ -58,7 +58,7 @@ describe('the closed set of results', () => {
     expect(() => asJson(circle)).toThrow(/^result\.self\.circle is circular/);
     let deep: unknown = 1;
     for (let i = 0; i < 100_000; i += 1) deep = [deep];
-    expect(() => asJson(deep)).toThrow(/nested more than 200 levels/);
+    expect(() => asJson(deep)).toThrow(/^result[[\]0]{94}…[[\]0]{60} is nested more than 200 levels deep\.$/);
   });
 
   test('what JSON can hold comes through as it is', () => {
@@ -191,6 +191,11 @@ describe('thrown errors', () => {
       'throw new AggregateError([new Error("one"), new RangeError("two")], "several")',
       /several; one; RangeError: two/,
     ],
+    [
+      'throw new Error("no: the disk is full", { cause: new Error("the disk is full", { cause: new Error("ENOSPC") }) })',
+      /^no: the disk is full; caused by: ENOSPC \(/,
+    ],
+    ['const e = new Error("round"); e.cause = e; throw e', /^round \(/],
     ['throw new Error("")', /^Error \(.*it\.mjs:1\)$/],
     ['throw new Error("nul \\0 here")', /^nul \ufffd here \(.*it\.mjs:1\)$/],
     ['await fetch("http://127.0.0.1:1/")', /fetch failed; caused by/],
