@@ -6569,7 +6569,7 @@ stable
 set search_path = ''
 as $$
   select format('Skipped %s from %s to %s UTC: %s.',
-    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
+    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 100 then '100 occurrences or more'
       else skipped_param || ' occurrences' end,
     to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
     case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'
@@ -7135,7 +7135,7 @@ $$;
 -- once: the next after the last start, since that start stood for all that had been due by then. skip: the next, unless it
 -- is later than its grace; then the first that is not. all: the next, however late; of a long backlog the newest hundred.
 --
--- skipped, first_skipped and last_skipped describe those left out (skipped counts up to 1000). fault is set if the schedule
+-- skipped, first_skipped and last_skipped describe those left out (skipped counts up to 100). fault is set if the schedule
 -- cannot be evaluated: an attempt must end whatever has become of its schedule.
 create or replace function public.cloud_jobs_turn(
   schedule_param text, timezone_param text, missed_param text, grace_param integer,
@@ -7162,7 +7162,7 @@ begin
     first_skipped := next;
     last_skipped := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, next - moment, oldest - moment);
     select count(*) into skipped
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1000) as o;
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 100) as o;
     next := oldest;
   end if;
   if next is null then

@@ -7,7 +7,7 @@ stable
 set search_path = ''
 as $$
   select format('Skipped %s from %s to %s UTC: %s.',
-    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 1000 then '1000 occurrences or more'
+    case when skipped_param = 1 then '1 occurrence' when skipped_param >= 100 then '100 occurrences or more'
       else skipped_param || ' occurrences' end,
     to_char(first_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), to_char(last_param at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
     case when missed_param = 'skip' then 'no worker came within the grace of ' || grace_param || ' s'

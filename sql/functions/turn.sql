@@ -3,7 +3,7 @@
 -- once: the next after the last start, since that start stood for all that had been due by then. skip: the next, unless it
 -- is later than its grace; then the first that is not. all: the next, however late; of a long backlog the newest hundred.
 --
--- skipped, first_skipped and last_skipped describe those left out (skipped counts up to 1000). fault is set if the schedule
+-- skipped, first_skipped and last_skipped describe those left out (skipped counts up to 100). fault is set if the schedule
 -- cannot be evaluated: an attempt must end whatever has become of its schedule.
 create or replace function public.cloud_jobs_turn(
   schedule_param text, timezone_param text, missed_param text, grace_param integer,
@@ -30,7 +30,7 @@ begin
     first_skipped := next;
     last_skipped := public.cloud_jobs_newest_occurrence(schedule_param, timezone_param, next - moment, oldest - moment);
     select count(*) into skipped
-    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 1000) as o;
+    from public.cloud_jobs_occurrences(schedule_param, timezone_param, next - moment, oldest - moment, 100) as o;
     next := oldest;
   end if;
   if next is null then

@@ -79,7 +79,7 @@ export class PolicyModel {
       kind: 'skipped',
       first,
       last: out.at(-1) ?? first,
-      count: Math.min(1000, out.length),
+      count: Math.min(100, out.length),
     });
     this.due = next1(this.job, end - 1);
   }
