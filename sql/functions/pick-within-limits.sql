@@ -28,9 +28,10 @@ begin
     select s.* from public.cloud_jobs_queues s
     where s.queue = any (queues_param)
       and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null)
-      -- A limited queue without a job that could be claimed costs no more than this look.
-      and (exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'waiting' and not j.blocked)
-        or exists (select from public.cloud_jobs j where j.queue = s.queue and j.status = 'failed' and j.finished_at is null))
+      -- A limited queue without a job that could be claimed costs no more than this look. Not "exists": the planner may read
+      -- the waiting jobs of all queues for that.
+      and ((select j.priority from public.cloud_jobs j where j.queue = s.queue and j.status = 'waiting' and not j.blocked limit 1) is not null
+        or (select j.job_id from public.cloud_jobs j where j.queue = s.queue and j.status = 'failed' and j.finished_at is null limit 1) is not null)
     order by s.queue
     for update
   loop
@@ -50,10 +51,9 @@ begin
   if cardinality(picked) < limit_param then
     free := array(
       select q.queue from unnest(queues_param) with ordinality as q (queue, position)
-      where not exists (
-        select from public.cloud_jobs_queues s
-        where s.queue = q.queue
-          and (s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null))
+      where (
+        select s.paused or s.cool_down_until > now() or s.max_running is not null or s.rate_limit is not null
+        from public.cloud_jobs_queues s where s.queue = q.queue) is not true
       order by q.position);
   end if;
   if cardinality(free) > 0 then

@@ -66,7 +66,6 @@ as $$
   select array(
     select q.queue
     from unnest(queues_param) with ordinality as q (queue, position)
-    where not exists (
-      select from public.cloud_jobs_queues s where s.queue = q.queue and public.cloud_jobs_queue_room(s) = 0)
+    where (select public.cloud_jobs_queue_room(s) from public.cloud_jobs_queues s where s.queue = q.queue) is distinct from 0
     order by q.position)
 $$;

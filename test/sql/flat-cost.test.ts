@@ -45,6 +45,7 @@ const CALLS: Record<string, string> = {
   'a claim of 1': `select cloud_jobs_claim('w', 1)`,
   'a claim of 100': `select cloud_jobs_claim('w', 100)`,
   'a claim of 20 from two queues': `select cloud_jobs_claim('w', 20, '{default,other}')`,
+  'a claim from limited queues': `select cloud_jobs_claim('w', 10, '{limited,default}')`,
   'a claim where nothing is due': `select cloud_jobs_claim('w', 10, '{later}')`,
   'a claim of the first schema': `select * from get_next_available_job('w')`,
   'finishing 1': `select cloud_jobs_finish('holder', '[{"execution_id": "held-1", "outcome": "failure"}]')`,
@@ -67,6 +68,9 @@ const CALLS: Record<string, string> = {
 
 /** What stays the same whatever the size: jobs that run, locks of the dead, a finished one, a long history. */
 const FIXED = `
+  select cloud_jobs_set_queue(q, '{"max_running": 100, "rate_limit": 1000, "rate_period_seconds": 60}')
+  from unnest('{limited,another}'::text[]) q;
+  insert into cloud_jobs (name, job_type, queue) select 'limited', 'custom', 'limited' from generate_series(1, 20);
   insert into cloud_jobs (job_id, name, job_type, queue, status, locked_by, locked_at, lock_expires_at, locked_execution_id, concurrency_key)
   select 'held-' || n, 'held', 'custom', q, 'locked', 'holder', now(), now() + t, 'held-' || n, k
   from (select n::text, 'default' as q, interval '1 h' as t, null as k from generate_series(1, 50) n
