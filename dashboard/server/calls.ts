@@ -91,6 +91,7 @@ export const calls = {
     };
   }),
   queues: read(z.object({}), (queue) => queue.queues()),
+  queueRates: read(z.object({}), (queue) => queue.queueRates()),
   papers: read(
     z.object({
       search: z.string().max(200).optional(),

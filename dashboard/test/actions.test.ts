@@ -91,6 +91,23 @@ describe('actions', () => {
     }
   });
 
+  it('show how much a queue did in each hour', async () => {
+    await open();
+    try {
+      await page.goto(`${served.base}/queues`);
+      const card = (queue: string) =>
+        page.locator('li', { has: page.getByRole('link', { name: queue, exact: true }) });
+      await card('mail')
+        .getByText(/^\d+ attempts in the last 24 hours, at most \d+ an hour$/)
+        .waitFor();
+      expect(await card('mail').getByRole('img').getAttribute('aria-label')).toMatch(/: \d+(, \d+){23}$/);
+      await card('reports').getByText('No attempts in the last 24 hours.').waitFor();
+      expect(faults).toEqual([]);
+    } finally {
+      await close();
+    }
+  });
+
   it('pause a queue, and set its limits', async () => {
     await open();
     try {

@@ -31,6 +31,7 @@ alter function public.cloud_jobs_overview security definer;
 alter function public.cloud_jobs_metrics security definer;
 alter function public.cloud_jobs_outcomes security definer;
 alter function public.cloud_jobs_queue_list security definer;
+alter function public.cloud_jobs_queue_rates security definer;
 alter function public.cloud_jobs_paper_list security definer;
 grant execute on function
   public.cloud_jobs_version,
@@ -42,6 +43,7 @@ grant execute on function
   public.cloud_jobs_metrics,
   public.cloud_jobs_outcomes,
   public.cloud_jobs_queue_list,
+  public.cloud_jobs_queue_rates,
   public.cloud_jobs_paper_list
 to cloud_jobs_viewer;
 

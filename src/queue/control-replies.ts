@@ -59,6 +59,15 @@ export const queuesReply = z.object({
 });
 export type QueuesReply = z.infer<typeof queuesReply>;
 
+export const queueRatesReply = z.object({
+  v: z.literal(1),
+  now: instant,
+  /** Where the 20,000 newest attempts begin, if there are more. */
+  cut_at: instant.nullable(),
+  /** Attempts that began, by hour; the current hour is the last of 24. */
+  queues: z.array(z.object({ queue: z.string(), hours: z.array(z.number()) })),
+});
+
 export const setQueueReply = z.object({ v: z.literal(1), queue: z.string() });
 
 export const overviewReply = z.object({

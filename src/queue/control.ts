@@ -7,6 +7,7 @@ import {
   outcomesReply,
   overviewReply,
   papersReply,
+  queueRatesReply,
   queuesReply,
   setQueueReply,
 } from './control-replies.ts';
@@ -76,6 +77,8 @@ export const controlCalls = (call: Rpc) => ({
     ),
   /** The queues with unfinished jobs or settings, with their depth and limits. */
   queues: () => call('cloud_jobs_queue_list', {}, queuesReply),
+  /** How many attempts of each queue began in each of the last 24 hours. */
+  queueRates: () => call('cloud_jobs_queue_rates', {}, queueRatesReply),
   setQueue: (queue: string, changes: QueueChanges) =>
     call('cloud_jobs_set_queue', { queue_param: queue, changes_param: changes }, setQueueReply),
   /** How the queue is doing now, and how it did in the last hours. */

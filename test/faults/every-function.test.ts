@@ -195,6 +195,7 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
     },
     { fn: 'cloud_jobs_set_queue', call: ({ queue }) => queue.setQueue('other', { paused: true }) },
     { fn: 'cloud_jobs_queue_list', call: ({ queue }) => queue.queues() },
+    { fn: 'cloud_jobs_queue_rates', call: ({ queue }) => queue.queueRates() },
     { fn: 'cloud_jobs_metrics', unlike: 'times differ', call: ({ queue }) => queue.metrics() },
     {
       fn: 'cloud_jobs_alert_take',

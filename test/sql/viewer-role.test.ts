@@ -14,6 +14,7 @@ const READS = [
   'overview',
   'paper_list',
   'queue_list',
+  'queue_rates',
   'show',
   'stats',
   'version',

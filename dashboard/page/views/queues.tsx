@@ -8,6 +8,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { Field, Form, type Read } from '../parts/form.tsx';
 import { Empty, ErrorNotice, Loading } from '../parts/notice.tsx';
+import { Rate, useRates } from '../parts/rate.tsx';
 
 type QueueLine = Calls['queues']['output']['queues'][number];
 type Changes = Calls['setQueue']['input']['changes'];
@@ -15,6 +16,7 @@ type Changes = Calls['setQueue']['input']['changes'];
 /** Depth, limits and pauses of each queue. */
 export function Queues({ readOnly }: { readOnly: boolean }) {
   const { data, error, refresh } = useLive('queues', (signal) => call('queues', {}, signal));
+  const rates = useRates();
   const [editing, setEditing] = useState<QueueLine | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
   if (!data) return error ? <ErrorNotice text={error} /> : <Loading />;
@@ -38,6 +40,7 @@ export function Queues({ readOnly }: { readOnly: boolean }) {
         {data.queues.map((line) => (
           <li key={line.queue}>
             <Queue line={line} />
+            {rates && <Rate queue={line.queue} rates={rates} />}
             {!readOnly && (
               <p class="bulk">
                 <button
