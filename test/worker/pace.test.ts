@@ -147,6 +147,8 @@ describe('the pace of claims', () => {
 
   it('knows of jobs behind a concurrency key', () => {
     const pace = new Pace(4, 0);
+    pace.answered(empty(), 4, 0, 0);
+    expect(pace.mayBeLeft).toBe(false);
     pace.answered(claim({ behind: true }), 4, 0, 0);
     expect(pace.mayBeLeft).toBe(true);
     expect(pace.claimDelay(NOTHING, 0)).toBe(NEVER);
