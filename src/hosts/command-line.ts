@@ -38,6 +38,18 @@ const HOST_SCRIPT = fileURLToPath(
 );
 const NAMING = { label: (name: string) => `--${name}`, noun: 'option' } as const;
 
+/** What stands for the positional argument of a command: `<id>` or `<queue>`. */
+const wordOf = (field: string): string => (field === 'jobId' ? 'id' : inputName(field));
+
+/** How to call the inputs of a command, whose positional argument is no option for people. */
+const namingOf = ({ positional }: Verb) => ({
+  ...NAMING,
+  label: (name: string) =>
+    positional !== undefined && name === inputName(positional)
+      ? `<${wordOf(positional)}>`
+      : NAMING.label(name),
+});
+
 const EXAMPLES = `
 Examples:
   cloud-jobs create --name "Nightly report" --job-type custom --config '{"handler":"report"}'
@@ -111,9 +123,9 @@ export function createProgram(env: Env, end: (code: number) => void): Command {
 function addVerb(program: Command, verb: Verb): Command {
   const command = program.command(verb.name).description(verb.about);
   for (const [field, schema] of Object.entries(verb.input.shape)) {
-    const text = labelled(withDefault(schema), NAMING);
+    const text = labelled(withDefault(schema), namingOf(verb));
     if (field === verb.positional) {
-      const word = field === 'jobId' ? 'id' : inputName(field);
+      const word = wordOf(field);
       command.argument(kindOf(schema).type === 'list' ? `[${word}...]` : `[${word}]`, text);
       command.addOption(new Option(`--${inputName(field)} <${word}>`, text).hideHelp());
     } else command.option(`--${inputName(field)}${placeholder(kindOf(schema), inputName(field))}`, text);
@@ -189,7 +201,7 @@ async function call(verb: Verb, given: Given, own: Env): Promise<number> {
     for (const name of ['github-token', 'alert-webhook-url', 'alert-webhook-secret'])
       redactor.add(raw[name] ?? '');
     const { input, connection, warnings } = readInput(raw, {
-      ...NAMING,
+      ...namingOf(verb),
       missing: (name) => `Give it, or set ${VARIABLES[name]} in the environment or in .env.`,
       redact: redactor.redact,
     });

@@ -102,14 +102,14 @@ describe('retry', () => {
 
 describe('a command without a clear selection', () => {
   it.each([
-    [['cancel'], 'cancel needs --job-id, or a filter such as --status'],
-    [['delete', '--dry-run'], 'delete needs --job-id, or a filter'],
-    [['delete', '--limit', '5'], 'delete needs --job-id, or a filter'],
+    [['cancel'], 'cancel needs <id>, or a filter such as --status'],
+    [['delete', '--dry-run'], 'delete needs <id>, or a filter'],
+    [['delete', '--limit', '5'], 'delete needs <id>, or a filter'],
     [['delete', '--config-contains', '{}'], '--config-contains is "{}": it must have a field'],
-    [['delete', 'some-id', '--queue', 'mail'], 'delete takes --job-id or a filter, not both'],
+    [['delete', 'some-id', '--queue', 'mail'], 'delete takes <id> or a filter, not both'],
     [['delete', 'some-id', '--dry-run'], '--dry-run goes with a filter'],
     [['retry', 'some-id', '--with-config', '{"a": 1}'], '--with-config goes with a filter'],
-    [['retry', '--per-minute', '5'], 'retry needs --job-id, or a filter'],
+    [['retry', '--per-minute', '5'], 'retry needs <id>, or a filter'],
   ])('is refused: %j', async (args, why) => {
     await failed(2);
     expect(await run(...args)).toMatchObject({ code: 1, err: expect.stringContaining(why) });
