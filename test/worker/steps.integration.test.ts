@@ -102,6 +102,26 @@ describe('context.step', () => {
     );
   });
 
+  it.each(['step', 'sleep', 'waitFor', 'approval', 'spawn'])(
+    'refuses context.%s inside of it',
+    async (call) => {
+      const shop = workshop({
+        'nested.mjs': `export default async (config, context) => {
+        const args = { step: ['b', () => 1], sleep: ['b', { hours: 1 }], waitFor: ['b'], approval: [{ title: 'b' }], spawn: [[{ handler: 'nested' }]] };
+        const first = context.step('a', () => context.${call}(...args.${call}));
+        // Beside a step, not in it.
+        await Promise.all([first, context.step('c', () => 1)]);
+      };`,
+      });
+      const id = await shop.addJob('nested', { max_retries: 0 });
+      await shop.work();
+      expect(await shop.job(id)).toMatchObject({
+        status: 'failed',
+        error_message: expect.stringContaining(`context.${call} was called inside the step "a"`),
+      });
+    },
+  );
+
   it('hands the job back between steps when the time budget is over', async () => {
     const shop = workshop({
       'long.mjs': `export default async (config, context) => {

@@ -3,7 +3,7 @@ import type { Discard, JobContext, Snooze } from '../../index.ts';
 import type { ClaimedJob, Progress } from '../../queue/job.ts';
 import { storableText } from '../../text/storable.ts';
 import type { HandlerOutcome, QueuePause } from '../handler.ts';
-import { createSteps, type StepsOptions } from './host-steps.ts';
+import { createSteps, refuseInsideStep, type StepsOptions } from './host-steps.ts';
 import { asJson } from './json.ts';
 import { MAX_PAUSE_SECONDS, warningLine } from './protocol.ts';
 import { Spawned } from './spawn.ts';
@@ -62,7 +62,10 @@ export function createContext(options: ContextOptions): RunningContext {
     idempotencyKey: options.idempotencyKey,
     signal: options.signal,
     ...createSteps(options.steps),
-    spawn: (jobs: unknown, given?: unknown) => spawned.spawn(jobs, given),
+    spawn: async (jobs: unknown, given?: unknown) => {
+      refuseInsideStep('spawn');
+      await spawned.spawn(jobs, given);
+    },
     log: Object.freeze({
       info: (...values: readonly unknown[]) => void process.stdout.write(`${format(...values)}\n`),
       warn: (...values: readonly unknown[]) => void process.stderr.write(warningLine(format(...values))),

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Approval, JobContext, ParentResult } from '../../index.ts';
 import type { Wait } from '../../queue/step-replies.ts';
 import type { Json } from '../../queue/types.ts';
@@ -10,6 +11,21 @@ import type { Answer, Question, Remembered } from './protocol.ts';
 const MAX_NAME = 200;
 const MAX_SECONDS = 365 * 24 * 60 * 60;
 const { parse, stringify } = JSON;
+
+/** The name of the step whose function runs. */
+const inside = new AsyncLocalStorage<string>();
+
+/**
+ * Refuses a call that has no effect once the step that makes it is finished, or that would wait for that step to end.
+ * @throws Error
+ */
+export function refuseInsideStep(call: string): void {
+  const name = inside.getStore();
+  if (name === undefined) return;
+  throw new Error(
+    `context.${call} was called inside the step ${stringify(name)}, which a later attempt does not run again. Call it before or after that step.`,
+  );
+}
 
 export interface StepsOptions {
   readonly memory: Remembered;
@@ -27,10 +43,22 @@ export function createSteps(options: StepsOptions): Durable {
   return {
     parents: parentsOf(options.memory.parents),
     // The handler's own type: what a step returned is JSON, and comes back the same.
-    step: async (name, run) => (await steps.step(name, run)) as never,
-    sleep: (name, length) => steps.sleep(name, length),
-    waitFor: (name, { timeoutDays } = {}) => steps.waitFor(name, timeoutDays),
-    approval: (approval) => steps.approval(approval),
+    step: async (name, run) => {
+      refuseInsideStep('step');
+      return (await steps.step(name, run)) as never;
+    },
+    sleep: async (name, length) => {
+      refuseInsideStep('sleep');
+      return await steps.sleep(name, length);
+    },
+    waitFor: async (name, { timeoutDays } = {}) => {
+      refuseInsideStep('waitFor');
+      return await steps.waitFor(name, timeoutDays);
+    },
+    approval: async (approval) => {
+      refuseInsideStep('approval');
+      return await steps.approval(approval);
+    },
   };
 }
 
@@ -67,7 +95,7 @@ class Steps {
     this.#hasRunOne = true;
     try {
       const started = performance.now();
-      const returned: unknown = await run();
+      const returned: unknown = await inside.run(name, run as () => unknown);
       const result =
         returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
       const seconds = (performance.now() - started) / 1000;
