@@ -33,7 +33,7 @@ export function arxivPageUrl(base: string, query: string, start: number, maxResu
 /**
  * The query that arXiv says it ran, or null if it is the one sent or the title does not say. arXiv rewrites a field that
  * it does not know (`foo:bar` becomes `all:foo:bar`) and only shows it in the title of the feed. The terms and their
- * fields are compared, not spacing, quotes, parentheses and case.
+ * fields are compared, not spacing, quotes, parentheses, accents and case.
  */
 export function rewrittenQuery(sent: string, feedTitle: string): string | null {
   const echo = /search_query=(.*?)(?:&(?:id_list|start|max_results)=|$)/s.exec(feedTitle)?.[1];
@@ -44,6 +44,8 @@ export function rewrittenQuery(sent: string, feedTitle: string): string | null {
 function terms(query: string): string {
   return query
     .replaceAll('+', ' ')
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .split(/[\s"()]+/)
     .filter((term) => term !== '')

@@ -121,6 +121,7 @@ describe('rewrittenQuery', () => {
   it.each([
     ['spacing and case', 'all:"Deep Learning" AND cat:cs.AI', title('(all:"deep learning"  AND  cat:cs.AI)')],
     ['plus for a space', 'all:"deep learning"', title('all:"deep+learning"')],
+    ['accents that are written in two parts', 'all:"Fréchet"', title('all:"Fre\u0301chet"')],
     ['a title without echo', 'all:"x"', 'arXiv Query'],
   ])('does not mind %s', (_name, sent, echoed) => {
     expect(rewrittenQuery(sent, echoed)).toBeNull();
