@@ -138,7 +138,6 @@ const CALLS: readonly { readonly fn: string; readonly unlike?: string; call(on: 
       unlike: 'it had come already',
       call: async (on) => on.queue.signal((await heldBy(on)).jobId, 'paid', { amount: 12 }, 'bank-1'),
     },
-    { fn: 'cloud_jobs_aftermath', call: ({ queue }) => queue.aftermath(['a']) },
     { fn: 'cloud_jobs_recall', call: async (on) => on.queue.recall(await heldBy(on)) },
     {
       fn: 'cloud_jobs_retry_from_step',
