@@ -119,6 +119,28 @@ describe('when it calls', () => {
     expect((await minute()).calls).toBe(1);
   });
 
+  it('starts no runner for a queue that is paused or at its limit', async () => {
+    const set = (settings: object) =>
+      project.sql(`select cloud_jobs_set_queue('default', $1)`, [JSON.stringify(settings)]);
+    try {
+      await add('first');
+      await set({ paused: true });
+      expect((await minute()).calls).toBe(0);
+      await set({ paused: false, rate_limit: 1, rate_period_seconds: 3600 });
+      const [claimed] = await claim('octo/consumer/1');
+      await project.sql(`select cloud_jobs_finish('octo/consumer/1', $1)`, [
+        JSON.stringify([{ execution_id: claimed?.reply.jobs[0]?.execution_id, outcome: 'success' }]),
+      ]);
+      await add('second');
+      await pass(30);
+      expect((await minute()).calls).toBe(0);
+      await pass(40);
+      expect((await minute()).calls).toBe(1);
+    } finally {
+      await project.sql('truncate cloud_jobs_queues');
+    }
+  });
+
   it('a run that plans vouches for the workers that it is about to start', async () => {
     await add('first');
     await project.sql(`select cloud_jobs_plan('planner')`);
