@@ -65,7 +65,7 @@ export class BatchSize {
 
   /** The most jobs in hand: two batches, and half of one for each request that distance adds. */
   get #held(): number {
-    return (this.#batch * (BATCHES_HELD + this.inFlight)) / 2;
+    return Math.ceil((this.#batch * (BATCHES_HELD + this.inFlight)) / 2);
   }
 
   get #batch(): number {

@@ -43,6 +43,17 @@ describe('the pace of a worker with many short jobs', () => {
     expect(pace.wanted({ ...NOTHING, waiting: held - 1_000, asked: 1_000 })).toBe(0);
   });
 
+  it('asks for whole jobs, whatever their size and the distance', () => {
+    for (const roundTripMs of [1, 30, 60, 100]) {
+      for (let bytes = 0; bytes < 3_000; bytes += 17) {
+        const pace = paceAt(roundTripMs, bytes);
+        for (const waiting of [0, 1_000, 2_000]) {
+          expect(pace.wanted({ ...NOTHING, waiting })).toSatisfy(Number.isInteger);
+        }
+      }
+    }
+  });
+
   it('carries few large jobs in a request, near and far', () => {
     expect(paceAt(1, 100_000).wanted(NOTHING)).toBe(5);
     expect(paceAt(100, 100_000).wanted(NOTHING)).toBe(4);
