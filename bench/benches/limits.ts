@@ -1,14 +1,21 @@
 import pg from 'pg';
 import type { Bench, Row } from '../lib/bench.ts';
+import { drainOurs, perSecond } from '../lib/drains.ts';
 import { interleave, median, ratios } from '../lib/stats.ts';
 
 const QUEUES = 1_000;
 const ROUNDS = 60;
+const SETTINGS = `
+  select public.cloud_jobs_set_queue(queue, '{"max_running": 100, "rate_limit": 10000, "rate_period_seconds": 60}')
+  from (select 'limited-' || n as queue from generate_series(1, ${QUEUES}) n) q`;
+/** Limits that the drain does not reach. */
+const LIMIT_DRAINED = `
+  select public.cloud_jobs_set_queue('default', '{"max_running": 10000, "rate_limit": 1000000, "rate_period_seconds": 60}')`;
 
-/** Claims that are undone again, in queues with settings and in others that differ in nothing else. */
+/** Claims that are undone again, in queues with settings and in others that differ in nothing else; and drains. */
 export const limits: Bench = {
-  title: `a claim while ${QUEUES} queues have settings (max_running and a rate), beside one without`,
-  async measure({ stack, log }) {
+  title: `a claim and a drain while ${QUEUES} queues have settings (max_running and a rate), beside some without`,
+  async measure({ stack, short, log }) {
     await stack.reset();
     await stack.sql(`
       insert into public.cloud_jobs (name, job_type, queue)
@@ -39,13 +46,23 @@ export const limits: Bench = {
     log('no settings');
     await measure();
     const before = await measure();
-    await stack.sql(`
-      select public.cloud_jobs_set_queue('limited-' || n,
-        '{"max_running": 100, "rate_limit": 10000, "rate_period_seconds": 60}') from generate_series(1, ${QUEUES}) n`);
+    await stack.sql(SETTINGS);
     log(`${QUEUES} queues with settings`);
     await measure();
     const after = await measure();
     await client.end();
+    log('drains');
+    const drains = await interleave(short ? 3 : 5, {
+      none: async () => {
+        await stack.sql('truncate public.cloud_jobs_queues');
+        return await drainOurs(stack, 20_000);
+      },
+      all: async () => {
+        await stack.sql(SETTINGS);
+        await stack.sql(LIMIT_DRAINED);
+        return await drainOurs(stack, 20_000);
+      },
+    });
     await stack.sql('truncate public.cloud_jobs_queues');
     await stack.reset();
     const rows: Row[] = [
@@ -59,6 +76,11 @@ export const limits: Bench = {
         unit: 'ms',
         values,
       })),
+      {
+        label: 'drain of 20,000 jobs, settings to none',
+        unit: 'times',
+        values: ratios(perSecond(drains.all), perSecond(drains.none)),
+      },
     ];
     const ratio = median(
       ratios(after['one queue with settings'] ?? [], after['one queue without settings'] ?? []),
