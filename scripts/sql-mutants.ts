@@ -21,6 +21,10 @@ const mutants = (
   });
 
 export const SQL_MUTANTS: readonly Mutant[] = [
+  // Jobs are added with the success that this call records, and once.
+  ...mutants('cloud_jobs_spawn', 'sql/spawn', 'and e.finished_at = now()', "and e.status = 'success'"),
+  ...mutants('cloud_jobs_is_needed', 'sql/spawn', 'and not d.spawned'),
+  ...mutants('cloud_jobs_parent_results', 'sql/spawn', 'and not d.spawned'),
   // Fences: only the execution that holds the lock ends, renews or repeats an attempt.
   ...mutants(
     'cloud_jobs_end_attempts',

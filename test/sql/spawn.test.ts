@@ -123,6 +123,18 @@ describe('the spawn of a success', () => {
     expect(await q.jobs()).toEqual([]);
   });
 
+  it('adds nothing, if the first item about the attempt says that it failed', async () => {
+    const q = spawning();
+    await q.addOne();
+    const { execution_id } = await q.take('w');
+    const items = [
+      { execution_id, outcome: 'failure', error: 'no' },
+      { execution_id, outcome: 'success', spawn: [page(1)] },
+    ];
+    await q.finish('w', items);
+    expect(await q.jobs()).toEqual([]);
+  });
+
   it('is for each attempt of a batch by itself, and works for a recurring job', async () => {
     const q = spawning();
     await q.add({}, { schedule: '0 0 1 1 *', run_at: new Date().toISOString() }, {});
