@@ -130,6 +130,7 @@ describe('actions', () => {
     await open();
     try {
       await page.goto(`${served.base}/jobs?queue=reports&state=due`);
+      await page.locator('datalist#queue-values option[value="reports"]').waitFor({ state: 'attached' });
       await page.getByLabel('Select all jobs of this page').check();
       await page.getByText('12 selected').waitFor();
       await page.getByRole('button', { name: 'cancel…' }).click();

@@ -16,7 +16,16 @@ const STATES = ['due', 'scheduled', 'blocked', 'running'];
 const KINDS = ['error', 'timeout', 'crashed', 'lost', 'discarded', 'cancelled', 'expired'];
 
 /** The filters of a list of jobs. They are applied when a field is left or Enter is pressed. */
-export function FilterBar({ query, setQuery }: { query: URLSearchParams; setQuery: SetQuery }) {
+export function FilterBar({
+  query,
+  setQuery,
+  suggestions,
+}: {
+  query: URLSearchParams;
+  setQuery: SetQuery;
+  /** Values that the browser offers, by field. */
+  suggestions: Readonly<Record<string, readonly string[]>>;
+}) {
   const [more, setMore] = useState(() =>
     [...MORE_TEXTS, ['job_type'], ['failure_kind']].some(([name]) => query.get(name ?? '')),
   );
@@ -28,7 +37,15 @@ export function FilterBar({ query, setQuery }: { query: URLSearchParams; setQuer
         {...(name.startsWith('created') ? { type: 'datetime-local' as const } : { type: 'search' as const })}
         value={query.get(name) ?? ''}
         onChange={(event) => setQuery({ [name]: event.currentTarget.value })}
+        {...(suggestions[name] && { list: `${name}-values` })}
       />
+      {suggestions[name] && (
+        <datalist id={`${name}-values`}>
+          {suggestions[name].map((value) => (
+            <option key={value} value={value} />
+          ))}
+        </datalist>
+      )}
     </label>
   );
   const choice = (name: string, label: string, values: readonly string[]) => (

@@ -49,7 +49,11 @@ export function Jobs({ readOnly }: { readOnly: boolean }) {
           </a>
         )}
       </div>
-      <FilterBar query={query} setQuery={(changes) => setQuery({ ...changes, before: null })} />
+      <FilterBar
+        query={query}
+        setQuery={(changes) => setQuery({ ...changes, before: null })}
+        suggestions={{ queue: valuesOf(jobs, 'queue'), handler: valuesOf(jobs, 'handler') }}
+      />
       <ErrorNotice text={wrong ?? page.error} />
       {counts.data && <Counts counts={counts.data} query={query} setQuery={setQuery} />}
       {!readOnly && (
@@ -230,3 +234,7 @@ function Pager(props: { page: Page | null; before: string | undefined; setQuery:
     </>
   );
 }
+
+/** The values of a column among the jobs shown. */
+const valuesOf = (jobs: readonly JobRow[], column: 'queue' | 'handler'): string[] =>
+  [...new Set(jobs.flatMap((job) => job[column] ?? []))].sort();
