@@ -107,7 +107,7 @@ describe('a late write over a job that a worker runs', () => {
   });
 });
 
-it('a write that makes a finished job wait again lets it hold its unique key', async () => {
+it('a finished job that a write makes wait again holds its unique key', async () => {
   const id = await q().addOne({ unique_key: 'u' });
   await q().end('w', (await q().take('w')).execution_id, 'success');
   await write(id, `status = 'waiting'`);

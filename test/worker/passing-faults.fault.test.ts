@@ -134,7 +134,7 @@ describe('a fault of 40 s', () => {
     'a key that is not accepted',
     'a schema cache that is old',
     'a cut connection',
-  ])('before the last end is recorded is waited for, even if locks are shorter: %s', async (name) => {
+  ])('outlasts short locks before the last end is recorded: %s', async (name) => {
     const q = queueOf(project);
     const id = await q.addOne();
     const handler: Handler = async () => {

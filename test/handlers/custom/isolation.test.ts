@@ -192,7 +192,7 @@ describe('what a handler leaves running', () => {
     expect(pidOf((await run({ handler: 'next' })).outcome)).not.toBe(first);
   });
 
-  test('is named when it prints into the next job, and the process is not used after that', async () => {
+  test('is announced when it prints, and the process is not used after that', async () => {
     const { run } = openHandlers({
       'leave.mjs': `export default () => {
         const timer = setInterval(() => { if (globalThis.go) { clearInterval(timer); console.log('late'); } }, 5);
