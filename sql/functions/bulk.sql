@@ -29,7 +29,8 @@ declare
     when 'delete' then $c$j.status <> 'locked'$c$
   end;
   per_minute double precision;
-  merged constant jsonb := options_param->'config';
+  merged constant jsonb := nullif(options_param->'config', 'null');
+  fault text;
   position integer;
   condition record;
   found record;
@@ -47,11 +48,11 @@ begin
   if coalesce(jsonb_typeof(options_param->'per_minute'), 'null') not in ('number', 'null')
     or coalesce(jsonb_typeof(options_param->'after'), 'null') not in ('number', 'null')
     or coalesce(jsonb_typeof(merged), 'null') not in ('object', 'null')
-    or (options_param->>'per_minute')::numeric not between 0.001 and 1000000
-    or (options_param->>'after')::numeric not between 0 and 1000000000
+    or (options_param->>'per_minute')::numeric not between 0.01 and 1000000
+    or (options_param->>'after')::numeric not between 0 and 10000000
   then
     perform public.cloud_jobs_refuse(400, format('options_param is %s.', left(options_param::text, 200)),
-      'per_minute is a number from 0.001 to 1000000, after one from 0 to 1000000000, and config an object.');
+      'per_minute is a number from 0.01 to 1000000, after one from 0 to 10000000, and config an object.');
   end if;
   per_minute := options_param->>'per_minute';
   position := coalesce((options_param->>'after')::numeric, 0);
@@ -68,23 +69,23 @@ begin
       coalesce(nullif(condition.kind, ''), 'true'), coalesce(nullif(condition.search, ''), 'true'), eligible)
     into found.job_ids using found.job_ids;
     foreach id in array found.job_ids loop
-      begin
-        answer := case action_param
-          when 'retry' then public.cloud_jobs_retry(id)
-          when 'cancel' then public.cloud_jobs_cancel(id)
-          when 'disable' then public.cloud_jobs_disable(id)
-          when 'enable' then public.cloud_jobs_enable(id)
-          when 'delete' then public.cloud_jobs_delete(id)
-        end;
-        if (answer->>'changed')::boolean and (merged is not null or per_minute is not null) then
-          update public.cloud_jobs j set config = j.config || coalesce(nullif(merged, 'null'), '{}'),
-            run_at = case when per_minute is null then j.run_at else j.run_at + make_interval(secs => position * 60 / per_minute) end
-          where j.job_id = id and j.status = 'waiting';
-        end if;
-      -- A guard refused what the row would hold: the others are done all the same.
-      exception when sqlstate 'PT400' then
-        answer := jsonb_build_object('applied', false, 'changed', false, 'reason', sqlerrm);
+      fault := null;
+      if merged is not null then
+        select public.cloud_jobs_config_fault(j.config || merged) into fault from public.cloud_jobs j where j.job_id = id;
+      end if;
+      answer := case
+        when fault is not null then public.cloud_jobs_answer(id, null, false, false, format('It would have a config %s.', fault))
+        when action_param = 'retry' then public.cloud_jobs_retry(id)
+        when action_param = 'cancel' then public.cloud_jobs_cancel(id)
+        when action_param = 'disable' then public.cloud_jobs_disable(id)
+        when action_param = 'enable' then public.cloud_jobs_enable(id)
+        when action_param = 'delete' then public.cloud_jobs_delete(id)
       end;
+      if (answer->>'changed')::boolean and (merged is not null or per_minute is not null) then
+        update public.cloud_jobs j set config = j.config || coalesce(merged, '{}'),
+          run_at = case when per_minute is null then j.run_at else j.run_at + make_interval(secs => position * 60 / per_minute) end
+        where j.job_id = id and j.status = 'waiting';
+      end if;
       if (answer->>'changed')::boolean then
         changed := changed + 1;
         position := position + 1;

@@ -3,12 +3,12 @@ import type { TestProject } from '../support/stack.ts';
 import { value } from './support.ts';
 
 /** What a call costs, in rows that are written and in 8 KiB pages that are touched: no noise of the machine changes that. */
-export interface Cost {
+interface Cost {
   readonly rows: number;
   readonly pages: number;
 }
 
-export interface Claim {
+interface Claim {
   readonly jobs: { readonly job_id: string; readonly execution_id: string }[];
   readonly expired: number;
   readonly set_aside: number;
