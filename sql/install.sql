@@ -3178,7 +3178,8 @@ as $$
   select jsonb_build_object(
     'parents', (
       select coalesce(jsonb_agg(jsonb_build_object('job_id', d.parent_id, 'ref', d.ref, 'name', p.name,
-        'status', p.status, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by d.position), '[]')
+        -- Of a recurring job: how the occurrence ended that the child came after.
+        'status', case when d.execution_id is null then p.status else d.outcome end, 'outcome', d.outcome, 'on_failure', d.on_failure, 'spawned', d.spawned) order by d.position), '[]')
       from (
         select * from public.cloud_job_dependencies where job_id = job_id_param order by position limit 100) d
       left join public.cloud_jobs p on p.job_id = d.parent_id),

@@ -162,6 +162,11 @@ describe('jobs with after', () => {
       [s.queue],
     );
     expect(report?.result).toEqual({ fetch: 'failed' });
+    const [job] = await project.sql<{ parents: unknown }>(
+      `select cloud_jobs_show(job_id)->'family'->'parents' as parents from cloud_jobs where name = 'report' and queue = $1`,
+      [s.queue],
+    );
+    expect(job?.parents).toMatchObject([{ ref: 'fetch', status: 'failed' }]);
   });
 
   it('are planned, applied and taken away as a part of the recurring job', async () => {
