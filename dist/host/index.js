@@ -107,10 +107,11 @@ function copy(value, path, above) {
     return result;
 }
 function checkText(text, path) {
+    const unstorable = (what) => new NotJsonError(`${shortened(path)} is text with ${what}, which Postgres cannot store.`);
     if (text.includes('\0'))
-        throw refuse(path, 'text with a NUL character, which Postgres cannot store');
+        throw unstorable('a NUL character');
     if (!text.isWellFormed())
-        throw refuse(path, 'text with half a surrogate pair (a character cut in two)');
+        throw unstorable('half a surrogate pair (a character cut in two)');
     return text;
 }
 /** Objects of another realm (`vm`) have an Object.prototype of their own. */
@@ -136,7 +137,12 @@ function adviceFor(value) {
 }
 function refuse(path, what, advice) {
     const more = advice === undefined ? '' : `: ${advice}`;
-    return new NotJsonError(`${path} is ${what}, which is not JSON${more}.`);
+    const not = what.startsWith('nested') ? '' : ', which is not JSON';
+    return new NotJsonError(`${shortened(path)} is ${what}${not}${more}.`);
+}
+/** The start and the end of a path that would push out the reason. */
+function shortened(path) {
+    return path.length > 200 ? `${path.slice(0, 100)}…${path.slice(-60)}` : path;
 }
 /**
  * The properties of a thrown error as JSON: what libraries put there (`code`, `detail`, `constraint`, a response body)
@@ -242,20 +248,45 @@ function clip(text) {
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-steps.js
 
+
 /** The durable part of a handler's context: steps, pauses, events, and what its parents returned. */
 const MAX_NAME = 200;
 const MAX_SECONDS = 365 * 24 * 60 * 60;
 const { parse, stringify } = JSON;
+/** The name of the step whose function runs. */
+const inside = new external_node_async_hooks_namespaceObject.AsyncLocalStorage();
+/**
+ * Refuses a call that has no effect once the step that makes it is finished, or that would wait for that step to end.
+ * @throws Error
+ */
+function refuseInsideStep(call) {
+    const name = inside.getStore();
+    if (name === undefined)
+        return;
+    throw new Error(`context.${call} was called inside the step ${stringify(name)}, which a later attempt does not run again. Call it before or after that step.`);
+}
 /** The part of the context that outlives an attempt. Its functions work without the context: `const { step } = context`. */
 function createSteps(options) {
     const steps = new Steps(options);
     return {
         parents: parentsOf(options.memory.parents),
         // The handler's own type: what a step returned is JSON, and comes back the same.
-        step: async (name, run) => (await steps.step(name, run)),
-        sleep: (name, length) => steps.sleep(name, length),
-        waitFor: (name, { timeoutDays } = {}) => steps.waitFor(name, timeoutDays),
-        approval: (approval) => steps.approval(approval),
+        step: async (name, run) => {
+            refuseInsideStep('step');
+            return (await steps.step(name, run));
+        },
+        sleep: async (name, length) => {
+            refuseInsideStep('sleep');
+            return await steps.sleep(name, length);
+        },
+        waitFor: async (name, { timeoutDays } = {}) => {
+            refuseInsideStep('waitFor');
+            return await steps.waitFor(name, timeoutDays);
+        },
+        approval: async (approval) => {
+            refuseInsideStep('approval');
+            return await steps.approval(approval);
+        },
     };
 }
 class Steps {
@@ -287,7 +318,7 @@ class Steps {
         this.#hasRunOne = true;
         try {
             const started = performance.now();
-            const returned = await run();
+            const returned = await inside.run(name, run);
             const result = returned === undefined ? null : asJson(returned, `the result of the step ${stringify(name)}`);
             const seconds = (performance.now() - started) / 1000;
             return (await this.#ask({ what: 'save', name, result, seconds })).result;
@@ -357,8 +388,8 @@ function approvalOf(event) {
 }
 function parentsOf(list) {
     const parents = Object.create(null);
-    for (const { ref, job_id: jobId, name, status, result } of list)
-        parents[ref] = Object.freeze({ jobId, name, status, result });
+    for (const { ref, job_id: jobId, name, status, result, left_out: leftOut = false } of list)
+        parents[ref] = Object.freeze({ jobId, name, status, result, leftOut });
     return Object.freeze(parents);
 }
 function secondsOf(length) {
@@ -405,7 +436,474 @@ function warningLine(text) {
     return `::warning::${escaped}\n`;
 }
 
+;// CONCATENATED MODULE: ./lib/src/standard-schema.js
+/** Issues of one config that a message lists. */
+const MOST_ISSUES = 20;
+/** The issues of a schema, the first ones, with their paths as text. */
+function namedIssues(issues) {
+    return issues
+        .slice(0, MOST_ISSUES)
+        .map((issue) => ({ path: pathOf(issue), message: String(issue.message) }));
+}
+function listIssues(issues) {
+    const listed = issues
+        .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+        .join('; ');
+    return listed || 'no reason given';
+}
+/** What is wrong with a value by a schema, in one line; null if nothing is. */
+async function checkAgainst(schema, value) {
+    const { issues } = await schema['~standard'].validate(value);
+    return issues === undefined ? null : listIssues(namedIssues(issues));
+}
+function pathOf(issue) {
+    let path = '';
+    for (const part of issue.path ?? []) {
+        const key = typeof part === 'object' ? part.key : part;
+        if (typeof key === 'number')
+            path += `[${key}]`;
+        else
+            path += path === '' ? String(key) : `.${String(key)}`;
+    }
+    return path;
+}
+
+;// CONCATENATED MODULE: ./lib/src/listed-job.js
+
+/** The options of a job, by the names of their columns. */
+const COLUMNS = {
+    name: 'name',
+    ref: 'ref',
+    jobId: 'job_id',
+    description: 'description',
+    queue: 'queue',
+    priority: 'priority',
+    runAt: 'run_at',
+    delaySeconds: 'delay_seconds',
+    maxRetries: 'max_retries',
+    timeoutSeconds: 'timeout_seconds',
+    uniqueKey: 'unique_key',
+    onConflict: 'on_conflict',
+    concurrencyKey: 'concurrency_key',
+    concurrencyLimit: 'concurrency_limit',
+    retryDelaySeconds: 'retry_delay_seconds',
+    retryFactor: 'retry_factor',
+    schedule: 'schedule',
+    timezone: 'timezone',
+    missed: 'missed',
+    missedGraceSeconds: 'missed_grace_seconds',
+    expiresAt: 'expires_at',
+    expiresInSeconds: 'expires_in_seconds',
+    dependsOn: 'depends_on',
+    onParentFailure: 'on_parent_failure',
+};
+/** Pairs of an option and its column. */
+const OPTIONS = Object.entries(COLUMNS);
+/**
+ * A job as the queue takes it. Its config is checked as the worker will check it, so that a mistake shows here and not in a
+ * failed run.
+ * @param call names the function in errors
+ * @throws TypeError
+ */
+async function newJob({ handler, config = {}, ...options }, call) {
+    const name = nameOf(handler, call);
+    await checkConfig(handler, config, name);
+    const columns = {};
+    for (const [option, column] of OPTIONS) {
+        const value = options[option];
+        if (value !== undefined)
+            columns[column] = value instanceof Date ? value.toISOString() : value;
+    }
+    return { name, ...columns, job_type: 'custom', config: { ...config, handler: name } };
+}
+function nameOf(handler, call) {
+    if (typeof handler === 'string')
+        return handler;
+    if ('run' in handler && handler.name)
+        return handler.name;
+    throw new TypeError(`${call}: the handler has no name. Add it (defineHandler({ name: 'report', … })), or give the name as text: enqueue<typeof report>('report', …).`);
+}
+async function checkConfig(handler, config, name) {
+    if (typeof handler === 'string' || !('run' in handler) || handler.config === undefined)
+        return;
+    const issues = await checkAgainst(handler.config, config);
+    if (issues !== null)
+        throw new TypeError(`The config does not fit the handler "${name}": ${issues}`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/text/describe-error.js
+/** The most causes shown: a chain may be long, or circular. */
+const MOST_CAUSES = 5;
+/** An error as a person reads it: its message, and what caused it, unless the message says that already. */
+function describeError(error) {
+    let said = '';
+    let at = error;
+    for (let depth = 0; at !== undefined && at !== null && depth < MOST_CAUSES; depth += 1) {
+        const text = at instanceof Error ? at.message || at.name : String(at);
+        if (depth === 0)
+            said = text;
+        else if (!said.includes(text))
+            said += ` Caused by: ${text}`;
+        at = at instanceof Error ? at.cause : undefined;
+    }
+    return said;
+}
+function messageOf(thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+}
+/** The code of an error of Node's (`ENOENT`), or an empty text. */
+function codeOf(thrown) {
+    return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+}
+
+;// CONCATENATED MODULE: ./lib/src/text/nearest.js
+/**
+ * The one of `words` that was probably meant: at most a third of its letters are inserted, deleted, replaced or
+ * swapped. Case, `_` and `-` do not count. @returns null if none is that near
+ */
+function nearest(word, words) {
+    const plain = (text) => text.toLowerCase().replaceAll(/[-_\s]/g, '');
+    const wanted = plain(word).slice(0, 60);
+    let best = null;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const candidate of words) {
+        const target = plain(candidate);
+        const gap = editDistance(wanted, target);
+        if (gap < bestDistance && gap <= Math.max(1, Math.floor(target.length / 3))) {
+            best = candidate;
+            bestDistance = gap;
+        }
+    }
+    return best;
+}
+/**
+ * How many letters have to be put in, taken out, replaced or swapped with their neighbour to make `b` of `a`
+ * (optimal string alignment: no letter is changed twice).
+ */
+function editDistance(a, b) {
+    let before = [];
+    let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+    for (let i = 1; i <= a.length; i++) {
+        const row = [i];
+        for (let j = 1; j <= b.length; j++) {
+            const same = a[i - 1] === b[j - 1] ? 0 : 1;
+            let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+            if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+                cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+            }
+            row.push(cost);
+        }
+        before = last;
+        last = row;
+    }
+    return last[b.length] ?? 0;
+}
+
+;// CONCATENATED MODULE: ./lib/src/text/json-fault.js
+/** Deeper values cannot be written by everything that has to: JSON.stringify recurses, and so does Postgres. */
+const json_fault_MAX_DEPTH = 200;
+/** Whether a value is nested more than 200 levels deep. No depth is too much for this function. */
+function isTooDeep(value) {
+    const left = [[value, 1]];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth] = next;
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > json_fault_MAX_DEPTH)
+            return true;
+        for (const inner of Object.values(found))
+            left.push([inner, depth + 1]);
+    }
+    return false;
+}
+const json_fault_parse = JSON.parse;
+/**
+ * Why JSON text could not be kept as it is: as `jsonFault`, and numbers of any length that JavaScript would round.
+ * @throws SyntaxError if it is no JSON
+ */
+function jsonTextFault(text) {
+    // First without a reviver, which recurses.
+    return (jsonFault(JSON.parse(text)) ??
+        jsonFault(json_fault_parse(text, (_, value, { source = '' }) => typeof value === 'number' && isRoundedBy(source, value) ? BigInt(Math.trunc(value)) : value)));
+}
+/** Whether a number beyond 2^53 was written with other digits than those that it is kept with. */
+function isRoundedBy(source, value) {
+    return Math.abs(value) > Number.MAX_SAFE_INTEGER && digitsOf(source) !== digitsOf(String(value));
+}
+/** The digits of a number without its sign, its point, its exponent and the zeros around it. */
+const digitsOf = (number) => number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '')
+    .replace(/0+$/, '');
+/**
+ * Why a parsed value could not be kept as it is, to be read after the name of the value, or null. The path of the
+ * fault is part of it. No depth is too much for this function.
+ */
+function jsonFault(value) {
+    const left = [[value, 1, '']];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [found, depth, path] = next;
+        const fault = valueFault(found);
+        if (fault !== null)
+            return `holds ${fault.what}${path === '' ? '' : ` at ${path}`}${fault.why}`;
+        if (found === null || typeof found !== 'object')
+            continue;
+        if (depth > json_fault_MAX_DEPTH)
+            return `is nested more than ${json_fault_MAX_DEPTH} levels deep`;
+        for (const [key, inner] of Object.entries(found)) {
+            const fault = textFault(key);
+            if (fault !== null)
+                return `holds ${fault.what} in a key${fault.why}`;
+            left.push([inner, depth + 1, json_fault_pathOf(path, key, Array.isArray(found))]);
+        }
+    }
+    return null;
+}
+function json_fault_pathOf(path, key, isIndex) {
+    if (isIndex)
+        return `${path}[${key}]`;
+    return path === '' ? key.slice(0, 100) : `${path}.${key.slice(0, 100)}`;
+}
+function valueFault(value) {
+    if (typeof value === 'string')
+        return textFault(value);
+    if (typeof value === 'bigint')
+        return Number.isSafeInteger(Number(value)) ? null : rounded(value);
+    if (typeof value !== 'number')
+        return null;
+    if (Number.isNaN(value))
+        return { what: 'NaN', why: ', which JSON cannot express' };
+    if (!Number.isFinite(value))
+        return { what: 'a number that is too large', why: '' };
+    return isRounded(value) ? rounded(value) : null;
+}
+function rounded(value) {
+    const why = `, which JavaScript cannot keep exactly (beyond ${Number.MAX_SAFE_INTEGER}): write it as text`;
+    return { what: `the number ${String(value).slice(0, 100)}`, why };
+}
+/** Whole numbers that JSON writes digit by digit and that may have been others before they were parsed: ids, mostly. */
+function isRounded(value) {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+}
+/** What Postgres cannot store. */
+function textFault(text) {
+    const why = ', which cannot be stored';
+    if (text.includes('\0'))
+        return { what: 'a NUL character (\\u0000)', why };
+    return text.isWellFormed() ? null : { what: 'half of a surrogate pair', why };
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/config.js
+
+
+/**
+ * A custom job that cannot be started. If `final`, its name can never be right, and it is
+ * discarded. Otherwise it is retried: a file that is missing today may be there after the next deploy.
+ */
+class CustomHandlerError extends Error {
+    name = 'CustomHandlerError';
+    final;
+    constructor(message, options) {
+        super(message, options.cause === undefined ? undefined : { cause: options.cause });
+        this.final = options.final;
+    }
+    /** The outcome that says the same to the worker. */
+    toOutcome() {
+        return this.final
+            ? { outcome: 'discard', reason: this.message }
+            : { outcome: 'failure', kind: 'error', message: this.message };
+    }
+}
+const EXAMPLE = '{"handler": "report"}';
+/**
+ * Takes the config of a custom job apart and refuses names that could never be a file of the handlers folder.
+ * Looks at text only: what is on disk is checked by `locateHandler`.
+ * @throws CustomHandlerError with `final` true.
+ */
+function readCustomConfig(config) {
+    if (config === null || typeof config !== 'object' || Array.isArray(config)) {
+        throw config_refuse(`The config of a custom job must be a JSON object that names a handler, such as ${EXAMPLE}.`);
+    }
+    const { handler, ...rest } = config;
+    if (handler === undefined) {
+        throw config_refuse(`The config of this custom job names no handler. Add one, such as ${EXAMPLE}.`);
+    }
+    if (typeof handler !== 'string') {
+        throw config_refuse(`config.handler must be text, such as ${EXAMPLE}; it is ${(0,external_node_util_namespaceObject.inspect)(handler, { depth: 0 })}.`);
+    }
+    const name = checkName(handler);
+    // A number that is rounded by now, and what cannot be sent to a handler or is too deep for it.
+    const fault = jsonFault(rest);
+    if (fault !== null)
+        throw config_refuse(`The config of this custom job ${fault}.`);
+    return { handler: name, rest };
+}
+function checkName(given) {
+    const shown = JSON.stringify(given.length > 200 ? `${given.slice(0, 200)}…` : given);
+    const because = (why) => config_refuse(`config.handler is ${shown}: ${why}. Give a name relative to the handlers folder, such as "report".`);
+    if (given.trim() === '')
+        throw because('it is empty');
+    if (given.length > 500)
+        throw because('it is longer than 500 characters');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+    if (/[\u0000-\u001f\u007f]/.test(given))
+        throw because('it contains a control character');
+    if (given.includes('\\'))
+        throw because('it contains a backslash (parts are joined with /)');
+    if (given.startsWith('/') || /^[A-Za-z]:/.test(given))
+        throw because('it is an absolute path');
+    const name = given.startsWith('./') ? given.slice(2) : given;
+    const parts = name.split('/');
+    if (parts.includes('..'))
+        throw because('it leads out of the folder with ".."');
+    if (parts.some((part) => part === '' || part === '.'))
+        throw because('it has an empty part');
+    return name;
+}
+function config_refuse(message) {
+    return new CustomHandlerError(message, { final: true });
+}
+
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/spawn.js
+/** The jobs that an attempt spawns: what `context.spawn` and the file CLOUD_JOBS_SPAWN ask for, as the queue takes it. */
+
+
+
+
+
+/** What the database takes of one attempt. */
+const MAX_JOBS = 5_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+/** Every run of the handler would add one more recurring job, and nothing can wait for one. */
+const NOT_SPAWNED = ['jobId', 'schedule', 'timezone'];
+const KNOWN = OPTIONS.filter(([option]) => !NOT_SPAWNED.includes(option));
+const spawn_EXAMPLE = '{"handler": "page", "config": {"n": 1}}';
+const { parse: spawn_parse, stringify: spawn_stringify } = JSON;
+/** Collects what is spawned until the attempt ends; it counts only if that ends with success. */
+class Spawned {
+    #jobs = [];
+    #pending = [];
+    #bytes = 0;
+    /**
+     * What `context.spawn` does: keeps all of the jobs, or none if it rejects.
+     * @throws TypeError for what is no job, RangeError for too many
+     */
+    spawn(jobs, options) {
+        const added = this.#addGiven(jobs, options);
+        // For a handler that does not wait for it.
+        this.#pending.push(added.catch(() => { }));
+        // A promise of its own: if nobody handles its rejection, the attempt fails.
+        return added.then(() => { });
+    }
+    /** All jobs, once every call has ended. */
+    async jobs() {
+        // A handler may have replaced Promise.
+        for (let i = 0; i < this.#pending.length; i += 1)
+            await this.#pending[i];
+        return this.#jobs;
+    }
+    async #addGiven(jobs, options) {
+        if (!Array.isArray(jobs))
+            throw new TypeError(`context.spawn takes a list of jobs: [${spawn_EXAMPLE}].`);
+        const { then: collector, ...other } = Object(options);
+        const wrong = Object.keys(other)[0];
+        if (wrong !== undefined)
+            throw new TypeError(`context.spawn has no option ${spawn_stringify(wrong)}: it takes { then: { handler, config } }.`);
+        const names = KNOWN.map(([option]) => option);
+        const listed = await Promise.all(jobs.map((job, index) => read(job, names, `context.spawn: job ${index + 1}`)));
+        const last = collector === undefined ? null : await read(collector, names, 'context.spawn: the job in then');
+        this.#add([{ jobs: listed, collector: last }]);
+    }
+    /**
+     * Adds what the lines of CLOUD_JOBS_SPAWN say: a job each, by the names of the columns, and `{"then": {…}}` for one that starts
+     * when the jobs of the lines before it have succeeded, from the `then` before on.
+     * @throws Error that names the line
+     */
+    async addLines(text) {
+        const groups = [];
+        let jobs = [];
+        const names = KNOWN.map(([, column]) => column);
+        for (const [index, line] of text.split('\n').entries()) {
+            if (line.trim() === '')
+                continue;
+            const where = `Line ${index + 1} of CLOUD_JOBS_SPAWN`;
+            const given = parseLine(line, where);
+            if (given !== null && typeof given === 'object' && Object.keys(given).join() === 'then') {
+                const collector = await read(given.then, names, where);
+                groups.push({ jobs, collector });
+                jobs = [];
+            }
+            else
+                jobs.push(await read(given, names, where));
+        }
+        this.#add([...groups, { jobs, collector: null }]);
+    }
+    #add(groups) {
+        const fresh = [];
+        for (const { jobs, collector } of groups) {
+            const refs = [];
+            for (const job of jobs) {
+                const ref = job.ref ?? `_${this.#jobs.length + fresh.length + 1}`;
+                refs.push(ref);
+                fresh.push({ ...job, ref });
+            }
+            if (collector !== null)
+                fresh.push({ ...collector, depends_on: [...new Set([...refs, ...(collector.depends_on ?? [])])] });
+        }
+        const bytes = this.#bytes + Buffer.byteLength(spawn_stringify(fresh));
+        if (this.#jobs.length + fresh.length > MAX_JOBS || bytes > MAX_BYTES)
+            throw new RangeError(`An attempt can spawn up to ${MAX_JOBS} jobs, of ${MAX_BYTES} bytes of JSON in all. Let the jobs that it spawns spawn more.`);
+        this.#bytes = bytes;
+        for (const job of fresh)
+            this.#jobs.push(job);
+    }
+}
+function parseLine(line, where) {
+    try {
+        return spawn_parse(line);
+    }
+    catch (error) {
+        throw new Error(`${where} is not JSON.`, { cause: error });
+    }
+}
+/**
+ * One job as the queue takes it.
+ * @param names what a job may have besides `handler` and `config`
+ * @throws TypeError that begins with `where`
+ */
+async function read(given, names, where) {
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+        throw new TypeError(`${where} is no job. Write an object such as ${spawn_EXAMPLE}.`);
+    const { handler, config = {}, ...rest } = given;
+    const wrong = Object.keys(rest).find((key) => !names.includes(key));
+    if (wrong !== undefined) {
+        const near = nearest(wrong, names);
+        const hint = near === null ? `Known are: handler, config, ${names.join(', ')}.` : `Did you mean ${near}?`;
+        throw new TypeError(`${where} has ${spawn_stringify(wrong)}, which is not known here. ${hint}`);
+    }
+    if (!['string', 'object', 'function'].includes(typeof handler) || handler === null)
+        throw new TypeError(`${where} names no handler. Write an object such as ${spawn_EXAMPLE}.`);
+    if (typeof config !== 'object' || config === null || Array.isArray(config))
+        throw new TypeError(`${where} has a config that is no object.`);
+    const options = KNOWN.map(([option, column]) => [option, rest[names.includes(option) ? option : column]]);
+    try {
+        const job = await newJob({ ...Object.fromEntries(options), handler, config }, 'spawn');
+        const { depends_on: parents = [], ref } = job;
+        if (!Array.isArray(parents))
+            throw new TypeError('its dependsOn is no list');
+        if (/^_\d+$/.test(String(ref)))
+            throw new TypeError(`its ref ${ref} is one that jobs without a ref get: begin it with a letter`);
+        readCustomConfig(job.config ?? null);
+        return asJson(job, 'its job');
+    }
+    catch (error) {
+        throw new TypeError(`${where} cannot be spawned: ${messageOf(error)}`, { cause: error });
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-context.js
+
 
 
 
@@ -437,12 +935,17 @@ function createContext(options) {
         return token;
     };
     const progress = throttledProgress(options.sendProgress);
+    const spawned = new Spawned();
     const context = Object.freeze({
         job: deepFreeze(options.job),
         attempt: options.job.attempt,
         idempotencyKey: options.idempotencyKey,
         signal: options.signal,
         ...createSteps(options.steps),
+        spawn: async (jobs, given) => {
+            refuseInsideStep('spawn');
+            await spawned.spawn(jobs, given);
+        },
         log: Object.freeze({
             info: (...values) => void process.stdout.write(`${(0,external_node_util_namespaceObject.format)(...values)}\n`),
             warn: (...values) => void process.stderr.write(warningLine((0,external_node_util_namespaceObject.format)(...values))),
@@ -472,7 +975,7 @@ function createContext(options) {
     });
     return {
         context,
-        outcomeOf(returned) {
+        async outcomeOf(returned) {
             const asked = askedFor(returned);
             if (asked !== null)
                 return asked;
@@ -482,7 +985,9 @@ function createContext(options) {
                 throw new TypeError(`context.${unused.call}(…) was called, but its value was not returned, so it had no effect. ` +
                     `Write "return context.${unused.call}(…)".`);
             }
-            return { outcome: 'success', result: returned === undefined ? null : asJson(returned) };
+            const result = returned === undefined ? null : asJson(returned);
+            const spawn = await spawned.jobs();
+            return { outcome: 'success', result, ...(spawn.length > 0 && { spawn }) };
         },
         thrownOutcome: askedFor,
         close: progress.close,
@@ -606,11 +1111,11 @@ const HOME = process.cwd();
  */
 function failureOf(thrown, kind, prefix = '') {
     const place = firstOwnFrame(thrown);
-    const [first = '', ...more] = (prefix + messageOf(thrown)).split('\n');
+    const [first = '', ...more] = (prefix + host_error_messageOf(thrown)).split('\n');
     const message = [place === null ? first : `${first} (${place})`, ...more].join('\n');
     const details = place === null ? {} : { at: place };
     if (external_node_util_namespaceObject.types.isNativeError(thrown)) {
-        const stack = read(() => thrown.stack);
+        const stack = host_error_read(() => thrown.stack);
         if (typeof stack === 'string')
             details.stack = host_error_clip(ownFrames(stack));
         Object.assign(details, errorProperties(thrown));
@@ -618,27 +1123,42 @@ function failureOf(thrown, kind, prefix = '') {
     const hasDetails = Object.keys(details).length > 0;
     return { outcome: 'failure', kind, message: host_error_clip(message), ...(hasDetails ? { details } : {}) };
 }
-/** One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep. */
-function messageOf(thrown, depth = 0) {
+/**
+ * One line about an error and its causes (`fetch failed` alone says too little); at most three levels deep, without a cause
+ * that the message holds already.
+ */
+function host_error_messageOf(thrown, depth = 0) {
     if (!(thrown instanceof Error))
-        return `a thrown value that is no Error: ${read(() => (0,external_node_util_namespaceObject.inspect)(thrown, { depth: 2 }))}`;
+        return `a thrown value that is no Error: ${host_error_read(() => (0,external_node_util_namespaceObject.inspect)(thrown, { depth: 2 }))}`;
     const { name, message } = namesOf(thrown);
     const named = name === 'Error' || name === '' ? message : `${name}: ${message}`;
     const parts = [message === '' ? name : named];
     if (depth < 3 && thrown instanceof AggregateError) {
-        parts.push(...thrown.errors.slice(0, 5).map((error) => messageOf(error, depth + 1)));
+        parts.push(...thrown.errors.slice(0, 5).map((error) => host_error_messageOf(error, depth + 1)));
     }
-    const cause = read(() => thrown.cause);
+    const cause = unsaidCause(thrown, message);
     if (depth < 3 && cause !== undefined)
-        parts.push(`caused by: ${messageOf(cause, depth + 1)}`);
+        parts.push(`caused by: ${host_error_messageOf(cause, depth + 1)}`);
     return parts.join('; ');
+}
+/** The nearest cause of an error that says more than its message. */
+function unsaidCause(error, message) {
+    let cause = host_error_read(() => error.cause);
+    for (let hops = 0; cause instanceof Error && hops < 3; hops += 1) {
+        const said = namesOf(cause).message;
+        if (said === '' || !message.includes(said))
+            return cause;
+        const known = cause;
+        cause = host_error_read(() => known.cause);
+    }
+    return cause instanceof Error ? undefined : cause;
 }
 function namesOf(error) {
     const text = (value) => (typeof value === 'string' ? value : '');
-    return { name: text(read(() => error.name)), message: text(read(() => error.message)) };
+    return { name: text(host_error_read(() => error.name)), message: text(host_error_read(() => error.message)) };
 }
 /** The value of a property that may be a getter of the handler's, which may throw. */
-function read(get) {
+function host_error_read(get) {
     try {
         return get();
     }
@@ -666,7 +1186,21 @@ function loadFailure(thrown, name, lastUrl, missing) {
     else if (missing !== null && typeof code === 'string' && NOT_FOUND.has(code)) {
         why += `. ${missingAdvice(missing)}`;
     }
+    else if (place !== null && isModuleTakenForCommonJs(thrown)) {
+        why += `. ${commonJsAdvice(place)}`;
+    }
     return { ...failure, message: host_error_clip(`The handler "${name}" cannot be loaded: ${why}`) };
+}
+/** Whether an ES module was read as CommonJS. */
+function isModuleTakenForCommonJs(thrown) {
+    return (thrown instanceof SyntaxError && /outside a module$|^Unexpected token 'export'$/.test(thrown.message));
+}
+/** @param place `file:line` of the import or export */
+function commonJsAdvice(place) {
+    const file = place.replace(/:\d+$/, '');
+    const renamed = (0,external_node_path_namespaceObject.basename)(file).replace(/\.c?([jt]s)x?$/, '.m$1');
+    const set = /\.c[jt]s$/.test(file) ? '' : ', or set "type": "module" in package.json';
+    return `Node reads this file as CommonJS. Rename it to ${renamed}${set}`;
 }
 /** `file:line` of a syntax error, relative to the working directory when below it. */
 function syntaxPlace(error, lastUrl) {
@@ -683,7 +1217,7 @@ function syntaxPlace(error, lastUrl) {
 }
 /** `file:line` of the first frame of the stack in a file of the user's own, or null. */
 function firstOwnFrame(thrown) {
-    const stack = external_node_util_namespaceObject.types.isNativeError(thrown) ? read(() => thrown.stack) : undefined;
+    const stack = external_node_util_namespaceObject.types.isNativeError(thrown) ? host_error_read(() => thrown.stack) : undefined;
     if (typeof stack !== 'string')
         return null;
     for (const line of stack.split('\n')) {
@@ -763,44 +1297,13 @@ function isFile(path) {
 
 ;// CONCATENATED MODULE: external "node:module"
 const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
-;// CONCATENATED MODULE: ./lib/src/standard-schema.js
-/** Issues of one config that a message lists. */
-const MOST_ISSUES = 20;
-/** The issues of a schema, the first ones, with their paths as text. */
-function namedIssues(issues) {
-    return issues
-        .slice(0, MOST_ISSUES)
-        .map((issue) => ({ path: pathOf(issue), message: String(issue.message) }));
-}
-function listIssues(issues) {
-    const listed = issues
-        .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-        .join('; ');
-    return listed || 'no reason given';
-}
-/** What is wrong with a value by a schema, in one line; null if nothing is. */
-async function checkAgainst(schema, value) {
-    const { issues } = await schema['~standard'].validate(value);
-    return issues === undefined ? null : listIssues(namedIssues(issues));
-}
-function pathOf(issue) {
-    let path = '';
-    for (const part of issue.path ?? []) {
-        const key = typeof part === 'object' ? part.key : part;
-        if (typeof key === 'number')
-            path += `[${key}]`;
-        else
-            path += path === '' ? String(key) : `.${String(key)}`;
-    }
-    return path;
-}
-
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-load.js
 
 
 
 /** A day: a delay does not grow beyond it. */
 const LONGEST_GROWN_DELAY_SECONDS = 86_400;
+const isBuiltin = external_node_module_namespaceObject.isBuiltin;
 const SHIM_URL = 'cloud-jobs:define-handler';
 /** All that `cloud-jobs` exports at run time: the types are gone by then. */
 const SHIM_SOURCE = 'export function defineHandler(handler) { return handler; }';
@@ -812,12 +1315,20 @@ const lastLoad = { url: null, missing: null };
  * @param onBuiltin Called with each built-in module before a handler gets it.
  */
 function installHooks(onBuiltin) {
+    const { getBuiltinModule } = process;
+    const give = (specifier) => {
+        const exports = getBuiltinModule(specifier);
+        if (isObject(exports) || typeof exports === 'function')
+            onBuiltin(specifier.replace(/^node:/, ''), exports);
+        return exports;
+    };
+    process.getBuiltinModule = give;
     external_node_module_namespaceObject.registerHooks({
         resolve: (specifier, context, next) => {
             if (specifier === 'cloud-jobs')
                 return { url: SHIM_URL, format: 'module', shortCircuit: true };
-            if (external_node_module_namespaceObject.isBuiltin(specifier))
-                onBuiltin(process.getBuiltinModule(specifier));
+            if (isBuiltin(specifier))
+                give(specifier);
             try {
                 return next(specifier, context);
             }
@@ -877,7 +1388,7 @@ function handlerOf(exports, name) {
  * The config as the handler gets it, or the outcome that says why it may not: a config that does not fit is
  * discarded, since no retry changes it.
  */
-async function checkConfig(schema, config, name) {
+async function host_load_checkConfig(schema, config, name) {
     if (schema === null)
         return { value: config };
     let result;
@@ -892,6 +1403,18 @@ async function checkConfig(schema, config, name) {
     const issues = namedIssues(result.issues).map((issue) => ({ ...issue }));
     const reason = `The config does not fit the handler "${name}": ${listIssues(issues)}`;
     return { refused: { outcome: 'discard', reason, details: { issues } } };
+}
+/** The JSON Schema of what a handler takes, or null if its library does not write one (https://standardschema.dev/json-schema). */
+function jsonSchemaOf(schema) {
+    const standard = schema?.['~standard'];
+    try {
+        const written = standard?.jsonSchema?.input?.({ target: 'draft-2020-12' });
+        return written === undefined ? null : JSON.parse(JSON.stringify(written));
+    }
+    catch {
+        // A schema may hold what JSON Schema has no words for.
+        return null;
+    }
 }
 function isStandardSchema(value) {
     if (!isObject(value) && typeof value !== 'function')
@@ -942,6 +1465,16 @@ async function flush(stream) {
         await new NativePromise((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
     }
 }
+/** Calls a function ahead of each write to an output stream, in the asynchronous context of whoever writes. */
+function beforeEachWrite(stream, before) {
+    const { _write: pass } = stream;
+    stream._write = (...args) => {
+        before();
+        pass.apply(stream, args);
+    };
+    // Otherwise chunks that wait for a full pipe would go past it together.
+    Object.assign(stream, { _writev: null });
+}
 /** False when a stream is closed. */
 function mark(run, what) {
     const text = encodeMark(run, what);
@@ -988,7 +1521,55 @@ const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(im
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:v8"
 const external_node_v8_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:v8");
+;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-settings.js
+/**
+ * Settings of the whole process that handlers can reach through built-in modules, and that no property shows: flags of V8,
+ * hooks of the module loader, defaults of dns, net and streams.
+ */
+
+/** Functions that set such a thing, beside those whose name begins with `set`. */
+const SETTERS = new Set(['register', 'registerHooks', 'createHook', 'subscribe']);
+/** Modules whose functions of such a name set nothing of the kind. */
+const HARMLESS = new Set(['timers', 'timers/promises', 'events', 'worker_threads']);
+const { apply } = Reflect;
+const { stringify: host_settings_stringify } = JSON;
+const { syncBuiltinESMExports } = external_node_module_namespaceObject;
+let calls = 0;
+/** How often a handler has called a setter, in this process. */
+const setterCalls = () => calls;
+/** Makes each call of a setter of a built-in module count; called before a handler can import the module. */
+function countSetters(name, exports) {
+    if (HARMLESS.has(name))
+        return;
+    let isChanged = false;
+    for (const [key, value] of Object.entries(exports)) {
+        if (typeof value !== 'function' || !(/^set[A-Z]/.test(key) || SETTERS.has(key)))
+            continue;
+        const counted = function (...args) {
+            calls += 1;
+            return apply(value, this, args);
+        };
+        Object.defineProperty(counted, 'name', { value: key });
+        exports[key] = counted;
+        isChanged = true;
+    }
+    if (isChanged)
+        syncBuiltinESMExports();
+}
+/** The settings behind accessors of a built-in module, in a form that can be compared. */
+function settingsOf(name, exports) {
+    const { inspect, defaultMaxListeners, globalAgent } = exports;
+    if (name === 'util')
+        return [host_settings_stringify(inspect?.defaultOptions)];
+    if (name === 'events')
+        return [defaultMaxListeners];
+    if (name !== 'http' && name !== 'https')
+        return [];
+    return [globalAgent, globalAgent?.maxSockets, globalAgent?.maxFreeSockets, globalAgent?.keepAlive];
+}
+
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host-untouched.js
+
 
 
 
@@ -1022,7 +1603,7 @@ const CHANGING = new Set([
 const { fstatSync: host_untouched_fstatSync, readdirSync } = external_node_fs_namespaceObject;
 const { getPriority } = external_node_os_namespaceObject;
 const { getHeapStatistics } = external_node_v8_namespaceObject;
-const { ownKeys, getOwnPropertyDescriptor, apply } = Reflect;
+const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, isExtensible, apply: host_untouched_apply } = Reflect;
 const { hasOwn } = Object;
 const { eventNames, rawListeners } = external_node_events_namespaceObject.EventEmitter.prototype;
 const { getActiveResourcesInfo, hasUncaughtExceptionCaptureCallback, umask, memoryUsage } = process;
@@ -1036,32 +1617,55 @@ const isChanging = CHANGING.has.bind(CHANGING);
 class Untouched {
     #properties = [];
     #listeners = [];
+    #setterCalls = 0;
+    #settings = [];
     #covered = new Set();
+    #modules = new Set();
     #descriptors = OWN_DESCRIPTORS.map(identity);
     #openDescriptors = countDescriptors();
     #process = processState();
     constructor() {
+        countSetters('process', process);
         // The last two are behind getters.
-        for (const object of [globalThis, process, Buffer])
+        for (const object of [globalThis, Intl, process, Buffer])
             this.#coverAll(object);
         for (const object of [Buffer.prototype, process.argv, process.execArgv])
             this.#cover(object);
         // Reached by no name: loops and awaits run through these.
-        const iterators = [[][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator]()];
-        for (const iterator of iterators)
-            this.#cover(Object.getPrototypeOf(iterator));
-        this.#cover(Object.getPrototypeOf(async () => { }));
+        const iterators = [
+            ...[
+                [][Symbol.iterator](),
+                new Map().entries(),
+                new Set().values(),
+                ''[Symbol.iterator](),
+                'a'.matchAll(/a/g),
+            ],
+            ...[(function* () { })(), (async function* () { })(), async () => { }, Uint8Array, Uint8Array.prototype],
+        ];
+        for (const iterator of iterators) {
+            for (let at = getPrototypeOf(iterator); at !== null; at = getPrototypeOf(at))
+                this.#cover(at);
+        }
         this.accept();
     }
     /** Adds a built-in module; called before the handler that imports it can change it. */
-    coverModule(exports) {
-        if (!this.#covered.has(exports))
-            this.#coverAll(exports);
+    coverModule(name, exports) {
+        if (this.#modules.has(exports))
+            return;
+        this.#modules.add(exports);
+        countSetters(name, exports);
+        // A module that is a global as well was covered before its setters were counted.
+        this.#properties = this.#properties.filter(({ of }) => of !== exports);
+        this.#covered.delete(exports);
+        this.#coverAll(exports);
+        this.#settings.push({ name, exports, values: settingsOf(name, exports) });
     }
     /** Takes what is there now as the state to compare with. */
     accept() {
         this.#properties = this.#properties.map(({ of }) => propertiesOf(of));
+        this.#settings = this.#settings.map((one) => ({ ...one, values: settingsOf(one.name, one.exports) }));
         this.#listeners = listenersNow();
+        this.#setterCalls = setterCalls();
     }
     difference() {
         try {
@@ -1073,6 +1677,12 @@ class Untouched {
                 if (one === 'added')
                     found = one;
             }
+            for (let i = 0; i < this.#settings.length; i++) {
+                if (!areSame(this.#settings[i]))
+                    found = 'added';
+            }
+            if (setterCalls() !== this.#setterCalls)
+                found = 'added';
             const heard = compareListeners(this.#listeners, listenersNow());
             return heard === 'none' ? found : heard;
         }
@@ -1089,8 +1699,8 @@ class Untouched {
                     return false;
             }
             const heap = getHeapStatistics();
-            return (!apply(getActiveResourcesInfo, process, []).some(hasResource) &&
-                !apply(hasUncaughtExceptionCaptureCallback, process, []) &&
+            return (!host_untouched_apply(getActiveResourcesInfo, process, []).some(hasResource) &&
+                !host_untouched_apply(hasUncaughtExceptionCaptureCallback, process, []) &&
                 processState() === this.#process &&
                 countDescriptors() - this.#openDescriptors <= MAX_NEW_DESCRIPTORS &&
                 memoryUsage.rss() <= MAX_RSS_BYTES &&
@@ -1127,9 +1737,24 @@ class Untouched {
 }
 function propertiesOf(of) {
     const keys = ownKeys(of);
-    return { of, keys, descriptors: keys.map((key) => getOwnPropertyDescriptor(of, key)) };
+    return {
+        of,
+        prototype: getPrototypeOf(of),
+        isExtensible: isExtensible(of),
+        keys,
+        descriptors: keys.map((key) => getOwnPropertyDescriptor(of, key)),
+    };
 }
-function compare({ of, keys, descriptors }) {
+function areSame({ name, exports, values }) {
+    const now = settingsOf(name, exports);
+    for (let i = 0; i < values.length; i++)
+        if (now[i] !== values[i])
+            return false;
+    return true;
+}
+function compare({ of, prototype, isExtensible: wasExtensible, keys, descriptors }) {
+    if (getPrototypeOf(of) !== prototype || isExtensible(of) !== wasExtensible)
+        return 'changed';
     for (let i = 0; i < keys.length; i++) {
         const key = keys[i];
         if (of === process && isChanging(key))
@@ -1158,7 +1783,7 @@ function isIn(keys, key) {
 function isSame(of, before, now) {
     if (before.get !== undefined && now.get === undefined) {
         // Node makes some globals when they are first read, and puts them in place of their getter.
-        return apply(before.get, of, []) === now.value;
+        return host_untouched_apply(before.get, of, []) === now.value;
     }
     const value = now.value === before.value || (Number.isNaN(now.value) && Number.isNaN(before.value));
     return value && now.get === before.get && now.set === before.set;
@@ -1172,9 +1797,9 @@ function isDefaultOfFetch(of, key) {
     return name === 'Agent' || name === 'EnvHttpProxyAgent';
 }
 function listenersNow() {
-    return apply(eventNames, process, []).map((name) => ({
+    return host_untouched_apply(eventNames, process, []).map((name) => ({
         name,
-        listeners: apply(rawListeners, process, [name]),
+        listeners: host_untouched_apply(rawListeners, process, [name]),
     }));
 }
 function compareListeners(before, now) {
@@ -1209,7 +1834,7 @@ function countDescriptors() {
     return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
 }
 function processState() {
-    return `${apply(umask, process, [])} ${process.getuid?.()} ${getPriority()}`;
+    return `${host_untouched_apply(umask, process, [])} ${process.getuid?.()} ${getPriority()}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/handlers/custom/host.js
@@ -1259,7 +1884,9 @@ process.stderr.on('error', () => { });
 process.on('uncaughtException', (error) => fault(error, 'An error was thrown outside of the handler’s promise: '));
 process.on('unhandledRejection', (error) => fault(error, 'A rejected promise was not handled: '));
 let untouched = null;
-installHooks((exports) => untouched?.coverModule(exports));
+installHooks((name, exports) => untouched?.coverModule(name, exports));
+for (const output of outputs)
+    beforeEachWrite(output, noteForeignOutput);
 let unread = '';
 requests.setEncoding('utf8');
 requests.on('data', (text) => {
@@ -1327,7 +1954,9 @@ function acceptLoaded(url) {
 }
 async function perform(mine, handler) {
     const { request, controller } = mine;
-    const config = await checkConfig(handler.schema, request.config, request.name);
+    if (request.type === 'describe')
+        return { outcome: 'success', result: jsonSchemaOf(handler.schema) };
+    const config = await host_load_checkConfig(handler.schema, request.config, request.name);
     if ('refused' in config)
         return config.refused;
     if (request.type === 'check' || request.job === null)
@@ -1348,7 +1977,7 @@ async function perform(mine, handler) {
         },
     });
     try {
-        return running.outcomeOf(await handler.run(config.value, running.context));
+        return await running.outcomeOf(await handler.run(config.value, running.context));
     }
     catch (error) {
         const asked = running.thrownOutcome(error);
@@ -1411,6 +2040,17 @@ function fault(error, prefix) {
     }
     mine.disturbed = true;
     write(2, `cloud-jobs: something that an earlier job left running failed: ${failureOf(error, 'error').message}\n`);
+}
+/** Says once in a run that output follows which comes from what an earlier job left running. */
+function noteForeignOutput() {
+    const mine = current;
+    const cause = owner.getStore();
+    if (mine === null || mine.ended || mine.disturbed)
+        return;
+    if (cause === undefined || cause === mine.request.run)
+        return;
+    mine.disturbed = true;
+    write(2, 'cloud-jobs: an earlier job left something running in this process, which printed a line here.\n');
 }
 /** Asks the worker. The promise settles when it answers. */
 function ask(run, question) {
