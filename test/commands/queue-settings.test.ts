@@ -42,7 +42,7 @@ describe('pause and resume', () => {
 
   it('need a queue, and resume needs one that exists', async () => {
     expect((await run('pause')).err).toContain('pause needs <queue>: The queue;');
-    expect((await run('pause', 'no queue')).err).toContain('--queue is "no queue": it must be');
+    expect((await run('pause', 'no queue')).err).toContain('<queue> is "no queue": it must be');
     const unknown = await run('resume', 'mial');
     expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining('The queue "mial" has no') });
     expect((await json('queues')).queues.map(({ queue }: { queue: string }) => queue)).toEqual(['mail']);
