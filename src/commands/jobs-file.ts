@@ -66,7 +66,8 @@ export function readJobsFile(
     const shown = isPlainKey(key) ? key : JSON.stringify(key);
     const place = line === null ? shown : `${shown} (line ${line})`;
     const found: string[] = [];
-    if (!isPlainKey(key)) found.push('its key is empty, has blanks around it, or has a line break');
+    if (!isPlainKey(key))
+      found.push('its key is empty, has blanks around it, or has a control character, such as a line break');
     const after = isRecord(value) && 'after' in value ? readAfter(value, found) : null;
     const job = readJob(key, value, redact, found);
     if (job !== null && found.length === 0) jobs.push({ key, place, job, after });
