@@ -5148,7 +5148,7 @@ $$;
 
 -- How the queue is doing now, and how it did in the last hours, for the dashboard.
 --
--- Attempts are counted from the newest 100,000 of the period; cut_at is the start of the oldest of them if there are more.
+-- Attempts are counted from the newest 50,000 of the period; cut_at is the start of the oldest of them if there are more.
 -- Counts of jobs stop at 10,000. Reply: {"v", "now", "counts": {...}, "wait": {...}, "series": {"step_seconds", "cut_at",
 -- "points": [...]}, "oldest_due": [...], "workers": [...], "ticks": {...}, "minutes_billed_estimate"}. Changes nothing.
 create or replace function public.cloud_jobs_overview(hours_param integer default 24)
@@ -5171,7 +5171,7 @@ as $$
     from public.cloud_jobs_running(array(select j.job_id from public.cloud_jobs j where j.status = 'locked')) r
     where r.started_at > now() - make_interval(hours => hours_param)
     order by started_at desc
-    limit 100000
+    limit 50000
   ),
   bucket as (
     select floor(extract(epoch from r.started_at) / step.seconds)::bigint as slot,
@@ -5203,7 +5203,7 @@ as $$
         where r.attempt = 1 and r.scheduled_for <= r.started_at and coalesce(r.failure_kind, '') not in ('skipped', 'expired')) w),
     'series', (
       select jsonb_build_object('step_seconds', step.seconds,
-        'cut_at', case when (select count(*) from recent) >= 100000 then (select min(r.started_at) from recent r) end,
+        'cut_at', case when (select count(*) from recent) >= 50000 then (select min(r.started_at) from recent r) end,
         'points', (
           select jsonb_agg(jsonb_build_object('at', to_timestamp(slot * step.seconds), 'succeeded', coalesce(bucket.succeeded, 0),
             'retried', coalesce(bucket.retried, 0), 'failed', coalesce(bucket.failed, 0)) order by slot)

@@ -127,7 +127,7 @@ function Attempts({ series, theme }: { series: Data['series']; theme: string }) 
       />
       {series.cut_at && (
         <p class="muted">
-          Counted from the newest 100,000 attempts, which go back to {instant(series.cut_at)}.
+          Counted from the newest 50,000 attempts, which go back to {instant(series.cut_at)}.
         </p>
       )}
     </>
