@@ -29,7 +29,7 @@ export const configForms = (schemas: readonly TypeSchemas[]): readonly ConfigFor
     configs.map(({ handler, schema }) => ({ type, handler, fields: fieldsOf(schema) })),
   );
 
-/** A value that may be null as well is asked for as the value. */
+/** Takes null out of a union: in a form, an empty input stands for it. */
 function withoutNull(schema: unknown): unknown {
   const { anyOf, type, ...rest } = Object(schema) as { anyOf?: unknown; type?: unknown };
   const types = Array.isArray(type) ? type.map((one) => ({ type: one })) : anyOf;

@@ -1465,7 +1465,7 @@ async function flush(stream) {
         await new NativePromise((resolve) => later(resolve, FULL_PIPE_PAUSE_MS));
     }
 }
-/** Calls a function ahead of each write to an output stream, in the asynchronous context of whoever writes. */
+/** Calls a function before each write to an output stream, in the async context of the writer. */
 function beforeEachWrite(stream, before) {
     const { _write: pass } = stream;
     stream._write = (...args) => {

@@ -13,7 +13,7 @@ import { readYaml } from './yaml-file.ts';
 /** Inputs of `create` that a job in the file does not have: its key is the unique key, and all of them recur. */
 const NOT_OF_A_JOB: readonly string[] = ['unique-key', 'on-conflict', 'run-at', 'expires-at', 'handlers'];
 const keysOfAJob = (): string[] => inputNames(create).filter((name) => !NOT_OF_A_JOB.includes(name));
-/** What is about a schedule, or about other jobs in another way. */
+/** Inputs that contradict `after`. */
 const NOT_WITH_AFTER: readonly string[] = [
   'schedule',
   'timezone',

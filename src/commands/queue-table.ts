@@ -1,5 +1,5 @@
 import type { QueuesReply } from '../queue/control-replies.ts';
-import { clockTime, duration } from '../text/format.ts';
+import { duration, pauseWords } from '../text/format.ts';
 import { textTable } from '../text/table.ts';
 
 /** Queues in words and as a table, for the terminal, the log and the summary. */
@@ -24,11 +24,5 @@ export const queueCells = (row: QueueRow, now: Date): string[] => [
     ? ''
     : `${row.rate_used ?? 0} of ${row.rate_limit} in ${duration(row.rate_period_seconds ?? 60)}`,
   row.default_timeout_seconds === null ? '' : duration(row.default_timeout_seconds),
-  stateWords(row, now),
+  pauseWords(row.paused, row.cool_down_until, row.reason, now) ?? 'active',
 ];
-
-function stateWords({ paused, cool_down_until: until, reason }: QueueRow, now: Date): string {
-  const why = reason === null ? '' : `: ${reason}`;
-  if (paused) return `paused${why}`;
-  return until === null ? 'active' : `paused until ${clockTime(until, now)}${why}`;
-}

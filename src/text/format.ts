@@ -49,6 +49,18 @@ export function stamp(iso: string, now: Date, zone = 'UTC'): string {
   return local.slice(0, 10) === today.slice(0, 10) ? local.slice(11) : local;
 }
 
+/** How a queue is paused: `paused until 12:34 UTC: the server is down`. Null if it is not. */
+export function pauseWords(
+  paused: boolean,
+  until: string | null,
+  reason: string | null,
+  now: Date,
+): string | null {
+  if (!paused && until === null) return null;
+  const end = paused || until === null ? '' : ` until ${clockTime(until, now)}`;
+  return `paused${end}${reason === null ? '' : `: ${reason}`}`;
+}
+
 /** `2026-01-31 13:34` in a time zone; null if the zone or the moment is not known. */
 function localTime(at: Date, zone: string): string | null {
   try {

@@ -1,7 +1,7 @@
 import type { ClaimedJob, Progress } from '../queue/job.ts';
 import type { Arrival, FinishedItem, HeldQueue } from '../queue/replies.ts';
 import type { FailureKind, JobStatus, Json } from '../queue/types.ts';
-import { clockTime } from '../text/format.ts';
+import { clockTime, pauseWords } from '../text/format.ts';
 import { headline } from '../text/headline.ts';
 import type { Ending, Finished } from './finish-item.ts';
 
@@ -170,11 +170,9 @@ export function outcomeLine(report: ExecutionReport, now = new Date()): string {
 
 /** Why no job of a queue starts now, in one sentence. */
 export function heldInWords({ queue, paused, until, reason }: HeldQueue, now: Date): string {
-  const why = reason === null || (!paused && until === null) ? '.' : `: ${reason}`;
-  if (paused) return `The queue ${queue} is paused${why}`;
-  return until === null
-    ? `The queue ${queue} has reached its limit, so jobs of it may wait.`
-    : `The queue ${queue} is paused until ${clockTime(until, now)}${why}`;
+  const pause = pauseWords(paused, until, reason, now);
+  if (pause === null) return `The queue ${queue} has reached its limit, so jobs of it may wait.`;
+  return `The queue ${queue} is ${pause}${reason === null ? '.' : ''}`;
 }
 
 /** How many due jobs remain, for a sentence: "7", "at least 10000" or "unknown". */

@@ -114,7 +114,7 @@ describe('a file', () => {
     expect(problems[0]).toMatch(/^"[\x20-\x7e\x85]*" \(line 2\): its key is empty, has blanks around it, or/);
   });
 
-  it('with a config that is JSON in a text is told to write a map', () => {
+  it('is refused with a config written as JSON text, which should be a map', () => {
     expect(withConfig('x').problems).toEqual([]);
     const text = `jobs:\n  a: {job-type: custom, schedule: "@daily", config: '{"handler": "x"}'}\n`;
     expect(read(text).problems).toEqual([

@@ -1,7 +1,7 @@
 import type { ConfigField as Asked, ConfigForm } from '../../server/config-form.ts';
 import { readJson } from './form.tsx';
 
-/** The names of its inputs begin with this, since those of the job are in the same form. */
+/** Starts the names of these inputs, since the inputs of the job are in the same form. */
 const PREFIX = 'config.';
 
 /** Inputs for a config, made from the schema of its handler. */

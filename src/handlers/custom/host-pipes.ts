@@ -35,7 +35,7 @@ export async function flush(stream: NodeJS.WriteStream): Promise<void> {
   }
 }
 
-/** Calls a function ahead of each write to an output stream, in the asynchronous context of whoever writes. */
+/** Calls a function before each write to an output stream, in the async context of the writer. */
 export function beforeEachWrite(stream: NodeJS.WriteStream, before: () => void): void {
   const { _write: pass } = stream;
   stream._write = (...args) => {
